@@ -1,0 +1,31 @@
+//! How long to leave a failing site, or a failing store, alone.
+
+use std::time::Duration;
+
+/// The first pause.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// The longest pause, before jitter.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Returns the pause after `failures` failures in a row (at least one): doubled each time, from 1 s to 5 min, with
+/// jitter of up to a quarter on top, so that keys that failed together don't come back together. `random` is any
+/// random number.
+#[must_use]
+pub(super) fn pause(failures: u32, random: u128) -> Duration {
+    let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST);
+    let jitter = u32::try_from(random % 256).unwrap_or(0);
+    doubled + doubled * jitter / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_its_bound() {
+        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 33, u32::MAX].map(|n| pause(n, 0).as_secs()).into();
+        assert_eq!(seconds, [1, 2, 4, 256, 300, 300, 300]);
+        assert_eq!(pause(10, 255).as_millis(), 300_000 + 300_000 * 255 / 1024);
+    }
+}

@@ -1,0 +1,74 @@
+//! What a coordinator is told.
+
+use crate::page::PageMeta;
+use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::version::Version;
+
+/// Names a request that waits for an answer. The object gives each request its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WaiterId(pub u64);
+
+/// Something that has happened to one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An edge has nothing to serve.
+    Miss {
+        /// The edge's request.
+        waiter: WaiterId,
+    },
+    /// An edge has served a stale copy.
+    Stale {
+        /// The edge's request; it is told of the newer version once there is one.
+        waiter: WaiterId,
+        /// The version that was served.
+        version: Version,
+    },
+    /// A page was to be handed out, but its bytes are neither held nor in L2.
+    BytesLost {
+        /// The request that is to get the page.
+        waiter: WaiterId,
+        /// The version whose bytes are lost.
+        version: Version,
+    },
+    /// A render has ended.
+    Rendered {
+        /// The token under which it ran.
+        token: Version,
+        /// What came of it.
+        result: RenderResult,
+    },
+    /// The time of the lease is over.
+    LeaseExpired,
+    /// A lease was found that no render of this object holds: the object died while it rendered.
+    LeaseOrphaned,
+    /// The time for a write to L2 has come.
+    WriteDue,
+    /// L2 has taken the write.
+    Written {
+        /// The version that was written, or `None` for a deletion.
+        version: Option<Version>,
+    },
+    /// L2 has refused the write.
+    WriteFailed {
+        /// The version that was to be written, or `None` for a deletion.
+        version: Option<Version>,
+    },
+    /// A write is due, but the bytes died with the object.
+    WriteLost {
+        /// The version that was to be written.
+        version: Version,
+    },
+}
+
+/// What came of a render.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RenderResult {
+    /// A page to be stored. Its tags are registered with the tag index.
+    Page(PageMeta),
+    /// An answer that is not to be stored.
+    NotStored(NotStored),
+    /// The site failed.
+    Failed(SiteFailure),
+    /// The tag index could not be told of the page's tags: published, it could not be invalidated.
+    Unregistered,
+}

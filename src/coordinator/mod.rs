@@ -1,0 +1,37 @@
+//! The coordinator's decision, free of I/O: who renders a page, what is published, what is forgotten.
+//!
+//! ```text
+//!            miss, stale, rendered, lease ended, L2 written ...
+//!  Event ─────────────────────────────┐
+//!  Entry (as loaded) ─────────────────┤
+//!  Context (now, clock, policy, ──────┼──▶ handle ──▶ Entry (to be saved)  +  Vec<Action> (to be performed)
+//!           invalidated since?)       │
+//!                                     ┘
+//! ```
+//!
+//! The object around it loads the entry, calls [`handle`], saves the entry and the clock in one transaction, and then
+//! performs the actions. Nothing is awaited between load and save. Waiters are numbers here; the object holds the
+//! channels. An action never changes the entry: what becomes of it comes back as another event.
+//!
+//! States of a key, by its lease: *idle* (none), *rendering for a visitor* ([`Purpose::Cold`]: the render runs in the
+//! request), *rendering behind a stale copy* ([`Purpose::Background`]: the alarm drives it). What may go wrong between
+//! two events, and what then happens:
+//!
+//! | between | then |
+//! |---|---|
+//! | the object dies while a visitor waits | the lease is orphaned; on reload it is dropped, the next request renders |
+//! | the object dies while the alarm renders | the lease is orphaned; on reload it gets a new token and is driven again |
+//! | a result comes after its lease ended | its token is not current: it changes nothing |
+//! | the page is invalidated while it is rendered | the result is not published; the render begins anew |
+//! | the object dies between render and L2 write | the write is due still, but the bytes are gone: the page is forgotten |
+
+mod action;
+mod backoff;
+mod entry;
+mod event;
+mod handle;
+
+pub use self::action::{Action, Answer};
+pub use self::entry::{Entry, Lease, PendingWrite, Purpose};
+pub use self::event::{Event, RenderResult, WaiterId};
+pub use self::handle::{Context, Policy, handle};

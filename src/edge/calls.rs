@@ -1,0 +1,78 @@
+//! Messages to the two objects.
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, RequestInit, Response};
+use worker::Env;
+
+use crate::edge::js::{self, Fetcher};
+use crate::edge::settings;
+use crate::protocol::{MESSAGE_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
+use crate::shard::ShardName;
+
+/// The name of the tag index object.
+const TAG_INDEX_NAME: &str = "tags#0";
+
+/// Why a call to an object came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum CallError {
+    /// The binding is not there.
+    #[error("the binding is missing")]
+    Unbound,
+    /// The platform could not reach the object, or the object threw.
+    #[error("the object could not be reached: {0}")]
+    Unreachable(String),
+    /// The object refused the message.
+    #[error("the object answered {0}")]
+    Refused(u16),
+    /// The answer can't be read.
+    #[error("the object's answer can't be read")]
+    Garbled,
+}
+
+impl From<JsValue> for CallError {
+    fn from(error: JsValue) -> Self {
+        Self::Unreachable(js::describe(&error))
+    }
+}
+
+/// Tells a coordinator of a miss or of a stale copy.
+pub(super) async fn coordinator(
+    env: &Env,
+    shard: &ShardName,
+    message: &ToCoordinator,
+) -> Result<(Verdict, Response), CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    let response = post(&stub, message).await?;
+    let verdict = response.headers().get(VERDICT_HEADER)?;
+    let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(CallError::Garbled)?;
+    Ok((verdict, response))
+}
+
+/// Delivers an invalidation to a coordinator.
+pub(super) async fn deliver(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(), CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    post(&stub, message).await.map(drop)
+}
+
+/// Asks the tag index.
+pub(super) async fn tag_index<A: DeserializeOwned>(env: &Env, message: &ToTagIndex) -> Result<A, CallError> {
+    let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(TAG_INDEX_NAME)?;
+    let response = post(&stub, message).await?;
+    let buffer: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
+    decode(&Uint8Array::new(&buffer).to_vec()).ok_or(CallError::Garbled)
+}
+
+async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, CallError> {
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&Uint8Array::from(encode(message).as_slice()));
+    // An object is reached by its stub; the host says nothing.
+    let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
+    let response = stub.fetch(&request).await?;
+    if response.ok() { Ok(response) } else { Err(CallError::Refused(response.status())) }
+}

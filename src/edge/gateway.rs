@@ -1,0 +1,34 @@
+//! The deployable Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`.
+
+use web_sys::{Request, Response};
+use worker::{Context, Env, event};
+
+use crate::edge::isr::{Handled, Isr, misconfigured};
+use crate::edge::{js, respond, settings, site};
+
+/// Answers every request of the gateway.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    let isr = match Isr::new(&env) {
+        Ok(isr) => isr,
+        Err(error) => return Ok(misconfigured(&error)?),
+    };
+    if site::is_loop(&request) {
+        let message = "This request has come through this cache before: `origin` leads back to the gateway.";
+        return Ok(respond::json(508, &serde_json::json!({ "error": { "code": "loop", "message": message } }))?);
+    }
+    let told = match isr.handle(&request, &context).await? {
+        Handled::Response(response) => return Ok(response),
+        Handled::Pass(told) => told,
+    };
+    let site = settings::site(&env, isr.config()).ok_or("the binding ORIGIN is missing")?;
+    match (site.pass(&request).await, told) {
+        (Ok(response), Some(told)) => Ok(respond::passed(response, &told, isr.config().expose_headers)?),
+        (Ok(response), None) => Ok(response),
+        (Err(error), _) => {
+            worker::console_error!("the site could not be reached: {}", js::describe(&error));
+            let message = "The site could not be reached.";
+            Ok(respond::json(502, &serde_json::json!({ "error": { "code": "site_unreachable", "message": message } }))?)
+        }
+    }
+}

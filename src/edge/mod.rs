@@ -1,0 +1,39 @@
+//! The rim: the only place with JavaScript, bindings and `await`.
+//!
+//! | file | what it touches |
+//! |---|---|
+//! | `gateway` | the Worker's `fetch` event (feature `gateway`) |
+//! | `isr` | one visitor's request, from key to response |
+//! | `admin` | `/__isr/...` and the RPC methods |
+//! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
+//! | `l1`, `l2` | Cache API, KV |
+//! | `site` | the site behind the cache |
+//! | `feed_poll` | what this isolate knows to be invalidated |
+//! | `calls` | messages to the two objects |
+//! | `coordinator_object`, `render`, `held` | the coordinator Durable Object |
+//! | `tag_index_object` | the tag index Durable Object |
+//! | `sql` | a Durable Object's SQLite |
+//! | `envelope`, `respond`, `js` | responses, headers, time, randomness |
+
+mod admin;
+mod calls;
+mod coordinator_object;
+mod envelope;
+mod feed_poll;
+#[cfg(feature = "gateway")]
+mod gateway;
+mod held;
+mod isr;
+mod js;
+mod l1;
+mod l2;
+mod render;
+mod respond;
+mod settings;
+mod site;
+mod sql;
+mod tag_index_object;
+
+pub use self::coordinator_object::IsrCoordinator;
+pub use self::isr::{Isr, handle_request};
+pub use self::tag_index_object::IsrTagIndex;

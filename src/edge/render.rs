@@ -1,0 +1,140 @@
+//! One render: ask the site, read the body within its bound, judge.
+
+use std::time::Duration;
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, ReadableStreamDefaultReader, Response};
+
+use crate::coordinator::RenderResult;
+use crate::edge::held::Rendered;
+use crate::edge::site::Site;
+use crate::edge::{envelope, js};
+use crate::page::{PageHead, PageMeta};
+use crate::route::Route;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::key::PageKey;
+use crate::semantics::storable::{self, Defaults, NotStored, SiteFailure, Verdict};
+use crate::version::Version;
+
+/// What a render needs to know.
+pub(super) struct Order<'a> {
+    /// The page.
+    pub(super) key: &'a PageKey,
+    /// The token of the lease, which becomes the page's version.
+    pub(super) token: Version,
+    /// The page's route.
+    pub(super) route: &'a Route,
+    /// The most bytes of a body.
+    pub(super) max_body_bytes: u64,
+    /// How long the site may take, to the last byte.
+    pub(super) timeout: Duration,
+}
+
+/// What has come of a render, and the bytes that came with it: a page, or an answer of a failing site to be relayed.
+pub(super) struct Outcome {
+    pub(super) result: RenderResult,
+    pub(super) rendered: Option<Rendered>,
+}
+
+impl Outcome {
+    fn without_bytes(result: RenderResult) -> Self {
+        Self { result, rendered: None }
+    }
+
+    fn broken(error: &JsValue) -> Self {
+        worker::console_warn!("render: {}", js::describe(error));
+        Self::without_bytes(RenderResult::Failed(SiteFailure::Broken))
+    }
+}
+
+/// Renders a page. Tags are not registered here.
+pub(super) async fn render(site: &Site, order: &Order<'_>) -> Outcome {
+    let Ok(abort) = AbortController::new() else {
+        return Outcome::without_bytes(RenderResult::Failed(SiteFailure::Broken));
+    };
+    match js::within(order.timeout, ask(site, order, &abort)).await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) => Outcome::broken(&error),
+        None => {
+            abort.abort();
+            Outcome::without_bytes(RenderResult::Failed(SiteFailure::Timeout))
+        }
+    }
+}
+
+async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<Outcome, JsValue> {
+    let response = site.render(order.key, &abort.signal()).await?;
+    let status = response.status();
+    let headers = envelope::header_list(&response.headers());
+    let defaults = Defaults {
+        revalidate: order.route.revalidate(),
+        tags: order.route.tags(),
+        max_body_bytes: order.max_body_bytes,
+    };
+    let verdict = storable::judge(status, &headers, &defaults);
+    if let Verdict::Pass(reason) = verdict {
+        abort.abort();
+        return Ok(Outcome::without_bytes(RenderResult::NotStored(reason)));
+    }
+    let Some(body) = read(&response, order.max_body_bytes).await? else {
+        abort.abort();
+        return Ok(Outcome::without_bytes(RenderResult::NotStored(NotStored::TooLarge)));
+    };
+    let empty = storable::judge_body(status, u64::from(body.length())).err();
+    let (storable, failure) = match (verdict, empty) {
+        (Verdict::Store(storable), None) => (Some(storable), None),
+        (Verdict::Fail(failure), _) | (_, Some(failure)) => (None, Some(failure)),
+        (Verdict::Pass(reason), None) => return Ok(Outcome::without_bytes(RenderResult::NotStored(reason))),
+    };
+    let (expire, stale_if_error) =
+        storable::stale_windows(&headers, order.route.expire(), order.route.stale_if_error());
+    let revalidate = storable.as_ref().map_or(order.route.revalidate(), |storable| storable.revalidate);
+    let Some(windows) = Windows::new(order.token.time(), revalidate, expire, stale_if_error)
+        .or_else(|| Windows::new(order.token.time(), Revalidate::Never, expire, stale_if_error))
+    else {
+        return Ok(Outcome::without_bytes(RenderResult::NotStored(NotStored::RevalidateZero)));
+    };
+    let (tags, kept) = storable.map_or_else(|| (Vec::new(), headers.for_sharing()), |s| (s.tags, s.headers));
+    let meta = PageMeta {
+        key: order.key.clone(),
+        version: order.token,
+        status,
+        rendered_at: js::now(),
+        windows,
+        tags,
+        body_bytes: u64::from(body.length()),
+    };
+    let result = failure.map_or_else(|| RenderResult::Page(meta.clone()), RenderResult::Failed);
+    Ok(Outcome { result, rendered: Some(Rendered { head: PageHead { meta, headers: kept }, body }) })
+}
+
+/// Reads a body into one buffer, or returns `None` once it is over `limit`. The bytes stay in JavaScript.
+async fn read(response: &Response, limit: u64) -> Result<Option<Uint8Array>, JsValue> {
+    let Some(stream) = response.body() else {
+        return Ok(Some(Uint8Array::new_with_length(0)));
+    };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let mut chunks: Vec<Uint8Array> = Vec::new();
+    let mut total = 0_u32;
+    loop {
+        let step = JsFuture::from(reader.read()).await?;
+        if Reflect::get(&step, &"done".into())?.is_truthy() {
+            break;
+        }
+        let chunk: Uint8Array = Reflect::get(&step, &"value".into())?.unchecked_into();
+        total = total.saturating_add(chunk.length());
+        if u64::from(total) > limit {
+            return Ok(None);
+        }
+        chunks.push(chunk);
+    }
+    let body = Uint8Array::new_with_length(total);
+    let mut offset = 0;
+    for chunk in chunks {
+        body.set(&chunk, offset);
+        offset += chunk.length();
+    }
+    Ok(Some(body))
+}

@@ -1,0 +1,42 @@
+//! Incremental Static Regeneration for Cloudflare Workers.
+//!
+//! A page cache in front of any site on (or behind) Workers. Pages come from cache at the edge (L1: Cache API, L2: KV),
+//! are regenerated in the background when they age, and are invalidated on demand by path and by tag. One coordinator
+//! Durable Object per route shard owns a page: its lease, its tags, every write to L2.
+//!
+//! ```text
+//!  visitor ─▶ edge ──read──▶ L1 Cache API ──▶ L2 KV ◀──write── coordinator ──render──▶ site
+//!               │  serve::judge: hit | stale | miss                ▲   │ register tags
+//!               └── stale, miss ───────────────────────────────────┘   ▼
+//!               └── feed: what was invalidated since n? ────────▶ tag index ──deliver──▶ coordinators
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`], [`route`], [`time`], [`version`], [`shard`] | settings, patterns, and the notions of when and where |
+//! | [`semantics`] | the RFCs' vocabulary as pure values |
+//! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
+//! | [`serve`] | the edge's decision |
+//! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
+//! | [`store`] | what the objects keep in SQLite |
+//! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
+
+pub mod config;
+pub mod coordinator;
+pub mod feed;
+pub mod page;
+pub mod protocol;
+pub mod route;
+pub mod semantics;
+pub mod serve;
+pub mod shard;
+pub mod store;
+pub mod tag_index;
+pub mod time;
+pub mod version;
+
+#[cfg(feature = "worker")]
+pub mod edge;
+
+#[cfg(feature = "worker")]
+pub use edge::{IsrCoordinator, IsrTagIndex};

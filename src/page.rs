@@ -1,0 +1,245 @@
+//! A stored page: what is known of it, and how it is written to L2.
+//!
+//! An L2 value is `"ISR"`, a format byte, the length of the header as four bytes (big-endian), the header in CBOR, and
+//! the body as it came. What can't be read is a miss, never a panic.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::semantics::freshness::Windows;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::key::PageKey;
+use crate::semantics::tag::Tag;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+const MAGIC: &[u8; 3] = b"ISR";
+const FORMAT: u8 = 1;
+const PREFIX_BYTES: usize = 8;
+
+/// The most bytes that the header of an L2 value may have; the headers of a page are far below.
+const MAX_HEADER_BYTES: usize = 128 * 1024;
+
+/// What is known of a rendered page besides its headers and its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageMeta {
+    /// The page's full key.
+    #[serde(rename = "k")]
+    pub key: PageKey,
+    /// The fencing token of the render; its time is when the render began.
+    #[serde(rename = "v")]
+    pub version: Version,
+    /// The status that the site answered.
+    #[serde(rename = "c")]
+    pub status: u16,
+    /// When the last byte of the render had arrived.
+    #[serde(rename = "r")]
+    pub rendered_at: Timestamp,
+    /// Until when the page is fresh, may be served stale, may stand in for an error.
+    #[serde(rename = "w")]
+    pub windows: Windows,
+    /// The page's tags, sorted.
+    #[serde(rename = "t")]
+    pub tags: Vec<Tag>,
+    /// The bytes of the body.
+    #[serde(rename = "n")]
+    pub body_bytes: u64,
+}
+
+impl PageMeta {
+    /// Returns when the render began: nothing that was invalidated before can be in it.
+    #[must_use]
+    pub fn render_start(&self) -> Timestamp {
+        self.version.time()
+    }
+
+    /// Encodes for the inside of a header value: CBOR in unpadded base64url.
+    #[must_use]
+    pub fn to_header_value(&self) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cbor(self))
+    }
+
+    /// Reads what [`Self::to_header_value`] wrote.
+    ///
+    /// # Errors
+    /// [`FormatError::Header`] if it is anything else.
+    pub fn from_header_value(value: &str) -> Result<Self, FormatError> {
+        use base64::Engine;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(value).map_err(|_| FormatError::Header)?;
+        ciborium::from_reader(bytes.as_slice()).map_err(|_| FormatError::Header)
+    }
+}
+
+/// A page without its body: the header of an L2 value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageHead {
+    /// What is known of the page.
+    #[serde(rename = "m")]
+    pub meta: PageMeta,
+    /// The headers that are served with it.
+    #[serde(rename = "h")]
+    pub headers: HeaderList,
+}
+
+/// Why bytes are not an L2 value that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FormatError {
+    /// Too short, or not begun by the magic.
+    #[error("not a page of this cache")]
+    Magic,
+    /// Written by a version of this cache that came later.
+    #[error("unknown format {0}")]
+    Format(u8),
+    /// The header is cut off, over its bound, or not the expected CBOR.
+    #[error("corrupt header")]
+    Header,
+    /// The body has another length than the header says.
+    #[error("the body is cut off")]
+    Body,
+    /// The entry belongs to another key with the same name.
+    #[error("the entry belongs to another page")]
+    Key,
+}
+
+/// The first bytes of an L2 value, which say how many bytes the header has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    header_bytes: usize,
+}
+
+impl Prefix {
+    /// The bytes of the prefix.
+    pub const BYTES: usize = PREFIX_BYTES;
+
+    /// Reads the prefix from the beginning of a value.
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub fn read(value: &[u8]) -> Result<Self, FormatError> {
+        let Some(([m0, m1, m2, format, n0, n1, n2, n3], _)) = value.split_first_chunk::<PREFIX_BYTES>() else {
+            return Err(FormatError::Magic);
+        };
+        if [*m0, *m1, *m2] != *MAGIC {
+            return Err(FormatError::Magic);
+        }
+        if *format != FORMAT {
+            return Err(FormatError::Format(*format));
+        }
+        let header_bytes = u32::from_be_bytes([*n0, *n1, *n2, *n3]) as usize;
+        if header_bytes > MAX_HEADER_BYTES { Err(FormatError::Header) } else { Ok(Self { header_bytes }) }
+    }
+
+    /// Returns where the body begins.
+    #[must_use]
+    pub fn body_offset(self) -> usize {
+        PREFIX_BYTES + self.header_bytes
+    }
+}
+
+impl PageHead {
+    /// Writes everything of an L2 value that stands before the body.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let header = cbor(self);
+        let mut out = Vec::with_capacity(PREFIX_BYTES + header.len());
+        out.extend_from_slice(MAGIC);
+        out.push(FORMAT);
+        // Bounded by storable::MAX_HEADER_BYTES and the bounds of key and tags, far below 2^32.
+        out.extend_from_slice(&u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(&header);
+        out
+    }
+
+    /// Reads the header of a value whose length is `total_bytes` and which is expected to be the page `key`.
+    /// `before_body` are the bytes up to [`Prefix::body_offset`].
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub fn decode(before_body: &[u8], total_bytes: usize, key: &PageKey) -> Result<Self, FormatError> {
+        let prefix = Prefix::read(before_body)?;
+        let header = before_body.get(PREFIX_BYTES..prefix.body_offset()).ok_or(FormatError::Header)?;
+        let head: Self = ciborium::from_reader(header).map_err(|_| FormatError::Header)?;
+        if head.meta.key != *key {
+            return Err(FormatError::Key);
+        }
+        if (total_bytes as u64).checked_sub(prefix.body_offset() as u64) != Some(head.meta.body_bytes) {
+            return Err(FormatError::Body);
+        }
+        Ok(head)
+    }
+}
+
+/// Encodes a value whose encoding can't fail: no custom `Serialize`, and a `Vec` takes every write.
+fn cbor<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    let written = ciborium::into_writer(value, &mut out);
+    debug_assert!(written.is_ok(), "writing CBOR to memory can't fail");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::semantics::freshness::Revalidate;
+
+    fn head() -> PageHead {
+        let start = Timestamp::from_millis(1_700_000_000_000);
+        let hour = Duration::from_secs(3600);
+        PageHead {
+            meta: PageMeta {
+                key: PageKey::from_stored("https://e.com/a?b=c").unwrap(),
+                version: Version::from_parts(start, 7),
+                status: 404,
+                rendered_at: start.plus(Duration::from_millis(20)),
+                windows: Windows::new(start, Revalidate::After(hour), hour, hour).unwrap(),
+                tags: vec![Tag::parse("posts").unwrap()],
+                body_bytes: 3,
+            },
+            headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),
+        }
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_was_written() {
+        let head = head();
+        let bytes = head.encode();
+        assert_eq!(Prefix::read(&bytes).map(Prefix::body_offset), Ok(bytes.len()));
+        assert_eq!(PageHead::decode(&bytes, bytes.len() + 3, &head.meta.key), Ok(head.clone()));
+        assert_eq!(PageMeta::from_header_value(&head.meta.to_header_value()), Ok(head.meta));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        let head = head();
+        let bytes = head.encode();
+        let key = &head.meta.key;
+        let other = PageKey::from_stored("https://e.com/b").unwrap();
+        let mut newer = bytes.clone();
+        newer[3] = 9;
+        assert_eq!(PageHead::decode(&bytes, bytes.len() + 2, key), Err(FormatError::Body));
+        assert_eq!(PageHead::decode(&bytes, bytes.len() + 3, &other), Err(FormatError::Key));
+        assert_eq!(PageHead::decode(&newer, bytes.len() + 3, key), Err(FormatError::Format(9)));
+        assert_eq!(PageHead::decode(b"ISR", 3, key), Err(FormatError::Magic));
+        assert_eq!(PageHead::decode(&bytes[..bytes.len() - 1], bytes.len() + 3, key), Err(FormatError::Header));
+        assert_eq!(Prefix::read(b"ISR\x01\xff\xff\xff\xff"), Err(FormatError::Header));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0..400_usize, at in 0..400_usize, flip: u8) {
+            let key = head().meta.key;
+            let _ = PageHead::decode(&bytes, bytes.len(), &key);
+            let mut damaged = head().encode();
+            let at = at % damaged.len();
+            damaged[at] ^= flip;
+            damaged.truncate(cut);
+            let _ = PageHead::decode(&damaged, damaged.len() + 3, &key);
+            let _ = PageMeta::from_header_value(&String::from_utf8_lossy(&bytes));
+        }
+    }
+}

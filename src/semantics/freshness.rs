@@ -1,0 +1,176 @@
+//! How long a page is fresh, and for how long after that a stale copy may still be served.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::semantics::cache_control::CacheControl;
+use crate::semantics::headers::HeaderList;
+use crate::time::Timestamp;
+
+/// The freshness lifetime that a page or a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revalidate {
+    /// Fresh for this long after the render began.
+    After(Duration),
+    /// Never ages: replaced only after an invalidation. Written `false`.
+    Never,
+    /// Never stored. Written `0`.
+    NoStore,
+}
+
+impl Revalidate {
+    /// Takes seconds, where 0 means [`Revalidate::NoStore`].
+    #[must_use]
+    pub fn from_seconds(lifetime: Duration) -> Self {
+        if lifetime.is_zero() { Self::NoStore } else { Self::After(lifetime) }
+    }
+
+    /// Reads what a response says of its own lifetime; `None` when it says nothing that can be read.
+    ///
+    /// In this order: `X-ISR-Revalidate` (seconds, or `false`); `s-maxage` of `CDN-Cache-Control` (RFC 9213 §3);
+    /// `s-maxage` of `Cache-Control` (RFC 9111 §5.2.2.10). `max-age` alone says nothing: sites use it for browsers.
+    #[must_use]
+    pub fn from_response(headers: &HeaderList) -> Option<Self> {
+        let own = headers.get("x-isr-revalidate").and_then(|value| match value.trim() {
+            "false" => Some(Self::Never),
+            digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().ok().map(|n| Self::from_seconds(Duration::from_secs(n)))
+            }
+            _ => None,
+        });
+        let s_maxage = |name| headers.joined(name).and_then(|value| CacheControl::parse(&value).s_maxage);
+        own.or_else(|| s_maxage("cdn-cache-control").or_else(|| s_maxage("cache-control")).map(Self::from_seconds))
+    }
+}
+
+/// The three windows of a stored page, as points in time. `None` means without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Windows {
+    /// Until when the page is fresh.
+    #[serde(rename = "f")]
+    pub fresh_until: Option<Timestamp>,
+    /// Until when a stale copy may be served while it is revalidated (RFC 5861 §3).
+    #[serde(rename = "s")]
+    pub stale_until: Option<Timestamp>,
+    /// Until when the copy may stand in for a failing site (RFC 5861 §4).
+    #[serde(rename = "e")]
+    pub error_until: Option<Timestamp>,
+}
+
+/// The age of a copy, judged against its [`Windows`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// May be served as it is.
+    Fresh,
+    /// May be served while it is revalidated.
+    Stale,
+    /// May only stand in for an error, or not at all.
+    Expired,
+}
+
+impl Windows {
+    /// Lays out the windows of a page whose render began at `start`, or returns `None` if it is not to be stored.
+    #[must_use]
+    pub fn new(start: Timestamp, revalidate: Revalidate, expire: Duration, stale_if_error: Duration) -> Option<Self> {
+        let fresh_until = match revalidate {
+            Revalidate::NoStore => return None,
+            Revalidate::Never => None,
+            Revalidate::After(lifetime) => Some(start.plus(lifetime)),
+        };
+        Some(Self {
+            fresh_until,
+            stale_until: fresh_until.map(|end| end.plus(expire)),
+            error_until: fresh_until.map(|end| end.plus(stale_if_error)),
+        })
+    }
+
+    /// Judges the copy's age.
+    #[must_use]
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        let before = |end: Option<Timestamp>| end.is_none_or(|end| now < end);
+        if before(self.fresh_until) {
+            Freshness::Fresh
+        } else if before(self.stale_until) {
+            Freshness::Stale
+        } else {
+            Freshness::Expired
+        }
+    }
+
+    /// Tells whether the copy may still stand in for a failing site.
+    #[must_use]
+    pub fn serves_errors(&self, now: Timestamp) -> bool {
+        self.error_until.is_none_or(|end| now < end)
+    }
+
+    /// Returns the remaining freshness in whole seconds, negative once stale; `None` for a page that never ages.
+    #[must_use]
+    pub fn ttl_seconds(&self, now: Timestamp) -> Option<i64> {
+        let end = self.fresh_until?;
+        let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Some(if end >= now { whole(end.since(now)) } else { -whole(now.since(end)) })
+    }
+
+    /// Returns the windows of the same page when it counts as stale from `at` on.
+    #[must_use]
+    pub fn stale_from(self, at: Timestamp, expire: Duration) -> Self {
+        let fresh_until = Some(self.fresh_until.map_or(at, |end| end.min(at)));
+        Self { fresh_until, stale_until: Some(self.stale_until.unwrap_or(at.plus(expire))), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn the_response_is_asked_in_order() {
+        let after = |n| Some(Revalidate::After(Duration::from_secs(n)));
+        for (headers, expected) in [
+            (vec![], None),
+            (vec![("cache-control", "public, max-age=600")], None),
+            (vec![("cache-control", "s-maxage=30")], after(30)),
+            (vec![("cache-control", "s-maxage=30"), ("cdn-cache-control", "s-maxage=40")], after(40)),
+            (vec![("cache-control", "public"), ("cache-control", "s-maxage=30")], after(30)),
+            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "50")], after(50)),
+            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "false")], Some(Revalidate::Never)),
+            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "soon")], after(40)),
+            (vec![("x-isr-revalidate", "0")], Some(Revalidate::NoStore)),
+            (vec![("cache-control", "s-maxage=0")], Some(Revalidate::NoStore)),
+        ] {
+            let list = HeaderList::from_pairs(&headers);
+            assert_eq!(Revalidate::from_response(&list), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn windows_follow_each_other() {
+        let windows = Windows::new(at(100), Revalidate::After(SECOND * 10), SECOND * 20, SECOND * 50).unwrap();
+        for (now, freshness, errors, ttl) in [
+            (100, Freshness::Fresh, true, 10),
+            (109, Freshness::Fresh, true, 1),
+            (110, Freshness::Stale, true, 0),
+            (129, Freshness::Stale, true, -19),
+            (130, Freshness::Expired, true, -20),
+            (160, Freshness::Expired, false, -50),
+        ] {
+            let now = at(now);
+            assert_eq!(
+                (windows.freshness(now), windows.serves_errors(now), windows.ttl_seconds(now)),
+                (freshness, errors, Some(ttl)),
+                "{now:?}"
+            );
+        }
+        let forever = Windows::new(at(100), Revalidate::Never, SECOND, SECOND).unwrap();
+        assert_eq!((forever.freshness(at(1 << 40)), forever.ttl_seconds(at(1))), (Freshness::Fresh, None));
+        assert_eq!(forever.stale_from(at(200), SECOND).freshness(at(200)), Freshness::Stale);
+        assert_eq!(Windows::new(at(100), Revalidate::NoStore, SECOND, SECOND), None);
+    }
+}

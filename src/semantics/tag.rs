@@ -1,0 +1,141 @@
+//! Cache tags: the names by which a site groups pages in order to invalidate them together.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest tag, in bytes.
+pub const MAX_TAG_BYTES: usize = 256;
+
+/// The most tags that one page may carry, those of its route included.
+pub const MAX_TAGS_PER_PAGE: usize = 64;
+
+/// A cache tag: 1 to [`MAX_TAG_BYTES`] bytes of visible ASCII without a comma, compared byte for byte.
+///
+/// The alphabet is that of the `Cache-Tag` header, where a comma separates tags.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tag(String);
+
+/// Why a text is not a [`Tag`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TagError {
+    /// The text is empty.
+    #[error("a tag must not be empty")]
+    Empty,
+    /// The text is over [`MAX_TAG_BYTES`].
+    #[error("a tag may have at most {MAX_TAG_BYTES} bytes, this one has {0}")]
+    TooLong(usize),
+    /// The text has a byte outside of visible ASCII, or a comma.
+    #[error("a tag may hold visible ASCII characters other than a comma, this one has {0:?}")]
+    Character(char),
+    /// A page carries more than [`MAX_TAGS_PER_PAGE`] tags.
+    #[error("a page may carry at most {MAX_TAGS_PER_PAGE} tags, this one carries {0}")]
+    TooMany(usize),
+}
+
+impl Tag {
+    /// Checks a text and makes it a tag. White space around it is not removed.
+    ///
+    /// # Errors
+    /// Says which bound or character is at fault.
+    pub fn parse(text: &str) -> Result<Self, TagError> {
+        if text.is_empty() {
+            return Err(TagError::Empty);
+        }
+        if text.len() > MAX_TAG_BYTES {
+            return Err(TagError::TooLong(text.len()));
+        }
+        match text.chars().find(|c| !c.is_ascii_graphic() || *c == ',') {
+            Some(c) => Err(TagError::Character(c)),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// Reads the value of a `Cache-Tag` header: tags separated by commas, empty members ignored.
+    ///
+    /// # Errors
+    /// The first malformed member is reported, and then no tag is returned: a page that can't be found by one of
+    /// its tags could not be invalidated by it.
+    pub fn parse_list(header: &str) -> Result<Vec<Self>, TagError> {
+        header.split(',').map(|part| part.trim_matches([' ', '\t'])).filter(|part| !part.is_empty()).map(Self::parse).collect()
+    }
+
+    /// Unites the tags of a route and of a response: sorted, each once.
+    ///
+    /// # Errors
+    /// [`TagError::TooMany`] past [`MAX_TAGS_PER_PAGE`].
+    pub fn unite(route: &[Self], response: Vec<Self>) -> Result<Vec<Self>, TagError> {
+        let mut tags = response;
+        tags.extend_from_slice(route);
+        tags.sort_unstable();
+        tags.dedup();
+        if tags.len() > MAX_TAGS_PER_PAGE { Err(TagError::TooMany(tags.len())) } else { Ok(tags) }
+    }
+
+    /// Returns the tag's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Tag {
+    type Error = TagError;
+
+    fn try_from(text: String) -> Result<Self, TagError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_visible_ascii_within_its_bound() {
+        let longest = "t".repeat(MAX_TAG_BYTES);
+        for good in ["posts", "post:42", "a/b?c=d", "~", longest.as_str()] {
+            assert_eq!(Tag::parse(good).map(|tag| tag.as_str().to_owned()), Ok(good.to_owned()));
+        }
+        for (bad, why) in [
+            ("", TagError::Empty),
+            ("a b", TagError::Character(' ')),
+            ("a,b", TagError::Character(',')),
+            ("grün", TagError::Character('ü')),
+            ("a\r\nb", TagError::Character('\r')),
+            ("t".repeat(MAX_TAG_BYTES + 1).as_str(), TagError::TooLong(MAX_TAG_BYTES + 1)),
+        ] {
+            assert_eq!(Tag::parse(bad), Err(why), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_lists_tags_and_one_bad_tag_spoils_it() {
+        let tags = |list: &[&str]| list.iter().map(|t| Tag(String::from(*t))).collect::<Vec<_>>();
+        assert_eq!(Tag::parse_list("posts, post:1 ,,\tx"), Ok(tags(&["posts", "post:1", "x"])));
+        assert_eq!(Tag::parse_list(" , "), Ok(vec![]));
+        assert_eq!(Tag::parse_list("posts, post 1"), Err(TagError::Character(' ')));
+    }
+
+    #[test]
+    fn united_tags_are_sorted_unique_and_bounded() {
+        let tags = |list: &[&str]| list.iter().map(|t| Tag(String::from(*t))).collect::<Vec<_>>();
+        assert_eq!(Tag::unite(&tags(&["b", "a"]), tags(&["c", "a"])), Ok(tags(&["a", "b", "c"])));
+        let many = (0..=MAX_TAGS_PER_PAGE).map(|i| Tag(i.to_string())).collect();
+        assert_eq!(Tag::unite(&[], many), Err(TagError::TooMany(MAX_TAGS_PER_PAGE + 1)));
+    }
+}

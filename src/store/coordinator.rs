@@ -1,0 +1,365 @@
+//! The coordinator object's tables: entries, their tags, leases, invalidations received.
+
+use crate::coordinator::{Entry, Lease, PendingWrite, Purpose};
+use crate::feed::{Invalidation, Mode, Scope};
+use crate::page::PageMeta;
+use crate::semantics::freshness::Windows;
+use crate::semantics::key::PageKey;
+use crate::semantics::tag::Tag;
+use crate::store::migrate::{Migration, migrate};
+use crate::store::{Columns, Row, Sql, StoreError, Value};
+use crate::time::Timestamp;
+use crate::version::{Clock, Version};
+
+const MIGRATIONS: [Migration; 1] =
+    [Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") }];
+
+/// What stands in `l2_pending` for a deletion; a version is 26 characters.
+const DELETE: &str = "delete";
+
+/// The tables of one coordinator object.
+#[derive(Debug)]
+pub struct CoordinatorStore<S> {
+    sql: S,
+}
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    pub fn open(sql: S) -> Result<Self, StoreError> {
+        migrate(&sql, &MIGRATIONS)?;
+        Ok(Self { sql })
+    }
+
+    /// Loads what is known of a key; an unknown key is an empty entry.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load(&self, key: &PageKey) -> Result<Entry, StoreError> {
+        let parameters = [Value::from(key.as_str())];
+        let rows = self.sql.query(
+            "SELECT version, status, rendered_at, fresh_until, stale_until, error_until, body_bytes, failures, \
+             retry_at, pass_until, l2_pending, l2_due, l2_attempts, l2_written_at FROM entries WHERE key = ?",
+            &parameters,
+        )?;
+        let mut entry = match rows.into_iter().next() {
+            Some(row) => self.entry(key, row)?,
+            None => Entry::default(),
+        };
+        let rows =
+            self.sql.query("SELECT token, purpose, expires_at, attempt FROM leases WHERE key = ?", &parameters)?;
+        entry.lease = rows.into_iter().next().map(|row| lease(&mut Columns::of("leases", row))).transpose()?;
+        Ok(entry)
+    }
+
+    fn entry(&self, key: &PageKey, row: Row) -> Result<Entry, StoreError> {
+        let mut columns = Columns::of("entries", row);
+        let time = |number: Option<u64>| number.map(Timestamp::from_millis);
+        let version = columns.optional_text()?;
+        let (status, rendered_at) = (columns.optional_number()?, columns.optional_number()?);
+        let windows = Windows {
+            fresh_until: time(columns.optional_number()?),
+            stale_until: time(columns.optional_number()?),
+            error_until: time(columns.optional_number()?),
+        };
+        let body_bytes = columns.optional_number()?;
+        let page = match version {
+            Some(version) => Some(PageMeta {
+                key: key.clone(),
+                version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
+                status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
+                rendered_at: time(rendered_at).unwrap_or_default(),
+                windows,
+                tags: self.tags(key)?,
+                body_bytes: body_bytes.unwrap_or_default(),
+            }),
+            None => None,
+        };
+        let failures = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
+        let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
+        let pending = columns.optional_text()?;
+        let (due, attempts) = (time(columns.optional_number()?), columns.number()?);
+        let pending = pending.map(|pending| PendingWrite {
+            version: Version::parse(&pending),
+            due: due.unwrap_or_default(),
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        });
+        let written_at = time(columns.optional_number()?);
+        Ok(Entry { page, lease: None, failures, retry_at, pass_until, pending, written_at })
+    }
+
+    fn tags(&self, key: &PageKey) -> Result<Vec<Tag>, StoreError> {
+        let rows = self.sql.query("SELECT tag FROM entry_tags WHERE key = ? ORDER BY tag", &[key.as_str().into()])?;
+        rows.into_iter().map(|row| Columns::of("entry_tags", row).parsed(|tag| Tag::parse(tag).ok())).collect()
+    }
+
+    /// Saves what has changed of a key, and the clock, in one transaction.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; then nothing is changed.
+    pub fn save(&self, key: &PageKey, before: &Entry, after: &Entry, clock: &Clock) -> Result<(), StoreError> {
+        self.sql.transaction(|| {
+            if before.lease != after.lease {
+                self.save_lease(key, after.lease, clock)?;
+            }
+            let tags_changed = before.page.as_ref().map(|page| &page.tags) != after.page.as_ref().map(|page| &page.tags);
+            if tags_changed {
+                self.save_tags(key, after.page.as_ref().map_or(&[], |page| page.tags.as_slice()))?;
+            }
+            let (lease, unleased) = (after.lease, Entry { lease: None, ..after.clone() });
+            if (Entry { lease: None, ..before.clone() }) != unleased || (before.lease != lease && *before == Entry::default()) {
+                self.save_entry(key, &unleased)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn save_lease(&self, key: &PageKey, lease: Option<Lease>, clock: &Clock) -> Result<(), StoreError> {
+        let Some(lease) = lease else {
+            return self.sql.query("DELETE FROM leases WHERE key = ?", &[key.as_str().into()]).map(drop);
+        };
+        self.sql.query(
+            "INSERT OR REPLACE INTO leases (key, token, purpose, expires_at, attempt) VALUES (?, ?, ?, ?, ?)",
+            &[
+                key.as_str().into(),
+                lease.token.to_string().into(),
+                purpose_name(lease.purpose).into(),
+                lease.expires_at.as_millis().into(),
+                u64::from(lease.attempt).into(),
+            ],
+        )?;
+        self.set_fact("clock", &clock.last().to_string())
+    }
+
+    fn save_tags(&self, key: &PageKey, tags: &[Tag]) -> Result<(), StoreError> {
+        self.sql.query("DELETE FROM entry_tags WHERE key = ?", &[key.as_str().into()])?;
+        for tag in tags {
+            self.sql
+                .query("INSERT INTO entry_tags (tag, key) VALUES (?, ?)", &[tag.as_str().into(), key.as_str().into()])?;
+        }
+        Ok(())
+    }
+
+    fn save_entry(&self, key: &PageKey, entry: &Entry) -> Result<(), StoreError> {
+        let page = entry.page.as_ref();
+        let millis = |time: Option<Timestamp>| Value::from(time.map(Timestamp::as_millis));
+        let pending = entry.pending.map(|write| write.version.map_or_else(|| DELETE.to_owned(), |v| v.to_string()));
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
+                 error_until, body_bytes, failures, retry_at, pass_until, l2_pending, l2_due, l2_attempts, \
+                 l2_written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                &[
+                    key.as_str().into(),
+                    key.path().into(),
+                    page.map(|page| page.version.to_string()).into(),
+                    page.map(|page| u64::from(page.status)).into(),
+                    millis(page.map(|page| page.rendered_at)),
+                    millis(page.and_then(|page| page.windows.fresh_until)),
+                    millis(page.and_then(|page| page.windows.stale_until)),
+                    millis(page.and_then(|page| page.windows.error_until)),
+                    page.map(|page| page.body_bytes).into(),
+                    u64::from(entry.failures).into(),
+                    millis(entry.retry_at),
+                    millis(entry.pass_until),
+                    pending.into(),
+                    millis(entry.pending.map(|write| write.due)),
+                    u64::from(entry.pending.map_or(0, |write| write.attempts)).into(),
+                    millis(entry.written_at),
+                ],
+            )
+            .map(drop)
+    }
+
+    /// Tells the strongest invalidation received since the render of `page` began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated(&self, page: &PageMeta) -> Result<Option<Mode>, StoreError> {
+        // A page has at most 64 tags: two parameters more stay below the platform's 100.
+        let places = vec!["?"; page.tags.len()].join(", ");
+        let statement = format!(
+            "SELECT mode FROM invalidations WHERE received > ? \
+             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({places})))"
+        );
+        let mut parameters = vec![Value::from(page.version.to_string()), page.key.path().into()];
+        parameters.extend(page.tags.iter().map(|tag| Value::from(tag.as_str())));
+        let rows = self.sql.query(&statement, &parameters)?;
+        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(mode_by_name));
+        modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
+    }
+
+    /// Records an invalidation under the time at which this object received it. The same one, told twice, counts
+    /// once: a render that began in between is not spoilt by the second.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_invalidation(
+        &self,
+        invalidation: &Invalidation,
+        received: Version,
+        clock: &Clock,
+    ) -> Result<(), StoreError> {
+        let (kind, name) = scope_columns(&invalidation.scope);
+        self.sql.transaction(|| {
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET seq = excluded.seq, at = excluded.at, \
+                 received = excluded.received WHERE excluded.seq > seq",
+                &[
+                    kind.into(),
+                    name.into(),
+                    mode_name(invalidation.mode).into(),
+                    invalidation.seq.into(),
+                    invalidation.at.as_millis().into(),
+                    received.to_string().into(),
+                ],
+            )?;
+            self.set_fact("clock", &clock.last().to_string())
+        })
+    }
+
+    /// Returns those of a page's tags that the tag index has not been told of yet.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
+        let places = vec!["?"; tags.len()].join(", ");
+        let parameters: Vec<Value> = tags.iter().map(|tag| Value::from(tag.as_str())).collect();
+        let rows =
+            self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
+        let known =
+            rows.into_iter().map(|row| Columns::of("registered_tags", row).text()).collect::<Result<Vec<_>, _>>()?;
+        Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
+    }
+
+    /// Notes that the tag index knows these tags to be carried here.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_registered(&self, tags: &[Tag]) -> Result<(), StoreError> {
+        self.sql.transaction(|| {
+            for tag in tags {
+                self.sql.query("INSERT OR IGNORE INTO registered_tags (tag) VALUES (?)", &[tag.as_str().into()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns the leases that exist, at most `limit`, those that end first before the others.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn leases(&self, limit: u32) -> Result<Vec<(PageKey, Lease)>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT token, purpose, expires_at, attempt, key FROM leases ORDER BY expires_at LIMIT ?",
+            &[u64::from(limit).into()],
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("leases", row);
+                let lease = lease(&mut columns)?;
+                Ok((columns.parsed(|key| PageKey::from_stored(key).ok())?, lease))
+            })
+            .collect()
+    }
+
+    /// Returns keys whose write to L2 is due, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn writes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<PageKey>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT key FROM entries WHERE l2_due <= ? ORDER BY l2_due LIMIT ?",
+            &[now.as_millis().into(), u64::from(limit).into()],
+        )?;
+        rows.into_iter()
+            .map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok()))
+            .collect()
+    }
+
+    /// Returns when this object wants to be woken next: the end of a lease, or a write that is due.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT MIN(at) FROM (SELECT MIN(expires_at) AS at FROM leases \
+             UNION ALL SELECT MIN(l2_due) FROM entries WHERE l2_due IS NOT NULL)",
+            &[],
+        )?;
+        let at = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_number()).transpose()?;
+        Ok(at.flatten().map(Timestamp::from_millis))
+    }
+
+    /// Returns the clock, going on from the last version that was issued.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn clock(&self) -> Result<Clock, StoreError> {
+        Ok(Clock::resume(self.fact("clock")?.and_then(|text| Version::parse(&text))))
+    }
+
+    /// Returns the object's own name, once it has been told.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn shard(&self) -> Result<Option<String>, StoreError> {
+        self.fact("shard")
+    }
+
+    /// Notes the object's own name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn set_shard(&self, name: &str) -> Result<(), StoreError> {
+        self.set_fact("shard", name)
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = ?", &[name.into()])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).text()).transpose()
+    }
+
+    fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.sql
+            .query("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", &[name.into(), value.into()])
+            .map(drop)
+    }
+}
+
+fn lease(columns: &mut Columns) -> Result<Lease, StoreError> {
+    Ok(Lease {
+        token: columns.parsed(Version::parse)?,
+        purpose: columns.parsed(|name| [Purpose::Cold, Purpose::Background].into_iter().find(|p| purpose_name(*p) == name))?,
+        expires_at: Timestamp::from_millis(columns.number()?),
+        attempt: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
+    })
+}
+
+const fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Cold => "cold",
+        Purpose::Background => "background",
+    }
+}
+
+pub(super) const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Stale => "stale",
+        Mode::Expire => "expire",
+    }
+}
+
+pub(super) fn mode_by_name(name: &str) -> Option<Mode> {
+    [Mode::Stale, Mode::Expire].into_iter().find(|mode| mode_name(*mode) == name)
+}
+
+pub(super) fn scope_columns(scope: &Scope) -> (&'static str, &str) {
+    match scope {
+        Scope::Path(path) => ("path", path.as_str()),
+        Scope::Tag(tag) => ("tag", tag.as_str()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Versions of pages, which are also the fencing tokens of their leases.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use ulid::Ulid;
+
+use crate::time::Timestamp;
+
+/// A ULID, issued by the [`Clock`] of one object when a render begins. It is the lease's fencing token, and the
+/// version of the page if the render is published. A later one is greater, as value and as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version(Ulid);
+
+/// A text that is not the 26 characters of a ULID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a ULID")]
+pub struct NotAVersion;
+
+/// The random bits of a ULID.
+const RANDOM_BITS: u32 = 80;
+
+impl Version {
+    /// Builds a version from its parts; only the lowest 80 bits of `random` are used.
+    #[must_use]
+    pub fn from_parts(time: Timestamp, random: u128) -> Self {
+        Self(Ulid::from_parts(time.as_millis(), random))
+    }
+
+    /// Reads the 26 characters of a ULID.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Ulid::from_string(text).ok().map(Self)
+    }
+
+    /// Returns the time at which it was issued: when the render began.
+    #[must_use]
+    pub fn time(self) -> Timestamp {
+        Timestamp::from_millis(self.0.timestamp_ms())
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = NotAVersion;
+
+    fn try_from(text: String) -> Result<Self, NotAVersion> {
+        Self::parse(&text).ok_or(NotAVersion)
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Issues [`Version`]s in rising order, whatever the wall clock does.
+///
+/// It is a hybrid logical clock: it runs with the wall clock, but never behind what it has issued or has been told.
+/// Because the last version issued is persisted and given back after a restart, the order holds across restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    last: Version,
+}
+
+impl Clock {
+    /// Goes on from the last version that was persisted, or begins.
+    #[must_use]
+    pub fn resume(last: Option<Version>) -> Self {
+        Self { last: last.unwrap_or(Version(Ulid::nil())) }
+    }
+
+    /// Returns the last version issued, to be persisted.
+    #[must_use]
+    pub fn last(&self) -> Version {
+        self.last
+    }
+
+    /// Issues a version greater than all before, `random` being fresh random bits.
+    pub fn issue(&mut self, now: Timestamp, random: u128) -> Version {
+        let last = self.last.time();
+        let fresh = Version::from_parts(now, random);
+        self.last = if now > last {
+            fresh
+        } else {
+            // The same millisecond, or the wall clock went back: count on, into the next millisecond if need be.
+            self.last.0.increment().map_or_else(|_| Version::from_parts(next_millisecond(last), random), Version)
+        };
+        self.last
+    }
+
+    /// Notes a time told by another object, and issues a version for it. Whatever is issued later has a later time.
+    pub fn observe(&mut self, time: Timestamp, now: Timestamp, random: u128) -> Version {
+        let received = self.issue(now.max(time), random);
+        self.last = Version::from_parts(received.time(), (1 << RANDOM_BITS) - 1);
+        received
+    }
+}
+
+fn next_millisecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn versions_rise_whatever_the_wall_clock_does(
+            steps in prop::collection::vec((0..50_u64, 0..50_u64, any::<bool>(), any::<bool>()), 1..60)
+        ) {
+            let mut clock = Clock::resume(None);
+            let mut issued: Vec<Version> = Vec::new();
+            let mut told = None;
+            for (now, time, observes, restarts) in steps {
+                let (now, time) = (Timestamp::from_millis(now), Timestamp::from_millis(time));
+                if restarts {
+                    clock = Clock::resume(Some(clock.last()));
+                }
+                let version = if observes { clock.observe(time, now, u128::MAX) } else { clock.issue(now, u128::MAX) };
+                prop_assert!(issued.last().is_none_or(|last| *last < version));
+                prop_assert!(issued.last().is_none_or(|last| last.to_string() < version.to_string()));
+                if !observes {
+                    prop_assert!(told.is_none_or(|told| version.time() > told), "later than what was told");
+                } else {
+                    told = told.max(Some(time));
+                }
+                issued.push(version);
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Running other programs: an environment cleaned of what `cargo run` leaves behind, and a line that shows each command.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// What cargo and rustup set for the programs they start. A cargo started from here must not take it for the user's wish:
+/// with another toolchain it would be wrong.
+const LEFT_BY_CARGO: [&str; 9] = [
+    "CARGO",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PRIMARY_PACKAGE",
+    "RUSTC",
+    "RUSTDOC",
+    "RUST_RECURSION_COUNT",
+    "RUSTUP_TOOLCHAIN_SOURCE",
+];
+
+/// Where shared libraries are looked up. Cargo puts the compiler's own there, and another compiler would load them.
+const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+
+/// Prints what is about to be done and why.
+pub(crate) fn step(message: &str) {
+    eprintln!("==> {message}");
+}
+
+/// A program to run in the repository.
+pub(crate) struct Run {
+    command: Command,
+    shown: String,
+}
+
+impl Run {
+    /// Starts describing a command in a folder, with the environment that the user started cargo with.
+    pub(crate) fn new(folder: &Path, program: impl AsRef<OsStr>) -> Self {
+        let program = program.as_ref();
+        let mut command = Command::new(program);
+        command.current_dir(folder).stdin(Stdio::null());
+        for (name, _) in env::vars_os() {
+            let known = name.to_str().is_some_and(|name| {
+                LEFT_BY_CARGO.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_BIN_")
+            });
+            if known {
+                command.env_remove(name);
+            }
+        }
+        for name in LIBRARY_PATHS {
+            // Nobody but cargo names folders of a Rust toolchain or of a target folder there.
+            let Some(value) = env::var_os(name) else {
+                continue;
+            };
+            let mut kept = env::split_paths(&value).filter(|path| !is_cargos(path)).peekable();
+            if kept.peek().is_none() {
+                command.env_remove(name);
+            } else if let Ok(joined) = env::join_paths(kept) {
+                command.env(name, joined);
+            }
+        }
+        let shown = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
+        Self { command, shown }
+    }
+
+    /// Adds one argument.
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        let arg = arg.as_ref();
+        let text = arg.to_string_lossy();
+        // Writing to a string can't fail.
+        let _ = if text.is_empty() || text.contains([' ', '"', '*']) {
+            write!(self.shown, " '{text}'")
+        } else {
+            write!(self.shown, " {text}")
+        };
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds several arguments.
+    pub(crate) fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
+    /// Adds several files, shown as one word.
+    pub(crate) fn files<S: AsRef<OsStr>>(mut self, shown: &str, files: impl IntoIterator<Item = S>) -> Self {
+        self.shown.push(' ');
+        self.shown.push_str(shown);
+        self.command.args(files);
+        self
+    }
+
+    /// Sets a variable for this program.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Removes a variable for this program.
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Shows the command, runs it with this terminal's output, and fails if it does.
+    pub(crate) fn run(mut self) -> Result<()> {
+        eprintln!("$ {}", self.shown);
+        let status = self.command.status().with_context(|| format!("can't start `{}`", self.shown))?;
+        if !status.success() {
+            bail!("`{}` failed ({status})", self.shown);
+        }
+        Ok(())
+    }
+
+    /// Shows the command and runs it without its noise: only when it fails, the end of what it said is in the error.
+    pub(crate) fn run_quietly(mut self) -> Result<()> {
+        eprintln!("$ {}", self.shown);
+        let output = self.command.output().with_context(|| format!("can't start `{}`", self.shown))?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+            let end = lines[lines.len().saturating_sub(5)..].join("\n");
+            bail!("`{}` failed ({}):\n{end}", self.shown, output.status);
+        }
+        Ok(())
+    }
+
+    /// Runs silently and returns what it printed; `None` if it is not there or fails. For asking questions.
+    pub(crate) fn ask(mut self) -> Option<String> {
+        let output = self.command.stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Becomes this program: it then owns the terminal, gets signals itself and its exit status is ours.
+    pub(crate) fn hand_over(mut self) -> Result<()> {
+        eprintln!("$ {}", self.shown);
+        self.command.stdin(Stdio::inherit());
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt as _;
+            let error = self.command.exec();
+            Err(error).with_context(|| format!("can't start `{}`", self.shown))
+        }
+        #[cfg(not(unix))]
+        {
+            let status = self.command.status().with_context(|| format!("can't start `{}`", self.shown))?;
+            std::process::exit(status.code().unwrap_or(1))
+        }
+    }
+}
+
+/// Whether a folder of libraries is one that cargo added for the program it runs.
+fn is_cargos(path: &Path) -> bool {
+    path.components()
+        .any(|part| part.as_os_str() == "rustlib" || part.as_os_str() == "target" || part.as_os_str() == "toolchains")
+        || env::current_exe().is_ok_and(|exe| exe.parent().is_some_and(|folder| path.starts_with(folder)))
+}
+
+/// The program of this name that `PATH` leads to.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// `PATH` with these folders in front.
+pub(crate) fn path_with(first: &[PathBuf]) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(first.iter().cloned().chain(env::split_paths(&path))).context("PATH can't be extended")
+}

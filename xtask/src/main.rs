@@ -1,0 +1,98 @@
+//! Task runner of this repository: `cargo xtask help` lists the tasks.
+//!
+//! Each task first sets up what it needs and is missing, inside the repository's ignored folders wherever that is possible,
+//! so that a fresh clone on a machine with Rust and Node.js needs no other preparation.
+//!
+//! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
+//! - `worker`: the Wasm build, skipped when nothing changed
+//! - `tasks`: what runs on top: dev, test, check, bench, deploy
+//! - `command`, `project`, `stamp`: shared by all
+
+mod command;
+mod project;
+mod setup;
+mod stamp;
+mod tasks;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::project::Project;
+
+/// Sets up, builds, checks and runs cloudflare-isr.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing: npm packages, the Wasm target, the build tools.
+    Setup,
+    /// Build the Worker into `build/`. Near instant when nothing changed.
+    Build,
+    /// Run the gateway and the example site locally.
+    Dev {
+        /// Port of the gateway.
+        #[arg(long, default_value_t = 8787)]
+        port: u16,
+        /// Folder of the local state: objects, KV and cache.
+        #[arg(long, value_name = "DIR", default_value = ".wrangler/state")]
+        persist_to: PathBuf,
+    },
+    /// Run the tests: on the host, then end to end in the real runtime.
+    Test {
+        /// Run only this suite.
+        #[arg(long)]
+        only: Option<Suite>,
+        /// Run only tests whose name contains this (or, end to end, the files whose name does).
+        filter: Option<String>,
+    },
+    /// Check formatting, lints, documentation and both deployments, without running a test.
+    Check,
+    /// Measure throughput and latency: `tests/bench/run.mjs`.
+    Bench {
+        /// Passed on as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build and deploy the gateway to the Cloudflare account wrangler is logged in to.
+    Deploy {
+        /// Passed on to `wrangler deploy`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// `cargo test` of the workspace.
+    Host,
+    /// `tests/e2e`, in the real runtime.
+    E2e,
+}
+
+fn main() -> ExitCode {
+    let task = Cli::parse().task;
+    let outcome = Project::find().and_then(|project| match task {
+        Task::Setup => setup::run(&project).map(|_| ()),
+        Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
+        Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
+        Task::Check => tasks::check::run(&project),
+        Task::Bench { args } => tasks::bench::run(&project, &args),
+        Task::Deploy { args } => tasks::deploy::run(&project, &args),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What has to be on the machine, found or installed.
+//!
+//! Everything is looked for first and installed only when missing, so the set-up runs before every task and takes a moment.
+
+mod debian;
+mod node;
+mod tools;
+mod wasm;
+
+use anyhow::Result;
+
+use crate::project::Project;
+use crate::stamp;
+
+pub(crate) use node::Node;
+pub(crate) use tools::Tools;
+pub(crate) use wasm::{TARGET, Toolchain};
+
+/// Everything that building and running the Worker needs.
+pub(crate) struct Setup {
+    /// Node.js and npm packages.
+    pub(crate) node: Node,
+    /// A Rust toolchain with the standard library for Wasm.
+    pub(crate) toolchain: Toolchain,
+    /// `worker-build` and `wasm-bindgen`.
+    pub(crate) tools: Tools,
+}
+
+/// Finds or installs all of it. Concurrent runs wait for each other: the second finds what the first installed.
+pub(crate) fn run(project: &Project) -> Result<Setup> {
+    let _lock = stamp::lock(&project.tools())?;
+    let node = Node::set_up(project)?;
+    let toolchain = Toolchain::set_up(project)?;
+    let tools = Tools::set_up(project)?;
+    Ok(Setup { node, toolchain, tools })
+}

@@ -1,0 +1,83 @@
+//! `worker-build`, and the `wasm-bindgen` it calls, in the versions that `Cargo.lock` asks for.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use semver::Version;
+
+use crate::command::{Run, step, which};
+use crate::project::{Project, parse_version};
+
+/// The build tools, found or installed.
+pub(crate) struct Tools {
+    /// Compiles the crate and writes the JavaScript around it.
+    pub(crate) worker_build: Tool,
+    /// Writes the glue between JavaScript and Wasm. Its version has to equal the library's.
+    pub(crate) wasm_bindgen: Tool,
+}
+
+/// A program and its version.
+pub(crate) struct Tool {
+    pub(crate) path: PathBuf,
+    pub(crate) version: Version,
+}
+
+/// What is to be installed.
+struct Wanted {
+    package: &'static str,
+    program: &'static str,
+    /// The library in `Cargo.lock` with whose version it is released.
+    library: &'static str,
+    /// Whether the package's own lock file is used: `wasm-bindgen-cli`'s names a version that was withdrawn.
+    locked: bool,
+}
+
+impl Tools {
+    pub(crate) fn set_up(project: &Project) -> Result<Self> {
+        Ok(Self {
+            worker_build: set_up(
+                project,
+                &Wanted { package: "worker-build", program: "worker-build", library: "worker", locked: true },
+            )?,
+            wasm_bindgen: set_up(
+                project,
+                &Wanted {
+                    package: "wasm-bindgen-cli",
+                    program: "wasm-bindgen",
+                    library: "wasm-bindgen",
+                    locked: false,
+                },
+            )?,
+        })
+    }
+}
+
+/// Finds a tool in `.tools/` or on `PATH`, or installs it in `.tools/`.
+fn set_up(project: &Project, wanted: &Wanted) -> Result<Tool> {
+    let version = project.locked_version(wanted.library)?;
+    let prefix = project.tools().join("cargo");
+    let own = prefix.join("bin").join(wanted.program);
+    let is_right = |program: &PathBuf| version_of(project, program).as_ref() == Some(&version);
+    if let Some(path) = [Some(own.clone()), which(wanted.program)].into_iter().flatten().find(is_right) {
+        return Ok(Tool { path, version });
+    }
+
+    step(&format!("{} {version} is missing: compiling it, which takes minutes but only once", wanted.package));
+    Run::new(project.root(), "cargo")
+        .args(["install", "--quiet", "--force", "--root"])
+        .arg(&prefix)
+        .args(wanted.locked.then_some("--locked"))
+        .arg(format!("{}@{version}", wanted.package))
+        .run()
+        .with_context(|| {
+            format!("{0} can't be installed; `cargo install {0}@{version}` has to succeed", wanted.package)
+        })?;
+    ensure!(is_right(&own), "{} was installed, but doesn't say it is version {version}", own.display());
+    Ok(Tool { path: own, version })
+}
+
+/// Reads `wasm-bindgen 0.2.130` as well as `0.8.7`.
+fn version_of(project: &Project, program: &PathBuf) -> Option<Version> {
+    let said = Run::new(project.root(), program).arg("--version").ask()?;
+    parse_version(said.split_whitespace().last()?).ok()
+}

@@ -1,0 +1,13 @@
+//! What developers and CI ask for.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod deploy;
+pub(crate) mod dev;
+pub(crate) mod test;
+
+/// Configuration of the gateway.
+const GATEWAY: &str = "wrangler.toml";
+
+/// Configuration of the example site behind it.
+const SITE: &str = "examples/site/wrangler.toml";

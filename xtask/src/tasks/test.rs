@@ -1,0 +1,59 @@
+//! `cargo xtask test`.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{Run, step};
+use crate::project::Project;
+use crate::{Suite, setup, worker};
+
+/// Where the tests in the real runtime lie.
+const E2E: &str = "tests/e2e";
+
+/// Runs the tests on the host, then those in the real runtime. The first needs no set-up.
+pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) -> Result<()> {
+    if only != Some(Suite::E2e) {
+        step("running the tests on the host");
+        Run::new(project.root(), "cargo").args(["test", "--workspace"]).args(filter).run()?;
+    }
+    if only != Some(Suite::Host) {
+        end_to_end(project, filter)?;
+    }
+    Ok(())
+}
+
+/// Runs Node.js's test runner over the built Worker, one file at a time: they would disturb each other's timing.
+fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
+    let files = files(project)?;
+    ensure!(!files.is_empty(), "there are no tests in {E2E}/");
+    let setup = setup::run(project)?;
+    worker::build(project, &setup)?;
+    step(&format!("running {} files of tests in the local Workers runtime", files.len()));
+
+    let run = setup.node.script(&["--test", "--test-concurrency=1", "--test-reporter=spec"])?;
+    let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
+    match filter {
+        Some(filter) if named.is_empty() => run.arg(format!("--test-name-pattern={filter}")).args(&files),
+        Some(_) => run.args(named),
+        None => run.args(&files),
+    }
+    .run()
+}
+
+/// Lists the test files, relative to the repository. Not left to the test runner, which passes when it finds none.
+fn files(project: &Project) -> Result<Vec<String>> {
+    let folder = project.root().join(E2E);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("can't list {}", folder.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") {
+            files.push(format!("{E2E}/{name}"));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
