@@ -110,7 +110,8 @@ impl Feed {
         }
         let path = CanonicalPath::parse(page.key.path()).ok().map(Scope::Path);
         let scopes = page.tags.iter().cloned().map(Scope::Tag).chain(path);
-        scopes.flat_map(|scope| [(scope.clone(), Mode::Stale), (scope, Mode::Expire)])
+        scopes
+            .flat_map(|scope| [(scope.clone(), Mode::Stale), (scope, Mode::Expire)])
             .filter(|row| self.rows.get(row).is_some_and(|at| *at >= start))
             .map(|(_, mode)| mode)
             .max()

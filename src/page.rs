@@ -189,7 +189,7 @@ mod tests {
 
     fn head() -> PageHead {
         let start = Timestamp::from_millis(1_700_000_000_000);
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         PageHead {
             meta: PageMeta {
                 key: PageKey::from_stored("https://e.com/a?b=c").unwrap(),

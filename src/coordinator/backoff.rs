@@ -6,7 +6,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 
 /// The longest pause, before jitter.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// Returns the pause after `failures` failures in a row (at least one): doubled each time, from 1 s to 5 min, with
 /// jitter of up to a quarter on top, so that keys that failed together don't come back together. `random` is any

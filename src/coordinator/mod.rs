@@ -30,6 +30,8 @@ mod backoff;
 mod entry;
 mod event;
 mod handle;
+#[cfg(test)]
+mod tests;
 
 pub use self::action::{Action, Answer};
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose};

@@ -136,10 +136,8 @@ async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
         // Without a length the body is not read at all: this call is small, and every client can say so.
         return Err(AdminError::TooLarge);
     }
-    let buffer: ArrayBuffer = JsFuture::from(request.array_buffer().map_err(unreadable)?)
-        .await
-        .map_err(unreadable)?
-        .unchecked_into();
+    let buffer: ArrayBuffer =
+        JsFuture::from(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?.unchecked_into();
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
@@ -235,6 +233,7 @@ pub(super) fn rpc_answer(answer: Result<Value, AdminError>) -> String {
 
 /// Carries out an RPC call on the Worker's entrypoint. Called by the entry module with `env` and the call as JSON.
 #[wasm_bindgen(js_name = isrRpc)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub async fn entrypoint_rpc(env: JsValue, call: String) -> String {
     rpc(&env.unchecked_into::<Env>(), call.as_bytes()).await
 }

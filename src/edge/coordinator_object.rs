@@ -1,4 +1,5 @@
 //! The coordinator Durable Object: loads, steps, saves, performs.
+#![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ const LEASES_A_ROUND: u32 = 200;
 const WRITES_A_ROUND: u32 = 50;
 
 /// How long one run of the alarm goes on taking in new renders; it may take 15 min in all (platform limit).
-const ALARM_RUN: Duration = Duration::from_secs(600);
+const ALARM_RUN: Duration = Duration::from_mins(10);
 
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -212,7 +213,7 @@ impl Object {
     }
 
     /// Loads, steps, saves, and then performs. `rendered` are the bytes that come with the event.
-    fn step(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<Rendered>) -> Result<(), StoreError> {
+    fn step(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<&Rendered>) -> Result<(), StoreError> {
         let store = self.store()?;
         let before = store.load(key)?;
         let page = match &event {
@@ -234,7 +235,7 @@ impl Object {
         store.save(key, &before, &after, &clock)?;
         self.clock.set(clock);
         for action in actions {
-            self.perform(key, action, rendered.as_ref());
+            self.perform(key, action, rendered);
         }
         if let Some(deadline) = after.deadline() {
             self.wake_at(deadline);
@@ -242,7 +243,7 @@ impl Object {
         Ok(())
     }
 
-    fn step_or_log(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<Rendered>) {
+    fn step_or_log(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<&Rendered>) {
         if let Err(error) = self.step(key, event, rendered) {
             worker::console_error!("coordinator: {key}: {error}");
         }
@@ -252,7 +253,7 @@ impl Object {
         let settings = Settings::of(&self.env).ok();
         let config = settings.as_ref().map(|settings| &settings.config);
         let route = config.and_then(|config| config.routes.find(key.path()));
-        let or_minute = |value: Option<Duration>| value.unwrap_or(Duration::from_secs(60));
+        let or_minute = |value: Option<Duration>| value.unwrap_or(Duration::from_mins(1));
         Policy {
             expire: or_minute(route.map(crate::route::Route::expire)),
             render_timeout: or_minute(config.map(|config| config.render_timeout)),
@@ -298,14 +299,14 @@ impl Object {
         }
         let (object, key) = (Rc::clone(self), key.clone());
         spawn_local(async move {
-            match object.from_l2(&key, meta.version).await {
+            match object.look_in_l2(&key, meta.version).await {
                 Some(page) => object.reply(waiter, Reply { verdict, page: Some(with_meta(page, meta)) }),
                 None => object.step_or_log(&key, Event::BytesLost { waiter, version: meta.version }, None),
             }
         });
     }
 
-    async fn from_l2(&self, key: &PageKey, version: Version) -> Option<Rendered> {
+    async fn look_in_l2(&self, key: &PageKey, version: Version) -> Option<Rendered> {
         let (head, body) = settings::l2(&self.env)?.page(key).await.ok().flatten()?;
         (head.meta.version == version).then_some(Rendered { head, body })
     }
@@ -340,7 +341,7 @@ impl Object {
         if self.running.borrow().get(&key) == Some(&token) {
             self.running.borrow_mut().remove(&key);
         }
-        self.step_or_log(&key, Event::Rendered { token, result }, rendered);
+        self.step_or_log(&key, Event::Rendered { token, result }, rendered.as_ref());
     }
 
     async fn render_and_register(&self, key: &PageKey, token: Version) -> (RenderResult, Option<Rendered>) {
@@ -351,8 +352,7 @@ impl Object {
             return (RenderResult::Unregistered, None);
         };
         let config = &settings.config;
-        let order =
-            Order { key, token, route, max_body_bytes: config.max_body_bytes, timeout: config.render_timeout };
+        let order = Order { key, token, route, max_body_bytes: config.max_body_bytes, timeout: config.render_timeout };
         let outcome = render::render(&site, &order).await;
         if let RenderResult::Page(meta) = &outcome.result
             && let Err(error) = self.register(meta).await
@@ -527,9 +527,7 @@ fn bare_verdict(answer: &Answer) -> Verdict {
         }
         Answer::Unavailable { retry_at } => Verdict::Unavailable { retry_at: *retry_at },
         // Without its bytes an answer of the failing site can't be relayed: it could not be reached at all.
-        Answer::Relay { .. } | Answer::Page(_) | Answer::Stale { .. } => {
-            Verdict::Unavailable { retry_at: js::now() }
-        }
+        Answer::Relay { .. } | Answer::Page(_) | Answer::Stale { .. } => Verdict::Unavailable { retry_at: js::now() },
     }
 }
 

@@ -49,9 +49,8 @@ pub(super) fn with_current<T>(bound: Duration, judge: impl FnOnce(Option<&Feed>)
 /// renewed behind the request.
 pub(super) async fn refresh(env: &Env, context: &Context, bound: Duration) {
     let now = js::now();
-    let (current, young, may_poll) = STATE.with_borrow(|state| {
-        (state.is_current(now, bound), state.is_current(now, bound / 2), state.may_poll(now))
-    });
+    let (current, young, may_poll) = STATE
+        .with_borrow(|state| (state.is_current(now, bound), state.is_current(now, bound / 2), state.may_poll(now)));
     if young {
         return;
     }

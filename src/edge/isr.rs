@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{CanonicalOrigin, Config, ConfigError};
 use crate::edge::calls::{self, CallError};
 use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Told};
@@ -114,7 +114,7 @@ impl Isr {
         if self.has_bypass_token(request)? {
             return Ok(told(Outcome::Bypass, CacheStatus::forwarded(Forward::Bypass)));
         }
-        let origin = self.config().canonical_origin.as_ref().map(|origin| origin.as_str());
+        let origin = self.config().canonical_origin.as_ref().map(CanonicalOrigin::as_str);
         let key = match (route.revalidate(), url.key(origin, route.query())) {
             (Revalidate::NoStore, _) => return Ok(skip("revalidate-0")),
             (_, Err(_)) => return Ok(skip("uri-too-long")),
@@ -153,14 +153,14 @@ impl Visit<'_> {
         match l1::get(config, &self.key).await {
             Found::Page(meta, page) => self.with_copy(meta, page, Source::L1).await,
             Found::Pass(until) if js::now() < until => Ok(skip("not-stored")),
-            Found::Pass(_) | Found::Nothing => match self.from_l2().await? {
+            Found::Pass(_) | Found::Nothing => match self.look_in_l2().await? {
                 Some((meta, page)) => self.with_copy(meta, page, Source::L2).await,
                 None => self.miss(None).await,
             },
         }
     }
 
-    async fn from_l2(&self) -> Result<Option<(PageMeta, Response)>, JsValue> {
+    async fn look_in_l2(&self) -> Result<Option<(PageMeta, Response)>, JsValue> {
         let Some(l2) = settings::l2(&self.isr.env) else {
             return Ok(None);
         };
@@ -204,41 +204,41 @@ impl Visit<'_> {
         let answer = js::within(self.isr.config().miss_timeout, asked).await;
         let fwd = if stand_in.is_some() { Forward::Stale } else { Forward::UriMiss };
         match answer {
-            Some(Ok((verdict, response))) => self.with_verdict(verdict, response, fwd, stand_in).await,
+            Some(Ok((verdict, response))) => self.with_verdict(verdict, &response, fwd, stand_in),
             Some(Err(error)) => self.without_coordinator(&error, stand_in),
             None => self.without_coordinator(&CallError::Unreachable("timed out".to_owned()), stand_in),
         }
     }
 
-    async fn with_verdict(
+    fn with_verdict(
         &self,
         verdict: Verdict,
-        response: Response,
+        response: &Response,
         fwd: Forward,
         stand_in: Option<(PageMeta, Response)>,
     ) -> Result<Handled, JsValue> {
-        let meta = envelope::meta(&response).filter(|meta| meta.key == self.key);
+        let meta = envelope::meta(response).filter(|meta| meta.key == self.key);
         let status = CacheStatus::forwarded(fwd);
         match (verdict, meta) {
             (Verdict::Page { rendered: true, collapsed }, Some(meta)) => {
-                self.keep(&meta, &response)?;
+                self.keep(&meta, response)?;
                 let status = CacheStatus { fwd_status: Some(meta.status), stored: true, collapsed, ..status };
-                self.respond(&meta, &response, Outcome::Miss, status)
+                self.respond(&meta, response, Outcome::Miss, status)
             }
             (Verdict::Page { rendered: false, .. }, Some(meta)) => {
                 // Another colo had it rendered; L2 did not show it yet.
-                self.keep(&meta, &response)?;
+                self.keep(&meta, response)?;
                 let ttl = meta.windows.ttl_seconds(js::now());
                 let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
-                self.respond(&meta, &response, outcome, CacheStatus::hit(ttl).with_detail(Some("coordinator")))
+                self.respond(&meta, response, outcome, CacheStatus::hit(ttl).with_detail(Some("coordinator")))
             }
             (Verdict::StandIn { detail }, Some(meta)) => {
                 let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(known(&detail));
-                self.respond(&meta, &response, Outcome::Stale, status)
+                self.respond(&meta, response, Outcome::Stale, status)
             }
             (Verdict::Relay { detail }, Some(meta)) => {
                 let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(known(&detail));
-                self.respond(&meta, &response, Outcome::Skip, status)
+                self.respond(&meta, response, Outcome::Skip, status)
             }
             (Verdict::Pass { until, detail }, _) => {
                 let (isr, key) = (self.isr.clone(), self.key.clone());
@@ -390,5 +390,6 @@ fn known(detail: &str) -> Option<&'static str> {
 /// service binding that it came over.
 fn is_render(context: &Context) -> bool {
     let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
-    props.is_object() && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some("render"))
+    props.is_object()
+        && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some("render"))
 }

@@ -1,4 +1,5 @@
 //! The tag index Durable Object: records invalidations and delivers them until they are applied.
+#![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -95,6 +95,7 @@ fn split_outside_quotes(value: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "it fills optional fields")]
     fn seconds(n: u64) -> Option<Duration> {
         Some(Duration::from_secs(n))
     }

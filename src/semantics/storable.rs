@@ -176,7 +176,7 @@ pub fn stale_windows(headers: &HeaderList, expire: Duration, stale_if_error: Dur
 mod tests {
     use super::*;
 
-    const MINUTE: Revalidate = Revalidate::After(Duration::from_secs(60));
+    const MINUTE: Revalidate = Revalidate::After(Duration::from_mins(1));
 
     fn verdict(status: u16, headers: &[(&str, &str)]) -> Verdict {
         let route_tag = [Tag::parse("route").unwrap()];

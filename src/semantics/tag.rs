@@ -59,7 +59,12 @@ impl Tag {
     /// The first malformed member is reported, and then no tag is returned: a page that can't be found by one of
     /// its tags could not be invalidated by it.
     pub fn parse_list(header: &str) -> Result<Vec<Self>, TagError> {
-        header.split(',').map(|part| part.trim_matches([' ', '\t'])).filter(|part| !part.is_empty()).map(Self::parse).collect()
+        header
+            .split(',')
+            .map(|part| part.trim_matches([' ', '\t']))
+            .filter(|part| !part.is_empty())
+            .map(Self::parse)
+            .collect()
     }
 
     /// Unites the tags of a route and of a response: sorted, each once.

@@ -33,6 +33,16 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(Self { sql })
     }
 
+    #[cfg(test)]
+    pub(super) fn sql(&self) -> &S {
+        &self.sql
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_sql(self) -> S {
+        self.sql
+    }
+
     /// Loads what is known of a key; an unknown key is an empty entry.
     ///
     /// # Errors
@@ -104,13 +114,14 @@ impl<S: Sql> CoordinatorStore<S> {
             if before.lease != after.lease {
                 self.save_lease(key, after.lease, clock)?;
             }
-            let tags_changed = before.page.as_ref().map(|page| &page.tags) != after.page.as_ref().map(|page| &page.tags);
+            let tags_changed =
+                before.page.as_ref().map(|page| &page.tags) != after.page.as_ref().map(|page| &page.tags);
             if tags_changed {
                 self.save_tags(key, after.page.as_ref().map_or(&[], |page| page.tags.as_slice()))?;
             }
-            let (lease, unleased) = (after.lease, Entry { lease: None, ..after.clone() });
-            if (Entry { lease: None, ..before.clone() }) != unleased || (before.lease != lease && *before == Entry::default()) {
-                self.save_entry(key, &unleased)?;
+            let (old, new) = (Entry { lease: None, ..before.clone() }, Entry { lease: None, ..after.clone() });
+            if old != new {
+                self.save_entry(key, &new)?;
             }
             Ok(())
         })
@@ -136,8 +147,10 @@ impl<S: Sql> CoordinatorStore<S> {
     fn save_tags(&self, key: &PageKey, tags: &[Tag]) -> Result<(), StoreError> {
         self.sql.query("DELETE FROM entry_tags WHERE key = ?", &[key.as_str().into()])?;
         for tag in tags {
-            self.sql
-                .query("INSERT INTO entry_tags (tag, key) VALUES (?, ?)", &[tag.as_str().into(), key.as_str().into()])?;
+            self.sql.query(
+                "INSERT INTO entry_tags (tag, key) VALUES (?, ?)",
+                &[tag.as_str().into(), key.as_str().into()],
+            )?;
         }
         Ok(())
     }
@@ -228,8 +241,7 @@ impl<S: Sql> CoordinatorStore<S> {
     pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
         let places = vec!["?"; tags.len()].join(", ");
         let parameters: Vec<Value> = tags.iter().map(|tag| Value::from(tag.as_str())).collect();
-        let rows =
-            self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
+        let rows = self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
         let known =
             rows.into_iter().map(|row| Columns::of("registered_tags", row).text()).collect::<Result<Vec<_>, _>>()?;
         Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
@@ -275,9 +287,7 @@ impl<S: Sql> CoordinatorStore<S> {
             "SELECT key FROM entries WHERE l2_due <= ? ORDER BY l2_due LIMIT ?",
             &[now.as_millis().into(), u64::from(limit).into()],
         )?;
-        rows.into_iter()
-            .map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok()))
-            .collect()
+        rows.into_iter().map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok())).collect()
     }
 
     /// Returns when this object wants to be woken next: the end of a lease, or a write that is due.
@@ -333,7 +343,8 @@ impl<S: Sql> CoordinatorStore<S> {
 fn lease(columns: &mut Columns) -> Result<Lease, StoreError> {
     Ok(Lease {
         token: columns.parsed(Version::parse)?,
-        purpose: columns.parsed(|name| [Purpose::Cold, Purpose::Background].into_iter().find(|p| purpose_name(*p) == name))?,
+        purpose: columns
+            .parsed(|name| [Purpose::Cold, Purpose::Background].into_iter().find(|p| purpose_name(*p) == name))?,
         expires_at: Timestamp::from_millis(columns.number()?),
         attempt: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
     })

@@ -8,6 +8,8 @@ mod migrate;
 #[cfg(test)]
 pub(crate) mod rusqlite;
 mod tag_index;
+#[cfg(test)]
+mod tests;
 
 use thiserror::Error;
 

@@ -1,0 +1,240 @@
+//! The stores on a real SQLite: what is saved is loaded, what fails leaves nothing behind.
+
+use std::time::Duration;
+
+use super::rusqlite::MemorySql;
+use super::*;
+use crate::coordinator::{Entry, Lease, PendingWrite, Purpose};
+use crate::feed::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Scope};
+use crate::page::PageMeta;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::semantics::tag::Tag;
+use crate::shard::ShardName;
+use crate::time::Timestamp;
+use crate::version::{Clock, Version};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn tag(name: &str) -> Tag {
+    Tag::parse(name).unwrap()
+}
+
+fn shard(name: &str) -> ShardName {
+    ShardName::from_stored(name).unwrap()
+}
+
+fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
+    PageMeta {
+        key: PageKey::from_stored(&format!("https://e.com{path}")).unwrap(),
+        version: Version::from_parts(at(start), 1),
+        status: 404,
+        rendered_at: at(start + 5),
+        windows: Windows::new(at(start), Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
+        tags: tags.iter().map(|name| tag(name)).collect(),
+        body_bytes: 17,
+    }
+}
+
+fn coordinator() -> CoordinatorStore<MemorySql> {
+    CoordinatorStore::open(MemorySql::new()).unwrap()
+}
+
+#[test]
+fn an_entry_is_loaded_as_it_was_saved() {
+    let store = coordinator();
+    let page = page("/a?b=1", &["x", "y"], 1000);
+    let mut clock = Clock::resume(None);
+    let token = clock.issue(at(2000), 5);
+    let full = Entry {
+        page: Some(page.clone()),
+        lease: Some(Lease { token, purpose: Purpose::Background, expires_at: at(9000), attempt: 2 }),
+        failures: 3,
+        retry_at: Some(at(1)),
+        pass_until: Some(at(2)),
+        pending: Some(PendingWrite { version: Some(page.version), due: at(3), attempts: 4 }),
+        written_at: Some(at(5)),
+    };
+    let timed = PageMeta {
+        windows: Windows::new(at(7), Revalidate::After(Duration::from_secs(1)), Duration::ZERO, Duration::MAX).unwrap(),
+        tags: vec![tag("y")],
+        ..page.clone()
+    };
+    let windows = Windows { error_until: Some(at(1 << 50)), ..timed.windows };
+    let other = Entry {
+        page: Some(PageMeta { windows, ..timed }),
+        pending: Some(PendingWrite { version: None, due: at(3), attempts: 0 }),
+        ..Entry::default()
+    };
+    let mut before = Entry::default();
+    for after in [full, other, Entry::default()] {
+        store.save(&page.key, &before, &after, &clock).unwrap();
+        assert_eq!(store.load(&page.key), Ok(after.clone()));
+        before = after;
+    }
+    assert_eq!(store.clock().unwrap().last(), clock.last(), "tokens rise across restarts");
+}
+
+#[test]
+fn a_lease_alone_writes_no_entry() {
+    let store = coordinator();
+    let key = page("/", &[], 1).key;
+    let mut clock = Clock::resume(None);
+    let lease = Lease { token: clock.issue(at(1), 1), purpose: Purpose::Cold, expires_at: at(70), attempt: 0 };
+    let leased = Entry { lease: Some(lease), ..Entry::default() };
+    store.save(&key, &Entry::default(), &leased, &clock).unwrap();
+    assert_eq!(store.load(&key), Ok(leased));
+    assert_eq!(store.leases(10), Ok(vec![(key, lease)]));
+    assert_eq!(store.next_deadline(), Ok(Some(at(70))));
+}
+
+#[test]
+fn a_save_that_fails_in_the_middle_leaves_the_state_as_before() {
+    let sql = MemorySql::new();
+    let store = CoordinatorStore::open(sql).unwrap();
+    let old = page("/", &["old"], 1000);
+    let clock = Clock::resume(None);
+    let before = Entry { page: Some(old.clone()), ..Entry::default() };
+    store.save(&old.key, &Entry::default(), &before, &clock).unwrap();
+    store
+        .sql()
+        .0
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .unwrap();
+    let after = Entry { page: Some(page("/", &["new"], 2000)), ..Entry::default() };
+    assert_eq!(store.save(&old.key, &before, &after, &clock), Err(StoreError::Sql("full".to_owned())));
+    assert_eq!(store.load(&old.key), Ok(before));
+}
+
+#[test]
+fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
+    let store = coordinator();
+    let mut clock = Clock::resume(None);
+    let old = page("/a", &["x"], 1000);
+    let note = |seq, scope, mode, clock: &mut Clock| {
+        let received = clock.observe(at(2000), at(1500), 9);
+        let invalidation = Invalidation { seq, at: at(2000), scope, mode };
+        store.note_invalidation(&invalidation, received, clock).unwrap();
+    };
+    assert_eq!(store.invalidated(&old), Ok(None));
+    note(1, Scope::Tag(tag("x")), Mode::Stale, &mut clock);
+    assert_eq!(store.invalidated(&old), Ok(Some(Mode::Stale)));
+    note(2, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    assert_eq!(store.invalidated(&old), Ok(Some(Mode::Expire)));
+    assert_eq!(store.invalidated(&page("/b", &["y"], 1000)), Ok(None));
+
+    // The wall clock is behind the tag index's, and still what is rendered now is newer.
+    let newer = PageMeta { version: clock.issue(at(1501), 1), ..old.clone() };
+    assert_eq!(store.invalidated(&newer), Ok(None));
+    assert!(newer.render_start() > at(2000), "for edges, which compare times, too");
+    note(2, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    assert_eq!(store.invalidated(&newer), Ok(None), "the same invalidation, delivered again");
+    note(3, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    assert_eq!(store.invalidated(&newer), Ok(Some(Mode::Expire)));
+}
+
+#[test]
+fn tags_are_registered_once_and_a_page_may_have_the_most() {
+    let store = coordinator();
+    assert_eq!(store.unregistered(&[]), Ok(vec![]));
+    store.note_registered(&[tag("a")]).unwrap();
+    assert_eq!(store.unregistered(&[tag("a"), tag("b")]), Ok(vec![tag("b")]));
+    let names: Vec<String> = (0..64).map(|i| format!("t{i:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let page = page("/many", &names, 1);
+    let entry = Entry { page: Some(page.clone()), ..Entry::default() };
+    store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None)).unwrap();
+    assert_eq!(store.load(&page.key), Ok(entry));
+    assert_eq!((store.invalidated(&page), store.unregistered(&page.tags).map(|tags| tags.len())), (Ok(None), Ok(64)));
+}
+
+#[test]
+fn due_writes_and_deadlines_are_found() {
+    let store = coordinator();
+    let clock = Clock::resume(None);
+    assert_eq!(store.next_deadline(), Ok(None));
+    for (path, due) in [("/b", 20), ("/a", 10), ("/c", 30)] {
+        let page = page(path, &[], 1);
+        let pending = Some(PendingWrite { version: Some(page.version), due: at(due), attempts: 0 });
+        let entry = Entry { page: Some(page.clone()), pending, ..Entry::default() };
+        store.save(&page.key, &Entry::default(), &entry, &clock).unwrap();
+    }
+    let keys = store.writes_due(at(20), 10).unwrap();
+    assert_eq!(keys.iter().map(PageKey::path).collect::<Vec<_>>(), ["/a", "/b"]);
+    assert_eq!(store.next_deadline(), Ok(Some(at(10))));
+}
+
+#[test]
+fn a_schema_newer_than_known_is_refused() {
+    let store = coordinator();
+    store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
+    let MemorySql(connection) = store.into_sql();
+    let error = CoordinatorStore::open(MemorySql(connection)).err();
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 1 }));
+}
+
+#[test]
+fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
+    store.register(&a, &[tag("x"), tag("y")], at(0)).unwrap();
+    store.register(&b, &[tag("x")], at(0)).unwrap();
+    store.register(&b, &[tag("x")], at(0)).unwrap();
+
+    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, &[], at(100)).unwrap();
+    let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
+    assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
+    store.delivered(first.seq, &a).unwrap();
+    store.put_off(first.seq, &b, at(500)).unwrap();
+    assert_eq!((store.pending(first.seq), store.next_deadline()), (Ok(1), Ok(Some(at(500)))));
+    assert_eq!(store.deliveries_due(at(499), 10), Ok(vec![]));
+    assert_eq!(store.deliveries_due(at(500), 10), Ok(vec![Delivery { attempts: 1, ..delivery(&b) }]));
+
+    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, &[], at(200)).unwrap();
+    assert_eq!((none.seq, store.pending(none.seq)), (first.seq + 1, Ok(0)));
+    let path = Scope::Path(CanonicalPath::parse("/p").unwrap());
+    let third = store.append(path, Mode::Stale, std::slice::from_ref(&a), at(300)).unwrap();
+    assert_eq!(store.pending(third.seq), Ok(1));
+}
+
+#[test]
+fn a_registration_tells_what_was_invalidated_since_the_render_began() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let a = shard("/#0");
+    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, &[], at(100)).unwrap();
+    let told = |since| store.register(&a, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
+    assert_eq!(told(101), Ok(vec![]));
+    assert_eq!(told(100), Ok(vec![invalidation]));
+}
+
+#[test]
+fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let append = |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, &[], at(time)).unwrap();
+    append("x", 100);
+    let y = append("y", 200);
+    let x = append("x", 300);
+    let all = store.feed(0, 10).unwrap();
+    assert_eq!((all.rows, all.seq, all.more), (vec![y.clone(), x.clone()], 3, false));
+    let half = store.feed(0, 1).unwrap();
+    assert_eq!((half.rows, half.seq, half.more), (vec![y], 2, true));
+    assert_eq!(store.feed(3, 10).map(|page| (page.rows, page.seq)), Ok((vec![], 3)));
+
+    for i in 0..MAX_FEED_ROWS as u64 + 97 {
+        append(&format!("t{i}"), 1000 + i);
+    }
+    let mut feed = Feed::default();
+    loop {
+        let answer = store.feed(feed.seq(), 1000).unwrap();
+        let more = answer.more;
+        feed.extend(answer);
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(feed.verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
+    assert_eq!(feed.verdict(&page("/", &["t9000"], 9_999)), Some(Mode::Expire));
+    assert_eq!(feed.verdict(&page("/", &["t9000"], 10_001)), None);
+}
