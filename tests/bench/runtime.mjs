@@ -1,6 +1,6 @@
 // The Workers that are measured, all of them in one process of the local runtime.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -12,57 +12,61 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const HOST = "bench.example";
 
 const COMPATIBILITY_DATE = "2026-11-01";
+const BENCH = join(ROOT, "tests/bench");
 const SITE = join(ROOT, "examples/site");
 
-/** The routes of the gateway: pages that do not age while they are measured. */
-const SETTINGS = { routes: { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[name]": { revalidate: false } } };
+/** The routes of the gateway: pages that do not age while they are measured. `n` makes many pages of one size. */
+const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[name]": { revalidate: false } };
 
 /**
  * Starts the runtime. Each Worker listens on a port of its own, without the proxy that Miniflare otherwise puts in front.
  *
  * - `site`: the example site, uncached
  * - `gateway`: the gateway in front of it
- * - `gateway-l2`: the same with an L1 of its own, called `l2`, that can be emptied
- * - `bare`: a cache as small as it can be, `bare.mjs`
- * - `bare-l2`: the same with KV behind
+ * - `gateway-l2`: the same gateway in another colo, as it were: same objects, same KV, an L1 of its own
+ * - `bare`: as small a cache as there can be, `bare.mjs`
+ * - `bare-l2`: the same with KV behind it
  *
- * @param {object} [options]
- * @param {Record<string, string>} [options.more] More gateways, by name, with the folder that holds their `build/`.
- * @returns {Promise<{ ports: Record<string, number>, dispose: () => Promise<void> }>}
+ * @param {Record<string, string>} [others] More gateways, by name, with the folder of each.
  */
-export async function start({ more = {} } = {}) {
-	const gateways = { gateway: ROOT, "gateway-l2": ROOT, ...more };
+export async function start(others = {}) {
+	const gateways = { gateway: ROOT, "gateway-l2": ROOT, ...others };
 	const workers = [
-		worker("site", SITE, ["src/index.js", ...modulesOf(SITE, "src", "index.js")], {
+		worker("site", SITE, ["src/index.js", ...modulesBeside(join(SITE, "src"), "index.js")], {
 			durableObjects: { STORE: { className: "SiteStore", useSQLite: true } },
 		}),
 		...Object.entries(gateways).map(([name, root]) => gateway(name, root)),
-		...["bare", "bare-l2"].map((name) =>
-			worker(name, join(ROOT, "tests/bench"), ["bare.mjs"], {
-				bindings: { CACHE_NAME: name },
-				serviceBindings: { ORIGIN: "site" },
-				kvNamespaces: name === "bare" ? {} : { KV: "bare" },
-			}),
-		),
+		bare("bare", {}),
+		bare("bare-l2", { KV: "bare" }),
+		worker("janitor", BENCH, ["janitor.mjs"], {}),
 	];
-	const miniflare = new Miniflare(
-		convertV4MiniflareOptions({ host: "127.0.0.1", port: 0, log: new Log(LogLevel.WARN), workers }),
-	);
-	await miniflare.ready;
-	const ports = {};
-	for (const { name } of workers) ports[name] = Number((await miniflare.unsafeGetDirectURL(name)).port);
-	return { ports, dispose: () => miniflare.dispose() };
+	const options = { host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.WARN), workers };
+	const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+	try {
+		await miniflare.ready;
+		const ports = {};
+		for (const { name } of workers) ports[name] = Number((await miniflare.unsafeGetDirectURL(name)).port);
+		return { ports, dispose: () => miniflare.dispose() };
+	} catch (error) {
+		await miniflare.dispose();
+		throw error;
+	}
 }
 
 function gateway(name, root) {
-	// The objects are those of the first gateway: the others are other colos, as it were.
-	const object = (className) => (name === "gateway" ? { className, useSQLite: true } : { className, scriptName: "gateway", useSQLite: true });
+	const first = name === "gateway" ? {} : { scriptName: "gateway" };
+	const object = (className) => ({ className, useSQLite: true, ...first });
 	return worker(name, root, ["src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
-		bindings: { ISR: { ...SETTINGS, cache_name: name } },
+		bindings: { ISR: { cache_name: name, routes: ROUTES } },
 		serviceBindings: { ORIGIN: "site" },
 		kvNamespaces: { ISR_CACHE: "isr" },
 		durableObjects: { COORDINATOR: object("IsrCoordinator"), TAG_INDEX: object("IsrTagIndex") },
 	});
+}
+
+function bare(name, kvNamespaces) {
+	const options = { bindings: { CACHE_NAME: name }, serviceBindings: { ORIGIN: "site" }, kvNamespaces };
+	return worker(name, BENCH, ["bare.mjs"], options);
 }
 
 function worker(name, root, paths, options) {
@@ -78,7 +82,35 @@ function worker(name, root, paths, options) {
 	};
 }
 
-function modulesOf(root, folder, except) {
-	const names = readdirSync(join(root, folder)).filter((name) => name.endsWith(".js") && name !== except);
-	return names.map((name) => `${folder}/${name}`);
+function modulesBeside(folder, main) {
+	const names = readdirSync(folder).filter((name) => name.endsWith(".js") && name !== main);
+	return names.map((name) => `src/${name}`);
+}
+
+/**
+ * Returns how many seconds of processor time the runtime has used: a measure that other programs on the machine do not
+ * disturb as they do the clock's. `undefined` where there is no `/proc`.
+ */
+export function cpuSeconds() {
+	try {
+		let ticks = 0;
+		for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+			ticks += ticksOfChild(pid);
+		}
+		// The kernel counts in hundredths of a second for programs, whatever it uses itself.
+		return ticks / 100;
+	} catch {
+		return undefined;
+	}
+}
+
+function ticksOfChild(pid) {
+	try {
+		// The name, in parentheses, may hold blanks. After it: state, parent, ..., user and system time.
+		const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+		return Number(fields[1]) === process.pid ? Number(fields[11]) + Number(fields[12]) : 0;
+	} catch {
+		// It has ended meanwhile.
+		return 0;
+	}
 }

@@ -117,7 +117,8 @@ class Runtime {
       redirect: "manual",
       signal: AbortSignal.timeout(timeout),
       ...init,
-      headers: { host, ...headers },
+      // As it is: the local runtime would compress what production leaves to the network in front.
+      headers: { host, "accept-encoding": "identity", ...headers },
     });
     return read(response, began);
   }
@@ -144,6 +145,21 @@ class Runtime {
   /** Returns how often the page /lab/<name> was rendered. */
   async renders(name) {
     return JSON.parse((await this.site(`/lab-stats/${name}`)).text).renders;
+  }
+
+  /** Asks for a page until `X-ISR-Status` is this, and returns that answer. */
+  untilStatus(pathAndQuery, status) {
+    return until(`${status} for ${pathAndQuery}`, async () => {
+      const answer = await this.fetch(pathAndQuery);
+      return answer.isr === status && answer;
+    });
+  }
+
+  /** Lists what is stored in L2 under a path: the names of KV entries are the pages' URLs. */
+  async stored(path) {
+    const kv = await this.#miniflare.getKVNamespace("ISR_CACHE", deployment.name);
+    const { keys } = await kv.list({ prefix: `http://${host}${path}` });
+    return keys.map((key) => key.name);
   }
 
   /** Invalidates over HTTP, as the holder of the admin token. */

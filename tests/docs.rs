@@ -1,0 +1,56 @@
+//! What the documentation shows is what the code does.
+
+use cloudflare_isr::config::{Config, SETTINGS, Scope};
+use serde_json::Value;
+
+const README: &str = include_str!("../README.md");
+
+/// Returns the contents of all fenced blocks of a language, without their indentation.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = document.lines();
+    while let Some(line) = lines.next() {
+        let indent = line.len() - line.trim_start().len();
+        if line.trim_start() == format!("```{language}") {
+            let block = lines.by_ref().take_while(|line| line.trim_start() != "```");
+            found.push(block.map(|line| line.get(indent..).unwrap_or_default()).collect::<Vec<_>>().join("\n"));
+        }
+    }
+    found
+}
+
+fn isr_of(text: &str) -> Option<Value> {
+    let table: toml::Table = toml::from_str(text).expect("it is TOML");
+    let isr = table.get("vars")?.get("ISR")?.clone();
+    Some(serde_json::to_value(isr).expect("TOML tables are JSON objects"))
+}
+
+#[test]
+fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
+    for setting in SETTINGS {
+        let place = match setting.scope {
+            Scope::TopLevel => "top level",
+            Scope::Route => "route",
+            Scope::Both => "both",
+        };
+        let default = match setting.default_text() {
+            words if words == "none" || words == "required" || words.starts_with("as ") => words,
+            code => format!("`{code}`"),
+        };
+        let row = format!("| `{}` | {place} | {default} | {} |", setting.name, setting.accepts());
+        assert!(README.contains(&row), "README.md lacks a row that begins with\n{row}");
+    }
+    let rows = README
+        .lines()
+        .filter(|line| line.contains(" | top level | ") || line.contains(" | route | ") || line.contains(" | both | "));
+    assert_eq!(rows.count(), SETTINGS.len(), "a row of README.md names a setting that there is not");
+}
+
+#[test]
+fn configurations_that_are_shown_are_accepted() {
+    let shown: Vec<Value> = blocks(README, "toml").iter().filter_map(|block| isr_of(block)).collect();
+    assert_eq!(shown.len(), 1);
+    for isr in shown.iter().chain(&isr_of(include_str!("../wrangler.toml"))) {
+        assert_eq!(Config::from_json(isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
+    }
+}
