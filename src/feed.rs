@@ -9,8 +9,12 @@ use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
 
-/// The most rows of a feed. Past it the oldest are folded into [`Feed::floor`].
+/// The most rows that the tag index keeps for edges. Past it the oldest leave, and raise the floor.
 pub const MAX_FEED_ROWS: usize = 10_000;
+
+/// The most scopes that an edge remembers before it folds the older half into its floor: more than the tag index ever
+/// hands out at once.
+const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
 
 /// Which pages an invalidation concerns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,12 +49,49 @@ pub struct Invalidation {
     pub mode: Mode,
 }
 
-/// What was invalidated, reduced to the latest row of each scope and mode: an older one says nothing more.
+/// What was invalidated, reduced to the latest time of each scope and mode: an older one says nothing more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
     seq: u64,
     floor: Timestamp,
-    rows: BTreeMap<(Scope, Mode), Timestamp>,
+    paths: BTreeMap<CanonicalPath, Marks>,
+    tags: BTreeMap<Tag, Marks>,
+}
+
+/// When a scope was last invalidated, by mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Marks {
+    stale: Option<Timestamp>,
+    expire: Option<Timestamp>,
+}
+
+impl Marks {
+    fn note(&mut self, mode: Mode, at: Timestamp) {
+        let mark = match mode {
+            Mode::Stale => &mut self.stale,
+            Mode::Expire => &mut self.expire,
+        };
+        *mark = (*mark).max(Some(at));
+    }
+
+    fn latest(&self) -> Timestamp {
+        self.stale.max(self.expire).unwrap_or_default()
+    }
+
+    fn concerning(&self, start: Timestamp) -> impl Iterator<Item = Invalidated> {
+        [(Mode::Stale, self.stale), (Mode::Expire, self.expire)]
+            .into_iter()
+            .filter_map(move |(mode, at)| at.filter(|at| *at >= start).map(|at| Invalidated { mode, at }))
+    }
+}
+
+/// What has become of a copy: the strongest invalidation of it since its render began, the latest of those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Invalidated {
+    /// What the invalidation does to the copy.
+    pub mode: Mode,
+    /// Its time: a render that began later is valid.
+    pub at: Timestamp,
 }
 
 /// A part of the log, as the tag index hands it out.
@@ -85,36 +126,40 @@ impl Feed {
     /// Takes in one invalidation that this isolate has learnt of by itself. Its number is not counted: others before
     /// it may be unknown still.
     pub fn note(&mut self, scope: Scope, mode: Mode, at: Timestamp) {
-        let known = self.rows.entry((scope, mode)).or_insert(at);
-        *known = at.max(*known);
-        if self.rows.len() > MAX_FEED_ROWS {
-            let oldest = self.rows.iter().min_by_key(|(_, at)| **at).map(|(scope, at)| (scope.clone(), *at));
-            if let Some((scope, at)) = oldest {
-                self.rows.remove(&scope);
-                self.floor = self.floor.max(at);
-            }
+        match scope {
+            Scope::Path(path) => self.paths.entry(path).or_default().note(mode, at),
+            Scope::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
         }
+        if self.paths.len() + self.tags.len() > MAX_KNOWN {
+            self.forget_half();
+        }
+    }
+
+    /// Folds the older half of the scopes into the floor.
+    fn forget_half(&mut self) {
+        let mut times: Vec<Timestamp> = self.paths.values().chain(self.tags.values()).map(Marks::latest).collect();
+        times.sort_unstable();
+        self.floor = times.get(times.len() / 2).copied().unwrap_or_default().max(self.floor);
+        self.paths.retain(|_, marks| marks.latest() > self.floor);
+        self.tags.retain(|_, marks| marks.latest() > self.floor);
     }
 
     /// Tells what has become of a copy: `None` if no invalidation since its render began concerns it.
     ///
     /// A copy from before the floor counts as expired: whether it is concerned is no longer known here.
     #[must_use]
-    pub fn verdict(&self, page: &PageMeta) -> Option<Mode> {
+    pub fn verdict(&self, page: &PageMeta) -> Option<Invalidated> {
         let start = page.render_start();
-        if start <= self.floor && self.floor > Timestamp::default() {
-            return Some(Mode::Expire);
-        }
-        if self.rows.is_empty() {
-            return None;
-        }
-        let path = CanonicalPath::parse(page.key.path()).ok().map(Scope::Path);
-        let scopes = page.tags.iter().cloned().map(Scope::Tag).chain(path);
-        scopes
-            .flat_map(|scope| [(scope.clone(), Mode::Stale), (scope, Mode::Expire)])
-            .filter(|row| self.rows.get(row).is_some_and(|at| *at >= start))
-            .map(|(_, mode)| mode)
-            .max()
+        let by_tag = page.tags.iter().filter_map(|tag| self.tags.get(tag)).flat_map(|marks| marks.concerning(start));
+        by_tag.chain(self.path_verdict(page.key.path(), start)).max()
+    }
+
+    /// Tells whether a path was invalidated at `since` or later.
+    #[must_use]
+    pub fn path_verdict(&self, path: &str, since: Timestamp) -> Option<Invalidated> {
+        let floor = (since <= self.floor && self.floor > Timestamp::default())
+            .then_some(Invalidated { mode: Mode::Expire, at: self.floor });
+        self.paths.get(path).into_iter().flat_map(|marks| marks.concerning(since)).chain(floor).max()
     }
 }
 
@@ -156,13 +201,14 @@ mod tests {
         for (page, verdict) in [
             (page("/b", &[], 50), None),
             (page("/b", &["other"], 50), None),
-            (page("/b", &["posts"], 100), Some(Mode::Expire)),
-            (page("/b", &["posts"], 101), Some(Mode::Stale)),
+            (page("/b", &["posts"], 100), Some((Mode::Expire, 100))),
+            (page("/b", &["posts"], 101), Some((Mode::Stale, 200))),
             (page("/b", &["posts"], 201), None),
-            (page("/a", &["posts"], 100), Some(Mode::Expire)),
-            (page("/a?x=1", &[], 300), Some(Mode::Stale)),
+            (page("/a", &["posts"], 100), Some((Mode::Expire, 100))),
+            (page("/a?x=1", &[], 300), Some((Mode::Stale, 300))),
             (page("/a", &[], 301), None),
         ] {
+            let verdict = verdict.map(|(mode, time)| Invalidated { mode, at: at(time) });
             assert_eq!(feed.verdict(&page), verdict, "{page:?}");
         }
     }
@@ -170,12 +216,14 @@ mod tests {
     #[test]
     fn the_feed_is_bounded_and_forgets_on_the_safe_side() {
         let mut feed = Feed::default();
-        for i in 0..=MAX_FEED_ROWS as u64 {
+        for i in 0..=MAX_KNOWN as u64 {
             feed.note(tag(&format!("t{i}")), Mode::Stale, at(1000 + i));
         }
-        assert_eq!((feed.rows.len(), feed.floor), (MAX_FEED_ROWS, at(1000)));
-        assert_eq!(feed.verdict(&page("/", &[], 1000)), Some(Mode::Expire));
-        assert_eq!(feed.verdict(&page("/", &[], 1001)), None);
+        let half = MAX_KNOWN as u64 / 2;
+        assert_eq!((feed.tags.len() as u64, feed.floor), (half, at(1000 + half)));
+        let floor = Invalidated { mode: Mode::Expire, at: feed.floor };
+        assert_eq!(feed.verdict(&page("/", &[], 1000 + half)), Some(floor));
+        assert_eq!(feed.verdict(&page("/", &[], 1001 + half)), None);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum ToCoordinator {
         shard: ShardName,
         /// The page.
         key: PageKey,
+        /// The edge knows of an invalidation of that time: what began to be rendered before is of no use.
+        newer_than: Option<Timestamp>,
     },
     /// The edge has served a stale copy.
     Stale {
@@ -44,6 +46,8 @@ pub enum ToCoordinator {
         key: PageKey,
         /// The version that was served.
         version: Version,
+        /// As for a miss.
+        newer_than: Option<Timestamp>,
     },
     /// An invalidation that concerns the shard.
     Invalidate(Invalidation),
@@ -62,7 +66,7 @@ pub enum ToTagIndex {
         /// When the render began.
         since: Timestamp,
     },
-    /// Invalidate pages. The answer is a [`crate::tag_index::Receipt`] together with the [`Invalidation`].
+    /// Invalidate pages. The answer is an [`InvalidateAnswer`].
     Invalidate {
         /// Which pages.
         scope: Scope,

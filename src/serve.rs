@@ -27,7 +27,7 @@ pub enum Judgement {
 #[must_use]
 pub fn judge(page: &PageMeta, feed: Option<&Feed>, now: Timestamp) -> Judgement {
     let unusable = Judgement::Unusable { stands_in: page.windows.serves_errors(now) };
-    let invalidated = feed.and_then(|feed| feed.verdict(page));
+    let invalidated = feed.and_then(|feed| feed.verdict(page)).map(|invalidated| invalidated.mode);
     match (page.windows.freshness(now), invalidated, feed) {
         (Freshness::Expired, _, _) | (_, Some(Mode::Expire), _) => unusable,
         (_, Some(Mode::Stale), _) => Judgement::Stale { detail: Some("invalidated") },

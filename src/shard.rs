@@ -34,12 +34,6 @@ impl ShardName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Returns the id of the route.
-    #[must_use]
-    pub fn route_id(&self) -> &str {
-        self.0.rsplit_once('#').map_or(self.0.as_str(), |(route, _)| route)
-    }
 }
 
 impl fmt::Display for ShardName {

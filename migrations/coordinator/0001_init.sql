@@ -12,6 +12,7 @@ CREATE TABLE entries (
   failures INTEGER NOT NULL DEFAULT 0,   -- failed renders since the last good one
   retry_at INTEGER,                -- no render begins before
   pass_until INTEGER,              -- requests pass to the site until then: its answer may not be stored
+  marked_by TEXT,                  -- ULID of the render that left retry_at or pass_until
   l2_pending TEXT,                 -- write to L2 still to be made: a version, or 'delete'; NULL: none
   l2_due INTEGER,                  -- when to attempt it
   l2_attempts INTEGER NOT NULL DEFAULT 0,

@@ -17,6 +17,8 @@ pub struct Entry {
     pub retry_at: Option<Timestamp>,
     /// Until when requests pass to the site, because the site's answer was not one to be stored.
     pub pass_until: Option<Timestamp>,
+    /// The token of the render that left `retry_at` or `pass_until`: an invalidation that came later lifts them.
+    pub marked_by: Option<Version>,
     /// The write to L2 that is still to be made.
     pub pending: Option<PendingWrite>,
     /// When L2 was last written under this key: KV takes one write per key and second (platform limit).

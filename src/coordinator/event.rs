@@ -30,6 +30,11 @@ pub enum Event {
         /// The version whose bytes are lost.
         version: Version,
     },
+    /// The alarm begins a render that it was to drive.
+    Begun {
+        /// The token of the lease.
+        token: Version,
+    },
     /// A render has ended.
     Rendered {
         /// The token under which it ran.

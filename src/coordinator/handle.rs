@@ -16,6 +16,12 @@ use crate::version::{Clock, Version};
 /// Added to the render timeout for what comes after the last byte: the registration of tags.
 const LEASE_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a render may wait for the alarm to begin it.
+const QUEUE_PATIENCE: Duration = Duration::from_mins(10);
+
+/// How long the next render waits after one that could not be published although the site did not fail.
+const UNPUBLISHED_PAUSE: Duration = Duration::from_secs(1);
+
 /// KV takes one write per key and second (platform limit).
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -50,6 +56,8 @@ pub struct Context<'a> {
     pub policy: Policy,
     /// Whether there is room for another render.
     pub may_render: bool,
+    /// Whether an invalidation of this key was received since the render that `entry.marked_by` names began.
+    pub lifted: bool,
     /// The strongest invalidation received since the render of the page in question began: of the page that the event
     /// brings, or else of the entry's page.
     pub invalidated: Option<Mode>,
@@ -62,6 +70,7 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
     match event {
         Event::Miss { waiter } => step.miss(waiter),
         Event::Stale { waiter, version } => step.stale(waiter, version),
+        Event::Begun { token } => step.begun(token),
         Event::BytesLost { waiter, version } => step.bytes_lost(waiter, version),
         Event::Rendered { token, result } => step.rendered(token, result),
         Event::LeaseExpired => step.lease_expired(),
@@ -83,6 +92,7 @@ struct Step<'a, 'c> {
 
 impl Step<'_, '_> {
     fn miss(&mut self, waiter: WaiterId) {
+        self.tidy();
         if let Some(until) = self.passing() {
             return self.answer(waiter, Answer::Pass { until, reason: None });
         }
@@ -92,25 +102,43 @@ impl Step<'_, '_> {
                 self.answer(waiter, Answer::Page(Box::new(page)));
                 self.revalidate();
             }
-            Standing::Unusable => {
-                if self.entry.lease.is_some() {
-                    self.actions.push(Action::Park { waiter });
-                } else if let Some(retry_at) = self.backing_off() {
-                    let answer = self.stand_in("backoff").unwrap_or(Answer::Unavailable { retry_at });
-                    self.answer(waiter, answer);
-                } else if !self.context.may_render {
-                    let answer = self.stand_in("busy").unwrap_or(Answer::Busy);
-                    self.answer(waiter, answer);
-                } else {
-                    self.actions.push(Action::Park { waiter });
-                    let token = self.grant(Purpose::Cold, 0);
-                    self.actions.push(Action::Render { token });
-                }
+            Standing::Unusable => self.join_render(waiter, true),
+        }
+    }
+
+    /// Lets a request wait for a render, which begins if need be and if it may. If it may not, the last good copy
+    /// stands in, unless its bytes are what the request has not found.
+    fn join_render(&mut self, waiter: WaiterId, has_bytes: bool) {
+        if self.entry.lease.is_some() {
+            return self.actions.push(Action::Park { waiter });
+        }
+        let (detail, otherwise) = match self.backing_off() {
+            Some(retry_at) if self.entry.failures > 0 => ("backoff", Answer::Unavailable { retry_at }),
+            Some(_) => ("backoff", Answer::Busy),
+            None if !self.context.may_render => ("busy", Answer::Busy),
+            None => {
+                self.actions.push(Action::Park { waiter });
+                let token = self.grant(Purpose::Cold, 0);
+                return self.actions.push(Action::Render { token });
             }
+        };
+        let answer = if has_bytes { self.stand_in(detail) } else { None };
+        self.answer(waiter, answer.unwrap_or(otherwise));
+    }
+
+    /// Ends a lease that is over, and lifts what an invalidation has made pointless: a pause after failures, or a pass
+    /// mark. What was invalidated is asked for once more.
+    fn tidy(&mut self) {
+        self.lease_expired();
+        if self.context.lifted {
+            self.entry.retry_at = None;
+            self.entry.pass_until = None;
+            self.entry.marked_by = None;
         }
     }
 
     fn stale(&mut self, waiter: WaiterId, version: Version) {
+        self.tidy();
         if let Some(until) = self.passing() {
             return self.answer(waiter, Answer::Pass { until, reason: None });
         }
@@ -126,12 +154,21 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Forgets a page that can't be handed out; the request then misses.
+    /// Renders a page again that can't be handed out. It is not forgotten before: L2 may show it yet.
     fn bytes_lost(&mut self, waiter: WaiterId, version: Version) {
         if self.entry.page.as_ref().is_some_and(|page| page.version == version) {
-            self.entry.page = None;
+            self.join_render(waiter, false);
+        } else {
+            self.miss(waiter);
         }
-        self.miss(waiter);
+    }
+
+    /// Counts the time of the lease from the beginning of the render, not from when it was queued.
+    fn begun(&mut self, token: Version) {
+        let expires_at = self.render_deadline();
+        if let Some(lease) = self.entry.lease.as_mut().filter(|lease| lease.token == token) {
+            lease.expires_at = expires_at;
+        }
     }
 
     fn rendered(&mut self, token: Version, result: RenderResult) {
@@ -145,9 +182,9 @@ impl Step<'_, '_> {
                 let page = if invalidated.is_some() { self.stale_from_now(page) } else { page };
                 self.publish(page);
             }
-            (RenderResult::NotStored(reason), _) => self.not_stored(reason),
-            (RenderResult::Failed(_), _) => self.failed("site-error"),
-            (RenderResult::Unregistered, _) => self.failed("tag-index"),
+            (RenderResult::NotStored(reason), _) => self.not_stored(token, reason),
+            (RenderResult::Failed(_), _) => self.failed(token),
+            (RenderResult::Unregistered, _) => self.unpublished(token, "tag-index"),
         }
     }
 
@@ -156,6 +193,7 @@ impl Step<'_, '_> {
         self.entry.failures = 0;
         self.entry.retry_at = None;
         self.entry.pass_until = None;
+        self.entry.marked_by = None;
         self.actions.push(Action::Hold { version: page.version });
         self.actions.push(Action::AnswerParked { answer: Answer::Page(Box::new(page.clone())) });
         let version = page.version;
@@ -163,12 +201,13 @@ impl Step<'_, '_> {
         self.schedule_write(Some(version));
     }
 
-    fn not_stored(&mut self, reason: NotStored) {
+    fn not_stored(&mut self, token: Version, reason: NotStored) {
         let until = self.context.now.plus(self.context.policy.pass_ttl);
         self.entry.lease = None;
         self.entry.failures = 0;
         self.entry.retry_at = None;
         self.entry.pass_until = Some(until);
+        self.entry.marked_by = Some(token);
         self.actions.push(Action::AnswerParked { answer: Answer::Pass { until, reason: Some(reason) } });
         if self.entry.page.take().is_some() {
             self.actions.push(Action::Release);
@@ -177,25 +216,36 @@ impl Step<'_, '_> {
     }
 
     /// Counts a failed render. The last good copy stays.
-    fn failed(&mut self, detail: &'static str) {
-        self.entry.lease = None;
-        self.entry.failures = self.entry.failures.saturating_add(1);
-        let pause = backoff::pause(self.entry.failures, self.context.random);
-        self.entry.retry_at = Some(self.context.now.plus(pause));
+    fn failed(&mut self, token: Version) {
+        let detail = "site-error";
+        self.back_off(token);
         let answer = self.stand_in(detail).unwrap_or(Answer::Relay { detail });
         self.actions.push(Action::AnswerParked { answer });
     }
 
     fn lease_expired(&mut self) {
-        if self.entry.lease.is_some_and(|lease| lease.expires_at <= self.context.now) {
-            self.entry.lease = None;
-            self.entry.failures = self.entry.failures.saturating_add(1);
-            let pause = backoff::pause(self.entry.failures, self.context.random);
-            let retry_at = self.context.now.plus(pause);
-            self.entry.retry_at = Some(retry_at);
+        if let Some(lease) = self.entry.lease.filter(|lease| lease.expires_at <= self.context.now) {
+            let retry_at = self.back_off(lease.token);
             let answer = self.stand_in("render-timeout").unwrap_or(Answer::Unavailable { retry_at });
             self.actions.push(Action::AnswerParked { answer });
         }
+    }
+
+    fn back_off(&mut self, token: Version) -> Timestamp {
+        self.entry.lease = None;
+        self.entry.marked_by = Some(token);
+        self.entry.failures = self.entry.failures.saturating_add(1);
+        let retry_at = self.context.now.plus(backoff::pause(self.entry.failures, self.context.random));
+        self.entry.retry_at = Some(retry_at);
+        retry_at
+    }
+
+    /// Hands a render on that can't be published, although the site did not fail.
+    fn unpublished(&mut self, token: Version, detail: &'static str) {
+        self.entry.lease = None;
+        self.entry.marked_by = Some(token);
+        self.entry.retry_at = Some(self.context.now.plus(UNPUBLISHED_PAUSE));
+        self.actions.push(Action::AnswerParked { answer: Answer::Relay { detail } });
     }
 
     /// Takes up a lease whose render died with the object: a background render is driven again, a visitor's is over.
@@ -205,14 +255,18 @@ impl Step<'_, '_> {
                 let token = self.grant(Purpose::Background, lease.attempt + 1);
                 self.actions.push(Action::Drive { token });
             }
-            _ => self.entry.lease = None,
+            Some(_) => {
+                self.entry.lease = None;
+                self.actions.push(Action::AnswerParked { answer: Answer::Busy });
+            }
+            None => {}
         }
     }
 
     /// Renders again what was invalidated while it was rendered.
     fn begin_anew(&mut self, lease: Lease) {
         if lease.attempt >= MAX_ATTEMPTS {
-            return self.failed("invalidated");
+            return self.unpublished(lease.token, "invalidated");
         }
         let token = self.grant(lease.purpose, lease.attempt + 1);
         self.actions.push(match lease.purpose {
@@ -229,6 +283,15 @@ impl Step<'_, '_> {
             Some(pending) => pending.due = self.context.now.plus(WRITE_INTERVAL),
             None => {}
         }
+        self.mend_overtaken(version);
+    }
+
+    /// Writes the current version once more after an older write that has been overtaken came last.
+    fn mend_overtaken(&mut self, version: Option<Version>) {
+        let current = self.entry.page.as_ref().map(|page| page.version);
+        if self.entry.pending.is_none() && version != current {
+            self.schedule_write(current);
+        }
     }
 
     fn write_failed(&mut self, version: Option<Version>) {
@@ -239,6 +302,7 @@ impl Step<'_, '_> {
             }
             pending.due = self.context.now.plus(backoff::pause(pending.attempts.max(1), self.context.random));
         }
+        self.mend_overtaken(version);
     }
 
     /// Forgets a page whose bytes died before L2 had them: it is rendered again, never believed published.
@@ -262,9 +326,16 @@ impl Step<'_, '_> {
 
     fn grant(&mut self, purpose: Purpose, attempt: u32) -> Version {
         let token = self.context.clock.issue(self.context.now, self.context.random);
-        let expires_at = self.context.now.plus(self.context.policy.render_timeout).plus(LEASE_GRACE);
+        let expires_at = match purpose {
+            Purpose::Cold => self.render_deadline(),
+            Purpose::Background => self.context.now.plus(QUEUE_PATIENCE),
+        };
         self.entry.lease = Some(Lease { token, purpose, expires_at, attempt });
         token
+    }
+
+    fn render_deadline(&self) -> Timestamp {
+        self.context.now.plus(self.context.policy.render_timeout).plus(LEASE_GRACE)
     }
 
     /// Decides a write to L2: now, or as soon as a second has passed since the last one. The newest decision counts.

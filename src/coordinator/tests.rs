@@ -21,13 +21,15 @@ struct Key {
     clock: Clock,
     now: Timestamp,
     invalidated: Option<Mode>,
+    lifted: bool,
     may_render: bool,
 }
 
 impl Key {
     fn new() -> Self {
         let now = Timestamp::from_millis(1_000_000);
-        Self { entry: Entry::default(), clock: Clock::resume(None), now, invalidated: None, may_render: true }
+        let (entry, clock) = (Entry::default(), Clock::resume(None));
+        Self { entry, clock, now, invalidated: None, lifted: false, may_render: true }
     }
 
     fn after(&mut self, pause: Duration) -> &mut Self {
@@ -43,6 +45,7 @@ impl Key {
             clock: &mut self.clock,
             policy,
             may_render: self.may_render,
+            lifted: self.lifted,
             invalidated: self.invalidated,
         };
         let (entry, actions) = handle(self.entry.clone(), event, &mut context);
@@ -221,7 +224,65 @@ fn what_is_invalidated_while_it_is_rendered_is_rendered_again() {
         Some(())
     });
     assert_eq!(attempts.count(), 5);
-    assert_eq!(key.entry.failures, 1);
+    assert_eq!((key.entry.failures, key.entry.lease, key.entry.page.clone()), (0, None, None));
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [answer(ONE, Answer::Busy)],
+        "the site did not fail: it may be asked"
+    );
+}
+
+#[test]
+fn a_page_whose_tags_could_not_be_registered_is_handed_on_but_not_published() {
+    let mut key = Key::new();
+    key.on(Event::Miss { waiter: ONE });
+    let token = key.token();
+    let actions = key.on(Event::Rendered { token, result: RenderResult::Unregistered });
+    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Relay { detail: "tag-index" } }]);
+    assert_eq!((&key.entry.page, key.entry.failures, key.entry.lease), (&None, 0, None));
+    let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
+    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+}
+
+#[test]
+fn an_invalidation_lifts_a_pause_and_a_pass_mark_once() {
+    let mut key = Key::new();
+    key.on(Event::Miss { waiter: ONE });
+    key.fails();
+    key.lifted = true;
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+    );
+    key.lifted = false;
+    let (token, reason) = (key.token(), NotStored::Status);
+    key.on(Event::Rendered { token, result: RenderResult::NotStored(reason) });
+    assert_eq!(key.entry.marked_by, Some(token));
+    key.lifted = true;
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+    );
+}
+
+#[test]
+fn a_request_ends_a_lease_that_nobody_has_ended() {
+    let mut key = Key::new();
+    key.on(Event::Miss { waiter: ONE });
+    let actions = key.after(SECOND * 41).on(Event::Miss { waiter: TWO });
+    let unavailable = Answer::Unavailable { retry_at: key.now.plus(SECOND) };
+    assert_eq!(actions, [Action::AnswerParked { answer: unavailable.clone() }, answer(TWO, unavailable)]);
+}
+
+#[test]
+fn a_queued_render_has_its_whole_time_from_when_it_begins() {
+    let (mut key, page) = Key::published();
+    key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version: page.version });
+    let token = key.token();
+    assert_eq!(key.after(SECOND * 300).on(Event::Begun { token }), []);
+    assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
+    let newer = key.page(token);
+    assert_eq!(key.on(Event::Rendered { token, result: RenderResult::Page(newer) }).len(), 3);
 }
 
 #[test]
@@ -255,7 +316,7 @@ fn a_lease_that_is_over_answers_those_who_wait() {
 fn after_a_crash_a_visitors_lease_is_dropped_and_a_background_render_driven_again() {
     let mut key = Key::new();
     key.on(Event::Miss { waiter: ONE });
-    assert_eq!(key.on(Event::LeaseOrphaned), []);
+    assert_eq!(key.on(Event::LeaseOrphaned), [Action::AnswerParked { answer: Answer::Busy }]);
     assert_eq!(key.on(Event::Miss { waiter: ONE })[1], Action::Render { token: key.token() });
 
     let (mut key, page) = Key::published();
@@ -266,7 +327,12 @@ fn after_a_crash_a_visitors_lease_is_dropped_and_a_background_render_driven_agai
         assert_eq!(actions, [Action::Drive { token: key.token() }]);
         assert!(key.token() > dead);
     }
-    assert_eq!(key.on(Event::LeaseOrphaned), [], "a render that kills the object is not driven for ever");
+    let actions = key.on(Event::LeaseOrphaned);
+    assert_eq!(
+        actions,
+        [Action::AnswerParked { answer: Answer::Busy }],
+        "what kills the object is not driven for ever"
+    );
     assert_eq!(key.entry.lease, None);
 }
 
@@ -307,6 +373,10 @@ fn l2_is_written_once_a_second_and_the_newest_wins() {
     assert_eq!(key.after(SECOND).on(Event::WriteDue), [Action::Write { version: third }]);
     key.on(Event::Written { version: Some(third) });
     assert_eq!((key.entry.pending, key.entry.deadline()), (None, None));
+
+    // An older write that was slow has come last: L2 is mended.
+    assert_eq!(key.after(SECOND).on(Event::Written { version: Some(first) }), []);
+    assert_eq!(key.after(SECOND).on(Event::WriteDue), [Action::Write { version: third }]);
 }
 
 #[test]
@@ -314,6 +384,11 @@ fn a_page_whose_bytes_are_lost_is_rendered_again() {
     let (mut key, page) = Key::published();
     let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
     assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    key.fails();
+    assert_eq!(key.entry.page.as_ref(), Some(&page), "L2 may show it yet");
+    let retry_at = key.now.plus(SECOND);
+    let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
+    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at })], "and it is not looked for without end");
 
     let mut key = Key::new();
     key.on(Event::Miss { waiter: ONE });

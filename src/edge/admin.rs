@@ -21,7 +21,7 @@ use crate::semantics::tag::Tag;
 const PREFIX: &str = "/__isr";
 
 /// The most bytes of a request body.
-const MAX_BODY_BYTES: u32 = 16 * 1024;
+const MAX_BODY_BYTES: u64 = 16 * 1024;
 
 /// Whose fault it is that a call was not carried out, and what the caller is told.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,6 +35,9 @@ pub(super) enum AdminError {
     /// No token, or a wrong one.
     #[error("send the admin token as `Authorization: Bearer <token>`")]
     Unauthorized,
+    /// The body's length is not announced.
+    #[error("send the body's length in `Content-Length`")]
+    Length,
     /// The body is over its bound.
     #[error("the body may have at most {MAX_BODY_BYTES} bytes")]
     TooLarge,
@@ -52,6 +55,7 @@ impl AdminError {
             Self::NotFound => 404,
             Self::Method => 405,
             Self::Unauthorized => 401,
+            Self::Length => 411,
             Self::TooLarge => 413,
             Self::Argument(_) => 400,
             Self::Unavailable => 503,
@@ -63,6 +67,7 @@ impl AdminError {
             Self::NotFound => "not_found",
             Self::Method => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
+            Self::Length => "length_required",
             Self::TooLarge => "too_large",
             Self::Argument(_) => "invalid_argument",
             Self::Unavailable => "unavailable",
@@ -128,13 +133,14 @@ async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) 
     Ok(json!({ "invalidations": invalidations }))
 }
 
-/// Reads the body, a piece at a time, up to its bound.
+/// Reads the body, if its announced length is within the bound.
 async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
     let unreadable = |_| AdminError::Argument("the body could not be read".to_owned());
     let announced = request.headers().get("content-length").ok().flatten();
-    if announced.and_then(|length| length.parse::<u32>().ok()).is_none_or(|length| length > MAX_BODY_BYTES) {
-        // Without a length the body is not read at all: this call is small, and every client can say so.
-        return Err(AdminError::TooLarge);
+    match announced.and_then(|length| length.parse::<u64>().ok()) {
+        None => return Err(AdminError::Length),
+        Some(length) if length > MAX_BODY_BYTES => return Err(AdminError::TooLarge),
+        Some(_) => {}
     }
     let buffer: ArrayBuffer =
         JsFuture::from(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?.unchecked_into();

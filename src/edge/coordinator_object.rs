@@ -8,21 +8,23 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
-use futures::future::{Either, select};
+use futures::future::select;
 use futures::stream::FuturesUnordered;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Headers;
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::{Delay, DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::coordinator::{Action, Answer, Context, Event, Policy, Purpose, RenderResult, WaiterId, handle};
+use crate::edge::alarm::Alarm;
 use crate::edge::held::{Held, Rendered};
+use crate::edge::l2::L2Error;
 use crate::edge::render::{self, Order};
 use crate::edge::settings::{self, Settings};
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, envelope, feed_poll, js};
-use crate::feed::Invalidation;
+use crate::feed::{Invalidation, Mode};
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{
     MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode,
@@ -36,8 +38,9 @@ use crate::version::{Clock, Version};
 /// The most requests that wait at one object.
 const MAX_WAITERS: usize = 10_000;
 
-/// The most renders that are under way in one object, for visitors and by the alarm together.
-const MAX_RENDERS: usize = 64;
+/// The most renders that are under way in one object, for visitors and by the alarm together: their bodies share its
+/// memory.
+const MAX_RENDERS: usize = 24;
 
 /// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
 const MAX_DRIVEN: usize = 6;
@@ -48,8 +51,15 @@ const LEASES_A_ROUND: u32 = 200;
 /// The most writes to L2 made in one round of the alarm.
 const WRITES_A_ROUND: u32 = 50;
 
-/// How long one run of the alarm goes on taking in new renders; it may take 15 min in all (platform limit).
-const ALARM_RUN: Duration = Duration::from_mins(10);
+/// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
+/// longest render may take 10.
+const ALARM_RUN: Duration = Duration::from_mins(4);
+
+/// How long the tag index may take to register tags.
+const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
+const NAP: Duration = Duration::from_secs(1);
 
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -70,12 +80,13 @@ impl DurableObject for IsrCoordinator {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.object.alarm().await?;
+        self.object.alarm().await;
         Response::empty()
     }
 }
 
 /// What a waiting request gets.
+#[derive(Clone)]
 struct Reply {
     verdict: Verdict,
     page: Option<Rendered>,
@@ -83,9 +94,9 @@ struct Reply {
 
 /// The object's state in memory: all of it can be lost at any moment.
 struct Object {
-    state: State,
     env: Env,
     store: Result<CoordinatorStore<ObjectSql>, StoreError>,
+    alarm: Alarm,
     clock: Cell<Clock>,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
     last_waiter: Cell<u64>,
@@ -96,28 +107,22 @@ struct Object {
     /// Renders that the alarm is to begin.
     queued: RefCell<BTreeMap<PageKey, Version>>,
     held: RefCell<Held>,
-    /// When the alarm is set to go off.
-    alarm_at: Cell<Option<Timestamp>>,
     /// Wakes a run of the alarm that waits for its renders.
     bell: RefCell<Option<mpsc::Sender<()>>>,
 }
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        let raw = state._inner();
-        let storage = raw.storage().map(JsCast::unchecked_into);
-        let state = State::from(raw);
-        let store = storage
-            .map_err(|error| StoreError::Sql(js::describe(&error)))
-            .and_then(|storage| CoordinatorStore::open(ObjectSql::new(state.storage().sql(), storage)));
+        let (state, sql) = ObjectSql::of(state);
+        let store = sql.and_then(CoordinatorStore::open);
         let clock = store.as_ref().map_err(Clone::clone).and_then(CoordinatorStore::clock);
         if let Err(error) = &clock {
             worker::console_error!("coordinator: {error}");
         }
         let object = Rc::new(Self {
-            state,
             env,
             store,
+            alarm: Alarm::new(state),
             clock: Cell::new(clock.unwrap_or_else(|_| Clock::resume(None))),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
@@ -125,22 +130,23 @@ impl Object {
             running: RefCell::default(),
             queued: RefCell::default(),
             held: RefCell::default(),
-            alarm_at: Cell::new(None),
             bell: RefCell::default(),
         });
-        object.take_up_orphans();
+        if let Err(error) = object.take_up() {
+            worker::console_error!("coordinator: {error}");
+        }
         object
     }
 
-    /// Looks at the leases that an earlier life of this object has left: none of their renders goes on.
-    fn take_up_orphans(self: &Rc<Self>) {
-        let leases = match self.store().and_then(|store| store.leases(u32::MAX)) {
-            Ok(leases) => leases,
-            Err(error) => return worker::console_error!("coordinator: {error}"),
-        };
-        for (key, _) in leases {
-            self.step_or_log(&key, Event::LeaseOrphaned, None);
+    /// Takes up what an earlier life of this object has left: none of its renders goes on, and for when it had set the
+    /// alarm is not known here.
+    fn take_up(self: &Rc<Self>) -> Result<(), StoreError> {
+        let store = self.store()?;
+        for (key, _) in store.leases(u32::MAX)? {
+            self.step(&key, Event::LeaseOrphaned, None, None)?;
         }
+        self.alarm.follow(store.next_deadline());
+        Ok(())
     }
 
     fn store(&self) -> Result<&CoordinatorStore<ObjectSql>, StoreError> {
@@ -163,15 +169,15 @@ impl Object {
         let Some(message) = decode::<ToCoordinator>(body) else {
             return Response::error("not a message of this version", 400);
         };
-        let (shard, key, stale) = match message {
+        let (shard, key, stale, newer_than) = match message {
             ToCoordinator::Invalidate(invalidation) => {
                 return match self.invalidate(invalidation) {
                     Ok(()) => Response::empty(),
                     Err(error) => failed(&error),
                 };
             }
-            ToCoordinator::Miss { shard, key } => (shard, key, None),
-            ToCoordinator::Stale { shard, key, version } => (shard, key, Some(version)),
+            ToCoordinator::Miss { shard, key, newer_than } => (shard, key, None, newer_than),
+            ToCoordinator::Stale { shard, key, version, newer_than } => (shard, key, Some(version), newer_than),
         };
         if let Err(error) = self.is_called(&shard) {
             return failed(&error);
@@ -187,7 +193,7 @@ impl Object {
             None => Event::Miss { waiter },
             Some(version) => Event::Stale { waiter, version },
         };
-        if let Err(error) = self.step(&key, event, None) {
+        if let Err(error) = self.step(&key, event, None, newer_than) {
             self.waiters.borrow_mut().remove(&waiter);
             return failed(&error);
         }
@@ -212,39 +218,59 @@ impl Object {
         Ok(())
     }
 
-    /// Loads, steps, saves, and then performs. `rendered` are the bytes that come with the event.
-    fn step(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<&Rendered>) -> Result<(), StoreError> {
+    /// Loads, steps, saves, and then performs. `rendered` are the bytes that come with the event; `newer_than` is the
+    /// time of an invalidation that the sender knows of, whether or not it has been delivered here.
+    fn step(
+        self: &Rc<Self>,
+        key: &PageKey,
+        event: Event,
+        rendered: Option<&Rendered>,
+        newer_than: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let store = self.store()?;
         let before = store.load(key)?;
         let page = match &event {
             Event::Rendered { result: RenderResult::Page(page), .. } => Some(page),
             _ => before.page.as_ref(),
         };
-        let invalidated = page.map(|page| store.invalidated(page)).transpose()?.flatten();
+        let delivered = page.map(|page| store.invalidated(page)).transpose()?.flatten();
+        let told = page.filter(|page| newer_than.is_some_and(|time| page.render_start() <= time)).map(|_| Mode::Expire);
+        let lifted = match before.marked_by {
+            Some(mark) => {
+                let tags = page.map_or(&[][..], |page| page.tags.as_slice());
+                newer_than.is_some_and(|time| mark.time() <= time)
+                    || store.invalidated_since(mark, key.path(), tags)?.is_some()
+            }
+            None => false,
+        };
         let mut clock = self.clock.get();
-        let rendering = self.running.borrow().len() + self.queued.borrow().len();
+        if let Some(time) = newer_than {
+            // Whatever is rendered from now on is later.
+            clock.observe(time, js::now(), js::random());
+        }
         let mut context = Context {
             now: js::now(),
             random: js::random(),
             clock: &mut clock,
             policy: self.policy(key),
-            may_render: rendering < MAX_RENDERS,
-            invalidated,
+            may_render: self.running.borrow().len() + self.queued.borrow().len() < MAX_RENDERS,
+            lifted,
+            invalidated: delivered.max(told),
         };
         let (after, actions) = handle(before.clone(), event, &mut context);
         store.save(key, &before, &after, &clock)?;
         self.clock.set(clock);
+        if let Some(deadline) = after.deadline() {
+            self.alarm.wake_at(deadline);
+        }
         for action in actions {
             self.perform(key, action, rendered);
-        }
-        if let Some(deadline) = after.deadline() {
-            self.wake_at(deadline);
         }
         Ok(())
     }
 
     fn step_or_log(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<&Rendered>) {
-        if let Err(error) = self.step(key, event, rendered) {
+        if let Err(error) = self.step(key, event, rendered, None) {
             worker::console_error!("coordinator: {key}: {error}");
         }
     }
@@ -273,7 +299,7 @@ impl Object {
             }
             Action::Drive { token } => {
                 self.queued.borrow_mut().insert(key.clone(), token);
-                self.wake_at(js::now());
+                self.alarm.wake_at(js::now());
                 self.ring();
             }
             Action::Hold { version } => {
@@ -289,42 +315,71 @@ impl Object {
 
     /// Answers one request. Bytes that are not held are looked for in L2.
     fn answer_one(self: &Rc<Self>, key: &PageKey, waiter: WaiterId, answer: Answer) {
+        self.answer_all(key, vec![waiter], answer);
+    }
+
+    fn answer_all(self: &Rc<Self>, key: &PageKey, waiters: Vec<WaiterId>, answer: Answer) {
         let (meta, verdict) = match answer {
             Answer::Page(meta) => (*meta, Verdict::Page { rendered: false, collapsed: false }),
             Answer::Stale { page, detail } => (*page, Verdict::StandIn { detail: detail.to_owned() }),
-            other => return self.reply(waiter, Reply { verdict: bare_verdict(&other), page: None }),
+            other => return self.reply_all(waiters, &Reply { verdict: bare_verdict(&other), page: None }),
         };
-        if let Some(page) = self.held.borrow_mut().get(key, meta.version) {
-            return self.reply(waiter, Reply { verdict, page: Some(with_meta(page, meta)) });
+        let held = self.held.borrow_mut().get(key, meta.version);
+        if let Some(page) = held {
+            return self.reply_all(waiters, &Reply { verdict, page: Some(with_meta(page, meta)) });
         }
         let (object, key) = (Rc::clone(self), key.clone());
         spawn_local(async move {
-            match object.look_in_l2(&key, meta.version).await {
-                Some(page) => object.reply(waiter, Reply { verdict, page: Some(with_meta(page, meta)) }),
-                None => object.step_or_log(&key, Event::BytesLost { waiter, version: meta.version }, None),
+            let version = meta.version;
+            match object.look_in_l2(&key, version).await {
+                Ok(Some(page)) => object.reply_all(waiters, &Reply { verdict, page: Some(with_meta(page, meta)) }),
+                Ok(None) => {
+                    for waiter in waiters {
+                        object.step_or_log(&key, Event::BytesLost { waiter, version }, None);
+                    }
+                }
+                // The page is there, but can't be read now.
+                Err(error) => {
+                    worker::console_error!("L2: {key}: {error}");
+                    object.reply_all(waiters, &Reply { verdict: Verdict::Busy, page: None });
+                }
             }
         });
     }
 
-    async fn look_in_l2(&self, key: &PageKey, version: Version) -> Option<Rendered> {
-        let (head, body) = settings::l2(&self.env)?.page(key).await.ok().flatten()?;
-        (head.meta.version == version).then_some(Rendered { head, body })
+    async fn look_in_l2(&self, key: &PageKey, version: Version) -> Result<Option<Rendered>, L2Error> {
+        let Some(l2) = settings::l2(&self.env) else {
+            return Ok(None);
+        };
+        match l2.page(key).await {
+            Ok(found) => {
+                let same = found.filter(|(head, _)| head.meta.version == version);
+                Ok(same.map(|(head, body)| Rendered { head, body }))
+            }
+            Err(L2Error::Format(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn answer_parked(self: &Rc<Self>, key: &PageKey, answer: &Answer, rendered: Option<&Rendered>) {
         let waiters = self.parked.borrow_mut().remove(key).unwrap_or_default();
+        let page = match (answer, rendered) {
+            (Answer::Page(meta), Some(page)) => with_meta(page.clone(), (**meta).clone()),
+            (Answer::Relay { .. }, Some(page)) => page.clone(),
+            _ => return self.answer_all(key, waiters, answer.clone()),
+        };
         for (index, waiter) in waiters.into_iter().enumerate() {
-            match (answer, rendered) {
-                (Answer::Page(meta), Some(page)) => {
-                    let verdict = Verdict::Page { rendered: true, collapsed: index > 0 };
-                    self.reply(waiter, Reply { verdict, page: Some(with_meta(page.clone(), (**meta).clone())) });
-                }
-                (Answer::Relay { detail }, Some(page)) => {
-                    let verdict = Verdict::Relay { detail: (*detail).to_owned() };
-                    self.reply(waiter, Reply { verdict, page: Some(page.clone()) });
-                }
-                _ => self.answer_one(key, waiter, answer.clone()),
-            }
+            let verdict = match answer {
+                Answer::Relay { detail } => Verdict::Relay { detail: (*detail).to_owned() },
+                _ => Verdict::Page { rendered: true, collapsed: index > 0 },
+            };
+            self.reply(waiter, Reply { verdict, page: Some(page.clone()) });
+        }
+    }
+
+    fn reply_all(&self, waiters: Vec<WaiterId>, reply: &Reply) {
+        for waiter in waiters {
+            self.reply(waiter, reply.clone());
         }
     }
 
@@ -372,9 +427,11 @@ impl Object {
             return Ok(());
         }
         let shard = store.shard()?.as_deref().and_then(ShardName::from_stored).ok_or(RegisterError::Nameless)?;
-        let since = page.render_start();
+        // A slower render of another page may carry the same tags, and find them registered when it comes to its end.
+        let since = page.render_start().min(store.oldest_lease()?.unwrap_or(page.render_start()));
         let message = ToTagIndex::Register { shard, tags: tags.clone(), since };
-        let answer: RegisterAnswer = calls::tag_index(&self.env, &message).await?;
+        let asked = calls::tag_index(&self.env, &message);
+        let answer: RegisterAnswer = js::within(REGISTER_WITHIN, asked).await.ok_or(RegisterError::Timeout)??;
         for invalidation in answer.invalidations {
             self.invalidate(invalidation)?;
         }
@@ -408,21 +465,6 @@ impl Object {
         });
     }
 
-    /// Sees to it that the alarm goes off at `time` or earlier. There is one alarm: the least deadline.
-    fn wake_at(self: &Rc<Self>, time: Timestamp) {
-        if self.alarm_at.get().is_some_and(|set| set <= time) {
-            return;
-        }
-        self.alarm_at.set(Some(time));
-        let pause = time.since(js::now());
-        let storage = self.state.storage();
-        spawn_local(async move {
-            if let Err(error) = storage.set_alarm(pause).await {
-                worker::console_error!("coordinator: the alarm could not be set: {error}");
-            }
-        });
-    }
-
     fn ring(&self) {
         if let Some(bell) = self.bell.borrow_mut().as_mut() {
             // A full channel means that the bell has been rung already.
@@ -431,55 +473,53 @@ impl Object {
     }
 
     /// Drives renders behind stale copies to their end, makes writes that are due, ends leases that are over.
-    async fn alarm(self: &Rc<Self>) -> worker::Result<()> {
-        self.alarm_at.set(None);
+    async fn alarm(self: &Rc<Self>) {
+        self.alarm.gone_off();
         let (bell, mut rung) = mpsc::channel(1);
         self.bell.replace(Some(bell));
         let began = js::now();
         let mut driven = FuturesUnordered::new();
         loop {
+            if let Err(error) = self.do_what_is_due() {
+                worker::console_error!("coordinator: {error}");
+            }
+            // The platform ends a run after 15 min: what is begun must have its time.
             let takes_more = js::now().since(began) < ALARM_RUN;
-            let work = self.round(MAX_DRIVEN.saturating_sub(driven.len()), takes_more);
-            for (key, token) in work.map_err(|error| worker::Error::RustError(error.to_string()))? {
+            while takes_more && driven.len() < MAX_DRIVEN {
+                let Some((key, token)) = self.queued.borrow_mut().pop_first() else { break };
+                self.running.borrow_mut().insert(key.clone(), token);
+                self.step_or_log(&key, Event::Begun { token }, None);
                 driven.push(Rc::clone(self).render(key, token));
             }
             if driven.is_empty() {
                 break;
             }
-            if let Either::Left(_) = select(driven.next(), rung.next()).await {}
+            select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
         }
         self.bell.replace(None);
-        let next = self.store().and_then(CoordinatorStore::next_deadline);
-        match next.map_err(|error| worker::Error::RustError(error.to_string()))? {
-            Some(deadline) => self.wake_at(deadline),
-            None if !self.queued.borrow().is_empty() => self.wake_at(js::now()),
-            None => {}
+        if self.queued.borrow().is_empty() {
+            self.alarm.follow(self.store().and_then(CoordinatorStore::next_deadline));
+        } else {
+            self.alarm.wake_at(js::now());
         }
-        Ok(())
     }
 
-    /// Does what is due, and returns the renders to begin, at most `room`.
-    fn round(self: &Rc<Self>, room: usize, takes_more: bool) -> Result<Vec<(PageKey, Version)>, StoreError> {
+    /// Begins writes that are due, and ends or takes up leases of which nothing is heard any more.
+    fn do_what_is_due(self: &Rc<Self>) -> Result<(), StoreError> {
         let now = js::now();
         let store = self.store()?;
         for key in store.writes_due(now, WRITES_A_ROUND)? {
-            self.step(&key, Event::WriteDue, None)?;
+            self.step(&key, Event::WriteDue, None, None)?;
         }
         for (key, lease) in store.leases(LEASES_A_ROUND)? {
             if lease.expires_at <= now {
                 self.queued.borrow_mut().remove(&key);
-                self.step(&key, Event::LeaseExpired, None)?;
+                self.step(&key, Event::LeaseExpired, None, None)?;
             } else if lease.purpose == Purpose::Background && !self.is_alive(&key, lease.token) {
-                self.step(&key, Event::LeaseOrphaned, None)?;
+                self.step(&key, Event::LeaseOrphaned, None, None)?;
             }
         }
-        let mut begun = Vec::new();
-        while takes_more && begun.len() < room {
-            let Some((key, token)) = self.queued.borrow_mut().pop_first() else { break };
-            self.running.borrow_mut().insert(key.clone(), token);
-            begun.push((key, token));
-        }
-        Ok(begun)
+        Ok(())
     }
 
     /// Tells whether this life of the object renders, or is about to render, under the token.
@@ -495,6 +535,8 @@ enum RegisterError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Call(#[from] calls::CallError),
+    #[error("the tag index did not answer in time")]
+    Timeout,
     #[error("this object has not been told its name")]
     Nameless,
     #[error("the tag index no longer knows what was invalidated since the render began")]

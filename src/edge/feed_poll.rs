@@ -45,6 +45,11 @@ pub(super) fn with_current<T>(bound: Duration, judge: impl FnOnce(Option<&Feed>)
     STATE.with_borrow(|state| judge(state.is_current(js::now(), bound).then_some(&state.feed)))
 }
 
+/// Gives `ask` what is known of the feed, however old it is.
+pub(super) fn with_known<T>(ask: impl FnOnce(&Feed) -> T) -> T {
+    STATE.with_borrow(|state| ask(&state.feed))
+}
+
 /// Sees to it that the feed is current, if that can be had within a second. In its second half of life the copy is
 /// renewed behind the request.
 pub(super) async fn refresh(env: &Env, context: &Context, bound: Duration) {

@@ -1,5 +1,6 @@
 //! The deployable Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`.
 
+use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::{Context, Env, event};
 
@@ -7,7 +8,7 @@ use crate::edge::isr::{Handled, Isr, misconfigured};
 use crate::edge::{js, respond, settings, site};
 
 /// Answers every request of the gateway.
-#[event(fetch, respond_with_errors)]
+#[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::new(&env) {
         Ok(isr) => isr,
@@ -15,11 +16,16 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     };
     if site::is_loop(&request) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
-        return Ok(respond::json(508, &serde_json::json!({ "error": { "code": "loop", "message": message } }))?);
+        return Ok(failure(508, "loop", message)?);
     }
-    let told = match isr.handle(&request, &context).await? {
-        Handled::Response(response) => return Ok(response),
-        Handled::Pass(told) => told,
+    let told = match isr.handle(&request, &context).await {
+        Ok(Handled::Response(response)) => return Ok(response),
+        Ok(Handled::Pass(told)) => told,
+        Err(error) => {
+            // Availability wins: the site can answer without the cache.
+            worker::console_error!("the cache failed: {}", js::describe(&error));
+            None
+        }
     };
     let site = settings::site(&env, isr.config()).ok_or("the binding ORIGIN is missing")?;
     match (site.pass(&request).await, told) {
@@ -27,8 +33,11 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         (Ok(response), None) => Ok(response),
         (Err(error), _) => {
             worker::console_error!("the site could not be reached: {}", js::describe(&error));
-            let message = "The site could not be reached.";
-            Ok(respond::json(502, &serde_json::json!({ "error": { "code": "site_unreachable", "message": message } }))?)
+            Ok(failure(502, "site_unreachable", "The site could not be reached.")?)
         }
     }
+}
+
+fn failure(status: u16, code: &str, message: &str) -> Result<Response, JsValue> {
+    respond::json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
 }

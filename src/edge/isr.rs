@@ -24,7 +24,7 @@ use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{PageKey, RequestUrl};
 use crate::serve::{self, Judgement};
 use crate::shard::ShardName;
-use crate::version::Version;
+use crate::time::Timestamp;
 
 /// The cookie and the header that carry the draft token.
 const BYPASS_COOKIE: &str = "__isr_bypass";
@@ -41,7 +41,7 @@ const MAX_REPORTED: usize = 1000;
 
 thread_local! {
     /// Stale pages that this isolate has reported, and until when it does not do so again.
-    static REPORTED: RefCell<BTreeMap<PageKey, crate::time::Timestamp>> = const { RefCell::new(BTreeMap::new()) };
+    static REPORTED: RefCell<BTreeMap<PageKey, Timestamp>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// The cache in front of a site, for one request.
@@ -59,22 +59,6 @@ pub(super) enum Handled {
     Pass(Option<Told>),
 }
 
-/// Answers a request from the cache, or returns `None` if it is not one that the cache answers: another method, no
-/// route, a draft token, a page that is not stored. Then the caller answers it itself.
-///
-/// # Errors
-/// When the platform refuses what can't be done without: building a response.
-pub async fn handle_request(request: &Request, env: &Env, context: &Context) -> worker::Result<Option<Response>> {
-    let isr = match Isr::new(env) {
-        Ok(isr) => isr,
-        Err(error) => return Ok(Some(misconfigured(&error)?)),
-    };
-    match isr.handle(request, context).await? {
-        Handled::Response(response) => Ok(Some(response)),
-        Handled::Pass(_) => Ok(None),
-    }
-}
-
 /// Says what is wrong with the configuration, until it is mended.
 pub(super) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
     let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
@@ -88,6 +72,18 @@ impl Isr {
     /// All that is wrong with them.
     pub fn new(env: &Env) -> Result<Self, Rc<ConfigError>> {
         Ok(Self { env: env.clone(), settings: Settings::of(env)? })
+    }
+
+    /// Answers a request from the cache, or returns `None` if it is not one that the cache answers: another method, no
+    /// route, a draft token, a page that is not stored. Then the caller answers it itself.
+    ///
+    /// # Errors
+    /// When the platform refuses what can't be done without: building a response.
+    pub async fn handle_request(&self, request: &Request, context: &Context) -> worker::Result<Option<Response>> {
+        Ok(match self.handle(request, context).await? {
+            Handled::Response(response) => Some(response),
+            Handled::Pass(_) => None,
+        })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -116,7 +112,7 @@ impl Isr {
         }
         let origin = self.config().canonical_origin.as_ref().map(CanonicalOrigin::as_str);
         let key = match (route.revalidate(), url.key(origin, route.query())) {
-            (Revalidate::NoStore, _) => return Ok(skip("revalidate-0")),
+            (Revalidate::NoStore, _) => return Ok(told(Outcome::Skip, CacheStatus::forwarded(Forward::Bypass))),
             (_, Err(_)) => return Ok(skip("uri-too-long")),
             (_, Ok(key)) => key,
         };
@@ -149,15 +145,22 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn answer(&self) -> Result<Handled, JsValue> {
         let config = self.isr.config();
-        feed_poll::refresh(&self.isr.env, self.context, config.freshness_bound).await;
-        match l1::get(config, &self.key).await {
+        let feed = feed_poll::refresh(&self.isr.env, self.context, config.freshness_bound);
+        let ((), found) = futures::join!(feed, l1::get(config, &self.key));
+        match found {
             Found::Page(meta, page) => self.with_copy(meta, page, Source::L1).await,
-            Found::Pass(until) if js::now() < until => Ok(skip("not-stored")),
+            Found::Pass(mark) if self.still_passes(mark) => Ok(skip("not-stored")),
             Found::Pass(_) | Found::Nothing => match self.look_in_l2().await? {
                 Some((meta, page)) => self.with_copy(meta, page, Source::L2).await,
-                None => self.miss(None).await,
+                None => self.miss(None, None).await,
             },
         }
+    }
+
+    /// Tells whether a pass mark holds: an invalidation of the path lifts it.
+    fn still_passes(&self, mark: l1::PassMark) -> bool {
+        let lifted = feed_poll::with_known(|feed| feed.path_verdict(self.key.path(), mark.since).is_some());
+        js::now() < mark.until && !lifted
     }
 
     async fn look_in_l2(&self) -> Result<Option<(PageMeta, Response)>, JsValue> {
@@ -185,10 +188,13 @@ impl Visit<'_> {
         let (outcome, detail) = match judgement {
             Judgement::Fresh => (Outcome::Hit, None),
             Judgement::Stale { detail } => (Outcome::Stale, detail),
-            Judgement::Unusable { stands_in } => return self.miss(stands_in.then_some((meta, page))).await,
+            Judgement::Unusable { stands_in } => {
+                let newer_than = invalidated_at(&meta);
+                return self.miss(stands_in.then_some((meta, page)), newer_than).await;
+            }
         };
         if outcome == Outcome::Stale {
-            self.report_stale(meta.version);
+            self.report_stale(&meta);
         } else if source == Source::L2 {
             self.keep(&meta, &page)?;
         }
@@ -196,18 +202,34 @@ impl Visit<'_> {
         self.respond(&meta, &page, outcome, status)
     }
 
-    /// Asks the coordinator, and waits for its answer; `stand_in` is a copy that may be served if there is none.
-    async fn miss(&self, stand_in: Option<(PageMeta, Response)>) -> Result<Handled, JsValue> {
-        let shard = self.shard();
-        let message = ToCoordinator::Miss { shard: shard.clone(), key: self.key.clone() };
-        let asked = calls::coordinator(&self.isr.env, &shard, &message);
-        let answer = js::within(self.isr.config().miss_timeout, asked).await;
+    /// Asks the coordinator, and waits for its answer; `stand_in` is a copy that may be served if there is none. An
+    /// answer that this edge knows to be invalidated, though the coordinator does not yet, is asked for once more.
+    async fn miss(
+        &self,
+        stand_in: Option<(PageMeta, Response)>,
+        newer_than: Option<Timestamp>,
+    ) -> Result<Handled, JsValue> {
         let fwd = if stand_in.is_some() { Forward::Stale } else { Forward::UriMiss };
-        match answer {
+        let asked = async {
+            let (verdict, response) = self.ask(newer_than).await?;
+            match envelope::meta(&response).as_ref().and_then(invalidated_at) {
+                Some(at) if matches!(verdict, Verdict::Page { .. }) && Some(at) > newer_than => {
+                    self.ask(Some(at)).await
+                }
+                _ => Ok((verdict, response)),
+            }
+        };
+        match js::within(self.isr.config().miss_timeout, asked).await {
             Some(Ok((verdict, response))) => self.with_verdict(verdict, &response, fwd, stand_in),
             Some(Err(error)) => self.without_coordinator(&error, stand_in),
             None => self.without_coordinator(&CallError::Unreachable("timed out".to_owned()), stand_in),
         }
+    }
+
+    async fn ask(&self, newer_than: Option<Timestamp>) -> Result<(Verdict, Response), CallError> {
+        let shard = self.shard();
+        let message = ToCoordinator::Miss { shard: shard.clone(), key: self.key.clone(), newer_than };
+        calls::coordinator(&self.isr.env, &shard, &message).await
     }
 
     fn with_verdict(
@@ -236,6 +258,7 @@ impl Visit<'_> {
                 let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(known(&detail));
                 self.respond(&meta, response, Outcome::Stale, status)
             }
+            (Verdict::Relay { detail }, _) if stand_in.is_some() => self.stand_in(stand_in, known(&detail)),
             (Verdict::Relay { detail }, Some(meta)) => {
                 let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(known(&detail));
                 self.respond(&meta, response, Outcome::Skip, status)
@@ -245,6 +268,7 @@ impl Visit<'_> {
                 self.context.wait_until(async move { l1::put_pass(isr.config(), &key, until, js::now()).await });
                 Ok(skip(detail.as_deref().map_or(Some("not-stored"), known).unwrap_or("not-stored")))
             }
+            (Verdict::Unavailable { .. }, _) if stand_in.is_some() => self.stand_in(stand_in, Some("backoff")),
             (Verdict::Unavailable { retry_at }, _) => {
                 let wait = retry_at.since(js::now()).as_secs() + 1;
                 let body = serde_json::json!({ "error": {
@@ -268,19 +292,25 @@ impl Visit<'_> {
         stand_in: Option<(PageMeta, Response)>,
     ) -> Result<Handled, JsValue> {
         worker::console_error!("coordinator {}: {error}", self.shard());
-        match stand_in {
+        self.stand_in(stand_in, Some("coordinator-unavailable"))
+    }
+
+    /// Serves the copy at hand, or lets the site answer.
+    fn stand_in(&self, copy: Option<(PageMeta, Response)>, detail: Option<&'static str>) -> Result<Handled, JsValue> {
+        match copy {
             Some((meta, page)) => {
-                let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now()));
-                self.respond(&meta, &page, Outcome::Stale, status.with_detail(Some("coordinator-unavailable")))
+                let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail);
+                self.respond(&meta, &page, Outcome::Stale, status)
             }
-            None => Ok(skip("coordinator-unavailable")),
+            None => Ok(skip(detail.unwrap_or("not-stored"))),
         }
     }
 
     /// Tells the coordinator that a stale copy was served, behind the response; the page that replaces it goes to L1.
-    fn report_stale(&self, version: Version) {
+    fn report_stale(&self, copy: &PageMeta) {
         let now = js::now();
         let (isr, shard, key) = (self.isr.clone(), self.shard(), self.key.clone());
+        let (version, newer_than) = (copy.version, invalidated_at(copy));
         let reported = REPORTED.with_borrow_mut(|reported| {
             reported.retain(|_, until| *until > now);
             let full = reported.len() >= MAX_REPORTED;
@@ -290,7 +320,7 @@ impl Visit<'_> {
             return;
         }
         self.context.wait_until(async move {
-            let message = ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version };
+            let message = ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than };
             let answer = js::within(STALE_PATIENCE, calls::coordinator(&isr.env, &shard, &message)).await;
             let replaced = match answer {
                 Some(Ok((Verdict::Page { .. }, response))) => {
@@ -321,7 +351,9 @@ impl Visit<'_> {
 
     /// Keeps a copy of a wrapped page in L1, behind the response.
     fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
-        let (isr, meta, copy) = (self.isr.clone(), meta.clone(), page.clone()?);
+        // Without a body in the response there is no second reader.
+        let copy = if self.with_body { page.clone()? } else { Clone::clone(page) };
+        let (isr, meta) = (self.isr.clone(), meta.clone());
         self.context.wait_until(async move { l1::put_page(isr.config(), &meta, copy, js::now()).await });
         Ok(())
     }
@@ -341,6 +373,11 @@ impl Visit<'_> {
     fn shard(&self) -> ShardName {
         ShardName::of(self.route, self.key.path())
     }
+}
+
+/// Returns the time of the invalidation that has made a copy invalid, as far as this isolate knows.
+fn invalidated_at(meta: &PageMeta) -> Option<Timestamp> {
+    feed_poll::with_known(|feed| feed.verdict(meta)).map(|invalidated| invalidated.at)
 }
 
 /// Where a copy was found.
@@ -369,12 +406,13 @@ fn skip(detail: &'static str) -> Handled {
 
 /// Finds a word for `Cache-Status` among those that this version knows: what came over the wire is not shown.
 fn known(detail: &str) -> Option<&'static str> {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 13] = [
         "backoff",
         "busy",
         "cache-control",
         "cache-tag",
         "invalidated",
+        "redirect-to-itself",
         "render-timeout",
         "revalidate-0",
         "site-error",

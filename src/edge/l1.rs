@@ -14,8 +14,25 @@ use crate::protocol::VERDICT_HEADER;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 
-/// Until when a page passes to the site, in the mark that says so.
-const PASS_HEADER: &str = "x-isr-pass-until";
+/// From when until when a page passes to the site, in the mark that says so.
+const PASS_HEADER: &str = "x-isr-pass";
+
+/// A page that is not stored: requests pass to the site.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PassMark {
+    /// When that was noted.
+    pub(super) since: Timestamp,
+    /// Until when it holds.
+    pub(super) until: Timestamp,
+}
+
+impl PassMark {
+    fn parse(value: &str) -> Option<Self> {
+        let (since, until) = value.split_once('-')?;
+        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+        Some(Self { since: time(since)?, until: time(until)? })
+    }
+}
 
 thread_local! {
     /// The opened cache, so that a HIT waits for one promise less.
@@ -26,8 +43,8 @@ thread_local! {
 pub(super) enum Found {
     /// A page.
     Page(PageMeta, Response),
-    /// The page is not stored: requests pass to the site until then.
-    Pass(Timestamp),
+    /// The page is not stored.
+    Pass(PassMark),
     /// Nothing that can be used.
     Nothing,
 }
@@ -59,17 +76,13 @@ pub(super) async fn get(config: &Config, key: &PageKey) -> Found {
     if let Some(meta) = envelope::meta(&response).filter(|meta| meta.key == *key) {
         return Found::Page(meta, response);
     }
-    let until = response.headers().get(PASS_HEADER).ok().flatten().and_then(|until| until.parse().ok());
-    until.map_or(Found::Nothing, |until| Found::Pass(Timestamp::from_millis(until)))
+    let mark = response.headers().get(PASS_HEADER).ok().flatten();
+    mark.as_deref().and_then(PassMark::parse).map_or(Found::Nothing, Found::Pass)
 }
 
 /// Keeps a wrapped page for as long as it can be of use, at most `l1_ttl`.
 pub(super) async fn put_page(config: &Config, meta: &PageMeta, page: Response, now: Timestamp) {
-    let windows = &meta.windows;
-    let useful = match (windows.stale_until, windows.error_until) {
-        (Some(stale), Some(error)) => stale.max(error).since(now),
-        _ => Duration::MAX,
-    };
+    let useful = meta.windows.end().map_or(Duration::MAX, |end| end.since(now));
     let result = async {
         // The headers of an answer are immutable.
         let headers = Headers::new_with_headers(&page.headers())?;
@@ -84,7 +97,7 @@ pub(super) async fn put_page(config: &Config, meta: &PageMeta, page: Response, n
 pub(super) async fn put_pass(config: &Config, key: &PageKey, until: Timestamp, now: Timestamp) {
     let result = async {
         let headers = Headers::new()?;
-        headers.set(PASS_HEADER, &until.as_millis().to_string())?;
+        headers.set(PASS_HEADER, &format!("{}-{}", now.as_millis(), until.as_millis()))?;
         put(config, key, headers, None, until.since(now)).await
     };
     report(result.await);

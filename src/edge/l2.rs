@@ -12,6 +12,9 @@ use crate::semantics::key::PageKey;
 /// How long an edge may answer from its own copy of a KV value, in seconds (platform minimum 30).
 const CACHE_TTL_SECONDS: u32 = 60;
 
+/// The shortest time after which KV can be told to drop a value (platform minimum).
+const MIN_EXPIRATION_SECONDS: u32 = 60;
+
 #[wasm_bindgen]
 extern "C" {
     /// A KV namespace.
@@ -22,7 +25,7 @@ extern "C" {
     fn get(this: &KvNamespace, name: &str, options: &Object) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    fn put(this: &KvNamespace, name: &str, value: &Object) -> Result<Promise, JsValue>;
+    fn put(this: &KvNamespace, name: &str, value: &Object, options: &Object) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn delete(this: &KvNamespace, name: &str) -> Result<Promise, JsValue>;
@@ -66,7 +69,13 @@ impl KvNamespace {
     /// Writes a page.
     pub(super) async fn put_page(&self, head: &PageHead, body: &Uint8Array) -> Result<(), L2Error> {
         let value = js::concat(&head.encode(), body);
-        JsFuture::from(self.put(&head.meta.key.kv_name(), &value)?).await?;
+        let options = Object::new();
+        if let Some(end) = head.meta.windows.end() {
+            // KV drops by itself what can't be served any more.
+            let seconds = u32::try_from(end.since(js::now()).as_secs()).unwrap_or(u32::MAX);
+            Reflect::set(&options, &"expirationTtl".into(), &seconds.max(MIN_EXPIRATION_SECONDS).into())?;
+        }
+        JsFuture::from(self.put(&head.meta.key.kv_name(), &value, &options)?).await?;
         Ok(())
     }
 

@@ -12,10 +12,11 @@
 //! | `calls` | messages to the two objects |
 //! | `coordinator_object`, `render`, `held` | the coordinator Durable Object |
 //! | `tag_index_object` | the tag index Durable Object |
-//! | `sql` | a Durable Object's SQLite |
+//! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `js` | responses, headers, time, randomness |
 
 mod admin;
+mod alarm;
 mod calls;
 mod coordinator_object;
 mod envelope;
@@ -35,5 +36,5 @@ mod sql;
 mod tag_index_object;
 
 pub use self::coordinator_object::IsrCoordinator;
-pub use self::isr::{Isr, handle_request};
+pub use self::isr::Isr;
 pub use self::tag_index_object::IsrTagIndex;

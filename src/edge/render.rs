@@ -13,9 +13,11 @@ use crate::edge::site::Site;
 use crate::edge::{envelope, js};
 use crate::page::{PageHead, PageMeta};
 use crate::route::Route;
-use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::freshness::Windows;
+use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
-use crate::semantics::storable::{self, Defaults, NotStored, SiteFailure, Verdict};
+use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
+use crate::time::Timestamp;
 use crate::version::Version;
 
 /// What a render needs to know.
@@ -68,46 +70,43 @@ async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<
     let response = site.render(order.key, &abort.signal()).await?;
     let status = response.status();
     let headers = envelope::header_list(&response.headers());
-    let defaults = Defaults {
+    let asked = Asked {
+        key: order.key,
+        start: order.token.time(),
         revalidate: order.route.revalidate(),
+        expire: order.route.expire(),
+        stale_if_error: order.route.stale_if_error(),
         tags: order.route.tags(),
         max_body_bytes: order.max_body_bytes,
     };
-    let verdict = storable::judge(status, &headers, &defaults);
-    if let Verdict::Pass(reason) = verdict {
-        abort.abort();
-        return Ok(Outcome::without_bytes(RenderResult::NotStored(reason)));
-    }
+    let verdict = storable::judge(status, &headers, &asked);
+    let (storable, mut failure) = match verdict {
+        Verdict::Store(storable) => (storable, None),
+        Verdict::Fail(failure) => (relayed(&headers, asked.start), Some(failure)),
+        Verdict::Pass(reason) => {
+            abort.abort();
+            return Ok(Outcome::without_bytes(RenderResult::NotStored(reason)));
+        }
+    };
     let Some(body) = read(&response, order.max_body_bytes).await? else {
         abort.abort();
-        return Ok(Outcome::without_bytes(RenderResult::NotStored(NotStored::TooLarge)));
+        let too_large = RenderResult::NotStored(NotStored::TooLarge);
+        return Ok(Outcome::without_bytes(failure.map_or(too_large, RenderResult::Failed)));
     };
-    let empty = storable::judge_body(status, u64::from(body.length())).err();
-    let (storable, failure) = match (verdict, empty) {
-        (Verdict::Store(storable), None) => (Some(storable), None),
-        (Verdict::Fail(failure), _) | (_, Some(failure)) => (None, Some(failure)),
-        (Verdict::Pass(reason), None) => return Ok(Outcome::without_bytes(RenderResult::NotStored(reason))),
-    };
-    let (expire, stale_if_error) =
-        storable::stale_windows(&headers, order.route.expire(), order.route.stale_if_error());
-    let revalidate = storable.as_ref().map_or(order.route.revalidate(), |storable| storable.revalidate);
-    let Some(windows) = Windows::new(order.token.time(), revalidate, expire, stale_if_error)
-        .or_else(|| Windows::new(order.token.time(), Revalidate::Never, expire, stale_if_error))
-    else {
-        return Ok(Outcome::without_bytes(RenderResult::NotStored(NotStored::RevalidateZero)));
-    };
-    let (tags, kept) = storable.map_or_else(|| (Vec::new(), headers.for_sharing()), |s| (s.tags, s.headers));
-    let meta = PageMeta {
-        key: order.key.clone(),
-        version: order.token,
-        status,
-        rendered_at: js::now(),
-        windows,
-        tags,
-        body_bytes: u64::from(body.length()),
-    };
+    let body_bytes = u64::from(body.length());
+    failure = failure.or(storable::judge_body(status, body_bytes).err());
+    let Storable { windows, tags, headers } = storable;
+    let (key, version, rendered_at) = (order.key.clone(), order.token, js::now());
+    let meta = PageMeta { key, version, status, rendered_at, windows, tags, body_bytes };
     let result = failure.map_or_else(|| RenderResult::Page(meta.clone()), RenderResult::Failed);
-    Ok(Outcome { result, rendered: Some(Rendered { head: PageHead { meta, headers: kept }, body }) })
+    Ok(Outcome { result, rendered: Some(Rendered { head: PageHead { meta, headers }, body }) })
+}
+
+/// Prepares the answer of a failing site to be handed to those who wait: it is never fresh, and has no tags.
+fn relayed(headers: &HeaderList, now: Timestamp) -> Storable {
+    let over = Some(now);
+    let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
+    Storable { windows, tags: Vec::new(), headers: headers.for_sharing() }
 }
 
 /// Reads a body into one buffer, or returns `None` once it is over `limit`. The bytes stay in JavaScript.

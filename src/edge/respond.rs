@@ -47,19 +47,18 @@ pub(super) fn page(
     for internal in [META_HEADER, VERDICT_HEADER, "cf-cache-status"] {
         headers.delete(internal)?;
     }
-    headers.set("cache-control", CACHE_CONTROL)?;
+    headers.set("cache-control", if told.outcome == Outcome::Skip { "no-store" } else { CACHE_CONTROL })?;
     // RFC 9111 §5.1, in whole seconds.
     headers.set("age", &now.since(meta.rendered_at).as_secs().to_string())?;
     if expose {
         headers.set("x-isr-cache-date", &http_date(meta.rendered_at))?;
     }
     told.set(&headers, expose)?;
-    let no_body = !with_body || matches!(meta.status, 304);
     if !with_body {
         headers.set("content-length", &meta.body_bytes.to_string())?;
     }
     let body = wrapped.body();
-    envelope::response(meta.status, &headers, if no_body { None } else { body.as_deref() })
+    envelope::response(meta.status, &headers, if with_body { body.as_deref() } else { None })
 }
 
 /// Hands on an answer of the site, with a word on why it did not come from the cache.

@@ -1,7 +1,9 @@
 //! A Durable Object's SQLite.
 
+use std::rc::Rc;
+
 use wasm_bindgen::prelude::*;
-use worker::SqlStorageValue;
+use worker::{SqlStorageValue, State};
 
 use crate::edge::js;
 use crate::store::{Row, Sql, StoreError, Value};
@@ -27,9 +29,15 @@ pub(super) struct ObjectSql {
 }
 
 impl ObjectSql {
-    /// Takes both views of one object's storage.
-    pub(super) fn new(sql: worker::SqlStorage, storage: TransactionalStorage) -> Self {
-        Self { sql, storage }
+    /// Takes an object's database from its state, and gives the state back.
+    pub(super) fn of(state: State) -> (Rc<State>, Result<Self, StoreError>) {
+        let raw = state._inner();
+        let storage = raw.storage();
+        let state = Rc::new(State::from(raw));
+        let sql = storage
+            .map(|storage| Self { sql: state.storage().sql(), storage: storage.unchecked_into() })
+            .map_err(|error| StoreError::Sql(js::describe(&error)));
+        (state, sql)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The tag index Durable Object: records invalidations and delivers them until they are applied.
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,11 +8,10 @@ use futures::StreamExt;
 use futures::stream;
 use js_sys::Uint8Array;
 use serde::Serialize;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::Headers;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::edge::alarm::Alarm;
 use crate::edge::coordinator_object::{body_of, failed};
 use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
@@ -25,7 +23,6 @@ use crate::protocol::{
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
 use crate::tag_index::delivery_pause;
-use crate::time::Timestamp;
 
 /// How long the caller of an invalidation waits for the coordinators.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
@@ -55,31 +52,24 @@ impl DurableObject for IsrTagIndex {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.object.alarm().await.map_err(|error| worker::Error::RustError(error.to_string()))?;
+        self.object.alarm().await;
         Response::empty()
     }
 }
 
 struct Object {
-    state: State,
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
-    /// When the alarm is set to go off.
-    alarm_at: Cell<Option<Timestamp>>,
+    alarm: Alarm,
 }
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        let raw = state._inner();
-        let storage = raw.storage().map(JsCast::unchecked_into);
-        let state = State::from(raw);
-        let store = storage
-            .map_err(|error| StoreError::Sql(js::describe(&error)))
-            .and_then(|storage| TagIndexStore::open(ObjectSql::new(state.storage().sql(), storage)));
-        if let Err(error) = &store {
-            worker::console_error!("tag index: {error}");
-        }
-        Rc::new(Self { state, env, store, alarm_at: Cell::new(None) })
+        let (state, sql) = ObjectSql::of(state);
+        let store = sql.and_then(TagIndexStore::open);
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state) });
+        object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
+        object
     }
 
     fn store(&self) -> Result<&TagIndexStore<ObjectSql>, StoreError> {
@@ -136,14 +126,14 @@ impl Object {
 
     /// Records an invalidation, and delivers it as far as that can be done in the time that a caller waits.
     async fn invalidate(self: &Rc<Self>, scope: Scope, mode: Mode) -> Result<InvalidateAnswer, StoreError> {
-        let owners = self.owners(&scope);
+        let owners = self.owners(&scope)?;
         let store = self.store()?;
         let invalidation = store.append(scope, mode, &owners, js::now())?;
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
             // The alarm goes on with whatever is left, also if this object dies now.
-            self.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
+            self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
             js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
         }
         feed_poll::note(invalidation.clone());
@@ -152,12 +142,13 @@ impl Object {
     }
 
     /// Returns the shards that own a path by the configuration.
-    fn owners(&self, scope: &Scope) -> Vec<ShardName> {
-        let (Scope::Path(path), Ok(settings)) = (scope, Settings::of(&self.env)) else {
-            return Vec::new();
+    fn owners(&self, scope: &Scope) -> Result<Vec<ShardName>, StoreError> {
+        let Scope::Path(path) = scope else {
+            return Ok(Vec::new());
         };
+        let settings = Settings::of(&self.env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
         let route = settings.config.routes.find(path.as_str());
-        route.map(|route| ShardName::of(route, path.as_str())).into_iter().collect()
+        Ok(route.map(|route| ShardName::of(route, path.as_str())).into_iter().collect())
     }
 
     async fn deliver_all(&self, seq: u64) {
@@ -201,29 +192,13 @@ impl Object {
         made
     }
 
-    /// Sees to it that the alarm goes off at `time` or earlier.
-    fn wake_at(&self, time: Timestamp) {
-        if self.alarm_at.get().is_some_and(|set| set <= time) {
-            return;
-        }
-        self.alarm_at.set(Some(time));
-        let pause = time.since(js::now());
-        let storage = self.state.storage();
-        spawn_local(async move {
-            if let Err(error) = storage.set_alarm(pause).await {
-                worker::console_error!("tag index: the alarm could not be set: {error}");
-            }
-        });
-    }
-
     /// Attempts what is due, one batch, and sets the alarm for what is left.
-    async fn alarm(&self) -> Result<(), StoreError> {
-        self.alarm_at.set(None);
-        let due = self.store()?.deliveries_due(js::now(), BATCH)?;
-        self.deliver(due).await;
-        if let Some(next) = self.store()?.next_deadline()? {
-            self.wake_at(next);
+    async fn alarm(&self) {
+        self.alarm.gone_off();
+        match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
+            Ok(due) => drop(self.deliver(due).await),
+            Err(error) => worker::console_error!("tag index: {error}"),
         }
-        Ok(())
+        self.alarm.follow(self.store().and_then(TagIndexStore::next_deadline));
     }
 }

@@ -104,6 +104,12 @@ impl Windows {
         self.error_until.is_none_or(|end| now < end)
     }
 
+    /// Returns when the copy is of no use any more; `None` if that never comes.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        Some(self.stale_until?.max(self.error_until?))
+    }
+
     /// Returns the remaining freshness in whole seconds, negative once stale; `None` for a page that never ages.
     #[must_use]
     pub fn ttl_seconds(&self, now: Timestamp) -> Option<i64> {

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use url::Url;
 
 use crate::semantics::cache_control::CacheControl;
-use crate::semantics::freshness::Revalidate;
+use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::HeaderList;
+use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl};
 use crate::semantics::tag::{Tag, TagError};
+use crate::time::Timestamp;
 
 /// Statuses that may be stored: heuristically cacheable ones (RFC 9110 §15.1) that make sense as a page.
 const STORABLE: [u16; 6] = [200, 203, 301, 308, 404, 410];
@@ -15,11 +18,19 @@ const STORABLE: [u16; 6] = [200, 203, 301, 308, 404, 410];
 /// The most bytes that the headers of a stored page may have.
 pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// What the route asks for where the response says nothing.
+/// What was asked for, and what its route says where the response says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Defaults<'a> {
+pub struct Asked<'a> {
+    /// The page.
+    pub key: &'a PageKey,
+    /// When the render began.
+    pub start: Timestamp,
     /// Freshness lifetime.
     pub revalidate: Revalidate,
+    /// How long a stale copy may be served.
+    pub expire: Duration,
+    /// How long the last good copy may stand in for a failing site.
+    pub stale_if_error: Duration,
     /// Tags of all pages of the route.
     pub tags: &'a [Tag],
     /// The most bytes of a body.
@@ -29,8 +40,8 @@ pub struct Defaults<'a> {
 /// What is to be stored of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storable {
-    /// The freshness lifetime in force; never [`Revalidate::NoStore`].
-    pub revalidate: Revalidate,
+    /// The windows in force.
+    pub windows: Windows,
     /// The tags of route and response.
     pub tags: Vec<Tag>,
     /// The headers that are kept.
@@ -46,6 +57,9 @@ pub enum NotStored {
     /// `Cache-Control` forbids it (RFC 9111 §3).
     #[error("cache-control")]
     CacheControl,
+    /// A redirect to the very URL that was asked for: stored, it would lead in a circle.
+    #[error("redirect-to-itself")]
+    RedirectToItself,
     /// The page or its route asks for `revalidate = 0`.
     #[error("revalidate-0")]
     RevalidateZero,
@@ -67,6 +81,7 @@ impl NotStored {
         match self {
             Self::Status => "status",
             Self::CacheControl => "cache-control",
+            Self::RedirectToItself => "redirect-to-itself",
             Self::RevalidateZero => "revalidate-0",
             Self::Vary => "vary",
             Self::CacheTag => "cache-tag",
@@ -111,26 +126,25 @@ pub enum Verdict {
 
 /// Judges status and headers, before the body is read.
 #[must_use]
-pub fn judge(status: u16, headers: &HeaderList, defaults: &Defaults<'_>) -> Verdict {
+pub fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Verdict {
     if status >= 500 || status == 429 {
         return Verdict::Fail(SiteFailure::Status(status));
     }
-    match storable(status, headers, defaults) {
+    match storable(status, headers, asked) {
         Ok(storable) => Verdict::Store(storable),
         Err(reason) => Verdict::Pass(reason),
     }
 }
 
-/// Judges the length of a body that has been read, on top of a [`Storable`].
+/// Judges the length of a body that has been read, and is within its bound.
 ///
 /// # Errors
-/// A 200 without a body is a failure; a body over the bound is not stored, which [`judge`] says when the length is
-/// announced.
+/// A 200 without a body is a failure.
 pub fn judge_body(status: u16, bytes: u64) -> Result<(), SiteFailure> {
     if status == 200 && bytes == 0 { Err(SiteFailure::Empty) } else { Ok(()) }
 }
 
-fn storable(status: u16, headers: &HeaderList, defaults: &Defaults<'_>) -> Result<Storable, NotStored> {
+fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Storable, NotStored> {
     if !STORABLE.contains(&status) {
         return Err(NotStored::Status);
     }
@@ -144,17 +158,19 @@ fn storable(status: u16, headers: &HeaderList, defaults: &Defaults<'_>) -> Resul
     if headers.joined("vary").is_some_and(|value| varies(&value)) {
         return Err(NotStored::Vary);
     }
-    let revalidate = Revalidate::from_response(headers).unwrap_or(defaults.revalidate);
-    if revalidate == Revalidate::NoStore {
-        return Err(NotStored::RevalidateZero);
+    let revalidate = Revalidate::from_response(headers).unwrap_or(asked.revalidate);
+    let (expire, stale_if_error) = stale_windows(headers, asked.expire, asked.stale_if_error);
+    let windows = Windows::new(asked.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
+    if headers.get("location").is_some_and(|location| leads_to(location, asked.key)) {
+        return Err(NotStored::RedirectToItself);
     }
     let announced = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
     let kept = headers.for_sharing();
-    if kept.byte_len() > MAX_HEADER_BYTES || announced.is_some_and(|length| length > defaults.max_body_bytes) {
+    if kept.byte_len() > MAX_HEADER_BYTES || announced.is_some_and(|length| length > asked.max_body_bytes) {
         return Err(NotStored::TooLarge);
     }
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
-    Ok(Storable { revalidate, tags: Tag::unite(defaults.tags, own)?, headers: kept })
+    Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept })
 }
 
 /// Tells whether a `Vary` names anything but `Accept-Encoding`: bytes are stored as identity, so that one is met.
@@ -162,9 +178,15 @@ fn varies(vary: &str) -> bool {
     vary.split(',').map(str::trim).any(|name| !name.is_empty() && !name.eq_ignore_ascii_case("accept-encoding"))
 }
 
-/// Lays out the windows `expire` and `stale_if_error` that the response asks for, within those of the route.
-#[must_use]
-pub fn stale_windows(headers: &HeaderList, expire: Duration, stale_if_error: Duration) -> (Duration, Duration) {
+/// Tells whether a `Location` names the page itself: the key drops a trailing slash, which a site may insist on.
+fn leads_to(location: &str, key: &PageKey) -> bool {
+    let target = Url::parse(key.as_str()).and_then(|base| base.join(location));
+    let target = target.ok().and_then(|url| RequestUrl::parse(url.as_str()).ok());
+    target.and_then(|url| url.key(None, &QueryPolicy::All).ok()).as_ref() == Some(key)
+}
+
+/// Returns `expire` and `stale_if_error` as the response asks for, within those of the route (RFC 5861 §3 and §4).
+fn stale_windows(headers: &HeaderList, expire: Duration, stale_if_error: Duration) -> (Duration, Duration) {
     let stated = headers.joined("cache-control").map(|value| CacheControl::parse(&value)).unwrap_or_default();
     (
         stated.stale_while_revalidate.map_or(expire, |asked| asked.min(expire)),
@@ -176,17 +198,28 @@ pub fn stale_windows(headers: &HeaderList, expire: Duration, stale_if_error: Dur
 mod tests {
     use super::*;
 
+    const START: Timestamp = Timestamp::from_millis(1000);
+    const EXPIRE: Duration = Duration::from_secs(9);
     const MINUTE: Revalidate = Revalidate::After(Duration::from_mins(1));
 
     fn verdict(status: u16, headers: &[(&str, &str)]) -> Verdict {
-        let route_tag = [Tag::parse("route").unwrap()];
-        let defaults = Defaults { revalidate: MINUTE, tags: &route_tag, max_body_bytes: 1000 };
-        judge(status, &HeaderList::from_pairs(headers), &defaults)
+        let (key, route_tag) = (PageKey::from_stored("https://e.com/a").unwrap(), [Tag::parse("route").unwrap()]);
+        let asked = Asked {
+            key: &key,
+            start: START,
+            revalidate: MINUTE,
+            expire: EXPIRE,
+            stale_if_error: EXPIRE,
+            tags: &route_tag,
+            max_body_bytes: 1000,
+        };
+        judge(status, &HeaderList::from_pairs(headers), &asked)
     }
 
     fn stored(revalidate: Revalidate, tags: &[&str], headers: &[(&str, &str)]) -> Verdict {
         let tags = tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect();
-        Verdict::Store(Storable { revalidate, tags, headers: HeaderList::from_pairs(headers) })
+        let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
+        Verdict::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers) })
     }
 
     #[test]
@@ -223,6 +256,9 @@ mod tests {
             (vec![("vary", "*")], Verdict::Pass(NotStored::Vary)),
             (vec![("content-length", "1001")], Verdict::Pass(NotStored::TooLarge)),
             (vec![("set-cookie", "a=1")], stored(MINUTE, &["route"], &[])),
+            (vec![("location", "/a/")], Verdict::Pass(NotStored::RedirectToItself)),
+            (vec![("location", "https://e.com/a/#x")], Verdict::Pass(NotStored::RedirectToItself)),
+            (vec![("location", "/b")], stored(MINUTE, &["route"], &[("location", "/b")])),
         ] {
             assert_eq!(verdict(200, &headers), expected, "{headers:?}");
         }

@@ -51,7 +51,7 @@ impl<S: Sql> CoordinatorStore<S> {
         let parameters = [Value::from(key.as_str())];
         let rows = self.sql.query(
             "SELECT version, status, rendered_at, fresh_until, stale_until, error_until, body_bytes, failures, \
-             retry_at, pass_until, l2_pending, l2_due, l2_attempts, l2_written_at FROM entries WHERE key = ?",
+             retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at FROM entries WHERE key = ?",
             &parameters,
         )?;
         let mut entry = match rows.into_iter().next() {
@@ -89,15 +89,19 @@ impl<S: Sql> CoordinatorStore<S> {
         };
         let failures = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
         let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
-        let pending = columns.optional_text()?;
+        let marked_by = columns.optional_text()?.as_deref().and_then(Version::parse);
+        let pending = columns.optional_parsed(|text| match text {
+            DELETE => Some(None),
+            version => Version::parse(version).map(Some),
+        })?;
         let (due, attempts) = (time(columns.optional_number()?), columns.number()?);
-        let pending = pending.map(|pending| PendingWrite {
-            version: Version::parse(&pending),
+        let pending = pending.map(|version| PendingWrite {
+            version,
             due: due.unwrap_or_default(),
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         });
         let written_at = time(columns.optional_number()?);
-        Ok(Entry { page, lease: None, failures, retry_at, pass_until, pending, written_at })
+        Ok(Entry { page, lease: None, failures, retry_at, pass_until, marked_by, pending, written_at })
     }
 
     fn tags(&self, key: &PageKey) -> Result<Vec<Tag>, StoreError> {
@@ -162,8 +166,8 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql
             .query(
                 "INSERT OR REPLACE INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
-                 error_until, body_bytes, failures, retry_at, pass_until, l2_pending, l2_due, l2_attempts, \
-                 l2_written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, \
+                 l2_written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &[
                     key.as_str().into(),
                     key.path().into(),
@@ -177,6 +181,7 @@ impl<S: Sql> CoordinatorStore<S> {
                     u64::from(entry.failures).into(),
                     millis(entry.retry_at),
                     millis(entry.pass_until),
+                    entry.marked_by.map(|token| token.to_string()).into(),
                     pending.into(),
                     millis(entry.pending.map(|write| write.due)),
                     u64::from(entry.pending.map_or(0, |write| write.attempts)).into(),
@@ -191,14 +196,22 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn invalidated(&self, page: &PageMeta) -> Result<Option<Mode>, StoreError> {
+        self.invalidated_since(page.version, page.key.path(), &page.tags)
+    }
+
+    /// Tells the strongest invalidation received since `version` was issued that concerns a path or one of some tags.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
         // A page has at most 64 tags: two parameters more stay below the platform's 100.
-        let places = vec!["?"; page.tags.len()].join(", ");
+        let places = vec!["?"; tags.len()].join(", ");
         let statement = format!(
             "SELECT mode FROM invalidations WHERE received > ? \
              AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({places})))"
         );
-        let mut parameters = vec![Value::from(page.version.to_string()), page.key.path().into()];
-        parameters.extend(page.tags.iter().map(|tag| Value::from(tag.as_str())));
+        let mut parameters = vec![Value::from(version.to_string()), path.into()];
+        parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
         let rows = self.sql.query(&statement, &parameters)?;
         let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(mode_by_name));
         modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
@@ -260,7 +273,18 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    /// Returns the leases that exist, at most `limit`, those that end first before the others.
+    /// Returns when the oldest render under way began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn oldest_lease(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query("SELECT MIN(token) FROM leases", &[])?;
+        let token = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_text()).transpose()?;
+        Ok(token.flatten().as_deref().and_then(Version::parse).map(Version::time))
+    }
+
+    /// Returns the leases that exist, at most `limit`, those that end first before the others. A row that can't be
+    /// read is left out: it must not hold up the others.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -269,16 +293,15 @@ impl<S: Sql> CoordinatorStore<S> {
             "SELECT token, purpose, expires_at, attempt, key FROM leases ORDER BY expires_at LIMIT ?",
             &[u64::from(limit).into()],
         )?;
-        rows.into_iter()
-            .map(|row| {
-                let mut columns = Columns::of("leases", row);
-                let lease = lease(&mut columns)?;
-                Ok((columns.parsed(|key| PageKey::from_stored(key).ok())?, lease))
-            })
-            .collect()
+        let readable = |row| {
+            let mut columns = Columns::of("leases", row);
+            let lease = lease(&mut columns).ok()?;
+            Some((columns.parsed(|key| PageKey::from_stored(key).ok()).ok()?, lease))
+        };
+        Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Returns keys whose write to L2 is due, at most `limit`.
+    /// Returns keys whose write to L2 is due, at most `limit`. A row that can't be read is left out.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -287,7 +310,8 @@ impl<S: Sql> CoordinatorStore<S> {
             "SELECT key FROM entries WHERE l2_due <= ? ORDER BY l2_due LIMIT ?",
             &[now.as_millis().into(), u64::from(limit).into()],
         )?;
-        rows.into_iter().map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok())).collect()
+        let readable = |row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok()).ok();
+        Ok(rows.into_iter().filter_map(readable).collect())
     }
 
     /// Returns when this object wants to be woken next: the end of a lease, or a write that is due.

@@ -14,7 +14,7 @@ mod tests;
 use thiserror::Error;
 
 pub use self::coordinator::CoordinatorStore;
-pub use self::tag_index::{Delivery, Registered, TagIndexStore};
+pub use self::tag_index::{Delivery, Registered, SKEW, TagIndexStore};
 
 /// A value that goes into a statement or comes out of a row. Integers must stay within ±2^53: they cross the platform
 /// as doubles.
@@ -60,6 +60,9 @@ pub enum StoreError {
         /// The column's position in the statement.
         column: usize,
     },
+    /// What is to be stored depends on the configuration, which is not valid.
+    #[error("the configuration is not valid: {0}")]
+    Unconfigured(String),
     /// The database was written by a later version of this code.
     #[error(
         "this object's database has schema version {found}, but this code knows only up to {known}: deploy a version \
@@ -138,6 +141,15 @@ impl Columns {
             Value::Null => Some(None),
             Value::Integer(number) => u64::try_from(number).ok().map(Some),
             Value::Text(_) => None,
+        })
+    }
+
+    /// Reads the next column as text, if there is any, and parses it.
+    fn optional_parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+        self.read(|value| match value {
+            Value::Null => Some(None),
+            Value::Text(text) => parse(&text).map(Some),
+            Value::Integer(_) => None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! The tag index object's tables: which shards carry a tag, the log of invalidations, deliveries still to be made.
 
+use std::time::Duration;
+
 use crate::feed::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Scope};
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
@@ -11,6 +13,9 @@ use crate::time::Timestamp;
 
 const MIGRATIONS: [Migration; 1] =
     [Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") }];
+
+/// How far the clocks of two objects may differ without harm.
+pub const SKEW: Duration = Duration::from_secs(1);
 
 /// How many rows of history the log keeps behind its newest.
 const LOG_ROWS: u64 = 100_000;
@@ -81,6 +86,10 @@ impl<S: Sql> TagIndexStore<S> {
     /// Appends an invalidation to the log together with one delivery for each shard that it concerns: those that
     /// carry the tag, or, for a path, `owners`.
     ///
+    /// Its time is [`SKEW`] ahead of `now`, and never before that of an earlier one. So a render that began before it
+    /// is recognised by the times alone even where the renderer's clock runs ahead by as much; and what is rendered
+    /// after a delivery is later all the same, since a coordinator's clock goes on from the latest time it was told.
+    ///
     /// # Errors
     /// See [`StoreError`]; then nothing is appended.
     pub fn append(
@@ -91,16 +100,19 @@ impl<S: Sql> TagIndexStore<S> {
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = scope_columns(&scope);
-        let seq = self.sql.transaction(|| {
+        let (seq, at) = self.sql.transaction(|| {
+            let rows = self.sql.query("SELECT at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
+            let last = rows.into_iter().next().map(|row| Columns::of("invalidations", row).number()).transpose()?;
+            let at = now.plus(SKEW).max(Timestamp::from_millis(last.unwrap_or_default()));
             let rows = self.sql.query(
                 "INSERT INTO invalidations (at, kind, name, mode) VALUES (?, ?, ?, ?) RETURNING seq",
-                &[now.as_millis().into(), kind.into(), name.into(), mode_name(mode).into()],
+                &[at.as_millis().into(), kind.into(), name.into(), mode_name(mode).into()],
             )?;
             let seq = one_number("invalidations", rows)?;
             self.sql.query(
                 "INSERT INTO feed (kind, name, mode, seq, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, name, mode) \
                  DO UPDATE SET seq = excluded.seq, at = MAX(at, excluded.at)",
-                &[kind.into(), name.into(), mode_name(mode).into(), seq.into(), now.as_millis().into()],
+                &[kind.into(), name.into(), mode_name(mode).into(), seq.into(), at.as_millis().into()],
             )?;
             match &scope {
                 Scope::Tag(tag) => {
@@ -121,9 +133,9 @@ impl<S: Sql> TagIndexStore<S> {
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
             }
-            Ok(seq)
+            Ok((seq, at))
         })?;
-        Ok(Invalidation { seq, at: now, scope, mode })
+        Ok(Invalidation { seq, at, scope, mode })
     }
 
     /// Cuts feed and log back to their bounds. What leaves the feed raises its floor.

@@ -1,26 +1,25 @@
-//! The tag index's decisions, free of I/O: what a caller is told, and when a delivery is attempted again.
+//! The tag index's decision, free of I/O: when a delivery that failed is attempted again.
 
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 /// The first pause after a failed delivery, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));
 
-/// What the caller of an invalidation is told: proof that it is recorded, and how far it has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Its number in the log: it is recorded, and will be delivered whatever happens.
-    pub seq: u64,
-    /// How many coordinators have applied it.
-    pub applied: u64,
-    /// How many have not yet: they are tried until they have.
-    pub pending: u64,
-}
-
-/// Returns the pause before the next attempt after `failures` failed ones (at least one): doubled each time.
+/// Returns the pause before the next attempt after `failures` failed ones (at least one): doubled each time, from 0.5 s
+/// to 1 min.
 #[must_use]
 pub fn delivery_pause(failures: u32) -> Duration {
     let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     PAUSES.0.saturating_mul(factor).min(PAUSES.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_its_bound() {
+        let millis: Vec<u128> = [1, 2, 7, 8, 40, u32::MAX].map(|n| delivery_pause(n).as_millis()).into();
+        assert_eq!(millis, [500, 1000, 32_000, 60_000, 60_000, 60_000]);
+    }
 }
