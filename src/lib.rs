@@ -39,4 +39,4 @@ pub mod version;
 pub mod edge;
 
 #[cfg(feature = "worker")]
-pub use edge::{IsrCoordinator, IsrTagIndex};
+pub use edge::{Isr, IsrCoordinator, IsrTagIndex, gateway};

@@ -2,14 +2,24 @@
 
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
-use worker::{Context, Env, event};
+use worker::{Context, Env};
 
 use crate::edge::isr::{Handled, Isr, misconfigured};
 use crate::edge::{js, respond, settings, site};
 
-/// Answers every request of the gateway.
-#[event(fetch)]
+/// Exports the `fetch` event of the deployable Worker.
+#[cfg(feature = "gateway")]
+#[worker::event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    gateway(request, env, context).await
+}
+
+/// Answers every request of a Worker that is nothing but a cache in front of a site: from the cache, or by the site that
+/// is bound as `ORIGIN` or named by `origin`.
+///
+/// # Errors
+/// When the platform refuses to build a response.
+pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::new(&env) {
         Ok(isr) => isr,
         Err(error) => return Ok(misconfigured(&error)?),

@@ -2,7 +2,7 @@
 //!
 //! | file | what it touches |
 //! |---|---|
-//! | `gateway` | the Worker's `fetch` event (feature `gateway`) |
+//! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
 //! | `isr` | one visitor's request, from key to response |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
@@ -21,7 +21,6 @@ mod calls;
 mod coordinator_object;
 mod envelope;
 mod feed_poll;
-#[cfg(feature = "gateway")]
 mod gateway;
 mod held;
 mod isr;
@@ -36,5 +35,6 @@ mod sql;
 mod tag_index_object;
 
 pub use self::coordinator_object::IsrCoordinator;
+pub use self::gateway::gateway;
 pub use self::isr::Isr;
 pub use self::tag_index_object::IsrTagIndex;
