@@ -30,6 +30,8 @@ mod backoff;
 mod entry;
 mod event;
 mod handle;
+mod held;
+mod shard;
 #[cfg(test)]
 mod tests;
 
@@ -37,3 +39,4 @@ pub use self::action::{Action, Answer};
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose};
 pub use self::event::{Event, RenderResult, WaiterId};
 pub use self::handle::{Context, Policy, handle};
+pub use self::shard::{Effect, Found, Input, Moment, Shard, Wanted};

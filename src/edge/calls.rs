@@ -15,7 +15,7 @@ use crate::protocol::{MESSAGE_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER, V
 use crate::shard::ShardName;
 
 /// The name of the tag index object.
-const TAG_INDEX_NAME: &str = "tags#0";
+pub(super) const TAG_INDEX_NAME: &str = "tags#0";
 
 /// Why a call to an object came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -1,4 +1,4 @@
-//! The coordinator Durable Object: loads, steps, saves, performs.
+//! The coordinator Durable Object: gives its shard what happens, and performs what comes back.
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::cell::{Cell, RefCell};
@@ -16,50 +16,33 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Headers;
 use worker::{Delay, DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::coordinator::{Action, Answer, Context, Event, Policy, Purpose, RenderResult, WaiterId, handle};
+use crate::coordinator::{Effect, Found, Input, Moment, RenderResult, Shard, WaiterId, Wanted};
 use crate::edge::alarm::Alarm;
-use crate::edge::held::{Held, Rendered};
 use crate::edge::l2::L2Error;
-use crate::edge::render::{self, Order};
+use crate::edge::render::{self, Content, Order};
 use crate::edge::settings::{self, Settings};
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, envelope, feed_poll, js};
-use crate::feed::{Invalidation, Mode};
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{
     MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode,
 };
 use crate::semantics::key::PageKey;
-use crate::shard::ShardName;
-use crate::store::{CoordinatorStore, StoreError};
-use crate::time::Timestamp;
-use crate::version::{Clock, Version};
-
-/// The most requests that wait at one object.
-const MAX_WAITERS: usize = 10_000;
-
-/// The most renders that are under way in one object, for visitors and by the alarm together: their bodies share its
-/// memory.
-const MAX_RENDERS: usize = 24;
+use crate::store::StoreError;
+use crate::version::Version;
 
 /// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
 const MAX_DRIVEN: usize = 6;
-
-/// The most leases looked at in one round of the alarm.
-const LEASES_A_ROUND: u32 = 200;
-
-/// The most writes to L2 made in one round of the alarm.
-const WRITES_A_ROUND: u32 = 50;
 
 /// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
 /// longest render may take 10.
 const ALARM_RUN: Duration = Duration::from_mins(4);
 
-/// How long the tag index may take to register tags.
-const REGISTER_WITHIN: Duration = Duration::from_secs(5);
-
 /// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
 const NAP: Duration = Duration::from_secs(1);
+
+/// How long the tag index may take to register tags.
+const REGISTER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
@@ -67,90 +50,76 @@ const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
 /// Owns the pages of one route shard. Bind it as `COORDINATOR`, with SQLite.
 #[durable_object(alarm)]
 pub struct IsrCoordinator {
-    object: Rc<Object>,
+    object: Result<Rc<Object>, StoreError>,
 }
 
 impl DurableObject for IsrCoordinator {
     fn new(state: State, env: Env) -> Self {
-        Self { object: Object::open(state, env) }
+        let object = Object::open(state, env);
+        if let Err(error) = &object {
+            worker::console_error!("coordinator: {error}");
+        }
+        Self { object }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        self.object.fetch(&request).await
+        match &self.object {
+            Ok(object) => object.fetch(&request).await,
+            Err(error) => failed(error),
+        }
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.object.alarm().await;
+        match &self.object {
+            Ok(object) => object.alarm().await,
+            // The platform tries again, and gives the object a new life before.
+            Err(error) => return Err(worker::Error::RustError(error.to_string())),
+        }
         Response::empty()
     }
 }
 
 /// What a waiting request gets.
-#[derive(Clone)]
 struct Reply {
     verdict: Verdict,
-    page: Option<Rendered>,
+    page: Option<(PageMeta, Content)>,
 }
 
-/// The object's state in memory: all of it can be lost at any moment.
+/// The object's life in memory: all of it can be lost at any moment.
 struct Object {
     env: Env,
-    store: Result<CoordinatorStore<ObjectSql>, StoreError>,
+    settings: Rc<Settings>,
+    shard: RefCell<Shard<ObjectSql, Content>>,
     alarm: Alarm,
-    clock: Cell<Clock>,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
     last_waiter: Cell<u64>,
-    /// Requests that wait for a render, by page; the first of them began it.
-    parked: RefCell<BTreeMap<PageKey, Vec<WaiterId>>>,
-    /// Renders under way.
-    running: RefCell<BTreeMap<PageKey, Version>>,
-    /// Renders that the alarm is to begin.
-    queued: RefCell<BTreeMap<PageKey, Version>>,
-    held: RefCell<Held>,
+    /// Renders that the run of the alarm is to begin.
+    to_drive: RefCell<Vec<(PageKey, Version)>>,
     /// Wakes a run of the alarm that waits for its renders.
     bell: RefCell<Option<mpsc::Sender<()>>>,
 }
 
+fn moment() -> Moment {
+    Moment { now: js::now(), random: js::random() }
+}
+
 impl Object {
-    fn open(state: State, env: Env) -> Rc<Self> {
+    fn open(state: State, env: Env) -> Result<Rc<Self>, StoreError> {
+        let settings = Settings::of(&env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
         let (state, sql) = ObjectSql::of(state);
-        let store = sql.and_then(CoordinatorStore::open);
-        let clock = store.as_ref().map_err(Clone::clone).and_then(CoordinatorStore::clock);
-        if let Err(error) = &clock {
-            worker::console_error!("coordinator: {error}");
-        }
+        let (shard, effects) = Shard::open(sql?, &settings.config, moment())?;
         let object = Rc::new(Self {
             env,
-            store,
+            settings,
+            shard: RefCell::new(shard),
             alarm: Alarm::new(state),
-            clock: Cell::new(clock.unwrap_or_else(|_| Clock::resume(None))),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
-            parked: RefCell::default(),
-            running: RefCell::default(),
-            queued: RefCell::default(),
-            held: RefCell::default(),
+            to_drive: RefCell::default(),
             bell: RefCell::default(),
         });
-        if let Err(error) = object.take_up() {
-            worker::console_error!("coordinator: {error}");
-        }
-        object
-    }
-
-    /// Takes up what an earlier life of this object has left: none of its renders goes on, and for when it had set the
-    /// alarm is not known here.
-    fn take_up(self: &Rc<Self>) -> Result<(), StoreError> {
-        let store = self.store()?;
-        for (key, _) in store.leases(u32::MAX)? {
-            self.step(&key, Event::LeaseOrphaned, None, None)?;
-        }
-        self.alarm.follow(store.next_deadline());
-        Ok(())
-    }
-
-    fn store(&self) -> Result<&CoordinatorStore<ObjectSql>, StoreError> {
-        self.store.as_ref().map_err(Clone::clone)
+        object.perform_all(effects);
+        Ok(object)
     }
 
     async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
@@ -169,310 +138,178 @@ impl Object {
         let Some(message) = decode::<ToCoordinator>(body) else {
             return Response::error("not a message of this version", 400);
         };
-        let (shard, key, stale, newer_than) = match message {
+        let waiter = WaiterId(self.last_waiter.get() + 1);
+        self.last_waiter.set(waiter.0);
+        let input = match message {
             ToCoordinator::Invalidate(invalidation) => {
-                return match self.invalidate(invalidation) {
-                    Ok(()) => Response::empty(),
+                return match self.on(Input::Invalidate(invalidation.clone())) {
+                    Ok(()) => {
+                        feed_poll::note(invalidation);
+                        Response::empty()
+                    }
                     Err(error) => failed(&error),
                 };
             }
-            ToCoordinator::Miss { shard, key, newer_than } => (shard, key, None, newer_than),
-            ToCoordinator::Stale { shard, key, version, newer_than } => (shard, key, Some(version), newer_than),
+            ToCoordinator::Miss { shard, key, newer_than } => {
+                Input::Request { waiter, shard, key, served: None, newer_than }
+            }
+            ToCoordinator::Stale { shard, key, version, newer_than } => {
+                Input::Request { waiter, shard, key, served: Some(version), newer_than }
+            }
         };
-        if let Err(error) = self.is_called(&shard) {
-            return failed(&error);
-        }
-        if self.waiters.borrow().len() >= MAX_WAITERS {
-            return answer(&Reply { verdict: Verdict::Busy, page: None });
-        }
-        let waiter = WaiterId(self.last_waiter.get() + 1);
-        self.last_waiter.set(waiter.0);
         let (sender, receiver) = oneshot::channel();
         self.waiters.borrow_mut().insert(waiter, sender);
-        let event = match stale {
-            None => Event::Miss { waiter },
-            Some(version) => Event::Stale { waiter, version },
-        };
-        if let Err(error) = self.step(&key, event, None, newer_than) {
+        if let Err(error) = self.on(input) {
             self.waiters.borrow_mut().remove(&waiter);
             return failed(&error);
         }
         match receiver.await {
-            Ok(reply) => answer(&reply),
+            Ok(reply) => answer(reply),
             Err(oneshot::Canceled) => Response::error("the request was given up", 503),
         }
     }
 
-    /// Learns the object's own name from those who call it.
-    fn is_called(&self, shard: &ShardName) -> Result<(), StoreError> {
-        let store = self.store()?;
-        if store.shard()?.is_none() { store.set_shard(shard.as_str()) } else { Ok(()) }
-    }
-
-    fn invalidate(&self, invalidation: Invalidation) -> Result<(), StoreError> {
-        let mut clock = self.clock.get();
-        let received = clock.observe(invalidation.at, js::now(), js::random());
-        self.store()?.note_invalidation(&invalidation, received, &clock)?;
-        self.clock.set(clock);
-        feed_poll::note(invalidation);
+    /// Gives the shard an input, and performs what comes back.
+    fn on(self: &Rc<Self>, input: Input<Content>) -> Result<(), StoreError> {
+        let effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
+        self.perform_all(effects);
         Ok(())
     }
 
-    /// Loads, steps, saves, and then performs. `rendered` are the bytes that come with the event; `newer_than` is the
-    /// time of an invalidation that the sender knows of, whether or not it has been delivered here.
-    fn step(
-        self: &Rc<Self>,
-        key: &PageKey,
-        event: Event,
-        rendered: Option<&Rendered>,
-        newer_than: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let store = self.store()?;
-        let before = store.load(key)?;
-        let page = match &event {
-            Event::Rendered { result: RenderResult::Page(page), .. } => Some(page),
-            _ => before.page.as_ref(),
-        };
-        let delivered = page.map(|page| store.invalidated(page)).transpose()?.flatten();
-        let told = page.filter(|page| newer_than.is_some_and(|time| page.render_start() <= time)).map(|_| Mode::Expire);
-        let lifted = match before.marked_by {
-            Some(mark) => {
-                let tags = page.map_or(&[][..], |page| page.tags.as_slice());
-                newer_than.is_some_and(|time| mark.time() <= time)
-                    || store.invalidated_since(mark, key.path(), tags)?.is_some()
+    fn on_or_log(self: &Rc<Self>, input: Input<Content>) {
+        if let Err(error) = self.on(input) {
+            worker::console_error!("coordinator: {error}");
+        }
+    }
+
+    fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) {
+        for effect in effects {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(self: &Rc<Self>, effect: Effect<Content>) {
+        let object = Rc::clone(self);
+        match effect {
+            Effect::Reply { waiter, verdict, page } => {
+                if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                    // Whoever has stopped waiting needs no answer.
+                    let _ = sender.send(Reply { verdict, page });
+                }
             }
-            None => false,
-        };
-        let mut clock = self.clock.get();
-        if let Some(time) = newer_than {
-            // Whatever is rendered from now on is later.
-            clock.observe(time, js::now(), js::random());
-        }
-        let mut context = Context {
-            now: js::now(),
-            random: js::random(),
-            clock: &mut clock,
-            policy: self.policy(key),
-            may_render: self.running.borrow().len() + self.queued.borrow().len() < MAX_RENDERS,
-            lifted,
-            invalidated: delivered.max(told),
-        };
-        let (after, actions) = handle(before.clone(), event, &mut context);
-        store.save(key, &before, &after, &clock)?;
-        self.clock.set(clock);
-        if let Some(deadline) = after.deadline() {
-            self.alarm.wake_at(deadline);
-        }
-        for action in actions {
-            self.perform(key, action, rendered);
-        }
-        Ok(())
-    }
-
-    fn step_or_log(self: &Rc<Self>, key: &PageKey, event: Event, rendered: Option<&Rendered>) {
-        if let Err(error) = self.step(key, event, rendered, None) {
-            worker::console_error!("coordinator: {key}: {error}");
-        }
-    }
-
-    fn policy(&self, key: &PageKey) -> Policy {
-        let settings = Settings::of(&self.env).ok();
-        let config = settings.as_ref().map(|settings| &settings.config);
-        let route = config.and_then(|config| config.routes.find(key.path()));
-        let or_minute = |value: Option<Duration>| value.unwrap_or(Duration::from_mins(1));
-        Policy {
-            expire: or_minute(route.map(crate::route::Route::expire)),
-            render_timeout: or_minute(config.map(|config| config.render_timeout)),
-            pass_ttl: or_minute(config.map(|config| config.pass_ttl)),
-        }
-    }
-
-    fn perform(self: &Rc<Self>, key: &PageKey, action: Action, rendered: Option<&Rendered>) {
-        match action {
-            Action::Answer { waiter, answer } => self.answer_one(key, waiter, answer),
-            Action::Park { waiter } => self.parked.borrow_mut().entry(key.clone()).or_default().push(waiter),
-            Action::AnswerParked { answer } => self.answer_parked(key, &answer, rendered),
-            Action::Render { token } => {
-                self.running.borrow_mut().insert(key.clone(), token);
-                let (object, key) = (Rc::clone(self), key.clone());
+            Effect::Render { key, token, driven: true } => self.to_drive.borrow_mut().push((key, token)),
+            Effect::Render { key, token, driven: false } => {
                 spawn_local(async move { object.render(key, token).await });
             }
-            Action::Drive { token } => {
-                self.queued.borrow_mut().insert(key.clone(), token);
-                self.alarm.wake_at(js::now());
-                self.ring();
+            Effect::Register { key, token, shard, tags, since } => {
+                let message = ToTagIndex::Register { shard, tags, since };
+                spawn_local(async move { object.register(key, token, message).await });
             }
-            Action::Hold { version } => {
-                if let Some(page) = rendered.filter(|page| page.head.meta.version == version) {
-                    self.held.borrow_mut().put(page.clone());
+            Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
+            Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
+            Effect::Delete(key) => spawn_local(async move { object.delete(key).await }),
+            Effect::WakeAt(time) => self.alarm.wake_at(time),
+            Effect::Ring => {
+                if let Some(bell) = self.bell.borrow_mut().as_mut() {
+                    // A full channel means that the bell has been rung already.
+                    let _ = bell.try_send(());
                 }
             }
-            Action::Release => self.held.borrow_mut().remove(key),
-            Action::Write { version } => self.write(key, Some(version)),
-            Action::Delete => self.write(key, None),
         }
     }
 
-    /// Answers one request. Bytes that are not held are looked for in L2.
-    fn answer_one(self: &Rc<Self>, key: &PageKey, waiter: WaiterId, answer: Answer) {
-        self.answer_all(key, vec![waiter], answer);
-    }
-
-    fn answer_all(self: &Rc<Self>, key: &PageKey, waiters: Vec<WaiterId>, answer: Answer) {
-        let (meta, verdict) = match answer {
-            Answer::Page(meta) => (*meta, Verdict::Page { rendered: false, collapsed: false }),
-            Answer::Stale { page, detail } => (*page, Verdict::StandIn { detail: detail.to_owned() }),
-            other => return self.reply_all(waiters, &Reply { verdict: bare_verdict(&other), page: None }),
+    /// Renders a page to its end: until it is published, or will not be.
+    async fn render(self: Rc<Self>, key: PageKey, token: Version) {
+        let config = &self.settings.config;
+        let site = settings::site(&self.env, config);
+        let (result, answer) = match (site, config.routes.find(key.path())) {
+            (Some(site), Some(route)) => {
+                let order = Order {
+                    key: &key,
+                    token,
+                    route,
+                    max_body_bytes: config.max_body_bytes,
+                    timeout: config.render_timeout,
+                };
+                render::render(&site, &order).await
+            }
+            // The route has left the configuration: nobody will ask for the page any more.
+            _ => (RenderResult::Unregistered, None),
         };
-        let held = self.held.borrow_mut().get(key, meta.version);
-        if let Some(page) = held {
-            return self.reply_all(waiters, &Reply { verdict, page: Some(with_meta(page, meta)) });
-        }
-        let (object, key) = (Rc::clone(self), key.clone());
-        spawn_local(async move {
-            let version = meta.version;
-            match object.look_in_l2(&key, version).await {
-                Ok(Some(page)) => object.reply_all(waiters, &Reply { verdict, page: Some(with_meta(page, meta)) }),
-                Ok(None) => {
-                    for waiter in waiters {
-                        object.step_or_log(&key, Event::BytesLost { waiter, version }, None);
+        let input = Input::Rendered { key, token, result, answer };
+        let effects = self.shard.borrow_mut().on(config, moment(), input);
+        match effects {
+            Ok(effects) => {
+                for effect in effects {
+                    match effect {
+                        Effect::Register { key, token, shard, tags, since } => {
+                            let message = ToTagIndex::Register { shard, tags, since };
+                            Rc::clone(&self).register(key, token, message).await;
+                        }
+                        effect => self.perform(effect),
                     }
                 }
-                // The page is there, but can't be read now.
-                Err(error) => {
-                    worker::console_error!("L2: {key}: {error}");
-                    object.reply_all(waiters, &Reply { verdict: Verdict::Busy, page: None });
-                }
             }
-        });
+            Err(error) => worker::console_error!("coordinator: {error}"),
+        }
     }
 
-    async fn look_in_l2(&self, key: &PageKey, version: Version) -> Result<Option<Rendered>, L2Error> {
-        let Some(l2) = settings::l2(&self.env) else {
-            return Ok(None);
-        };
-        match l2.page(key).await {
-            Ok(found) => {
-                let same = found.filter(|(head, _)| head.meta.version == version);
-                Ok(same.map(|(head, body)| Rendered { head, body }))
+    async fn register(self: Rc<Self>, key: PageKey, token: Version, message: ToTagIndex) {
+        let asked = calls::tag_index::<RegisterAnswer>(&self.env, &message);
+        let answer = match js::within(REGISTER_WITHIN, asked).await {
+            Some(Ok(answer)) => Some(answer),
+            failure => {
+                worker::console_error!("coordinator: the tags of {key} could not be registered: {failure:?}");
+                None
             }
-            Err(L2Error::Format(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn answer_parked(self: &Rc<Self>, key: &PageKey, answer: &Answer, rendered: Option<&Rendered>) {
-        let waiters = self.parked.borrow_mut().remove(key).unwrap_or_default();
-        let page = match (answer, rendered) {
-            (Answer::Page(meta), Some(page)) => with_meta(page.clone(), (**meta).clone()),
-            (Answer::Relay { .. }, Some(page)) => page.clone(),
-            _ => return self.answer_all(key, waiters, answer.clone()),
         };
-        for (index, waiter) in waiters.into_iter().enumerate() {
-            let verdict = match answer {
-                Answer::Relay { detail } => Verdict::Relay { detail: (*detail).to_owned() },
-                _ => Verdict::Page { rendered: true, collapsed: index > 0 },
-            };
-            self.reply(waiter, Reply { verdict, page: Some(page.clone()) });
-        }
+        self.on_or_log(Input::Registered { key, token, answer });
     }
 
-    fn reply_all(&self, waiters: Vec<WaiterId>, reply: &Reply) {
-        for waiter in waiters {
-            self.reply(waiter, reply.clone());
-        }
-    }
-
-    fn reply(&self, waiter: WaiterId, reply: Reply) {
-        if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
-            // Whoever has stopped waiting needs no answer.
-            let _ = sender.send(reply);
-        }
-    }
-
-    /// Renders a page under a lease, registers its tags, and reports what came of it.
-    async fn render(self: Rc<Self>, key: PageKey, token: Version) {
-        let (result, rendered) = self.render_and_register(&key, token).await;
-        if self.running.borrow().get(&key) == Some(&token) {
-            self.running.borrow_mut().remove(&key);
-        }
-        self.step_or_log(&key, Event::Rendered { token, result }, rendered.as_ref());
-    }
-
-    async fn render_and_register(&self, key: &PageKey, token: Version) -> (RenderResult, Option<Rendered>) {
-        let settings = Settings::of(&self.env).ok();
-        let site = settings.as_ref().and_then(|settings| settings::site(&self.env, &settings.config));
-        let route = settings.as_ref().and_then(|settings| settings.config.routes.find(key.path()));
-        let (Some(settings), Some(site), Some(route)) = (&settings, site, route) else {
-            return (RenderResult::Unregistered, None);
+    async fn read(self: Rc<Self>, wanted: Wanted) {
+        let page = match settings::l2(&self.env) {
+            Some(l2) => l2.page(&wanted.page.key).await,
+            None => Ok(None),
         };
-        let config = &settings.config;
-        let order = Order { key, token, route, max_body_bytes: config.max_body_bytes, timeout: config.render_timeout };
-        let outcome = render::render(&site, &order).await;
-        if let RenderResult::Page(meta) = &outcome.result
-            && let Err(error) = self.register(meta).await
-        {
-            worker::console_error!("coordinator: {key}: tags are not registered: {error}");
-            return (RenderResult::Unregistered, outcome.rendered);
-        }
-        (outcome.result, outcome.rendered)
+        let found = match page {
+            Ok(Some((head, body))) if head.meta.version == wanted.page.version => {
+                Found::Same(Content { headers: Rc::new(head.headers), body })
+            }
+            Ok(_) | Err(L2Error::Format(_)) => Found::Other,
+            Err(error) => {
+                worker::console_error!("L2: {}: {error}", wanted.page.key);
+                Found::Unknown
+            }
+        };
+        self.on_or_log(Input::Read { wanted, found });
     }
 
-    /// Tells the tag index of tags that this shard carries for the first time. What was invalidated of them since the
-    /// render began is noted here before the page is published.
-    async fn register(&self, page: &PageMeta) -> Result<(), RegisterError> {
-        let store = self.store()?;
-        let tags = store.unregistered(&page.tags)?;
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let shard = store.shard()?.as_deref().and_then(ShardName::from_stored).ok_or(RegisterError::Nameless)?;
-        // A slower render of another page may carry the same tags, and find them registered when it comes to its end.
-        let since = page.render_start().min(store.oldest_lease()?.unwrap_or(page.render_start()));
-        let message = ToTagIndex::Register { shard, tags: tags.clone(), since };
-        let asked = calls::tag_index(&self.env, &message);
-        let answer: RegisterAnswer = js::within(REGISTER_WITHIN, asked).await.ok_or(RegisterError::Timeout)??;
-        for invalidation in answer.invalidations {
-            self.invalidate(invalidation)?;
-        }
-        if answer.floor >= since && answer.floor > Timestamp::default() {
-            return Err(RegisterError::Floor);
-        }
-        Ok(store.note_registered(&tags)?)
+    async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
+        let (key, version) = (meta.key.clone(), Some(meta.version));
+        let head = PageHead { meta, headers: (*content.headers).clone() };
+        let written = match settings::l2(&self.env) {
+            Some(l2) => l2.put_page(&head, &content.body).await,
+            None => Err(L2Error::Unbound),
+        };
+        self.wrote(key, version, &written);
     }
 
-    /// Makes a write to L2 that has been decided.
-    fn write(self: &Rc<Self>, key: &PageKey, version: Option<Version>) {
-        let page = version.and_then(|version| self.held.borrow_mut().get(key, version));
-        if let (Some(version), None) = (version, &page) {
-            return self.step_or_log(key, Event::WriteLost { version }, None);
-        }
-        let (object, key) = (Rc::clone(self), key.clone());
-        spawn_local(async move {
-            let written = match (settings::l2(&object.env), &page) {
-                (Some(l2), Some(page)) => l2.put_page(&page.head, &page.body).await.map_err(|error| error.to_string()),
-                (Some(l2), None) => l2.delete_page(&key).await.map_err(|error| error.to_string()),
-                (None, _) => Err("the binding ISR_CACHE is missing".to_owned()),
-            };
-            let event = match written {
-                Ok(()) => Event::Written { version },
-                Err(error) => {
-                    worker::console_error!("L2: {key}: {error}");
-                    Event::WriteFailed { version }
-                }
-            };
-            object.step_or_log(&key, event, None);
-        });
+    async fn delete(self: Rc<Self>, key: PageKey) {
+        let deleted = match settings::l2(&self.env) {
+            Some(l2) => l2.delete_page(&key).await,
+            None => Err(L2Error::Unbound),
+        };
+        self.wrote(key, None, &deleted);
     }
 
-    fn ring(&self) {
-        if let Some(bell) = self.bell.borrow_mut().as_mut() {
-            // A full channel means that the bell has been rung already.
-            let _ = bell.try_send(());
+    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), L2Error>) {
+        if let Err(error) = result {
+            worker::console_error!("L2: {key}: {error}");
         }
+        self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
     }
 
-    /// Drives renders behind stale copies to their end, makes writes that are due, ends leases that are over.
+    /// Drives renders behind stale copies to their end, and has done what is due.
     async fn alarm(self: &Rc<Self>) {
         self.alarm.gone_off();
         let (bell, mut rung) = mpsc::channel(1);
@@ -480,67 +317,26 @@ impl Object {
         let began = js::now();
         let mut driven = FuturesUnordered::new();
         loop {
-            if let Err(error) = self.do_what_is_due() {
-                worker::console_error!("coordinator: {error}");
-            }
-            // The platform ends a run after 15 min: what is begun must have its time.
             let takes_more = js::now().since(began) < ALARM_RUN;
-            while takes_more && driven.len() < MAX_DRIVEN {
-                let Some((key, token)) = self.queued.borrow_mut().pop_first() else { break };
-                self.running.borrow_mut().insert(key.clone(), token);
-                self.step_or_log(&key, Event::Begun { token }, None);
-                driven.push(Rc::clone(self).render(key, token));
-            }
+            let room = if takes_more { MAX_DRIVEN.saturating_sub(driven.len()) } else { 0 };
+            self.on_or_log(Input::Alarm { room });
+            driven.extend(self.to_drive.take().into_iter().map(|(key, token)| Rc::clone(self).render(key, token)));
             if driven.is_empty() {
                 break;
             }
             select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
         }
         self.bell.replace(None);
-        if self.queued.borrow().is_empty() {
-            self.alarm.follow(self.store().and_then(CoordinatorStore::next_deadline));
-        } else {
+        let (queued, deadline) = {
+            let shard = self.shard.borrow();
+            (shard.has_queued(), shard.next_deadline())
+        };
+        if queued {
             self.alarm.wake_at(js::now());
+        } else {
+            self.alarm.follow(deadline);
         }
     }
-
-    /// Begins writes that are due, and ends or takes up leases of which nothing is heard any more.
-    fn do_what_is_due(self: &Rc<Self>) -> Result<(), StoreError> {
-        let now = js::now();
-        let store = self.store()?;
-        for key in store.writes_due(now, WRITES_A_ROUND)? {
-            self.step(&key, Event::WriteDue, None, None)?;
-        }
-        for (key, lease) in store.leases(LEASES_A_ROUND)? {
-            if lease.expires_at <= now {
-                self.queued.borrow_mut().remove(&key);
-                self.step(&key, Event::LeaseExpired, None, None)?;
-            } else if lease.purpose == Purpose::Background && !self.is_alive(&key, lease.token) {
-                self.step(&key, Event::LeaseOrphaned, None, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells whether this life of the object renders, or is about to render, under the token.
-    fn is_alive(&self, key: &PageKey, token: Version) -> bool {
-        self.running.borrow().get(key) == Some(&token) || self.queued.borrow().get(key) == Some(&token)
-    }
-}
-
-/// Why a page's tags are not registered, so that it can't be published.
-#[derive(Debug, thiserror::Error)]
-enum RegisterError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Call(#[from] calls::CallError),
-    #[error("the tag index did not answer in time")]
-    Timeout,
-    #[error("this object has not been told its name")]
-    Nameless,
-    #[error("the tag index no longer knows what was invalidated since the render began")]
-    Floor,
 }
 
 /// Reads a message, or returns `None` if it is over its bound.
@@ -555,27 +351,9 @@ pub(super) fn failed(error: &StoreError) -> worker::Result<Response> {
     Response::error("the object's store failed", 500)
 }
 
-fn with_meta(page: Rendered, meta: PageMeta) -> Rendered {
-    Rendered { head: PageHead { meta, ..page.head }, ..page }
-}
-
-/// Writes an answer that has no page with it.
-fn bare_verdict(answer: &Answer) -> Verdict {
-    match answer {
-        Answer::Unchanged => Verdict::Unchanged,
-        Answer::Busy => Verdict::Busy,
-        Answer::Pass { until, reason } => {
-            Verdict::Pass { until: *until, detail: reason.map(|reason| reason.as_str().to_owned()) }
-        }
-        Answer::Unavailable { retry_at } => Verdict::Unavailable { retry_at: *retry_at },
-        // Without its bytes an answer of the failing site can't be relayed: it could not be reached at all.
-        Answer::Relay { .. } | Answer::Page(_) | Answer::Stale { .. } => Verdict::Unavailable { retry_at: js::now() },
-    }
-}
-
-fn answer(reply: &Reply) -> worker::Result<Response> {
-    let response = match &reply.page {
-        Some(page) => envelope::wrap(&page.head, &page.body)?,
+fn answer(reply: Reply) -> worker::Result<Response> {
+    let response = match reply.page {
+        Some((meta, content)) => envelope::wrap(&meta, &content.headers, &content.body)?,
         None => envelope::response(200, &Headers::new()?, None)?,
     };
     response.headers().set(VERDICT_HEADER, &reply.verdict.to_header_value())?;

@@ -3,7 +3,7 @@
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Response, ResponseInit};
 
-use crate::page::{PageHead, PageMeta};
+use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
 use crate::semantics::headers::HeaderList;
 
@@ -38,9 +38,9 @@ pub(super) fn response(status: u16, headers: &Headers, body: Option<&js_sys::Obj
 }
 
 /// Wraps a page. The status is always 200: the page's own must not steer a cache.
-pub(super) fn wrap(head: &PageHead, body: &js_sys::Object) -> Result<Response, JsValue> {
-    let headers = js_headers(&head.headers)?;
-    headers.set(META_HEADER, &head.meta.to_header_value())?;
+pub(super) fn wrap(meta: &PageMeta, headers: &HeaderList, body: &js_sys::Object) -> Result<Response, JsValue> {
+    let headers = js_headers(headers)?;
+    headers.set(META_HEADER, &meta.to_header_value())?;
     response(200, &headers, Some(body))
 }
 

@@ -169,7 +169,7 @@ impl Visit<'_> {
         };
         match l2.page(&self.key).await {
             Ok(Some((head, body))) => {
-                let page = envelope::wrap(&head, &body)?;
+                let page = envelope::wrap(&head.meta, &head.headers, &body)?;
                 Ok(Some((head.meta, page)))
             }
             Ok(None) => Ok(None),
@@ -313,8 +313,11 @@ impl Visit<'_> {
         let (version, newer_than) = (copy.version, invalidated_at(copy));
         let reported = REPORTED.with_borrow_mut(|reported| {
             reported.retain(|_, until| *until > now);
-            let full = reported.len() >= MAX_REPORTED;
-            full || reported.insert(key.clone(), now.plus(STALE_PATIENCE)).is_some()
+            if reported.len() >= MAX_REPORTED || reported.contains_key(&key) {
+                return true;
+            }
+            reported.insert(key.clone(), now.plus(STALE_PATIENCE));
+            false
         });
         if reported {
             return;

@@ -37,6 +37,9 @@ pub(super) enum L2Error {
     /// KV failed.
     #[error("KV: {0}")]
     Kv(String),
+    /// There is no namespace.
+    #[error("the binding ISR_CACHE is missing")]
+    Unbound,
     /// The value is not a page that this code can read.
     #[error("the value is not usable: {0}")]
     Format(#[from] FormatError),

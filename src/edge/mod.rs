@@ -10,7 +10,7 @@
 //! | `site` | the site behind the cache |
 //! | `feed_poll` | what this isolate knows to be invalidated |
 //! | `calls` | messages to the two objects |
-//! | `coordinator_object`, `render`, `held` | the coordinator Durable Object |
+//! | `coordinator_object`, `render` | the coordinator Durable Object |
 //! | `tag_index_object` | the tag index Durable Object |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `js` | responses, headers, time, randomness |
@@ -22,7 +22,6 @@ mod coordinator_object;
 mod envelope;
 mod feed_poll;
 mod gateway;
-mod held;
 mod isr;
 mod js;
 mod l1;

@@ -1,5 +1,6 @@
 //! One render: ask the site, read the body within its bound, judge.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Reflect, Uint8Array};
@@ -8,10 +9,9 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader, Response};
 
 use crate::coordinator::RenderResult;
-use crate::edge::held::Rendered;
 use crate::edge::site::Site;
 use crate::edge::{envelope, js};
-use crate::page::{PageHead, PageMeta};
+use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
@@ -34,34 +34,33 @@ pub(super) struct Order<'a> {
     pub(super) timeout: Duration,
 }
 
-/// What has come of a render, and the bytes that came with it: a page, or an answer of a failing site to be relayed.
-pub(super) struct Outcome {
-    pub(super) result: RenderResult,
-    pub(super) rendered: Option<Rendered>,
+/// Headers and body of an answer. A clone copies neither: the body stays in JavaScript.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    /// The headers that are kept.
+    pub(super) headers: Rc<HeaderList>,
+    /// The body.
+    pub(super) body: Uint8Array,
 }
 
-impl Outcome {
-    fn without_bytes(result: RenderResult) -> Self {
-        Self { result, rendered: None }
-    }
-
-    fn broken(error: &JsValue) -> Self {
-        worker::console_warn!("render: {}", js::describe(error));
-        Self::without_bytes(RenderResult::Failed(SiteFailure::Broken))
-    }
-}
+/// What has come of a render, and what the site answered: a page, or an answer of a failing site to be relayed.
+pub(super) type Outcome = (RenderResult, Option<(PageMeta, Content)>);
 
 /// Renders a page. Tags are not registered here.
 pub(super) async fn render(site: &Site, order: &Order<'_>) -> Outcome {
+    let failed = |failure| (RenderResult::Failed(failure), None);
     let Ok(abort) = AbortController::new() else {
-        return Outcome::without_bytes(RenderResult::Failed(SiteFailure::Broken));
+        return failed(SiteFailure::Broken);
     };
     match js::within(order.timeout, ask(site, order, &abort)).await {
         Some(Ok(outcome)) => outcome,
-        Some(Err(error)) => Outcome::broken(&error),
+        Some(Err(error)) => {
+            worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
+            failed(SiteFailure::Broken)
+        }
         None => {
             abort.abort();
-            Outcome::without_bytes(RenderResult::Failed(SiteFailure::Timeout))
+            failed(SiteFailure::Timeout)
         }
     }
 }
@@ -85,13 +84,13 @@ async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<
         Verdict::Fail(failure) => (relayed(&headers, asked.start), Some(failure)),
         Verdict::Pass(reason) => {
             abort.abort();
-            return Ok(Outcome::without_bytes(RenderResult::NotStored(reason)));
+            return Ok((RenderResult::NotStored(reason), None));
         }
     };
     let Some(body) = read(&response, order.max_body_bytes).await? else {
         abort.abort();
         let too_large = RenderResult::NotStored(NotStored::TooLarge);
-        return Ok(Outcome::without_bytes(failure.map_or(too_large, RenderResult::Failed)));
+        return Ok((failure.map_or(too_large, RenderResult::Failed), None));
     };
     let body_bytes = u64::from(body.length());
     failure = failure.or(storable::judge_body(status, body_bytes).err());
@@ -99,7 +98,7 @@ async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<
     let (key, version, rendered_at) = (order.key.clone(), order.token, js::now());
     let meta = PageMeta { key, version, status, rendered_at, windows, tags, body_bytes };
     let result = failure.map_or_else(|| RenderResult::Page(meta.clone()), RenderResult::Failed);
-    Ok(Outcome { result, rendered: Some(Rendered { head: PageHead { meta, headers }, body }) })
+    Ok((result, Some((meta, Content { headers: Rc::new(headers), body }))))
 }
 
 /// Prepares the answer of a failing site to be handed to those who wait: it is never fresh, and has no tags.

@@ -61,13 +61,16 @@ struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
     alarm: Alarm,
+    /// Whether this is the object that edges and coordinators ask. One of another name has been called by mistake.
+    is_the_one: bool,
 }
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
+        let is_the_one = state.id().name().is_none_or(|name| name == calls::TAG_INDEX_NAME);
         let (state, sql) = ObjectSql::of(state);
         let store = sql.and_then(TagIndexStore::open);
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state) });
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), is_the_one });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
@@ -99,6 +102,9 @@ impl Object {
     }
 
     async fn rpc(self: &Rc<Self>, call: &[u8]) -> worker::Result<Response> {
+        if !self.is_the_one {
+            return Response::ok(admin::rpc(&self.env, call).await);
+        }
         let answer = match admin::rpc_scope(call) {
             Ok(scope) => match self.invalidate(scope, Mode::Expire).await {
                 Ok(answer) => Ok(admin::receipt(answer)),

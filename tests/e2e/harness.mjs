@@ -6,9 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
+import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
 import { unstable_readConfig } from "wrangler";
@@ -21,6 +24,7 @@ export const bypassToken = "bypass-token-of-the-tests";
 export const host = "isr.test";
 
 const deployment = unstable_readConfig({ config: path.join(root, "wrangler.toml") });
+const classes = { COORDINATOR: "IsrCoordinator", TAG_INDEX: "IsrTagIndex" };
 const siteName = "isr-demo-site";
 const siteFiles = (await readdir(path.join(root, "examples/site/src"))).filter((file) => file.endsWith(".js"));
 
@@ -35,7 +39,7 @@ export function config(changes = {}, routes = {}) {
 }
 
 /** A Worker as Miniflare takes it: the gateway. Later tests may want several of them, sharing KV and objects. */
-function gateway({ isr, bindings, kv, origin }) {
+function gateway({ isr, bindings, kv, origin, objects }) {
   // The main module comes first: Miniflare does not follow imports from it.
   const modules = ["src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
@@ -45,10 +49,9 @@ function gateway({ isr, bindings, kv, origin }) {
     modulesRoot: ".",
     modules: modules.map((file) => ({ type: type(file), path: file })),
     compatibilityDate: deployment.compatibility_date,
-    durableObjects: {
-      COORDINATOR: { className: "IsrCoordinator", useSQLite: true },
-      TAG_INDEX: { className: "IsrTagIndex", useSQLite: true },
-    },
+    durableObjects: Object.fromEntries(
+      Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+    ),
     kvNamespaces: kv,
     serviceBindings: origin ? { ORIGIN: origin } : {},
     bindings: { ISR: isr, ISR_ADMIN_TOKEN: adminToken, ISR_BYPASS_TOKEN: bypassToken, ...bindings },
@@ -75,52 +78,61 @@ const site = {
  * @param {Record<string, unknown>} [options.bindings] more variables and secrets; `undefined` takes one away
  * @param {string[]} [options.kv] names of KV namespaces
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
+ * @param {Record<string, string>} [options.objects] classes of Durable Objects by binding
  * @param {object[]} [options.workers] more Workers, as Miniflare takes them
+ * @param {number} [options.port] by default any that is free
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
-  isr = config(), bindings = {}, kv = ["ISR_CACHE"], origin = siteName, workers = [], folder,
+  bindings = {}, kv = ["ISR_CACHE"], origin = siteName, objects = classes, workers = [], port = 0, folder, ...rest
 } = {}) {
-  const all = gateway({ isr, bindings, kv, origin });
-  for (const [name, value] of Object.entries(all.bindings)) if (value === undefined) delete all.bindings[name];
+  const isr = "isr" in rest ? rest.isr : config();
+  const main = gateway({ isr, bindings, kv, origin, objects });
+  for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     host: "127.0.0.1",
-    port: 0,
+    port,
     log: new NoOpLog(),
     handleStructuredLogs: ({ level, message }) => {
       logs.push(`${level}: ${message}`);
       if (process.env.ISR_E2E_LOGS) console.log(`  [${level}] ${message}`);
     },
     resourcePersistencePath: folder,
-    workers: [all, site, ...workers],
+    workers: [main, site, ...workers],
   }));
   const { origin: address } = await miniflare.ready;
-  return new Runtime(miniflare, address, logs);
+  const runtime = new Runtime(miniflare, address, logs);
+  running.add(runtime);
+  return runtime;
 }
+
+/** What is still running at the end of the file is ended, whatever has become of its tests. */
+const running = new Set();
+after(() => Promise.all([...running].map((runtime) => runtime.kill())));
 
 class Runtime {
   #miniflare;
-  #address;
 
   constructor(miniflare, address, logs) {
     this.#miniflare = miniflare;
-    this.#address = address;
+    /** Where the gateway listens, as the URL of its origin. */
+    this.address = address;
     /** What the Workers have logged: `level: message`. */
     this.logs = logs;
   }
 
-  /** Sends a visitor's request to the gateway, and reads the answer to its end. */
-  async fetch(pathAndQuery, { timeout = 20_000, headers = {}, ...init } = {}) {
+  /** Sends a visitor's request to the gateway, and reads the answer to its end. Redirects are not followed. */
+  async fetch(pathAndQuery, { method = "GET", headers = {}, body, timeout = 20_000, visitedHost = host } = {}) {
     const began = performance.now();
-    const response = await fetch(this.#address + pathAndQuery, {
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeout),
-      ...init,
-      // As it is: the local runtime would compress what production leaves to the network in front.
-      headers: { host, "accept-encoding": "identity", ...headers },
+    // Not by fetch(), which can't name another host than the address.
+    const response = await new Promise((resolve, reject) => {
+      const options = { method, headers: { ...headers, host: visitedHost }, signal: AbortSignal.timeout(timeout) };
+      http.request(this.address + pathAndQuery, options, resolve).on("error", reject).end(body);
     });
-    return read(response, began);
+    const headerList = Object.entries(response.headersDistinct).flatMap(([name, lines]) => lines.map((line) => [name, line]));
+    const bytes = decoded(Buffer.concat(await response.toArray()), response.headers["content-encoding"]);
+    return new Answer(response.statusCode, new Headers(headerList), bytes, performance.now() - began);
   }
 
   /** Sends a request to another Worker, past the gateway. */
@@ -128,7 +140,9 @@ class Runtime {
     const began = performance.now();
     const fetcher = await this.#miniflare.getWorker(worker);
     const asked = fetcher.fetch(`http://${host}${pathAndQuery}`, { redirect: "manual", ...init });
-    return read(await within(20_000, asked), began);
+    const response = await within(20_000, asked);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    return new Answer(response.status, response.headers, bytes, performance.now() - began);
   }
 
   site(pathAndQuery, init) {
@@ -144,7 +158,7 @@ class Runtime {
 
   /** Returns how often the page /lab/<name> was rendered. */
   async renders(name) {
-    return JSON.parse((await this.site(`/lab-stats/${name}`)).text).renders;
+    return (await this.site(`/lab-stats/${name}`)).json.renders;
   }
 
   /** Asks for a page until `X-ISR-Status` is this, and returns that answer. */
@@ -163,39 +177,39 @@ class Runtime {
   }
 
   /** Invalidates over HTTP, as the holder of the admin token. */
-  revalidate(body, { token = adminToken, ...init } = {}) {
-    return this.fetch("/__isr/revalidate", {
-      method: "POST",
-      headers: token === null ? {} : { authorization: `Bearer ${token}` },
-      body: typeof body === "string" ? body : JSON.stringify(body),
-      ...init,
-    });
+  revalidate(what) {
+    const headers = { authorization: `Bearer ${adminToken}` };
+    return this.fetch("/__isr/revalidate", { method: "POST", headers, body: JSON.stringify(what) });
   }
 
   /** Ends the runtime at this moment: Miniflare sends it SIGKILL, and nothing is told or flushed before. */
   async kill() {
+    running.delete(this);
     await this.#miniflare.dispose();
   }
 }
 
 /** An answer that has been read to its end. */
-async function read(response, began) {
-  const body = Buffer.from(await response.arrayBuffer());
-  const { status, headers } = response;
-  return {
-    status,
-    headers,
-    body,
-    get text() {
-      return body.toString();
-    },
+class Answer {
+  constructor(status, headers, body, millis) {
+    Object.assign(this, { status, headers, body, millis });
+    this.text = body.toString();
     /** `X-ISR-Status`. */
-    isr: headers.get("x-isr-status"),
+    this.isr = headers.get("x-isr-status");
+    this.cacheStatus = cacheStatus(headers.get("cache-status"));
     /** The number of the render that the body comes from. */
-    render: Number(headers.get("x-render-count")),
-    cacheStatus: cacheStatus(headers.get("cache-status")),
-    millis: performance.now() - began,
-  };
+    this.render = Number(headers.get("x-render-count"));
+  }
+
+  get json() {
+    return JSON.parse(this.text);
+  }
+}
+
+/** Undoes the compression that a response says it has. */
+function decoded(body, encoding) {
+  if (body.length === 0) return body;
+  return encoding === "gzip" ? gunzipSync(body) : encoding === "br" ? brotliDecompressSync(body) : body;
 }
 
 /** Reads a `Cache-Status` of one member (RFC 9211): `{ cache, hit: true, ttl: 5 }`. */

@@ -1,6 +1,6 @@
 /** What is not stored: answers that must not be shared (SKIP), drafts (BYPASS), and all that is not the cache's. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 
 import { bypassToken, config, start } from "./harness.mjs";
 
@@ -8,7 +8,6 @@ let isr;
 before(async () => {
   isr = await start({ isr: config({ max_body_bytes: 100_000 }, { "/lab/zero": { revalidate: 0 } }) });
 });
-after(() => isr?.kill());
 
 const unstorable = {
   private: [{ headers: { "Cache-Control": "private" } }, "cache-control"],
@@ -52,20 +51,16 @@ test("the visitor's own request reaches the site when the page is private", asyn
 test("a route with `revalidate = 0` costs no render but the visitor's own", async () => {
   const answers = [await isr.fetch("/lab/zero"), await isr.fetch("/lab/zero")];
   assert.deepEqual(answers.map(({ isr, render }) => [isr, render]), [["SKIP", 1], ["SKIP", 2]]);
-  assert.equal(answers[0].cacheStatus.detail, "revalidate-0");
+  assert.deepEqual(answers[0].cacheStatus, { cache: "cloudflare-isr", fwd: "bypass" });
 });
 
-test("a page that becomes storable is stored when its pass mark ends, and at once after an invalidation", async () => {
+test("a page that becomes storable is stored as soon as its pass mark ends", async () => {
   const brief = await start({ isr: config({ pass_ttl: 1 }) });
-  try {
-    const path = await brief.lab("opened", { headers: { "Cache-Control": "private" } });
-    assert.equal((await brief.fetch(path)).isr, "SKIP");
-    await brief.lab("opened", {});
-    assert.equal((await brief.untilStatus(path, "MISS")).status, 200);
-    assert.equal((await brief.fetch(path)).isr, "HIT");
-  } finally {
-    await brief.kill();
-  }
+  const path = await brief.lab("opened", { headers: { "Cache-Control": "private" } });
+  assert.equal((await brief.fetch(path)).isr, "SKIP");
+  await brief.lab("opened", {});
+  assert.equal((await brief.untilStatus(path, "MISS")).status, 200);
+  assert.equal((await brief.fetch(path)).isr, "HIT");
 });
 
 test("Set-Cookie, WWW-Authenticate and the like are never shared", async () => {
@@ -112,12 +107,8 @@ for (const [how, headers] of Object.entries({
 
 test("without a draft token in the settings no claim is taken, not even an empty one", async () => {
   const closed = await start({ bindings: { ISR_BYPASS_TOKEN: undefined } });
-  try {
-    assert.equal((await closed.fetch("/lab/closed", { headers: { "x-isr-bypass": "" } })).isr, "MISS");
-    assert.equal((await closed.fetch("/lab/closed", { headers: { cookie: "__isr_bypass=" } })).isr, "HIT");
-  } finally {
-    await closed.kill();
-  }
+  assert.equal((await closed.fetch("/lab/closed", { headers: { "x-isr-bypass": "" } })).isr, "MISS");
+  assert.equal((await closed.fetch("/lab/closed", { headers: { cookie: "__isr_bypass=" } })).isr, "HIT");
 });
 
 test("paths without a route and methods other than GET and HEAD pass untouched", async () => {

@@ -1,0 +1,94 @@
+//! The pages that a coordinator holds in memory after it has rendered them, until L2 shows them everywhere.
+
+use std::collections::BTreeMap;
+
+use crate::page::PageMeta;
+use crate::semantics::key::PageKey;
+use crate::version::Version;
+
+/// The most bytes of bodies held: a Durable Object has 128 MB in all (platform limit), and shares them with others.
+const MAX_BYTES: u64 = 24 * 1024 * 1024;
+
+/// Pages by key, the one longest unused leaving first when there are too many bytes. `B` holds headers and body, and
+/// is cheap to clone.
+#[derive(Debug)]
+pub(super) struct Held<B> {
+    pages: BTreeMap<PageKey, (u64, PageMeta, B)>,
+    bytes: u64,
+    uses: u64,
+}
+
+impl<B> Default for Held<B> {
+    fn default() -> Self {
+        Self { pages: BTreeMap::new(), bytes: 0, uses: 0 }
+    }
+}
+
+impl<B: Clone> Held<B> {
+    /// Holds a page in place of an earlier version.
+    pub(super) fn put(&mut self, page: PageMeta, content: B) {
+        let key = page.key.clone();
+        self.remove(&key);
+        self.bytes += page.body_bytes;
+        self.uses += 1;
+        self.pages.insert(key.clone(), (self.uses, page, content));
+        while self.bytes > MAX_BYTES {
+            let others = self.pages.iter().filter(|(other, _)| **other != key);
+            let Some(oldest) = others.min_by_key(|(_, (used, _, _))| *used).map(|(key, _)| key.clone()) else { break };
+            self.remove(&oldest);
+        }
+    }
+
+    /// Returns a page if it is held in this version.
+    pub(super) fn get(&mut self, key: &PageKey, version: Version) -> Option<(PageMeta, B)> {
+        self.uses += 1;
+        let (used, page, content) = self.pages.get_mut(key).filter(|(_, page, _)| page.version == version)?;
+        *used = self.uses;
+        Some((page.clone(), content.clone()))
+    }
+
+    /// Lets go of a page.
+    pub(super) fn remove(&mut self, key: &PageKey) {
+        if let Some((_, page, _)) = self.pages.remove(key) {
+            self.bytes -= page.body_bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::semantics::freshness::{Revalidate, Windows};
+    use crate::time::Timestamp;
+
+    fn page(name: u64, body_bytes: u64) -> PageMeta {
+        let start = Timestamp::from_millis(1);
+        PageMeta {
+            key: PageKey::from_stored(&format!("https://e.com/{name}")).unwrap(),
+            version: Version::from_parts(start, u128::from(name)),
+            status: 200,
+            rendered_at: start,
+            windows: Windows::new(start, Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
+            tags: vec![],
+            body_bytes,
+        }
+    }
+
+    #[test]
+    fn the_page_longest_unused_leaves_first() {
+        let mut held = Held::default();
+        let third = MAX_BYTES / 3;
+        for name in 0..3 {
+            held.put(page(name, third), name);
+        }
+        let get = |held: &mut Held<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).map(|(_, n)| n);
+        assert_eq!(get(&mut held, 0), Some(0));
+        held.put(page(3, third), 3);
+        assert_eq!([0, 1, 2, 3].map(|name| get(&mut held, name)), [Some(0), None, Some(2), Some(3)]);
+        held.put(page(4, MAX_BYTES + 1), 4);
+        assert_eq!([0, 2, 3, 4].map(|name| get(&mut held, name)), [None, None, None, Some(4)]);
+        assert_eq!(held.get(&page(4, 0).key, page(5, 0).version), None, "another version");
+    }
+}

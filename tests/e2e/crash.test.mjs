@@ -1,0 +1,106 @@
+/** The runtime is killed at a bad moment, and started again on what it has left on the disk. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { config, folderFor, start, until } from "./harness.mjs";
+
+const anotherColo = config({ cache_name: "another-colo" });
+
+test("in the middle of a cold render: the next visitor gets a render at once", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  const path = await before.lab("cold", { delay_ms: 5000 });
+  const waiting = before.fetch(path).then(() => "answered", () => "cut off");
+  await until("the render", async () => (await before.renders("cold")) === 1);
+  await before.kill();
+  assert.equal(await waiting, "cut off");
+
+  const after = await start({ folder });
+  await after.lab("cold", {});
+  const answer = await after.fetch(path);
+  assert.deepEqual([answer.status, answer.isr, answer.render], [200, "MISS", 2]);
+  assert.ok(answer.millis < 2000, `no lease in the way: ${answer.millis} ms`);
+  assert.equal((await after.fetch(path)).isr, "HIT");
+});
+
+test("in the middle of a render behind a stale page: it is begun again, though nobody comes", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  const path = await before.lab("behind", { headers: { "X-ISR-Revalidate": "1" } });
+  await before.fetch(path);
+  await before.lab("behind", { delay_ms: 2000, headers: { "X-ISR-Revalidate": "60" } });
+  await before.untilStatus(path, "STALE");
+  await until("the render", async () => (await before.renders("behind")) === 2);
+  await before.kill();
+
+  const after = await start({ folder });
+  await until("the render", async () => (await after.renders("behind")) === 3, { timeout: 15_000 });
+  const renewed = await until("the new page", async () => {
+    const answer = await after.fetch(path);
+    return answer.render === 3 && answer;
+  });
+  assert.deepEqual([renewed.status, await after.renders("behind")], [200, 3]);
+});
+
+test("after a page was stored: it is served without a render, by every colo", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  const page = await before.fetch("/article");
+  await until("L2", async () => (await before.stored("/article")).length);
+  await before.kill();
+
+  for (const isr of [config(), anotherColo]) {
+    const after = await start({ folder, isr });
+    const answer = await after.fetch("/article");
+    assert.deepEqual([answer.isr, answer.render], ["HIT", 1]);
+    assert.ok(answer.body.equals(page.body));
+    await after.kill();
+  }
+});
+
+test("right after a page was answered: a whole page, old or new, and the store is mended", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  const paths = Array.from({ length: 8 }, (_, n) => `/size/${500_000 + n}`);
+  const pages = await Promise.all(paths.map((path) => before.fetch(path)));
+  await before.kill();
+
+  const after = await start({ folder, isr: anotherColo });
+  for (const [n, path] of paths.entries()) {
+    const answer = await after.fetch(path);
+    assert.ok(["HIT", "MISS"].includes(answer.isr), `${path}: ${answer.status} ${answer.isr}`);
+    assert.ok(answer.body.equals(pages[n].body));
+    await until("L2", async () => (await after.stored(path)).length);
+  }
+});
+
+test("right after an invalidation was acknowledged: it holds", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  await before.lab("forgotten", { headers: { "Cache-Tag": "a-tag" } });
+  for (const path of ["/lab/forgotten", "/article"]) await before.fetch(path);
+  const calls = [before.revalidate({ tag: "a-tag" }), before.revalidate({ path: "/article" })];
+  assert.deepEqual((await Promise.all(calls)).map(({ status }) => status), [200, 200]);
+  await before.kill();
+
+  const after = await start({ folder });
+  for (const path of ["/lab/forgotten", "/article"]) {
+    const answer = await after.fetch(path);
+    assert.deepEqual([answer.isr, answer.render], ["MISS", 2], path);
+  }
+});
+
+test("during the pause after a failure: the pause goes on", async (t) => {
+  const folder = await folderFor(t);
+  const before = await start({ folder });
+  const path = await before.lab("pause", { status: 500 });
+  for (let attempts = 1; attempts <= 3; attempts += 1) {
+    await until("an attempt", async () => (await before.fetch(path)).status === 500);
+  }
+  await before.kill();
+
+  const after = await start({ folder });
+  const answer = await after.fetch(path);
+  assert.deepEqual([answer.status, answer.cacheStatus.detail], [503, "backoff"]);
+  assert.equal(await after.renders("pause"), 3);
+});

@@ -1,0 +1,90 @@
+/** A site that is not a Worker: `origin` is its URL. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
+
+import { config, folderFor, start, until } from "./harness.mjs";
+
+const page = `<!doctype html><p>${"A page that is worth its compression. ".repeat(200)}</p>`;
+const seen = [];
+let isr;
+
+const site = createServer((request, response) => {
+  let body = "";
+  request.on("data", (chunk) => (body += chunk)).on("end", () => {
+    const { method, url, headers } = request;
+    seen.push({ method, url, headers, body });
+    if (url.startsWith("/lab/moved")) return response.writeHead(302, { location: "/elsewhere" }).end("moved");
+    if (method === "POST") return response.writeHead(201).end(body);
+    const gzips = url.startsWith("/lab/gzip") && /gzip/.test(headers["accept-encoding"]);
+    response.writeHead(200, { "content-type": "text/html", ...(gzips && { "content-encoding": "gzip", vary: "Accept-Encoding" }) });
+    response.end(gzips ? gzipSync(page) : page);
+  });
+});
+
+const settings = () => config({ origin: `http://127.0.0.1:${site.address().port}` });
+
+before(async () => {
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  isr = await start({ origin: null, isr: settings() });
+});
+after(() => site.close());
+
+const arrived = (url) => seen.filter((request) => request.url === url);
+
+test("its pages are stored", async () => {
+  const [miss, hit] = [await isr.fetch("/lab/plain?not=allowed"), await isr.fetch("/lab/plain")];
+  assert.deepEqual([miss.isr, hit.isr, miss.text, hit.text], ["MISS", "HIT", page, page]);
+  assert.equal(arrived("/lab/plain").length, 1);
+});
+
+test("nothing of a visitor reaches a render", async () => {
+  const headers = { cookie: "a=secret", authorization: "Bearer secret", "x-own": "secret", "user-agent": "secret" };
+  await isr.fetch("/lab/stranger", { headers });
+  assert.doesNotMatch(JSON.stringify(arrived("/lab/stranger")), /secret/);
+});
+
+test("its compression is undone for the store, and visitors get the same text from everywhere", async (t) => {
+  const folder = await folderFor(t);
+  const one = await start({ origin: null, isr: settings(), folder });
+  const answers = [await one.fetch("/lab/gzip"), await one.fetch("/lab/gzip")];
+  await until("L2", async () => (await one.stored("/lab/gzip")).length);
+  await one.kill();
+  const other = await start({ origin: null, isr: { ...settings(), cache_name: "another-colo" }, folder });
+  answers.push(await other.fetch("/lab/gzip"), await other.fetch("/lab/gzip", { headers: { "accept-encoding": "gzip" } }));
+  assert.deepEqual(answers.map((answer) => answer.isr), ["MISS", "HIT", "HIT", "HIT"]);
+  for (const { text } of answers) assert.ok(text === page, text.slice(0, 100));
+  assert.equal(arrived("/lab/gzip").length, 1);
+});
+
+test("redirects reach the visitor; they are not followed", async () => {
+  for (const path of ["/lab/moved", "/lab/moved", "/lab/moved?x"]) {
+    const { status, isr: outcome, headers } = await isr.fetch(path);
+    assert.deepEqual([status, outcome, headers.get("location")], [302, "SKIP", "/elsewhere"]);
+  }
+});
+
+test("what is not the cache's passes with method, query, headers and body", async () => {
+  const headers = { "x-own": "kept", cookie: "a=b" };
+  const answer = await isr.fetch("/form?a=1&b=%20", { method: "POST", headers, body: "some text" });
+  assert.deepEqual([answer.status, answer.text, answer.isr], [201, "some text", null]);
+  const [request] = arrived("/form?a=1&b=%20");
+  assert.deepEqual([request.headers["x-own"], request.headers.cookie], ["kept", "a=b"]);
+});
+
+test("a URL that leads back to the gateway is found out", async () => {
+  const port = 20_000 + (process.pid % 10_000);
+  const loop = await start({ origin: null, port, isr: config({ origin: `http://127.0.0.1:${port}` }) });
+  const answer = await loop.fetch("/editor");
+  assert.deepEqual([answer.status, answer.json.error.code], [508, "loop"]);
+});
+
+test("a site that is down: 502 for what passes, 503 for what would be stored", async () => {
+  const down = await start({ origin: null, isr: config({ origin: "http://127.0.0.1:9" }) });
+  const passed = await down.fetch("/editor");
+  assert.deepEqual([passed.status, passed.json.error.code], [502, "site_unreachable"]);
+  const rendered = await down.fetch("/lab/down");
+  assert.deepEqual([rendered.status, rendered.json.error.code], [503, "site_unavailable"]);
+  assert.doesNotMatch(passed.text + rendered.text, /127\.0\.0\.1/, "where the site lies is not told");
+});
