@@ -14,22 +14,30 @@ use crate::time::Timestamp;
 /// When to look again after the store has failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
+/// How late an alarm may be: up to a minute after a failure of the platform, as it says.
+const OVERDUE: Duration = Duration::from_mins(2);
+
 /// Knows for when the alarm is set, so that it is set again only for an earlier time.
+///
+/// While its handler runs it is not set at all: the platform repeats a run that does not come to its end, but only if no
+/// later alarm has taken its place. The handler sets it at its end, for what the store says is due next.
 pub(super) struct Alarm {
     state: Rc<State>,
     set_for: Rc<Cell<Option<Timestamp>>>,
+    is_running: Cell<bool>,
 }
 
 impl Alarm {
     pub(super) fn new(state: Rc<State>) -> Self {
-        Self { state, set_for: Rc::default() }
+        Self { state, set_for: Rc::default(), is_running: Cell::new(false) }
     }
 
     /// Sees to it that the alarm goes off at `time` or earlier.
     pub(super) fn wake_at(&self, time: Timestamp) {
         let now = js::now();
-        // What should have gone off already is not relied upon.
-        if self.set_for.get().is_some_and(|set_for| set_for <= time && set_for >= now) {
+        // An alarm that should have gone off long ago is not relied upon.
+        let relied_upon = |set_for: &Timestamp| set_for.plus(OVERDUE) >= now;
+        if self.is_running.get() || self.set_for.get().filter(relied_upon).is_some_and(|set_for| set_for <= time) {
             return;
         }
         self.set_for.set(Some(time));
@@ -42,9 +50,16 @@ impl Alarm {
         });
     }
 
-    /// Notes that the alarm has gone off.
-    pub(super) fn gone_off(&self) {
+    /// Notes that the handler begins to run.
+    pub(super) fn begin(&self) {
         self.set_for.set(None);
+        self.is_running.set(true);
+    }
+
+    /// Notes that the handler comes to its end, and sets the alarm for the next deadline of the store.
+    pub(super) fn end(&self, deadline: Result<Option<Timestamp>, StoreError>) {
+        self.is_running.set(false);
+        self.follow(deadline);
     }
 
     /// Sets the alarm for the next deadline of the store, if there is one. A store that fails is asked again later.

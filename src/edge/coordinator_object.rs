@@ -311,7 +311,7 @@ impl Object {
 
     /// Drives renders behind stale copies to their end, and has done what is due.
     async fn alarm(self: &Rc<Self>) {
-        self.alarm.gone_off();
+        self.alarm.begin();
         let (bell, mut rung) = mpsc::channel(1);
         self.bell.replace(Some(bell));
         let began = js::now();
@@ -327,15 +327,8 @@ impl Object {
             select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
         }
         self.bell.replace(None);
-        let (queued, deadline) = {
-            let shard = self.shard.borrow();
-            (shard.has_queued(), shard.next_deadline())
-        };
-        if queued {
-            self.alarm.wake_at(js::now());
-        } else {
-            self.alarm.follow(deadline);
-        }
+        let shard = self.shard.borrow();
+        self.alarm.end(if shard.has_queued() { Ok(Some(js::now())) } else { shard.next_deadline() });
     }
 }
 

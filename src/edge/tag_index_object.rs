@@ -200,11 +200,11 @@ impl Object {
 
     /// Attempts what is due, one batch, and sets the alarm for what is left.
     async fn alarm(&self) {
-        self.alarm.gone_off();
+        self.alarm.begin();
         match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
             Ok(due) => drop(self.deliver(due).await),
             Err(error) => worker::console_error!("tag index: {error}"),
         }
-        self.alarm.follow(self.store().and_then(TagIndexStore::next_deadline));
+        self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }
 }

@@ -10,6 +10,7 @@ import { isMainThread, parentPort, Worker } from "node:worker_threads";
  * @typedef {object} Job
  * @property {number} port
  * @property {string} host
+ * @property {string} first Asked for once on each connection before the clock runs.
  * @property {string[]} paths Asked for in turn.
  * @property {number} connections
  * @property {number} [seconds] How long. Without it, each path is asked for once.
@@ -26,86 +27,86 @@ import { isMainThread, parentPort, Worker } from "node:worker_threads";
 
 /** The generator, seen from the main thread. */
 export class Load {
-	#thread = new Worker(new URL(import.meta.url));
+  #thread = new Worker(new URL(import.meta.url));
 
-	/**
-	 * @param {Job} job
-	 * @returns {Promise<Measured>}
-	 */
-	async run(job) {
-		this.#thread.postMessage(job);
-		const [{ error, measured }] = await once(this.#thread, "message");
-		if (error) throw new Error(error);
-		return measured;
-	}
+  /**
+   * @param {Job} job
+   * @returns {Promise<Measured>}
+   */
+  async run(job) {
+    this.#thread.postMessage(job);
+    const [{ error, measured }] = await once(this.#thread, "message");
+    if (error) throw new Error(error);
+    return measured;
+  }
 
-	async stop() {
-		await this.#thread.terminate();
-	}
+  async stop() {
+    await this.#thread.terminate();
+  }
 }
 
 if (!isMainThread) {
-	parentPort.on("message", async (job) => {
-		try {
-			const measured = await run(job);
-			parentPort.postMessage({ measured }, [measured.latencies.buffer]);
-		} catch (error) {
-			parentPort.postMessage({ error: error.message });
-		}
-	});
-}
-
-/** Connections, kept open from one job to the next. */
-const agents = new Map();
-
-function agent({ port, connections }) {
-	const name = `${port} ${connections}`;
-	if (!agents.has(name)) agents.set(name, new http.Agent({ keepAlive: true, maxSockets: connections, scheduling: "fifo" }));
-	return agents.get(name);
+  parentPort.on("message", async (job) => {
+    try {
+      const measured = await run(job);
+      parentPort.postMessage({ measured }, [measured.latencies.buffer]);
+    } catch (error) {
+      parentPort.postMessage({ error: error.message });
+    }
+  });
 }
 
 async function run(job) {
-	const options = { agent: agent(job), host: "127.0.0.1", port: job.port, headers: { host: job.host } };
-	const latencies = [];
-	const begin = performance.now();
-	const end = job.seconds === undefined ? Infinity : begin + job.seconds * 1000;
-	let next = 0;
-	const more = () => (job.seconds === undefined ? next < job.paths.length : performance.now() < end);
-	const connection = async () => {
-		while (more()) {
-			const path = job.paths[next++ % job.paths.length];
-			const start = performance.now();
-			await request({ ...options, path }, job);
-			latencies.push(performance.now() - start);
-		}
-	};
-	await Promise.all(Array.from({ length: job.connections }, connection));
-	const seconds = (performance.now() - begin) / 1000;
-	return { requests: latencies.length, seconds, latencies: Float64Array.from(latencies) };
+  // The runtime closes a connection that has been idle for 5 s, so none is kept from one job to the next.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: job.connections });
+  const options = { agent, host: "127.0.0.1", port: job.port, headers: { host: job.host } };
+  const connections = Array.from({ length: job.connections });
+  try {
+    await Promise.all(connections.map(() => request({ ...options, path: job.first }, { host: job.host })));
+
+    const latencies = [];
+    const begin = performance.now();
+    const end = job.seconds === undefined ? Infinity : begin + job.seconds * 1000;
+    let next = 0;
+    const more = () => (job.seconds === undefined ? next < job.paths.length : performance.now() < end);
+    const visitor = async () => {
+      while (more()) {
+        const path = job.paths[next++ % job.paths.length];
+        const start = performance.now();
+        await request({ ...options, path }, job);
+        latencies.push(performance.now() - start);
+      }
+    };
+    await Promise.all(connections.map(visitor));
+    const seconds = (performance.now() - begin) / 1000;
+    return { requests: latencies.length, seconds, latencies: Float64Array.from(latencies) };
+  } finally {
+    agent.destroy();
+  }
 }
 
 function request(options, expected) {
-	return new Promise((resolve, reject) => {
-		const fail = (what) => reject(new Error(`http://${expected.host}${options.path} on port ${options.port}: ${what}`));
-		const sent = http.get(options, (response) => {
-			let bytes = 0;
-			response.on("data", (chunk) => (bytes += chunk.length));
-			response.on("error", (error) => fail(error.message));
-			response.on("end", () => {
-				const wrong = difference(response, bytes, expected);
-				if (wrong) fail(`${wrong}; its headers: ${JSON.stringify(response.headers)}`);
-				else resolve();
-			});
-		});
-		sent.on("error", (error) => fail(error.message));
-	});
+  return new Promise((resolve, reject) => {
+    const fail = (what) => reject(new Error(`http://${expected.host}${options.path} on port ${options.port}: ${what}`));
+    const sent = http.get(options, (response) => {
+      let bytes = 0;
+      response.on("data", (chunk) => (bytes += chunk.length));
+      response.on("error", (error) => fail(error.message));
+      response.on("end", () => {
+        const wrong = difference(response, bytes, expected);
+        if (wrong) fail(`${wrong}; its headers: ${JSON.stringify(response.headers)}`);
+        else resolve();
+      });
+    });
+    sent.on("error", (error) => fail(error.message));
+  });
 }
 
 function difference(response, bytes, expected) {
-	if (response.statusCode !== 200) return `status ${response.statusCode}`;
-	if (expected.bytes !== undefined && bytes !== expected.bytes) return `${bytes} bytes instead of ${expected.bytes}`;
-	for (const [name, value] of Object.entries(expected.headers ?? {})) {
-		if (response.headers[name] !== value) return `\`${name}\` is not "${value}"`;
-	}
-	return undefined;
+  if (response.statusCode !== 200) return `status ${response.statusCode}`;
+  if (expected.bytes !== undefined && bytes !== expected.bytes) return `${bytes} bytes instead of ${expected.bytes}`;
+  for (const [name, value] of Object.entries(expected.headers ?? {})) {
+    if (response.headers[name] !== value) return `\`${name}\` is not "${value}"`;
+  }
+  return undefined;
 }

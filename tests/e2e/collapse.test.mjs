@@ -58,7 +58,7 @@ test("requests for a page that turns out not to be stored are not queued behind 
 test("the render behind a stale page is not put off by visitors of other pages", async () => {
   const path = await isr.lab("put-off", { headers: { "X-ISR-Revalidate": "1" } });
   await isr.fetch(path);
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const { render } = await isr.untilStatus(path, "STALE");
     await Promise.all(Array.from({ length: 20 }, (_, n) => isr.fetch(`/lab/put-off-by-${round}-${n}`)));
     await until("the new page", async () => (await isr.fetch(path)).render > render, { timeout: 5000 });

@@ -1,0 +1,165 @@
+// What is measured, and in which order.
+
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Load } from "./load.mjs";
+import { cpuSeconds, HOST, start } from "./runtime.mjs";
+import { median, quantile } from "./stats.mjs";
+
+/** Bodies of the L1 rows. */
+const SIZES = [
+  ["1 KB", 1024],
+  ["50 KB", 51_200],
+  ["1 MB", 1_048_576],
+];
+
+/** How many pages of 50 KB are asked for, once each, in a round of the L2 row. */
+const L2_PAGES = 300;
+
+/** How many ask for a cold page at once, and how long the site takes to render it. */
+const STAMPEDE = { requests: 200, delayMillis: 500, rounds: 3 };
+
+/** What every answer of a Worker must have in its headers for the row to be what it says. */
+const HIT = {
+  gateway: { "x-isr-status": "HIT", "cache-status": "cloudflare-isr; hit" },
+  bare: { "cf-cache-status": "HIT" },
+  site: {},
+};
+
+export class Bench {
+  #runtime;
+  #load = new Load();
+
+  static async start(options) {
+    const others = options.against === undefined ? {} : { other: resolve(options.against) };
+    return new Bench(await start(others), options);
+  }
+
+  constructor(runtime, options) {
+    this.#runtime = runtime;
+    this.options = options;
+    /** The gateways that answer from L1. */
+    this.gateways = ["gateway", ...(options.against === undefined ? [] : ["other"])];
+  }
+
+  async stop() {
+    await this.#load.stop();
+    await this.#runtime.dispose();
+  }
+
+  /** Pages that lie in L1. */
+  async l1() {
+    const rows = [];
+    for (const [label, bytes] of SIZES) {
+      const paths = [`/size/${bytes}`];
+      const targets = [...this.gateways, "bare", "site"].map((name) => ({
+        name,
+        job: { paths, bytes, seconds: this.options.seconds, headers: HIT[name] ?? HIT.gateway },
+      }));
+      for (const { name } of targets) await this.#fill(name, paths);
+      rows.push(await this.#alternate(`L1 HIT ${label}`, targets));
+    }
+    return rows;
+  }
+
+  /** Pages that lie in KV, and in the colo's L1 no longer: each is visited once, and put into L1 behind the response. */
+  async l2() {
+    const bytes = 51_200;
+    const paths = Array.from({ length: L2_PAGES }, (_, n) => `/size/${bytes}?n=${n}`);
+    // The gateway renders them for both of its colos.
+    for (const name of ["gateway", "gateway-l2", "bare", "bare-l2"]) await this.#fill(name, paths);
+    const empty = (cache) => () => this.#empty(cache, paths);
+    const fromL2 = { "x-isr-status": "HIT", "cache-status": "cloudflare-isr; hit; detail=l2" };
+    return this.#alternate("L2 HIT 50 KB", [
+      { name: "gateway", of: "gateway-l2", before: empty("gateway-l2"), job: { paths, bytes, headers: fromL2 } },
+      { name: "bare + KV", of: "bare-l2", before: empty("bare-l2"), job: { paths, bytes, headers: { "x-from": "kv" } } },
+      { name: "bare", job: { paths, bytes, headers: HIT.bare } },
+      { name: "site", job: { paths, bytes } },
+    ]);
+  }
+
+  /** Many visitors at once of a page that nobody has rendered. */
+  async stampede() {
+    const { requests, delayMillis, rounds } = STAMPEDE;
+    const rows = [];
+    for (const name of ["gateway", "bare", "site"]) {
+      this.options.progress(`cold stampede: ${name}`);
+      const measured = [];
+      for (let round = 0; round < rounds; round++) {
+        const page = `stampede-${name}-${round}`;
+        await this.#ask("site", `/lab/${page}`, { method: "POST", body: JSON.stringify({ delay_ms: delayMillis }) });
+        const paths = Array(requests).fill(`/lab/${page}`);
+        const { seconds, latencies } = await this.#run(name, { paths, connections: requests });
+        const { renders } = await (await this.#ask("site", `/lab-stats/${page}`)).json();
+        measured.push({ renders, seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) });
+      }
+      rows.push({ name, requests, delayMillis, rounds: measured });
+    }
+    return rows;
+  }
+
+  /** Measures them in turn, again and again, so that what else the machine does meets all of them alike. */
+  async #alternate(label, targets) {
+    const rounds = Object.fromEntries(targets.map(({ name }) => [name, []]));
+    // The first round warms up: the runtime compiles, connections open.
+    for (let round = 0; round <= this.options.rounds; round++) {
+      this.options.progress(round === 0 ? `${label}: warming up` : `${label}: round ${round} of ${this.options.rounds}`);
+      // Each is the first at times.
+      const begin = round % targets.length;
+      for (const { name, of = name, before, job } of [...targets.slice(begin), ...targets.slice(0, begin)]) {
+        await before?.();
+        const cpu = cpuSeconds();
+        const { requests, seconds, latencies } = await this.#run(of, { connections: this.options.connections, ...job });
+        const cpuMicros = cpu === undefined ? undefined : ((cpuSeconds() - cpu) / requests) * 1e6;
+        if (round === 0) continue;
+        const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
+        rounds[name].push({ requests, perSecond: requests / seconds, p50, p99, cpuMicros });
+      }
+    }
+    const summaries = Object.entries(rounds).map(([name, all]) => [name, summary(all, rounds.bare)]);
+    return { label, targets: Object.fromEntries(summaries), rounds };
+  }
+
+  /** Sees to it that pages lie where they are to be found, and that what is done behind a response is done. */
+  async #fill(name, paths) {
+    this.options.progress(`filling ${name}`);
+    await this.#run(name, { paths, connections: 8 });
+    await sleep(300);
+    await this.#run(name, { paths, connections: 8 });
+    await sleep(300);
+  }
+
+  async #empty(cache, paths) {
+    // What was put behind the last responses is there by then.
+    await sleep(200);
+    const urls = paths.map((path) => `http://${HOST}${path}`);
+    const response = await this.#ask("janitor", "/", { method: "POST", body: JSON.stringify({ cache, urls }) });
+    const { deleted } = await response.json();
+    if (deleted === 0) throw new Error(`the cache ${cache} was empty: nothing had been put into it`);
+    await sleep(100);
+  }
+
+  #run(name, job) {
+    return this.#load.run({ port: this.#runtime.ports[name], host: HOST, ...job });
+  }
+
+  async #ask(name, path, init) {
+    const response = await fetch(`http://127.0.0.1:${this.#runtime.ports[name]}${path}`, init);
+    if (!response.ok) throw new Error(`${name} answers ${path} with ${response.status}: ${await response.text()}`);
+    return response;
+  }
+}
+
+/** Medians over the rounds; the ratios are medians of each round's own ratio to the bare Worker in that round. */
+function summary(rounds, bare) {
+  const of = (field) => median(rounds.map((round) => round[field]));
+  const ratio = (field) => median(rounds.map((round, index) => round[field] / bare[index][field]));
+  return {
+    perSecond: of("perSecond"),
+    p50: of("p50"),
+    p99: of("p99"),
+    cpuMicros: of("cpuMicros"),
+    ratio: ratio("perSecond"),
+    cpuRatio: ratio("cpuMicros"),
+  };
+}

@@ -1,0 +1,91 @@
+// The report, in Markdown.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { median, short } from "./stats.mjs";
+
+/** What the gateway is meant to reach, in requests per second of the bare Worker. */
+const TARGET = { label: "L1 HIT 50 KB", ratio: 0.9 };
+
+/** What the numbers depend on. */
+export function facts({ options }) {
+  const version = (name) => createRequire(import.meta.url)(`${name}/package.json`).version;
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    os: `${process.platform} ${process.arch}`,
+    node: process.version,
+    workerd: version("workerd"),
+    miniflare: version("miniflare"),
+    rounds: options.rounds,
+    seconds: options.seconds,
+    connections: options.connections,
+  };
+}
+
+/** How big the Worker is. */
+export function sizes(root) {
+  return ["build/index_bg.wasm", "build/index.js"].map((path) => {
+    const bytes = readFileSync(join(root, path));
+    return { path, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
+  });
+}
+
+export function markdown({ facts, sizes, hits, stampede }) {
+  const parts = [
+    "# Benchmark",
+    `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
+      `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
+  ];
+  if (hits.length > 0) parts.push("## Answers from cache", hitTable(hits), target(hits));
+  if (stampede.length > 0) parts.push("## Cold stampede", stampedeTable(stampede));
+  parts.push("## Size", sizeTable(sizes));
+  return `${parts.filter(Boolean).join("\n\n")}\n`;
+}
+
+function hitTable(rows) {
+  const head = ["", "Worker", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "requests/s to bare", "CPU to bare"];
+  const lines = rows.flatMap(({ label, targets }) =>
+    Object.entries(targets).map(([name, it], index) => [
+      index === 0 ? label : "",
+      name,
+      ...[it.perSecond, it.p50, it.p99, it.cpuMicros, it.ratio, it.cpuRatio].map(short),
+    ]),
+  );
+  return table(head, lines, 2);
+}
+
+function target(rows) {
+  const reached = rows.find(({ label }) => label === TARGET.label)?.targets.gateway.ratio;
+  if (reached === undefined) return undefined;
+  const verdict = reached >= TARGET.ratio ? "met" : "NOT met";
+  return `Target: ${TARGET.label} at ${TARGET.ratio} of the bare Worker's requests/s or better: **${verdict}** (${short(reached)}).`;
+}
+
+function stampedeTable(rows) {
+  const head = ["Worker", "requests at once", "render takes ms", "renders", "p50 ms", "p99 ms"];
+  const lines = rows.map(({ name, requests, delayMillis, rounds }) => [
+    name,
+    `${requests}`,
+    `${delayMillis}`,
+    [...new Set(rounds.map(({ renders }) => renders))].join(", "),
+    short(median(rounds.map(({ p50 }) => p50))),
+    short(median(rounds.map(({ p99 }) => p99))),
+  ]);
+  return table(head, lines, 1);
+}
+
+function sizeTable(sizes) {
+  const kib = (bytes) => (bytes / 1024).toFixed(1);
+  return table(["", "KiB", "KiB, gzip -9"], sizes.map(({ path, raw, gzip }) => [`\`${path}\``, kib(raw), kib(gzip)]), 1);
+}
+
+/** `words`: how many columns are no numbers. */
+function table(head, lines, words) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, index) => (index < words ? "---" : "---:"));
+  return [head, rule, ...lines].map(line).join("\n");
+}

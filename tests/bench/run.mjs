@@ -1,0 +1,64 @@
+// The benchmark: `cargo xtask bench`, or `node tests/bench/run.mjs` when `build/` is up to date. `--help` lists what it
+// takes. README.md says what the rows mean.
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { Bench } from "./bench.mjs";
+import { facts, markdown, sizes } from "./report.mjs";
+import { ROOT } from "./runtime.mjs";
+
+const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site.
+
+  --quick            3 rounds of half a second
+  --rounds N         how often each is measured (10)
+  --seconds S        how long, each time (1)
+  --connections N    how many requests are under way at any time (16)
+  --only ROWS        l1, l2, stampede; several with commas
+  --against DIR      measures another checkout too, with its own build/
+  --json FILE        writes the numbers to a file
+`;
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    connections: { type: "string", default: "16" },
+    only: { type: "string", default: "l1,l2,stampede" },
+    against: { type: "string" },
+    json: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const only = values.only.split(",");
+  const unknown = only.filter((name) => !["l1", "l2", "stampede"].includes(name));
+  if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(", ")}; there are l1, l2, stampede`);
+
+  const bench = await Bench.start({
+    rounds: positive("rounds", values.quick ? 3 : 10),
+    seconds: positive("seconds", values.quick ? 0.5 : 1),
+    connections: positive("connections"),
+    against: values.against,
+    progress: (message) => process.stderr.write(`    ${message}\n`),
+  });
+  try {
+    const report = { facts: facts(bench), sizes: sizes(ROOT), hits: [], stampede: [] };
+    if (only.includes("l1")) report.hits.push(...(await bench.l1()));
+    if (only.includes("l2")) report.hits.push(await bench.l2());
+    if (only.includes("stampede")) report.stampede = await bench.stampede();
+    if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+    process.stdout.write(markdown(report));
+  } finally {
+    await bench.stop();
+  }
+}
+
+function positive(name, otherwise) {
+  const number = values[name] === undefined ? otherwise : Number(values[name]);
+  if (!(number > 0)) throw new Error(`--${name}: a number above 0`);
+  return number;
+}
