@@ -582,3 +582,7 @@ fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
         Answer::Relay { .. } | Answer::Page(_) | Answer::Stale { .. } => Verdict::Unavailable { retry_at: now },
     }
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

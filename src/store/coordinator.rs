@@ -34,12 +34,12 @@ impl<S: Sql> CoordinatorStore<S> {
     }
 
     #[cfg(test)]
-    pub(super) fn sql(&self) -> &S {
+    pub(crate) fn sql(&self) -> &S {
         &self.sql
     }
 
     #[cfg(test)]
-    pub(super) fn into_sql(self) -> S {
+    pub(crate) fn into_sql(self) -> S {
         self.sql
     }
 

@@ -14,6 +14,17 @@ impl MemorySql {
     }
 }
 
+impl MemorySql {
+    /// Copies the database.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Connection::open_in_memory().expect("SQLite opens a database in memory");
+        let backup = ::rusqlite::backup::Backup::new(&self.0, &mut copy).expect("the copy is empty");
+        backup.run_to_completion(1000, std::time::Duration::ZERO, None).expect("both are in memory");
+        drop(backup);
+        Self(copy)
+    }
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
 fn refused(error: ::rusqlite::Error) -> StoreError {
     StoreError::Sql(error.to_string())

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { config, folderFor, start, until } from "./harness.mjs";
+import { config, newFolder, start, until } from "./harness.mjs";
 
 const anotherColo = config({ cache_name: "another-colo" });
 
-test("in the middle of a cold render: the next visitor gets a render at once", async (t) => {
-  const folder = await folderFor(t);
+test("in the middle of a cold render: the next visitor gets a render at once", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   const path = await before.lab("cold", { delay_ms: 5000 });
   const waiting = before.fetch(path).then(() => "answered", () => "cut off");
@@ -23,8 +23,8 @@ test("in the middle of a cold render: the next visitor gets a render at once", a
   assert.equal((await after.fetch(path)).isr, "HIT");
 });
 
-test("in the middle of a render behind a stale page: it is begun again, though nobody comes", async (t) => {
-  const folder = await folderFor(t);
+test("in the middle of a render behind a stale page: it is begun again, though nobody comes", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   const path = await before.lab("behind", { headers: { "X-ISR-Revalidate": "1" } });
   await before.fetch(path);
@@ -42,8 +42,8 @@ test("in the middle of a render behind a stale page: it is begun again, though n
   assert.deepEqual([renewed.status, await after.renders("behind")], [200, 3]);
 });
 
-test("after a page was stored: it is served without a render, by every colo", async (t) => {
-  const folder = await folderFor(t);
+test("after a page was stored: it is served without a render, by every colo", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   const page = await before.fetch("/article");
   await until("L2", async () => (await before.stored("/article")).length);
@@ -58,8 +58,8 @@ test("after a page was stored: it is served without a render, by every colo", as
   }
 });
 
-test("right after a page was answered: a whole page, old or new, and the store is mended", async (t) => {
-  const folder = await folderFor(t);
+test("right after a page was answered: a whole page, old or new, and the store is mended", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   const paths = Array.from({ length: 8 }, (_, n) => `/size/${500_000 + n}`);
   const pages = await Promise.all(paths.map((path) => before.fetch(path)));
@@ -74,8 +74,8 @@ test("right after a page was answered: a whole page, old or new, and the store i
   }
 });
 
-test("right after an invalidation was acknowledged: it holds", async (t) => {
-  const folder = await folderFor(t);
+test("right after an invalidation was acknowledged: it holds", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   await before.lab("forgotten", { headers: { "Cache-Tag": "a-tag" } });
   for (const path of ["/lab/forgotten", "/article"]) await before.fetch(path);
@@ -90,8 +90,8 @@ test("right after an invalidation was acknowledged: it holds", async (t) => {
   }
 });
 
-test("during the pause after a failure: the pause goes on", async (t) => {
-  const folder = await folderFor(t);
+test("during the pause after a failure: the pause goes on", async () => {
+  const folder = await newFolder();
   const before = await start({ folder });
   const path = await before.lab("pause", { status: 500 });
   for (let attempts = 1; attempts <= 3; attempts += 1) {

@@ -6,7 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { test } from "node:test";
 
-import { folderFor, root, until, within } from "./harness.mjs";
+import { newFolder, root, until, within } from "./harness.mjs";
 
 const minutes = 60_000;
 
@@ -31,7 +31,7 @@ async function groupOf(id) {
 
 test("`cargo xtask dev` serves the demo site through the cache, and an edit shows at once", { timeout: 6 * minutes }, async (t) => {
   const port = await freePort();
-  const folder = await folderFor(t);
+  const folder = await newFolder();
   // In a group of its own, as a terminal does it: Ctrl-C goes to the whole group.
   const dev = spawn("cargo", ["xtask", "dev", "--port", String(port), "--persist-to", folder], {
     cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"],

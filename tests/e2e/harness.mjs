@@ -107,9 +107,13 @@ export async function start({
   return runtime;
 }
 
-/** What is still running at the end of the file is ended, whatever has become of its tests. */
+/** What is left at the end of the file goes, whatever has become of its tests. */
 const running = new Set();
-after(() => Promise.all([...running].map((runtime) => runtime.kill())));
+const folders = [];
+after(async () => {
+  await Promise.all([...running].map((runtime) => runtime.kill()));
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 3 })));
+});
 
 class Runtime {
   #miniflare;
@@ -223,10 +227,10 @@ export function cacheStatus(value) {
   return { cache, ...Object.fromEntries(entries) };
 }
 
-/** Makes a folder that is removed at the end of the test. */
-export async function folderFor(t) {
+/** Makes a folder for the state of a runtime. */
+export async function newFolder() {
   const folder = await mkdtemp(path.join(tmpdir(), "isr-e2e-"));
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  folders.push(folder);
   return folder;
 }
 

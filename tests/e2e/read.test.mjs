@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { config, folderFor, start, until } from "./harness.mjs";
+import { config, newFolder, start, until } from "./harness.mjs";
 
 let isr;
 before(async () => (isr = await start({ isr: config({}, { "/lab/by-page": { query: ["page"] } }) })));
@@ -99,8 +99,8 @@ test("binary and large bodies come out as they went in, from the site, L1 and th
   }
 });
 
-test("a colo that has lost its L1 finds the page in L2", async (t) => {
-  const folder = await folderFor(t);
+test("a colo that has lost its L1 finds the page in L2", async () => {
+  const folder = await newFolder();
   const one = await start({ folder });
   const page = await one.fetch("/logo.png").finally(() => until("L2", async () => (await one.stored("/logo")).length));
   await one.kill();

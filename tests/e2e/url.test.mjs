@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
 
-import { config, folderFor, start, until } from "./harness.mjs";
+import { config, newFolder, start, until } from "./harness.mjs";
 
 const page = `<!doctype html><p>${"A page that is worth its compression. ".repeat(200)}</p>`;
 const seen = [];
@@ -45,8 +45,8 @@ test("nothing of a visitor reaches a render", async () => {
   assert.doesNotMatch(JSON.stringify(arrived("/lab/stranger")), /secret/);
 });
 
-test("its compression is undone for the store, and visitors get the same text from everywhere", async (t) => {
-  const folder = await folderFor(t);
+test("its compression is undone for the store, and visitors get the same text from everywhere", async () => {
+  const folder = await newFolder();
   const one = await start({ origin: null, isr: settings(), folder });
   const answers = [await one.fetch("/lab/gzip"), await one.fetch("/lab/gzip")];
   await until("L2", async () => (await one.stored("/lab/gzip")).length);
