@@ -40,6 +40,7 @@ impl Alarm {
         if self.is_running.get() || self.set_for.get().filter(relied_upon).is_some_and(|set_for| set_for <= time) {
             return;
         }
+        let time = self.set_for.get().map_or(time, |set_for| set_for.min(time)).max(now);
         self.set_for.set(Some(time));
         let (state, set_for) = (Rc::clone(&self.state), Rc::clone(&self.set_for));
         spawn_local(async move {

@@ -28,8 +28,9 @@ impl Revalidate {
 
     /// Reads what a response says of its own lifetime; `None` when it says nothing that can be read.
     ///
-    /// In this order: `X-ISR-Revalidate` (seconds, or `false`); `s-maxage` of `CDN-Cache-Control` (RFC 9213 §3);
-    /// `s-maxage` of `Cache-Control` (RFC 9111 §5.2.2.10). `max-age` alone says nothing: sites use it for browsers.
+    /// In this order: `X-ISR-Revalidate` (seconds, or `false`); `s-maxage` or `max-age` of `CDN-Cache-Control`, which
+    /// speaks to caches like this one only (RFC 9213 §3); `s-maxage` of `Cache-Control` (RFC 9111 §5.2.2.10). Its
+    /// `max-age` says nothing: sites use it for browsers.
     #[must_use]
     pub fn from_response(headers: &HeaderList) -> Option<Self> {
         let own = headers.get("x-isr-revalidate").and_then(|value| match value.trim() {
@@ -39,8 +40,12 @@ impl Revalidate {
             }
             _ => None,
         });
-        let s_maxage = |name| headers.joined(name).and_then(|value| CacheControl::parse(&value).s_maxage);
-        own.or_else(|| s_maxage("cdn-cache-control").or_else(|| s_maxage("cache-control")).map(Self::from_seconds))
+        let stated = |name| headers.joined(name).map(|value| CacheControl::parse(&value)).unwrap_or_default();
+        let targeted = || {
+            let control = stated("cdn-cache-control");
+            control.s_maxage.or(control.max_age)
+        };
+        own.or_else(|| targeted().or_else(|| stated("cache-control").s_maxage).map(Self::from_seconds))
     }
 }
 
@@ -145,6 +150,8 @@ mod tests {
             (vec![("cache-control", "s-maxage=30")], after(30)),
             (vec![("cache-control", "s-maxage=30"), ("cdn-cache-control", "s-maxage=40")], after(40)),
             (vec![("cache-control", "public"), ("cache-control", "s-maxage=30")], after(30)),
+            (vec![("cache-control", "s-maxage=30"), ("cdn-cache-control", "max-age=40")], after(40)),
+            (vec![("cdn-cache-control", "max-age=40, s-maxage=50")], after(50)),
             (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "50")], after(50)),
             (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "false")], Some(Revalidate::Never)),
             (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "soon")], after(40)),

@@ -12,7 +12,7 @@ const demos = [
   ["/article", "A long article", "50 KB of text, to compare a render with a cached copy."],
   ["/api/posts.json", "JSON", "The posts as data, with a Cache-Control of its own."],
   ["/logo.png", "An image", "Binary bodies are cached as well."],
-  ["/cookie", "Set-Cookie", "A page that must not be shared between visitors."],
+  ["/cookie", "Set-Cookie", "A page whose cookie must not be shared between visitors."],
   ["/private", "Private", "Cache-Control: private, no-store."],
   ["/size/100000", "Any size", "A body of exactly as many bytes as the path says."],
   ["/lab", "The lab", "Pages that are slow or fail when you tell them to."],
@@ -109,11 +109,11 @@ export async function cookie(context) {
   const rendered = await render(context);
   const visitor = crypto.randomUUID();
   const main = html`
-<h1>A cookie for you</h1>
-<p class="lead">This answer carries a <code>Set-Cookie</code> header with a number made for one visitor.</p>
-<pre>visitor=${visitor}</pre>
-<p>Shared from a cache it would make all visitors the same one, so the gateway must render it anew for everybody.
-The next page to look at is <a href="/private">/private</a>, which reads the cookie.</p>`;
+<h1>A cookie for one visitor</h1>
+<p class="lead">The site sends this page with a <code>Set-Cookie</code> header, made for one visitor. The gateway shares
+the page, and so it takes the header off before: no visitor gets another one's cookie.</p>
+<p>Ask the site itself, past the gateway, and the cookie is there. What has to differ between visitors belongs on a page
+that may not be shared, such as <a href="/private">/private</a>.</p>`;
   return htmlPage({ title: "Cookie", path: "/cookie", main, rendered }, 200, {
     "set-cookie": `visitor=${visitor}; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax`,
   });
@@ -129,7 +129,7 @@ export async function privatePage(context) {
 <p class="lead">This page is about you alone. It says <code>Cache-Control: private, no-store</code>, and nobody else
 will get to see it.</p>
 ${header === null
-    ? html`<p>Your browser sent no cookie. <a href="/cookie">Get one</a> and come back.</p>`
+    ? html`<p>Your browser sent no cookie.</p>`
     : html`<p>The <code>Cookie</code> header that your browser sent:</p><pre>${header}</pre>`}`;
   return htmlPage({ title: "Private", path: "/private", main, rendered }, 200, { "cache-control": "private, no-store" });
 }
