@@ -31,7 +31,8 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     worker::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
-    let run = setup.node.script(&["--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"])?;
+    let run =
+        setup.node.script(&["--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"])?;
     let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
     match filter {
         Some(filter) if named.is_empty() => run.arg(format!("--test-name-pattern={filter}")).args(&files),
