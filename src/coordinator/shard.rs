@@ -586,3 +586,7 @@ fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
 #[cfg(test)]
 #[path = "shard_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "simulation.rs"]
+mod simulation;

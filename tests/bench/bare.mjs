@@ -6,11 +6,11 @@ let cache;
 export default {
   async fetch(request, env, ctx) {
     cache ??= await caches.open(env.CACHE_NAME);
-    const cached = await cache.match(request);
+    const cached = await cache.match(request.url);
     if (cached) return cached;
 
     const page = (env.KV && (await fromKv(request, env))) || (await fromSite(request, env, ctx));
-    ctx.waitUntil(cache.put(request, page.clone()));
+    ctx.waitUntil(cache.put(request.url, page.clone()));
     return page;
   },
 };

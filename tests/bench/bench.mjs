@@ -51,12 +51,13 @@ export class Bench {
   async l1() {
     const rows = [];
     for (const [label, bytes] of SIZES) {
-      const paths = [`/size/${bytes}`];
+      const first = `/size/${bytes}`;
+      const paths = [first];
       const targets = [...this.gateways, "bare", "site"].map((name) => ({
         name,
-        job: { paths, bytes, seconds: this.options.seconds, headers: HIT[name] ?? HIT.gateway },
+        job: { first, paths, bytes, seconds: this.options.seconds, headers: HIT[name] ?? HIT.gateway },
       }));
-      for (const { name } of targets) await this.#fill(name, paths);
+      for (const { name } of targets) await this.#fill(name, first, paths);
       rows.push(await this.#alternate(`L1 HIT ${label}`, targets));
     }
     return rows;
@@ -65,16 +66,17 @@ export class Bench {
   /** Pages that lie in KV, and in the colo's L1 no longer: each is visited once, and put into L1 behind the response. */
   async l2() {
     const bytes = 51_200;
+    const first = `/size/${bytes}`;
     const paths = Array.from({ length: L2_PAGES }, (_, n) => `/size/${bytes}?n=${n}`);
     // The gateway renders them for both of its colos.
-    for (const name of ["gateway", "gateway-l2", "bare", "bare-l2"]) await this.#fill(name, paths);
+    for (const name of ["gateway", "gateway-l2", "bare", "bare-l2"]) await this.#fill(name, first, paths);
     const empty = (cache) => () => this.#empty(cache, paths);
     const fromL2 = { "x-isr-status": "HIT", "cache-status": "cloudflare-isr; hit; detail=l2" };
     return this.#alternate("L2 HIT 50 KB", [
-      { name: "gateway", of: "gateway-l2", before: empty("gateway-l2"), job: { paths, bytes, headers: fromL2 } },
-      { name: "bare + KV", of: "bare-l2", before: empty("bare-l2"), job: { paths, bytes, headers: { "x-from": "kv" } } },
-      { name: "bare", job: { paths, bytes, headers: HIT.bare } },
-      { name: "site", job: { paths, bytes } },
+      { name: "gateway", of: "gateway-l2", before: empty("gateway-l2"), job: { first, paths, bytes, headers: fromL2 } },
+      { name: "bare + KV", of: "bare-l2", before: empty("bare-l2"), job: { first, paths, bytes, headers: { "x-from": "kv" } } },
+      { name: "bare", job: { first, paths, bytes, headers: HIT.bare } },
+      { name: "site", job: { first, paths, bytes } },
     ]);
   }
 
@@ -89,7 +91,7 @@ export class Bench {
         const page = `stampede-${name}-${round}`;
         await this.#ask("site", `/lab/${page}`, { method: "POST", body: JSON.stringify({ delay_ms: delayMillis }) });
         const paths = Array(requests).fill(`/lab/${page}`);
-        const { seconds, latencies } = await this.#run(name, { paths, connections: requests });
+        const { seconds, latencies } = await this.#run(name, { first: "/lab-stats/none", paths, connections: requests });
         const { renders } = await (await this.#ask("site", `/lab-stats/${page}`)).json();
         measured.push({ renders, seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) });
       }
@@ -98,19 +100,22 @@ export class Bench {
     return rows;
   }
 
-  /** Measures them in turn, again and again, so that what else the machine does meets all of them alike. */
+  /**
+   * Measures them in turn, again and again, so that what else the machine does meets all of them alike; each time in
+   * another order, so that none has always the same one before it.
+   */
   async #alternate(label, targets) {
     const rounds = Object.fromEntries(targets.map(({ name }) => [name, []]));
     // The first round warms up: the runtime compiles, connections open.
     for (let round = 0; round <= this.options.rounds; round++) {
       this.options.progress(round === 0 ? `${label}: warming up` : `${label}: round ${round} of ${this.options.rounds}`);
-      // Each is the first at times.
-      const begin = round % targets.length;
-      for (const { name, of = name, before, job } of [...targets.slice(begin), ...targets.slice(0, begin)]) {
+      for (const { name, of = name, before, job } of shuffled(targets)) {
         await before?.();
         const cpu = cpuSeconds();
-        const { requests, seconds, latencies } = await this.#run(of, { connections: this.options.connections, ...job });
-        const cpuMicros = cpu === undefined ? undefined : ((cpuSeconds() - cpu) / requests) * 1e6;
+        const { connections } = this.options;
+        const { requests, seconds, latencies } = await this.#run(of, { connections, ...job });
+        // Each connection has asked once before the clock ran.
+        const cpuMicros = cpu === undefined ? undefined : ((cpuSeconds() - cpu) / (requests + connections)) * 1e6;
         if (round === 0) continue;
         const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
         rounds[name].push({ requests, perSecond: requests / seconds, p50, p99, cpuMicros });
@@ -121,11 +126,11 @@ export class Bench {
   }
 
   /** Sees to it that pages lie where they are to be found, and that what is done behind a response is done. */
-  async #fill(name, paths) {
+  async #fill(name, first, paths) {
     this.options.progress(`filling ${name}`);
-    await this.#run(name, { paths, connections: 8 });
+    await this.#run(name, { first, paths, connections: 8 });
     await sleep(300);
-    await this.#run(name, { paths, connections: 8 });
+    await this.#run(name, { first, paths, connections: 8 });
     await sleep(300);
   }
 
@@ -148,6 +153,11 @@ export class Bench {
     if (!response.ok) throw new Error(`${name} answers ${path} with ${response.status}: ${await response.text()}`);
     return response;
   }
+}
+
+function shuffled(list) {
+  const lots = list.map((entry) => ({ entry, lot: Math.random() }));
+  return lots.sort((a, b) => a.lot - b.lot).map(({ entry }) => entry);
 }
 
 /** Medians over the rounds; the ratios are medians of each round's own ratio to the bare Worker in that round. */

@@ -36,11 +36,10 @@ export function sizes(root) {
 
 export function markdown({ facts, sizes, hits, stampede }) {
   const parts = [
-    "# Benchmark",
     `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
       `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
   ];
-  if (hits.length > 0) parts.push("## Answers from cache", hitTable(hits), target(hits));
+  if (hits.length > 0) parts.push("## Answers from cache", hitTable(hits), target(hits), withKv(hits));
   if (stampede.length > 0) parts.push("## Cold stampede", stampedeTable(stampede));
   parts.push("## Size", sizeTable(sizes));
   return `${parts.filter(Boolean).join("\n\n")}\n`;
@@ -63,6 +62,13 @@ function target(rows) {
   if (reached === undefined) return undefined;
   const verdict = reached >= TARGET.ratio ? "met" : "NOT met";
   return `Target: ${TARGET.label} at ${TARGET.ratio} of the bare Worker's requests/s or better: **${verdict}** (${short(reached)}).`;
+}
+
+function withKv(rows) {
+  const targets = rows.map(({ targets }) => targets).find((targets) => "bare + KV" in targets);
+  if (targets === undefined) return undefined;
+  const ratio = targets.gateway.perSecond / targets["bare + KV"].perSecond;
+  return `From L2 the gateway gives ${short(ratio)} of the requests/s of a bare Worker that reads KV and fills its cache.`;
 }
 
 function stampedeTable(rows) {

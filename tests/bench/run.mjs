@@ -9,9 +9,9 @@ import { ROOT } from "./runtime.mjs";
 
 const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site.
 
-  --quick            3 rounds of half a second
-  --rounds N         how often each is measured (10)
-  --seconds S        how long, each time (1)
+  --quick            3 rounds
+  --rounds N         how often each is measured (20)
+  --seconds S        how long, each time (0.5)
   --connections N    how many requests are under way at any time (16)
   --only ROWS        l1, l2, stampede; several with commas
   --against DIR      measures another checkout too, with its own build/
@@ -36,11 +36,11 @@ if (values.help) {
 } else {
   const only = values.only.split(",");
   const unknown = only.filter((name) => !["l1", "l2", "stampede"].includes(name));
-  if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(", ")}; there are l1, l2, stampede`);
+  if (unknown.length > 0) refuse(`--only: there is no ${unknown.join(", ")}; there are l1, l2, stampede`);
 
   const bench = await Bench.start({
-    rounds: positive("rounds", values.quick ? 3 : 10),
-    seconds: positive("seconds", values.quick ? 0.5 : 1),
+    rounds: positive("rounds", values.quick ? 3 : 20),
+    seconds: positive("seconds", 0.5),
     connections: positive("connections"),
     against: values.against,
     progress: (message) => process.stderr.write(`    ${message}\n`),
@@ -59,6 +59,11 @@ if (values.help) {
 
 function positive(name, otherwise) {
   const number = values[name] === undefined ? otherwise : Number(values[name]);
-  if (!(number > 0)) throw new Error(`--${name}: a number above 0`);
+  if (!(number > 0)) refuse(`--${name}: a number above 0`);
   return number;
+}
+
+function refuse(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
 }
