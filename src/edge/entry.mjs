@@ -29,26 +29,97 @@ async function call(object, method, argument) {
 	return answer(await response.text());
 }
 
-export default class extends WorkerEntrypoint {
-	#gateway;
+/** The most URLs and pages whose key or plan is remembered. */
+const MOST = 1000;
 
-	constructor(ctx, env) {
-		super(ctx, env);
-		this.#gateway = new Gateway(ctx, env);
+/** Keys of URLs: they depend on the configuration alone, which an isolate never sees change. */
+const keys = new Map();
+
+/** The words of plans, by key. Whether a plan holds is asked each time. */
+const plans = new Map();
+
+function remember(map, key, value) {
+	if (map.size >= MOST) map.clear();
+	map.set(key, value);
+	return value;
+}
+
+/** Reads a plan: its number, and the headers to set or to remove. */
+function read(meta, words) {
+	const [number, ...lines] = words.split("\n");
+	const changes = lines.map((line) => {
+		const colon = line.indexOf(":");
+		return colon < 0 ? [line] : [line.slice(0, colon), line.slice(colon + 1)];
+	});
+	return { meta, number: Number(number), changes };
+}
+
+/** Tells whether a request may be answered by the short way: nothing about it asks for more than the page. */
+function isPlain(request, ctx) {
+	const { headers } = request;
+	return (
+		request.method === "GET" &&
+		!headers.has("upgrade") &&
+		!headers.has("x-isr-bypass") &&
+		!headers.get("cookie")?.includes("__isr_bypass") &&
+		!headers.get("cdn-loop")?.includes("cloudflare-isr") &&
+		ctx.props?.isr === undefined
+	);
+}
+
+/** The functions of `src/edge/hit.rs`, and L1. */
+let rust, cache;
+
+/** Answers a plain HIT from L1. Rust decides; everything else is left to the gateway. */
+async function hit(request, env) {
+	const { isrCacheName, isrKey, isrPlan, isrHolds } = rust;
+	const { url } = request;
+	const key = keys.get(url) ?? remember(keys, url, isrKey(env, url) ?? null);
+	if (key === null) return;
+	cache ??= await caches.open(isrCacheName(env));
+	const page = await cache.match(key);
+	const meta = page?.headers.get("x-isr-meta");
+	if (!meta) return;
+	let plan = plans.get(key);
+	if (plan?.meta !== meta || !isrHolds(plan.number, Date.now())) {
+		const words = isrPlan(env, key, meta);
+		if (words === undefined) return;
+		plan = remember(plans, key, read(meta, words));
 	}
+	const response = new Response(page.body, page);
+	for (const [name, value] of plan.changes) {
+		if (value === undefined) response.headers.delete(name);
+		else response.headers.set(name, value);
+	}
+	return response;
+}
 
-	fetch(request) {
-		return this.#gateway.fetch(request);
+export default class extends WorkerEntrypoint {
+	async fetch(request) {
+		if (rust && isPlain(request, this.ctx)) {
+			try {
+				const response = await hit(request, this.env);
+				if (response) return response;
+			} catch (error) {
+				console.error("the short way failed:", error);
+			}
+		}
+		const gateway = new Gateway(this.ctx, this.env);
+		if (!rust) {
+			const { isrCacheName, isrKey, isrPlan, isrHolds } = gateway;
+			rust = { isrCacheName, isrKey, isrPlan, isrHolds };
+		}
+		return gateway.fetch(request);
 	}
 
 	/** Invalidates all variants of a path. Resolves to a receipt once every coordinator concerned has been told. */
 	async revalidatePath(path) {
-		return answer(await this.#gateway.isrRpc(this.env, JSON.stringify({ method: "revalidatePath", argument: path })));
+		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method: "revalidatePath", argument: path })));
 	}
 
 	/** Invalidates every page that carries a tag. Resolves to a receipt once every coordinator concerned has been told. */
 	async revalidateTag(tag) {
-		return answer(await this.#gateway.isrRpc(this.env, JSON.stringify({ method: "revalidateTag", argument: tag })));
+		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method: "revalidateTag", argument: tag })));
 	}
 }
 

@@ -29,6 +29,8 @@ struct State {
     polling_since: Option<Timestamp>,
     /// No poll is sent before.
     paused_until: Timestamp,
+    /// How often the feed has changed.
+    epoch: u64,
 }
 
 thread_local! {
@@ -37,12 +39,23 @@ thread_local! {
 
 /// Takes note of an invalidation that this isolate has had a hand in, without waiting for the next poll.
 pub(super) fn note(invalidation: Invalidation) {
-    STATE.with_borrow_mut(|state| state.feed.note(invalidation.scope, invalidation.mode, invalidation.at));
+    STATE.with_borrow_mut(|state| {
+        state.epoch += 1;
+        state.feed.note(invalidation.scope, invalidation.mode, invalidation.at);
+    });
 }
 
 /// Gives `judge` the feed, or `None` if it is not known what was invalidated in the last `bound`.
 pub(super) fn with_current<T>(bound: Duration, judge: impl FnOnce(Option<&Feed>) -> T) -> T {
     STATE.with_borrow(|state| judge(state.is_current(js::now(), bound).then_some(&state.feed)))
+}
+
+/// Returns which state of the feed this is, if it is current and a request need do nothing about it.
+pub(super) fn quiet_epoch(bound: Duration, now: Timestamp) -> Option<u64> {
+    STATE.with_borrow(|state| {
+        let is_quiet = state.is_current(now, bound / 2) || (state.is_current(now, bound) && !state.may_poll(now));
+        is_quiet.then_some(state.epoch)
+    })
 }
 
 /// Gives `ask` what is known of the feed, however old it is.
@@ -105,7 +118,10 @@ async fn fetch_rows(env: &Env) -> Result<(), calls::CallError> {
         let since = STATE.with_borrow(|state| state.feed.seq());
         let page: FeedPage = calls::tag_index(env, &ToTagIndex::Feed { since }).await?;
         let more = page.more && page.seq > since;
-        STATE.with_borrow_mut(|state| state.feed.extend(page));
+        STATE.with_borrow_mut(|state| {
+            state.epoch += u64::from(!page.rows.is_empty());
+            state.feed.extend(page);
+        });
         if !more {
             return Ok(());
         }

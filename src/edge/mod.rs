@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
 //! | `isr` | one visitor's request, from key to response |
+//! | `hit` | the short way of a plain HIT, for `entry.mjs` |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
 //! | `l1`, `l2` | Cache API, KV |
@@ -22,6 +23,7 @@ mod coordinator_object;
 mod envelope;
 mod feed_poll;
 mod gateway;
+mod hit;
 mod isr;
 mod js;
 mod l1;

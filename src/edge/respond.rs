@@ -33,6 +33,31 @@ impl Told {
     }
 }
 
+/// A header to set, or, without a value, to remove.
+pub(super) type Change = (&'static str, Option<String>);
+
+/// Returns what has to be changed in the headers of a wrapped page before a visitor gets it.
+pub(super) fn changes(meta: &PageMeta, told: &Told, expose: bool, with_body: bool, now: Timestamp) -> Vec<Change> {
+    let cache_control = if told.outcome == Outcome::Skip { "no-store" } else { CACHE_CONTROL };
+    let mut changes = vec![
+        (META_HEADER, None),
+        (VERDICT_HEADER, None),
+        ("cf-cache-status", None),
+        ("cache-control", Some(cache_control.to_owned())),
+        // RFC 9111 §5.1, in whole seconds.
+        ("age", Some(now.since(meta.rendered_at).as_secs().to_string())),
+    ];
+    if expose {
+        changes.push(("x-isr-cache-date", Some(http_date(meta.rendered_at))));
+        changes.push(("x-isr-status", Some(told.outcome.as_str().to_owned())));
+        changes.push(("cache-status", Some(told.status.to_string())));
+    }
+    if !with_body {
+        changes.push(("content-length", Some(meta.body_bytes.to_string())));
+    }
+    changes
+}
+
 /// Unwraps a page for the visitor. `with_body` is false for HEAD.
 pub(super) fn page(
     meta: &PageMeta,
@@ -44,18 +69,11 @@ pub(super) fn page(
 ) -> Result<Response, JsValue> {
     // The headers of a response that came from elsewhere are immutable.
     let headers = Headers::new_with_headers(&wrapped.headers())?;
-    for internal in [META_HEADER, VERDICT_HEADER, "cf-cache-status"] {
-        headers.delete(internal)?;
-    }
-    headers.set("cache-control", if told.outcome == Outcome::Skip { "no-store" } else { CACHE_CONTROL })?;
-    // RFC 9111 §5.1, in whole seconds.
-    headers.set("age", &now.since(meta.rendered_at).as_secs().to_string())?;
-    if expose {
-        headers.set("x-isr-cache-date", &http_date(meta.rendered_at))?;
-    }
-    told.set(&headers, expose)?;
-    if !with_body {
-        headers.set("content-length", &meta.body_bytes.to_string())?;
+    for (name, value) in changes(meta, told, expose, with_body, now) {
+        match value {
+            Some(value) => headers.set(name, &value)?,
+            None => headers.delete(name)?,
+        }
     }
     let body = wrapped.body();
     envelope::response(meta.status, &headers, if with_body { body.as_deref() } else { None })
