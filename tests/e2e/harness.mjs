@@ -58,6 +58,17 @@ function gateway({ isr, bindings, kv, origin, objects }) {
   };
 }
 
+/**
+ * The gateway as another colo has it: an isolate and an L1 of its own, before the same KV and the same objects.
+ * @param {string} name
+ * @param {object} isr
+ */
+export function colo(name, isr) {
+  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv: ["ISR_CACHE"], origin: siteName, objects: classes });
+  for (const object of Object.values(worker.durableObjects)) object.scriptName = deployment.name;
+  return { ...worker, name };
+}
+
 const site = {
   name: siteName,
   rootPath: path.join(root, "examples/site"),
