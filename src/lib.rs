@@ -23,6 +23,7 @@
 
 pub mod config;
 pub mod coordinator;
+mod fault;
 pub mod feed;
 pub mod page;
 pub mod protocol;
