@@ -184,7 +184,8 @@ mod tests {
             rendered_at: at(start),
             windows: Windows::new(at(start), Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
-            body_bytes: 0,
+            body_bytes: Some(0),
+            digest: None,
         }
     }
 

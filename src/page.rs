@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
@@ -41,9 +42,12 @@ pub struct PageMeta {
     /// The page's tags, sorted.
     #[serde(rename = "t")]
     pub tags: Vec<Tag>,
-    /// The bytes of the body.
-    #[serde(rename = "n")]
-    pub body_bytes: u64,
+    /// The bytes of the body; `None` while it still streams. L2 holds whole bodies only.
+    #[serde(rename = "n", default)]
+    pub body_bytes: Option<u64>,
+    /// What the page consists of; `None` while it still streams, or if an earlier version of this cache has written it.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 impl PageMeta {
@@ -163,7 +167,8 @@ impl PageHead {
         if head.meta.key != *key {
             return Err(FormatError::Key);
         }
-        if (total_bytes as u64).checked_sub(prefix.body_offset() as u64) != Some(head.meta.body_bytes) {
+        let body_bytes = (total_bytes as u64).checked_sub(prefix.body_offset() as u64);
+        if body_bytes.is_none() || body_bytes != head.meta.body_bytes {
             return Err(FormatError::Body);
         }
         Ok(head)
@@ -198,7 +203,8 @@ mod tests {
                 rendered_at: start.plus(Duration::from_millis(20)),
                 windows: Windows::new(start, Revalidate::After(hour), hour, hour).unwrap(),
                 tags: vec![Tag::parse("posts").unwrap()],
-                body_bytes: 3,
+                body_bytes: Some(3),
+                digest: Digest::parse("00112233445566778899aabbccddeeff"),
             },
             headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),
         }

@@ -135,8 +135,11 @@ pub enum Verdict {
         /// When the next render may begin.
         retry_at: Timestamp,
     },
-    /// Too many requests wait at this object.
-    Busy,
+    /// Nothing can be had here now, though the site may be well.
+    Refused {
+        /// The word for `Cache-Status`.
+        detail: String,
+    },
 }
 
 /// Encodes a message as CBOR.

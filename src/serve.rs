@@ -62,7 +62,8 @@ mod tests {
             rendered_at: at(100),
             windows: Windows::new(at(100), Revalidate::After(second * 10), second * 20, second * 40).unwrap(),
             tags: vec![Tag::parse("posts").unwrap()],
-            body_bytes: 0,
+            body_bytes: Some(0),
+            digest: None,
         };
         let silent = Feed::default();
         let with = |mode| {

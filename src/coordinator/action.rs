@@ -31,8 +31,18 @@ pub enum Action {
         /// The token of the lease.
         token: Version,
     },
+    /// Render the page in the request once there is room.
+    Enqueue {
+        /// The token of the lease.
+        token: Version,
+    },
     /// Have the alarm render the page.
     Drive {
+        /// The token of the lease.
+        token: Version,
+    },
+    /// Let requests join the answer that has begun to come.
+    Share {
         /// The token of the lease.
         token: Version,
     },
@@ -57,6 +67,8 @@ pub enum Action {
 pub enum Answer {
     /// The page, to be served and kept. Boxed, because the others are small.
     Page(Box<PageMeta>),
+    /// The page as it comes from the site: what has come of it so far, and then the rest.
+    Growing(Box<PageMeta>),
     /// The last good copy in place of an error or of a render that is held back.
     Stale {
         /// The page.
@@ -78,8 +90,11 @@ pub enum Answer {
         /// Why.
         reason: Option<NotStored>,
     },
-    /// Too much is being rendered already.
-    Busy,
+    /// Nothing can be had here now, though the site may be well: ask it yourself.
+    Refused {
+        /// The word for `Cache-Status`.
+        detail: &'static str,
+    },
     /// The site fails, and there is no copy to stand in.
     Unavailable {
         /// When the next render may begin.

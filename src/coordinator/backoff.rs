@@ -5,15 +5,15 @@ use std::time::Duration;
 /// The first pause.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// The longest pause, before jitter.
-const LONGEST: Duration = Duration::from_mins(5);
+/// The longest pause of one page, before jitter.
+pub(super) const LONGEST: Duration = Duration::from_mins(5);
 
-/// Returns the pause after `failures` failures in a row (at least one): doubled each time, from 1 s to 5 min, with
-/// jitter of up to a quarter on top, so that keys that failed together don't come back together. `random` is any
-/// random number.
+/// Returns the pause after `failures` failures in a row (at least one): doubled each time, from 1 s to `longest`, with
+/// jitter of up to a quarter on top, so that what failed together doesn't come back together. `random` is any random
+/// number.
 #[must_use]
-pub(super) fn pause(failures: u32, random: u128) -> Duration {
-    let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST);
+pub(super) fn pause(failures: u32, random: u128, longest: Duration) -> Duration {
+    let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(longest);
     let jitter = u32::try_from(random % 256).unwrap_or(0);
     doubled + doubled * jitter / 1024
 }
@@ -24,8 +24,8 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_its_bound() {
-        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 33, u32::MAX].map(|n| pause(n, 0).as_secs()).into();
+        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 33, u32::MAX].map(|n| pause(n, 0, LONGEST).as_secs()).into();
         assert_eq!(seconds, [1, 2, 4, 256, 300, 300, 300]);
-        assert_eq!(pause(10, 255).as_millis(), 300_000 + 300_000 * 255 / 1024);
+        assert_eq!(pause(10, 255, LONGEST).as_millis(), 300_000 + 300_000 * 255 / 1024);
     }
 }

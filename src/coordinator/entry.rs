@@ -1,6 +1,7 @@
 //! What a coordinator knows of one key, and keeps in SQLite.
 
 use crate::page::PageMeta;
+use crate::semantics::digest::Digest;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -23,6 +24,17 @@ pub struct Entry {
     pub pending: Option<PendingWrite>,
     /// When L2 was last written under this key: KV takes one write per key and second (platform limit).
     pub written_at: Option<Timestamp>,
+    /// What L2 holds; `None` while that is not known for certain.
+    pub copy: Option<StoredCopy>,
+}
+
+/// What L2 holds under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredCopy {
+    /// The version, which may be older than the page's if that has the same content.
+    pub version: Version,
+    /// What it consists of.
+    pub digest: Digest,
 }
 
 /// The right to render one key, held by one render at a time.
@@ -34,7 +46,8 @@ pub struct Lease {
     pub purpose: Purpose,
     /// When the render is given up.
     pub expires_at: Timestamp,
-    /// How many renders in a row were begun because the page was invalidated under way, or the object died.
+    /// How many renders in a row were begun because the one before could not be used: the page was invalidated under
+    /// way, the connection broke, or the object died.
     pub attempt: u32,
 }
 

@@ -30,22 +30,25 @@ pub enum Event {
         /// The version whose bytes are lost.
         version: Version,
     },
-    /// The alarm begins a render that it was to drive.
+    /// A render that was queued begins.
     Begun {
         /// The token of the lease.
         token: Version,
     },
-    /// A render has ended.
-    Rendered {
+    /// The site has begun to answer with a page to be stored, whose tags are registered.
+    Head {
+        /// The token under which it is rendered.
+        token: Version,
+        /// The page, without what is known at its end only.
+        page: PageMeta,
+    },
+    /// A render has ended, or will not begin.
+    Ended {
         /// The token under which it ran.
         token: Version,
         /// What came of it.
-        result: RenderResult,
+        outcome: Outcome,
     },
-    /// The time of the lease is over.
-    LeaseExpired,
-    /// A lease was found that no render of this object holds: the object died while it rendered.
-    LeaseOrphaned,
     /// The time for a write to L2 has come.
     WriteDue,
     /// L2 has taken the write.
@@ -65,15 +68,21 @@ pub enum Event {
     },
 }
 
-/// What came of a render.
+/// How the holding of a lease has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RenderResult {
+pub enum Outcome {
     /// A page to be stored. Its tags are registered with the tag index.
-    Page(PageMeta),
-    /// An answer that is not to be stored.
-    NotStored(NotStored),
+    Done(PageMeta),
+    /// The answer is not to be stored: there is no use in waiting for this page.
+    Uncacheable(NotStored),
     /// The site failed.
     Failed(SiteFailure),
     /// The tag index could not be told of the page's tags: published, it could not be invalidated.
     Unregistered,
+    /// The object died under the render.
+    Lost,
+    /// The lease is too old: nothing was heard of the render in its time.
+    TooOld,
+    /// The render has not begun, for there was no room for it in time.
+    Refused,
 }

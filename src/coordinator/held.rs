@@ -9,13 +9,21 @@ use crate::version::Version;
 /// The most bytes of bodies held: a Durable Object has 128 MB in all (platform limit), and shares them with others.
 const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
-/// Pages by key, the one longest unused leaving first when there are too many bytes. `B` holds headers and body, and
-/// is cheap to clone.
+/// Pages by key, the one longest unused leaving first when there are too many bytes, and one that L2 has before one
+/// that is still to be written. `B` holds headers and body, and is cheap to clone.
 #[derive(Debug)]
 pub(super) struct Held<B> {
-    pages: BTreeMap<PageKey, (u64, PageMeta, B)>,
+    pages: BTreeMap<PageKey, Page<B>>,
     bytes: u64,
     uses: u64,
+}
+
+#[derive(Debug)]
+struct Page<B> {
+    meta: PageMeta,
+    content: B,
+    used: u64,
+    is_unwritten: bool,
 }
 
 impl<B> Default for Held<B> {
@@ -25,32 +33,40 @@ impl<B> Default for Held<B> {
 }
 
 impl<B: Clone> Held<B> {
-    /// Holds a page in place of an earlier version.
-    pub(super) fn put(&mut self, page: PageMeta, content: B) {
-        let key = page.key.clone();
+    /// Holds a page in place of an earlier version. `is_unwritten` says that it is still to be written to L2.
+    pub(super) fn put(&mut self, meta: PageMeta, content: B, is_unwritten: bool) {
+        let key = meta.key.clone();
         self.remove(&key);
-        self.bytes += page.body_bytes;
+        self.bytes += meta.body_bytes.unwrap_or_default();
         self.uses += 1;
-        self.pages.insert(key.clone(), (self.uses, page, content));
+        self.pages.insert(key.clone(), Page { meta, content, used: self.uses, is_unwritten });
         while self.bytes > MAX_BYTES {
             let others = self.pages.iter().filter(|(other, _)| **other != key);
-            let Some(oldest) = others.min_by_key(|(_, (used, _, _))| *used).map(|(key, _)| key.clone()) else { break };
-            self.remove(&oldest);
+            let first = others.min_by_key(|(_, page)| (page.is_unwritten, page.used)).map(|(key, _)| key.clone());
+            let Some(first) = first else { break };
+            self.remove(&first);
         }
     }
 
     /// Returns a page if it is held in this version.
     pub(super) fn get(&mut self, key: &PageKey, version: Version) -> Option<(PageMeta, B)> {
         self.uses += 1;
-        let (used, page, content) = self.pages.get_mut(key).filter(|(_, page, _)| page.version == version)?;
-        *used = self.uses;
-        Some((page.clone(), content.clone()))
+        let page = self.pages.get_mut(key).filter(|page| page.meta.version == version)?;
+        page.used = self.uses;
+        Some((page.meta.clone(), page.content.clone()))
+    }
+
+    /// Notes that L2 has taken a version.
+    pub(super) fn written(&mut self, key: &PageKey, version: Version) {
+        if let Some(page) = self.pages.get_mut(key).filter(|page| page.meta.version == version) {
+            page.is_unwritten = false;
+        }
     }
 
     /// Lets go of a page.
     pub(super) fn remove(&mut self, key: &PageKey) {
-        if let Some((_, page, _)) = self.pages.remove(key) {
-            self.bytes -= page.body_bytes;
+        if let Some(page) = self.pages.remove(key) {
+            self.bytes -= page.meta.body_bytes.unwrap_or_default();
         }
     }
 }
@@ -72,7 +88,8 @@ mod tests {
             rendered_at: start,
             windows: Windows::new(start, Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
             tags: vec![],
-            body_bytes,
+            body_bytes: Some(body_bytes),
+            digest: None,
         }
     }
 
@@ -81,14 +98,28 @@ mod tests {
         let mut held = Held::default();
         let third = MAX_BYTES / 3;
         for name in 0..3 {
-            held.put(page(name, third), name);
+            held.put(page(name, third), name, false);
         }
         let get = |held: &mut Held<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).map(|(_, n)| n);
         assert_eq!(get(&mut held, 0), Some(0));
-        held.put(page(3, third), 3);
+        held.put(page(3, third), 3, false);
         assert_eq!([0, 1, 2, 3].map(|name| get(&mut held, name)), [Some(0), None, Some(2), Some(3)]);
-        held.put(page(4, MAX_BYTES + 1), 4);
+        held.put(page(4, MAX_BYTES + 1), 4, false);
         assert_eq!([0, 2, 3, 4].map(|name| get(&mut held, name)), [None, None, None, Some(4)]);
         assert_eq!(held.get(&page(4, 0).key, page(5, 0).version), None, "another version");
+    }
+
+    #[test]
+    fn what_is_not_yet_written_stays_longer() {
+        let mut held = Held::default();
+        let half = MAX_BYTES / 2;
+        held.put(page(0, half), 0, true);
+        held.put(page(1, half), 1, false);
+        held.put(page(2, half), 2, false);
+        let has = |held: &mut Held<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).is_some();
+        assert_eq!([0, 1, 2].map(|name| has(&mut held, name)), [true, false, true]);
+        held.written(&page(0, 0).key, page(0, 0).version);
+        held.put(page(3, half), 3, false);
+        assert_eq!([0, 2, 3].map(|name| has(&mut held, name)), [false, true, true]);
     }
 }

@@ -27,16 +27,21 @@
 
 mod action;
 mod backoff;
+mod breaker;
 mod entry;
 mod event;
 mod handle;
 mod held;
+mod io;
+mod renders;
 mod shard;
 #[cfg(test)]
 mod tests;
 
 pub use self::action::{Action, Answer};
-pub use self::entry::{Entry, Lease, PendingWrite, Purpose};
-pub use self::event::{Event, RenderResult, WaiterId};
-pub use self::handle::{Context, Policy, handle};
-pub use self::shard::{Effect, Found, Input, Moment, Shard, Wanted};
+pub use self::breaker::Breaker;
+pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};
+pub use self::event::{Event, Outcome, WaiterId};
+pub use self::handle::{Context, Policy, Room, handle};
+pub use self::io::{Effect, Found, Input, Moment, Wanted};
+pub use self::shard::Shard;

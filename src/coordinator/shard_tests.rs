@@ -5,8 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::coordinator::Outcome;
 use crate::feed::Scope;
+use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::storable::SiteFailure;
+use crate::semantics::tag::Tag;
 use crate::store::rusqlite::MemorySql;
 
 type TestShard = Shard<MemorySql, &'static str>;
@@ -39,7 +43,8 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
         rendered_at: token.time(),
         windows: Windows::new(token.time(), Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
         tags: tags.iter().map(|name| tag(name)).collect(),
-        body_bytes: 4,
+        body_bytes: Some(4),
+        digest: None,
     }
 }
 
@@ -49,7 +54,8 @@ fn miss(waiter: u64, path: &str) -> Input<&'static str> {
 
 fn rendered(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
     let page = page(path, token, tags);
-    Input::Rendered { key: key(path), token, result: RenderResult::Page(page.clone()), answer: Some((page, "body")) }
+    let outcome = Outcome::Done(page.clone());
+    Input::Ended { key: key(path), token, outcome, answer: Some((page, "body")) }
 }
 
 /// Gives an input, and writes down what comes back in short.
@@ -68,9 +74,10 @@ fn short(effect: &Effect<&'static str>) -> Option<String> {
             format!("reply {} {verdict} {}", waiter.0, page.as_ref().map_or("-", |(_, body)| body))
         }
         Effect::Render { key, driven, .. } => format!("render {} driven={driven}", key.path()),
-        Effect::Register { key, tags, since, .. } => {
+        Effect::Abandon { .. } => "abandon".to_owned(),
+        Effect::Register { tags, since, .. } => {
             let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-            format!("register {} of {} since {}", tags.join(" "), key.path(), since.as_millis())
+            format!("register {} since {}", tags.join(" "), since.as_millis())
         }
         Effect::Read(wanted) => format!("read {} for {}", wanted.page.key.path(), wanted.waiters.len()),
         Effect::Write(page, _) => format!("write {}", page.key.path()),
@@ -103,7 +110,7 @@ fn all_who_wait_get_one_render_and_who_comes_later_what_is_held() {
     let first = "reply 1 page rendered=true collapsed=false body";
     assert_eq!(effects, [first, "reply 2 page rendered=true collapsed=true body", "write /a"]);
     assert_eq!(on(&mut shard, at(60), miss(3, "/a")), ["reply 3 page rendered=false collapsed=false body"]);
-    assert_eq!(shard.waiting, 0);
+    assert_eq!(shard.waiting.len(), 0);
 }
 
 #[test]
@@ -111,14 +118,14 @@ fn tags_are_registered_before_the_page_is_published() {
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
-    assert_eq!(on(&mut shard, at(50), rendered("/a", token, &["x"])), ["register x of /a since 10"]);
+    assert_eq!(on(&mut shard, at(50), rendered("/a", token, &["x"])), ["register x since 10"]);
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 
     // The tag was invalidated after the render began: it is rendered again, under a token that is newer.
     let invalidation =
         Invalidation { seq: 1, at: Timestamp::from_millis(30), scope: Scope::Tag(tag("x")), mode: Mode::Expire };
     let answer = Some(RegisterAnswer { invalidations: vec![invalidation], floor: Timestamp::default() });
-    let input = Input::Registered { key: key("/a"), token, answer };
+    let input = Input::Registered { token, answer };
     assert_eq!(on(&mut shard, at(60), input), ["render /a driven=false"]);
     let second = self::token(&shard, "/a");
     let effects = on(&mut shard, at(90), rendered("/a", second, &["x"]));
@@ -131,7 +138,7 @@ fn a_page_whose_tags_can_not_be_registered_is_handed_on_only() {
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
     on(&mut shard, at(50), rendered("/a", token, &["x"]));
-    let effects = on(&mut shard, at(60), Input::Registered { key: key("/a"), token, answer: None });
+    let effects = on(&mut shard, at(60), Input::Registered { token, answer: None });
     assert_eq!(effects, ["reply 1 Relay { detail: \"tag-index\" } body"]);
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 }
@@ -144,11 +151,11 @@ fn a_slow_render_is_not_overtaken_by_the_registration_of_another() {
     on(&mut shard, at(100), miss(2, "/fast"));
     let (slow, fast) = (token(&shard, "/slow"), token(&shard, "/fast"));
     let effects = on(&mut shard, at(120), rendered("/fast", fast, &["x"]));
-    assert_eq!(effects, ["register x of /fast since 10"], "since the oldest render under way began");
+    assert_eq!(effects, ["register x since 10"], "since the oldest render under way began");
     let invalidation =
         Invalidation { seq: 1, at: Timestamp::from_millis(80), scope: Scope::Tag(tag("x")), mode: Mode::Expire };
     let answer = Some(RegisterAnswer { invalidations: vec![invalidation], floor: Timestamp::default() });
-    on(&mut shard, at(130), Input::Registered { key: key("/fast"), token: fast, answer });
+    on(&mut shard, at(130), Input::Registered { token: fast, answer });
     assert_eq!(on(&mut shard, at(140), rendered("/slow", slow, &["x"])), ["render /slow driven=false"]);
 }
 
@@ -177,13 +184,17 @@ fn after_a_crash_the_page_is_found_in_l2_or_rendered_again() {
     assert_eq!(on(&mut shard, at(1001), miss(1, "/a")), ["read /a for 1"]);
     let wanted = Wanted {
         page: page("/a", first, &[]),
+        copy: None,
         verdict: Verdict::Page { rendered: false, collapsed: false },
         waiters: vec![WaiterId(1)],
     };
     let unknown = Input::Read { wanted: wanted.clone(), found: Found::Unknown };
-    assert_eq!(on(&mut shard.clone_for_test(), at(1002), unknown), ["reply 1 Busy -"]);
+    let mut other_life = shard.clone_for_test();
+    on(&mut other_life, at(1001), miss(1, "/a"));
+    assert_eq!(on(&mut other_life, at(1002), unknown), ["reply 1 Refused { detail: \"unreadable\" } -"]);
     let found = Input::Read { wanted: wanted.clone(), found: Found::Same("body") };
-    assert_eq!(on(&mut shard.clone_for_test(), at(1002), found), ["reply 1 page rendered=false collapsed=false body"]);
+    on(&mut other_life, at(1001), miss(1, "/a"));
+    assert_eq!(on(&mut other_life, at(1002), found), ["reply 1 page rendered=false collapsed=false body"]);
     let other = Input::Read { wanted, found: Found::Other };
     assert_eq!(on(&mut shard, at(1002), other), ["render /a driven=false"]);
 }
@@ -226,4 +237,149 @@ impl TestShard {
     fn clone_for_test(&self) -> Self {
         Shard::open(self.store.sql().copy(), &config(), at(1000)).unwrap().0
     }
+}
+
+fn head(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
+    let page = PageMeta { body_bytes: None, ..page(path, token, tags) };
+    Input::Head { key: key(path), token, answer: (page, "first") }
+}
+
+#[test]
+fn the_first_byte_reaches_all_who_wait_and_who_comes_later_joins() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    on(&mut shard, at(11), miss(2, "/a"));
+    let token = token(&shard, "/a");
+    let first = "reply 1 page rendered=true collapsed=false first";
+    let second = "reply 2 page rendered=true collapsed=true first";
+    assert_eq!(on(&mut shard, at(20), head("/a", token, &[])), [first, second]);
+    assert_eq!(on(&mut shard, at(30), miss(3, "/a")), ["reply 3 page rendered=true collapsed=true first"]);
+    assert_eq!(on(&mut shard, at(90), rendered("/a", token, &[])), ["write /a"]);
+    assert_eq!(on(&mut shard, at(91), miss(4, "/a")), ["reply 4 page rendered=false collapsed=false body"]);
+}
+
+#[test]
+fn nobody_gets_a_byte_before_the_tags_are_registered() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    let token = token(&shard, "/a");
+    assert_eq!(on(&mut shard, at(20), head("/a", token, &["x"])), ["register x since 10"]);
+    assert_eq!(on(&mut shard, at(21), miss(2, "/a")), [""; 0]);
+    let answer = Some(RegisterAnswer::default());
+    let first = "reply 1 page rendered=true collapsed=false first";
+    let second = "reply 2 page rendered=true collapsed=true first";
+    assert_eq!(on(&mut shard, at(30), Input::Registered { token, answer }), [first, second]);
+    assert_eq!(on(&mut shard, at(40), rendered("/a", token, &["x"])), ["write /a"]);
+}
+
+#[test]
+fn a_request_does_not_join_what_was_invalidated_since_it_began() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    let token = token(&shard, "/a");
+    on(&mut shard, at(20), head("/a", token, &[]));
+    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let invalidation = Invalidation { seq: 1, at: Timestamp::from_millis(30), scope, mode: Mode::Expire };
+    on(&mut shard, at(30), Input::Invalidate(invalidation));
+    assert_eq!(on(&mut shard, at(31), miss(2, "/a")), [""; 0]);
+    assert_eq!(on(&mut shard, at(90), rendered("/a", token, &[])), ["render /a driven=false"]);
+    let second = self::token(&shard, "/a");
+    let effects = on(&mut shard, at(95), rendered("/a", second, &[]));
+    assert_eq!(effects, ["reply 2 page rendered=true collapsed=false body", "write /a"]);
+}
+
+#[test]
+fn an_answer_that_was_invalidated_before_its_head_is_broken_off() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    let token = token(&shard, "/a");
+    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let invalidation = Invalidation { seq: 1, at: Timestamp::from_millis(15), scope, mode: Mode::Expire };
+    on(&mut shard, at(15), Input::Invalidate(invalidation));
+    assert_eq!(on(&mut shard, at(20), head("/a", token, &[])), ["render /a driven=false", "abandon"]);
+    let late = Input::Ended { key: key("/a"), token, outcome: Outcome::Failed(SiteFailure::Broken), answer: None };
+    assert_eq!(on(&mut shard, at(21), late), [""; 0]);
+}
+
+#[test]
+fn a_request_ends_a_lease_that_nobody_has_ended() {
+    let mut shard = open();
+    on(&mut shard, at(0), miss(1, "/a"));
+    let late = 70_000 + 1;
+    let effects = on(&mut shard, at(late), miss(2, "/a"));
+    let unavailable = |waiter| format!("reply {waiter} Unavailable {{ retry_at: Timestamp({}) }} -", late + 1006);
+    assert_eq!(effects, [unavailable(1), "abandon".to_owned(), unavailable(2)]);
+}
+
+#[test]
+fn renders_over_the_bound_are_queued_and_begin_in_order() {
+    let mut shard = open();
+    let path = |n: u64| format!("/{n}");
+    for n in 0..24 {
+        assert_eq!(on(&mut shard, at(10), miss(n, &path(n))), [format!("render /{n} driven=false")]);
+    }
+    for n in 24..224 {
+        assert_eq!(on(&mut shard, at(10), miss(n, &path(n))), [""; 0]);
+    }
+    let refused = "reply 224 Refused { detail: \"queue-full\" } -";
+    assert_eq!(on(&mut shard, at(10), miss(224, "/224")), [refused]);
+    let token = token(&shard, "/7");
+    let effects = on(&mut shard, at(20), rendered("/7", token, &[]));
+    assert_eq!(effects[1..], ["write /7".to_owned(), "render /24 driven=false".to_owned()]);
+    // The others have waited for as long as they may.
+    let effects = on(&mut shard, at(10_010), Input::Alarm { room: 6 });
+    assert_eq!(effects.len(), 199);
+    assert!(effects.iter().all(|effect| effect.ends_with("Refused { detail: \"queue-timeout\" } -")));
+}
+
+#[test]
+fn a_visitor_does_not_wait_for_the_alarm() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    let first = token(&shard, "/a");
+    on(&mut shard, at(20), rendered("/a", first, &[]));
+    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let invalidation = |seq, mode| Invalidation { seq, at: Timestamp::from_millis(30), scope: scope.clone(), mode };
+    on(&mut shard, at(30), Input::Invalidate(invalidation(1, Mode::Stale)));
+    assert_eq!(on(&mut shard, at(40), miss(2, "/a")), ["reply 2 page rendered=false collapsed=false body"]);
+    on(&mut shard, at(50), Input::Invalidate(invalidation(2, Mode::Expire)));
+    assert_eq!(on(&mut shard, at(60), miss(3, "/a")), ["render /a driven=false"]);
+    assert!(!shard.has_queued());
+}
+
+#[test]
+fn who_has_stopped_waiting_is_not_answered() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    on(&mut shard, at(11), miss(2, "/a"));
+    on(&mut shard, at(12), Input::TimedOut { waiter: WaiterId(1) });
+    let token = token(&shard, "/a");
+    let effects = on(&mut shard, at(50), rendered("/a", token, &[]));
+    assert_eq!(effects, ["reply 2 page rendered=true collapsed=true body", "write /a"]);
+}
+
+#[test]
+fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
+    let mut shard = open();
+    let digest = Digest::parse("00000000000000000000000000000001");
+    let whole = |token| PageMeta { digest, ..page("/a", token, &[]) };
+    let done = |token| {
+        let outcome = Outcome::Done(whole(token));
+        Input::Ended { key: key("/a"), token, outcome, answer: Some((whole(token), "body")) }
+    };
+    on(&mut shard, at(10), miss(1, "/a"));
+    let first = token(&shard, "/a");
+    assert_eq!(on(&mut shard, at(20), done(first)).last().unwrap(), "write /a");
+    on(&mut shard, at(30), Input::Wrote { key: key("/a"), version: Some(first), taken: true });
+    let told = Some(Timestamp::from_millis(500));
+    let input = Input::Request { waiter: WaiterId(2), shard: name(), key: key("/a"), served: None, newer_than: told };
+    on(&mut shard, at(40), input);
+    let second = token(&shard, "/a");
+    assert_eq!(on(&mut shard, at(50), done(second)), ["reply 2 page rendered=true collapsed=false body"]);
+
+    let (mut shard, _) = reopen(shard, at(1000));
+    let effects = shard.on(&config(), at(1001), miss(3, "/a")).unwrap();
+    let Effect::Read(wanted) = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!((wanted.page.version, wanted.copy), (second, Some(first)));
+    assert!(wanted.is_met_by(first) && wanted.is_met_by(second));
 }

@@ -16,7 +16,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Headers;
 use worker::{Delay, DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::coordinator::{Effect, Found, Input, Moment, RenderResult, Shard, WaiterId, Wanted};
+use crate::coordinator::{Effect, Found, Input, Moment, Outcome, Shard, WaiterId, Wanted};
 use crate::edge::alarm::Alarm;
 use crate::edge::l2::L2Error;
 use crate::edge::render::{self, Content, Order};
@@ -201,9 +201,10 @@ impl Object {
             Effect::Render { key, token, driven: false } => {
                 spawn_local(async move { object.render(key, token).await });
             }
-            Effect::Register { key, token, shard, tags, since } => {
+            Effect::Abandon { .. } => {}
+            Effect::Register { token, shard, tags, since } => {
                 let message = ToTagIndex::Register { shard, tags, since };
-                spawn_local(async move { object.register(key, token, message).await });
+                spawn_local(async move { object.register(token, message).await });
             }
             Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
             Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
@@ -222,7 +223,7 @@ impl Object {
     async fn render(self: Rc<Self>, key: PageKey, token: Version) {
         let config = &self.settings.config;
         let site = settings::site(&self.env, config);
-        let (result, answer) = match (site, config.routes.find(key.path())) {
+        let (outcome, answer) = match (site, config.routes.find(key.path())) {
             (Some(site), Some(route)) => {
                 let order = Order {
                     key: &key,
@@ -234,17 +235,17 @@ impl Object {
                 render::render(&site, &order).await
             }
             // The route has left the configuration: nobody will ask for the page any more.
-            _ => (RenderResult::Unregistered, None),
+            _ => (Outcome::Unregistered, None),
         };
-        let input = Input::Rendered { key, token, result, answer };
+        let input = Input::Ended { key, token, outcome, answer };
         let effects = self.shard.borrow_mut().on(config, moment(), input);
         match effects {
             Ok(effects) => {
                 for effect in effects {
                     match effect {
-                        Effect::Register { key, token, shard, tags, since } => {
+                        Effect::Register { token, shard, tags, since } => {
                             let message = ToTagIndex::Register { shard, tags, since };
-                            Rc::clone(&self).register(key, token, message).await;
+                            Rc::clone(&self).register(token, message).await;
                         }
                         effect => self.perform(effect),
                     }
@@ -254,16 +255,16 @@ impl Object {
         }
     }
 
-    async fn register(self: Rc<Self>, key: PageKey, token: Version, message: ToTagIndex) {
+    async fn register(self: Rc<Self>, token: Version, message: ToTagIndex) {
         let asked = calls::tag_index::<RegisterAnswer>(&self.env, &message);
         let answer = match js::within(REGISTER_WITHIN, asked).await {
             Some(Ok(answer)) => Some(answer),
             failure => {
-                worker::console_error!("coordinator: the tags of {key} could not be registered: {failure:?}");
+                worker::console_error!("coordinator: tags could not be registered: {failure:?}");
                 None
             }
         };
-        self.on_or_log(Input::Registered { key, token, answer });
+        self.on_or_log(Input::Registered { token, answer });
     }
 
     async fn read(self: Rc<Self>, wanted: Wanted) {
@@ -272,7 +273,7 @@ impl Object {
             None => Ok(None),
         };
         let found = match page {
-            Ok(Some((head, body))) if head.meta.version == wanted.page.version => {
+            Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
                 Found::Same(Content { headers: Rc::new(head.headers), body })
             }
             Ok(_) | Err(L2Error::Format(_)) => Found::Other,

@@ -280,7 +280,7 @@ impl Visit<'_> {
                 let told = Told { outcome: Outcome::Skip, status: status.with_detail(Some("backoff")) };
                 respond::passed(response, &told, self.isr.config().expose_headers).map(Handled::Response)
             }
-            (Verdict::Busy, _) => self.without_coordinator(&CallError::Refused(503), stand_in),
+            (Verdict::Refused { .. }, _) => self.without_coordinator(&CallError::Refused(503), stand_in),
             (Verdict::Unchanged, _) | (_, None) => self.without_coordinator(&CallError::Garbled, stand_in),
         }
     }

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader, Response};
 
-use crate::coordinator::RenderResult;
+use crate::coordinator;
 use crate::edge::site::Site;
 use crate::edge::{envelope, js};
 use crate::page::PageMeta;
@@ -44,11 +44,11 @@ pub(super) struct Content {
 }
 
 /// What has come of a render, and what the site answered: a page, or an answer of a failing site to be relayed.
-pub(super) type Outcome = (RenderResult, Option<(PageMeta, Content)>);
+pub(super) type Outcome = (coordinator::Outcome, Option<(PageMeta, Content)>);
 
 /// Renders a page. Tags are not registered here.
 pub(super) async fn render(site: &Site, order: &Order<'_>) -> Outcome {
-    let failed = |failure| (RenderResult::Failed(failure), None);
+    let failed = |failure| (coordinator::Outcome::Failed(failure), None);
     let Ok(abort) = AbortController::new() else {
         return failed(SiteFailure::Broken);
     };
@@ -84,20 +84,21 @@ async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<
         Verdict::Fail(failure) => (relayed(&headers, asked.start), Some(failure)),
         Verdict::Pass(reason) => {
             abort.abort();
-            return Ok((RenderResult::NotStored(reason), None));
+            return Ok((coordinator::Outcome::Uncacheable(reason), None));
         }
     };
     let Some(body) = read(&response, order.max_body_bytes).await? else {
         abort.abort();
-        let too_large = RenderResult::NotStored(NotStored::TooLarge);
-        return Ok((failure.map_or(too_large, RenderResult::Failed), None));
+        let too_large = coordinator::Outcome::Uncacheable(NotStored::TooLarge);
+        return Ok((failure.map_or(too_large, coordinator::Outcome::Failed), None));
     };
     let body_bytes = u64::from(body.length());
     failure = failure.or(storable::judge_body(status, body_bytes).err());
     let Storable { windows, tags, headers } = storable;
     let (key, version, rendered_at) = (order.key.clone(), order.token, js::now());
-    let meta = PageMeta { key, version, status, rendered_at, windows, tags, body_bytes };
-    let result = failure.map_or_else(|| RenderResult::Page(meta.clone()), RenderResult::Failed);
+    let meta =
+        PageMeta { key, version, status, rendered_at, windows, tags, body_bytes: Some(body_bytes), digest: None };
+    let result = failure.map_or_else(|| coordinator::Outcome::Done(meta.clone()), coordinator::Outcome::Failed);
     Ok((result, Some((meta, Content { headers: Rc::new(headers), body }))))
 }
 

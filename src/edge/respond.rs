@@ -53,7 +53,7 @@ pub(super) fn changes(meta: &PageMeta, told: &Told, expose: bool, with_body: boo
         changes.push(("cache-status", Some(told.status.to_string())));
     }
     if !with_body {
-        changes.push(("content-length", Some(meta.body_bytes.to_string())));
+        changes.push(("content-length", meta.body_bytes.map(|bytes| bytes.to_string())));
     }
     changes
 }

@@ -2,6 +2,7 @@
 
 pub mod cache_control;
 pub mod cache_status;
+pub mod digest;
 pub mod freshness;
 pub mod headers;
 pub mod key;

@@ -1,8 +1,10 @@
 //! The coordinator object's tables: entries, their tags, leases, invalidations received.
 
-use crate::coordinator::{Entry, Lease, PendingWrite, Purpose};
+use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
+use crate::fault::{self, Fault};
 use crate::feed::{Invalidation, Mode, Scope};
 use crate::page::PageMeta;
+use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -11,8 +13,13 @@ use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") },
+    Migration {
+        name: "0002_copies_and_breaker",
+        sql: include_str!("../../migrations/coordinator/0002_copies_and_breaker.sql"),
+    },
+];
 
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.
 const DELETE: &str = "delete";
@@ -51,7 +58,8 @@ impl<S: Sql> CoordinatorStore<S> {
         let parameters = [Value::from(key.as_str())];
         let rows = self.sql.query(
             "SELECT version, status, rendered_at, fresh_until, stale_until, error_until, body_bytes, failures, \
-             retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at FROM entries WHERE key = ?",
+             retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, digest, l2_version, \
+             l2_digest FROM entries WHERE key = ?",
             &parameters,
         )?;
         let mut entry = match rows.into_iter().next() {
@@ -75,18 +83,6 @@ impl<S: Sql> CoordinatorStore<S> {
             error_until: time(columns.optional_number()?),
         };
         let body_bytes = columns.optional_number()?;
-        let page = match version {
-            Some(version) => Some(PageMeta {
-                key: key.clone(),
-                version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
-                status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
-                rendered_at: time(rendered_at).unwrap_or_default(),
-                windows,
-                tags: self.tags(key)?,
-                body_bytes: body_bytes.unwrap_or_default(),
-            }),
-            None => None,
-        };
         let failures = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
         let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
         let marked_by = columns.optional_text()?.as_deref().and_then(Version::parse);
@@ -101,7 +97,24 @@ impl<S: Sql> CoordinatorStore<S> {
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         });
         let written_at = time(columns.optional_number()?);
-        Ok(Entry { page, lease: None, failures, retry_at, pass_until, marked_by, pending, written_at })
+        let digest = columns.optional_parsed(Digest::parse)?;
+        let (l2_version, l2_digest) =
+            (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
+        let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
+        let page = match version {
+            Some(version) => Some(PageMeta {
+                key: key.clone(),
+                version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
+                status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
+                rendered_at: time(rendered_at).unwrap_or_default(),
+                windows,
+                tags: self.tags(key)?,
+                body_bytes,
+                digest,
+            }),
+            None => None,
+        };
+        Ok(Entry { page, lease: None, failures, retry_at, pass_until, marked_by, pending, written_at, copy })
     }
 
     fn tags(&self, key: &PageKey) -> Result<Vec<Tag>, StoreError> {
@@ -109,12 +122,25 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().map(|row| Columns::of("entry_tags", row).parsed(|tag| Tag::parse(tag).ok())).collect()
     }
 
-    /// Saves what has changed of a key, and the clock, in one transaction.
+    /// Saves what has changed of a key, the clock, and the breaker if it has changed, in one transaction.
     ///
     /// # Errors
     /// See [`StoreError`]; then nothing is changed.
-    pub fn save(&self, key: &PageKey, before: &Entry, after: &Entry, clock: &Clock) -> Result<(), StoreError> {
+    pub fn save(
+        &self,
+        key: &PageKey,
+        before: &Entry,
+        after: &Entry,
+        clock: &Clock,
+        breaker: Option<&Breaker>,
+    ) -> Result<(), StoreError> {
+        if before == after && breaker.is_none() {
+            return Ok(());
+        }
         self.sql.transaction(|| {
+            if let Some(breaker) = breaker {
+                self.save_breaker(breaker)?;
+            }
             if before.lease != after.lease {
                 self.save_lease(key, after.lease, clock)?;
             }
@@ -145,7 +171,19 @@ impl<S: Sql> CoordinatorStore<S> {
                 u64::from(lease.attempt).into(),
             ],
         )?;
-        self.set_fact("clock", &clock.last().to_string())
+        if fault::on(Fault::ForgetClock) { Ok(()) } else { self.set_fact("clock", &clock.last().to_string()) }
+    }
+
+    fn save_breaker(&self, breaker: &Breaker) -> Result<(), StoreError> {
+        if *breaker == Breaker::default() {
+            return self.sql.query("DELETE FROM breaker", &[]).map(drop);
+        }
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO breaker (id, failures, probe_at) VALUES (1, ?, ?)",
+                &[u64::from(breaker.failures).into(), breaker.probe_at.as_millis().into()],
+            )
+            .map(drop)
     }
 
     fn save_tags(&self, key: &PageKey, tags: &[Tag]) -> Result<(), StoreError> {
@@ -162,12 +200,14 @@ impl<S: Sql> CoordinatorStore<S> {
     fn save_entry(&self, key: &PageKey, entry: &Entry) -> Result<(), StoreError> {
         let page = entry.page.as_ref();
         let millis = |time: Option<Timestamp>| Value::from(time.map(Timestamp::as_millis));
+        let retry_at = entry.retry_at.filter(|_| !fault::on(Fault::ForgetBackOff));
         let pending = entry.pending.map(|write| write.version.map_or_else(|| DELETE.to_owned(), |v| v.to_string()));
         self.sql
             .query(
                 "INSERT OR REPLACE INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
                  error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, \
-                 l2_written_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 l2_written_at, digest, l2_version, l2_digest) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &[
                     key.as_str().into(),
                     key.path().into(),
@@ -177,15 +217,18 @@ impl<S: Sql> CoordinatorStore<S> {
                     millis(page.and_then(|page| page.windows.fresh_until)),
                     millis(page.and_then(|page| page.windows.stale_until)),
                     millis(page.and_then(|page| page.windows.error_until)),
-                    page.map(|page| page.body_bytes).into(),
+                    page.and_then(|page| page.body_bytes).into(),
                     u64::from(entry.failures).into(),
-                    millis(entry.retry_at),
+                    millis(retry_at),
                     millis(entry.pass_until),
                     entry.marked_by.map(|token| token.to_string()).into(),
                     pending.into(),
                     millis(entry.pending.map(|write| write.due)),
                     u64::from(entry.pending.map_or(0, |write| write.attempts)).into(),
                     millis(entry.written_at),
+                    page.and_then(|page| page.digest).map(|digest| digest.to_string()).into(),
+                    entry.copy.map(|copy| copy.version.to_string()).into(),
+                    entry.copy.map(|copy| copy.digest.to_string()).into(),
                 ],
             )
             .map(drop)
@@ -334,6 +377,22 @@ impl<S: Sql> CoordinatorStore<S> {
     /// See [`StoreError`].
     pub fn clock(&self) -> Result<Clock, StoreError> {
         Ok(Clock::resume(self.fact("clock")?.and_then(|text| Version::parse(&text))))
+    }
+
+    /// Returns the breaker.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn breaker(&self) -> Result<Breaker, StoreError> {
+        let rows = self.sql.query("SELECT failures, probe_at FROM breaker", &[])?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(Breaker::default());
+        };
+        let mut columns = Columns::of("breaker", row);
+        Ok(Breaker {
+            failures: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
+            probe_at: Timestamp::from_millis(columns.number()?),
+        })
     }
 
     /// Returns the object's own name, once it has been told.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::rusqlite::MemorySql;
 use super::*;
-use crate::coordinator::{Entry, Lease, PendingWrite, Purpose};
+use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::feed::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Scope};
 use crate::page::PageMeta;
+use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
@@ -34,7 +35,8 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         rendered_at: at(start + 5),
         windows: Windows::new(at(start), Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
         tags: tags.iter().map(|name| tag(name)).collect(),
-        body_bytes: 17,
+        body_bytes: Some(17),
+        digest: None,
     }
 }
 
@@ -57,6 +59,7 @@ fn an_entry_is_loaded_as_it_was_saved() {
         marked_by: Some(page.version),
         pending: Some(PendingWrite { version: Some(page.version), due: at(3), attempts: 4 }),
         written_at: Some(at(5)),
+        copy: Some(StoredCopy { version: page.version, digest: Digest::parse(&"7".repeat(32)).unwrap() }),
     };
     let timed = PageMeta {
         windows: Windows::new(at(7), Revalidate::After(Duration::from_secs(1)), Duration::ZERO, Duration::MAX).unwrap(),
@@ -71,7 +74,7 @@ fn an_entry_is_loaded_as_it_was_saved() {
     };
     let mut before = Entry::default();
     for after in [full, other, Entry::default()] {
-        store.save(&page.key, &before, &after, &clock).unwrap();
+        store.save(&page.key, &before, &after, &clock, None).unwrap();
         assert_eq!(store.load(&page.key), Ok(after.clone()));
         before = after;
     }
@@ -85,7 +88,7 @@ fn a_lease_alone_writes_no_entry() {
     let mut clock = Clock::resume(None);
     let lease = Lease { token: clock.issue(at(1), 1), purpose: Purpose::Cold, expires_at: at(70), attempt: 0 };
     let leased = Entry { lease: Some(lease), ..Entry::default() };
-    store.save(&key, &Entry::default(), &leased, &clock).unwrap();
+    store.save(&key, &Entry::default(), &leased, &clock, None).unwrap();
     assert_eq!(store.load(&key), Ok(leased));
     assert_eq!(store.leases(10), Ok(vec![(key, lease)]));
     assert_eq!((store.next_deadline(), store.oldest_lease()), (Ok(Some(at(70))), Ok(Some(at(1)))));
@@ -98,14 +101,14 @@ fn a_save_that_fails_in_the_middle_leaves_the_state_as_before() {
     let old = page("/", &["old"], 1000);
     let clock = Clock::resume(None);
     let before = Entry { page: Some(old.clone()), ..Entry::default() };
-    store.save(&old.key, &Entry::default(), &before, &clock).unwrap();
+    store.save(&old.key, &Entry::default(), &before, &clock, None).unwrap();
     store
         .sql()
         .0
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'full'); END")
         .unwrap();
     let after = Entry { page: Some(page("/", &["new"], 2000)), ..Entry::default() };
-    assert_eq!(store.save(&old.key, &before, &after, &clock), Err(StoreError::Sql("full".to_owned())));
+    assert_eq!(store.save(&old.key, &before, &after, &clock, None), Err(StoreError::Sql("full".to_owned())));
     assert_eq!(store.load(&old.key), Ok(before));
 }
 
@@ -146,7 +149,7 @@ fn tags_are_registered_once_and_a_page_may_have_the_most() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let page = page("/many", &names, 1);
     let entry = Entry { page: Some(page.clone()), ..Entry::default() };
-    store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None)).unwrap();
+    store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
     assert_eq!(store.load(&page.key), Ok(entry));
     assert_eq!((store.invalidated(&page), store.unregistered(&page.tags).map(|tags| tags.len())), (Ok(None), Ok(64)));
 }
@@ -160,7 +163,7 @@ fn due_writes_and_deadlines_are_found() {
         let page = page(path, &[], 1);
         let pending = Some(PendingWrite { version: Some(page.version), due: at(due), attempts: 0 });
         let entry = Entry { page: Some(page.clone()), pending, ..Entry::default() };
-        store.save(&page.key, &Entry::default(), &entry, &clock).unwrap();
+        store.save(&page.key, &Entry::default(), &entry, &clock, None).unwrap();
     }
     let keys = store.writes_due(at(20), 10).unwrap();
     assert_eq!(keys.iter().map(PageKey::path).collect::<Vec<_>>(), ["/a", "/b"]);
@@ -173,7 +176,7 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 1 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 2 }));
 }
 
 #[test]
@@ -242,4 +245,15 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
     assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
+}
+
+#[test]
+fn the_breaker_is_kept_while_it_counts() {
+    let store = coordinator();
+    let (key, clock) = (page("/", &[], 1).key, Clock::resume(None));
+    let breaker = Breaker { failures: 9, probe_at: at(70) };
+    for kept in [breaker, Breaker { failures: 10, ..breaker }, Breaker::default()] {
+        store.save(&key, &Entry::default(), &Entry::default(), &clock, Some(&kept)).unwrap();
+        assert_eq!(store.breaker(), Ok(kept));
+    }
 }

@@ -1,0 +1,207 @@
+//! Renders: how they begin, and one method for each way in which they end.
+
+use std::time::Duration;
+
+use super::Step;
+use crate::coordinator::action::{Action, Answer};
+use crate::coordinator::backoff;
+use crate::coordinator::entry::{Lease, Purpose};
+use crate::coordinator::event::Outcome;
+use crate::fault::{self, Fault};
+use crate::feed::Mode;
+use crate::page::PageMeta;
+use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// Added to the render timeout for what comes after the last byte: the registration of tags.
+const LEASE_GRACE: Duration = Duration::from_secs(10);
+
+/// How long a render may wait for the alarm to begin it.
+const QUEUE_PATIENCE: Duration = Duration::from_mins(10);
+
+/// How long the next render waits after one that could not be published although the site did not fail.
+const UNPUBLISHED_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a render is begun anew because the one before could not be used, before it is left to the next request.
+const MAX_ATTEMPTS: u32 = 5;
+
+impl Step<'_, '_> {
+    /// Counts the time of the lease from the beginning of the render, not from when it was queued.
+    pub(super) fn begun(&mut self, token: Version) {
+        let expires_at = self.render_deadline();
+        if let Some(lease) = self.entry.lease.as_mut().filter(|lease| lease.token == token) {
+            lease.expires_at = expires_at;
+        }
+    }
+
+    /// Answers those who wait with what begins to come. Those who come from now on are told by `growing`.
+    pub(super) fn head(&mut self, token: Version, page: PageMeta) {
+        let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
+            return;
+        };
+        if self.context.invalidated == Some(Mode::Expire) {
+            return self.begin_anew(lease);
+        }
+        let page = if self.context.invalidated.is_some() { self.stale_from_now(page) } else { page };
+        self.actions.push(Action::Share { token });
+        self.actions.push(Action::AnswerParked { answer: Answer::Growing(Box::new(page)) });
+    }
+
+    pub(super) fn ended(&mut self, token: Version, outcome: Outcome) {
+        let Some(lease) = self.entry.lease.filter(|lease| lease.token == token || fault::on(Fault::AnyToken)) else {
+            return; // The lease has passed on: nothing of this outcome counts.
+        };
+        match &outcome {
+            Outcome::Done(_) | Outcome::Uncacheable(_) => self.context.breaker.succeeded(),
+            Outcome::Failed(_) | Outcome::TooOld => self.context.breaker.failed(self.context.now, self.context.random),
+            Outcome::Unregistered | Outcome::Lost | Outcome::Refused => {}
+        }
+        match outcome {
+            Outcome::Done(page) => self.done(lease, page),
+            Outcome::Uncacheable(reason) => self.uncacheable(token, reason),
+            Outcome::Failed(SiteFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
+            Outcome::Failed(_) => self.failed(token),
+            Outcome::Unregistered => self.unpublished(token, "tag-index"),
+            Outcome::Lost => self.lost(lease),
+            Outcome::TooOld => self.too_old(token),
+            Outcome::Refused => self.refused("queue-timeout"),
+        }
+    }
+
+    fn done(&mut self, lease: Lease, page: PageMeta) {
+        match self.context.invalidated {
+            // Those who wait may have come after the invalidation: what was rendered before it is not for them.
+            Some(Mode::Expire) if !fault::on(Fault::PublishInvalidated) => self.begin_anew(lease),
+            Some(Mode::Stale) => self.publish(self.stale_from_now(page)),
+            _ => self.publish(page),
+        }
+    }
+
+    fn publish(&mut self, page: PageMeta) {
+        self.release_lease();
+        self.actions.push(Action::Hold { version: page.version });
+        self.actions.push(Action::AnswerParked { answer: Answer::Page(Box::new(page.clone())) });
+        let (version, is_served) = (page.version, self.copy_serves(&page));
+        self.entry.page = Some(page);
+        if !is_served {
+            self.schedule_write(Some(version));
+        }
+    }
+
+    fn uncacheable(&mut self, token: Version, reason: NotStored) {
+        self.release_lease();
+        let until = self.context.now.plus(self.context.policy.pass_ttl);
+        self.entry.pass_until = Some(until);
+        self.entry.marked_by = Some(token);
+        self.actions.push(Action::AnswerParked { answer: Answer::Pass { until, reason: Some(reason) } });
+        if self.entry.page.take().is_some() {
+            self.actions.push(Action::Release);
+            self.schedule_write(None);
+        }
+    }
+
+    /// Ends a lease whose render has got an answer.
+    fn release_lease(&mut self) {
+        self.entry.lease = None;
+        self.entry.failures = 0;
+        self.entry.retry_at = None;
+        self.entry.pass_until = None;
+        self.entry.marked_by = None;
+    }
+
+    /// Counts a failed render. The last good copy stays.
+    fn failed(&mut self, token: Version) {
+        let detail = "site-error";
+        self.back_off(token);
+        if fault::on(Fault::FailureForgets) {
+            self.entry.page = None;
+        }
+        let answer = self.stand_in(detail).unwrap_or(Answer::Relay { detail });
+        self.actions.push(Action::AnswerParked { answer });
+    }
+
+    fn too_old(&mut self, token: Version) {
+        let retry_at = self.back_off(token);
+        let answer = self.stand_in("render-timeout").unwrap_or(Answer::Unavailable { retry_at });
+        self.actions.push(Action::AnswerParked { answer });
+    }
+
+    /// Hands a render on that can't be published, although the site did not fail.
+    fn unpublished(&mut self, token: Version, detail: &'static str) {
+        self.entry.lease = None;
+        self.entry.marked_by = Some(token);
+        self.entry.retry_at = Some(self.context.now.plus(UNPUBLISHED_PAUSE));
+        self.actions.push(Action::AnswerParked { answer: Answer::Relay { detail } });
+    }
+
+    /// Gives up a render that has not begun: the site has not failed.
+    fn refused(&mut self, detail: &'static str) {
+        self.entry.lease = None;
+        let answer = self.stand_in(detail).unwrap_or(Answer::Refused { detail });
+        self.actions.push(Action::AnswerParked { answer });
+    }
+
+    /// Takes up a lease whose render died with the object: a background render is driven again, a visitor's is over.
+    /// One death may be chance; a page whose renders kill the object again and again is left alone for longer and longer.
+    fn lost(&mut self, lease: Lease) {
+        if lease.purpose == Purpose::Background && lease.attempt < MAX_ATTEMPTS {
+            return self.drive(lease.attempt + 1);
+        }
+        self.entry.lease = None;
+        self.entry.marked_by = Some(lease.token);
+        self.entry.failures = self.entry.failures.saturating_add(1);
+        if self.entry.failures > 1 {
+            let pause = backoff::pause(self.entry.failures - 1, self.context.random, backoff::LONGEST);
+            self.entry.retry_at = Some(self.context.now.plus(pause));
+        }
+        self.actions.push(Action::AnswerParked { answer: Answer::Refused { detail: "lost" } });
+    }
+
+    /// Tells whether a broken connection is followed by another attempt at once. A GET may be repeated (RFC 9110
+    /// §9.2.2), and who waits needn't hear of it; but once, and not while the site is known to fail.
+    fn elects_another(&self, lease: Lease) -> bool {
+        lease.attempt == 0 && self.entry.failures == 0 && self.context.growing.is_none()
+    }
+
+    /// Renders again what can't be used, for those who wait still.
+    fn begin_anew(&mut self, lease: Lease) {
+        if lease.attempt >= MAX_ATTEMPTS {
+            return self.unpublished(lease.token, "invalidated");
+        }
+        match lease.purpose {
+            Purpose::Cold => {
+                let token = self.grant(Purpose::Cold, self.render_deadline(), lease.attempt + 1);
+                self.actions.push(Action::Render { token });
+            }
+            Purpose::Background => self.drive(lease.attempt + 1),
+        }
+    }
+
+    fn back_off(&mut self, token: Version) -> Timestamp {
+        self.entry.lease = None;
+        self.entry.marked_by = Some(token);
+        self.entry.failures = self.entry.failures.saturating_add(1);
+        let pause = backoff::pause(self.entry.failures, self.context.random, backoff::LONGEST);
+        let retry_at = self.context.now.plus(pause);
+        self.entry.retry_at = Some(retry_at);
+        retry_at
+    }
+
+    /// Leaves a render to the alarm.
+    pub(super) fn drive(&mut self, attempt: u32) {
+        let token = self.grant(Purpose::Background, self.context.now.plus(QUEUE_PATIENCE), attempt);
+        self.actions.push(Action::Drive { token });
+    }
+
+    pub(super) fn grant(&mut self, purpose: Purpose, expires_at: Timestamp, attempt: u32) -> Version {
+        let token = self.context.clock.issue(self.context.now, self.context.random);
+        self.context.breaker.begun(self.context.now, self.context.random);
+        self.entry.lease = Some(Lease { token, purpose, expires_at, attempt });
+        token
+    }
+
+    pub(super) fn render_deadline(&self) -> Timestamp {
+        self.context.now.plus(self.context.policy.render_timeout).plus(LEASE_GRACE)
+    }
+}

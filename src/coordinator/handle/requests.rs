@@ -1,0 +1,131 @@
+//! What requests are told, and when a render begins.
+
+use std::time::Duration;
+
+use super::{Room, Standing, Step};
+use crate::coordinator::action::{Action, Answer};
+use crate::coordinator::entry::Purpose;
+use crate::coordinator::event::WaiterId;
+use crate::fault::{self, Fault};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// How long a render for which a visitor waits may be queued.
+const COLD_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Step<'_, '_> {
+    pub(super) fn miss(&mut self, waiter: WaiterId) {
+        self.lift();
+        if let Some(until) = self.passing() {
+            return self.answer(waiter, Answer::Pass { until, reason: None });
+        }
+        match self.standing() {
+            Standing::Fresh(page) => self.answer(waiter, Answer::Page(Box::new(page))),
+            Standing::Stale(page) => {
+                self.answer(waiter, Answer::Page(Box::new(page)));
+                self.revalidate();
+            }
+            Standing::Unusable => self.join_render(waiter, true),
+        }
+    }
+
+    pub(super) fn stale(&mut self, waiter: WaiterId, version: Version) {
+        self.lift();
+        if let Some(until) = self.passing() {
+            return self.answer(waiter, Answer::Pass { until, reason: None });
+        }
+        if let Standing::Fresh(page) = self.standing() {
+            let newer = page.version > version;
+            return self.answer(waiter, if newer { Answer::Page(Box::new(page)) } else { Answer::Unchanged });
+        }
+        self.revalidate();
+        if self.entry.lease.is_some() {
+            self.join(waiter);
+        } else {
+            self.answer(waiter, Answer::Unchanged);
+        }
+    }
+
+    /// Renders a page again that can't be handed out. It is not forgotten before: L2 may show it yet.
+    pub(super) fn bytes_lost(&mut self, waiter: WaiterId, version: Version) {
+        if self.entry.page.as_ref().is_some_and(|page| page.version == version) {
+            self.join_render(waiter, false);
+        } else {
+            self.miss(waiter);
+        }
+    }
+
+    /// Lifts what an invalidation has made pointless: a pause after failures, or a pass mark. What was invalidated is
+    /// asked for once more.
+    fn lift(&mut self) {
+        if self.context.lifted {
+            self.entry.retry_at = None;
+            self.entry.pass_until = None;
+            self.entry.marked_by = None;
+        }
+    }
+
+    /// Lets a request share a render, which begins if need be and if it may. If it may not, the last good copy stands
+    /// in, unless its bytes are what the request has not found.
+    fn join_render(&mut self, waiter: WaiterId, has_bytes: bool) {
+        if self.entry.lease.is_some() && !fault::on(Fault::TwoLeases) {
+            return self.join(waiter);
+        }
+        let (detail, otherwise) = match (self.held_back(), self.context.room) {
+            (Some(HeldBack::Failing { detail, retry_at }), _) => (detail, Answer::Unavailable { retry_at }),
+            (Some(HeldBack::Unpublished), _) => ("unpublished", Answer::Refused { detail: "unpublished" }),
+            (None, Room::None) => ("queue-full", Answer::Refused { detail: "queue-full" }),
+            (None, Room::Now) => {
+                self.actions.push(Action::Park { waiter });
+                let expires_at = self.render_deadline();
+                let token = self.grant(Purpose::Cold, expires_at, 0);
+                return self.actions.push(Action::Render { token });
+            }
+            (None, Room::Later) => {
+                self.actions.push(Action::Park { waiter });
+                let token = self.grant(Purpose::Cold, self.context.now.plus(COLD_PATIENCE), 0);
+                return self.actions.push(Action::Enqueue { token });
+            }
+        };
+        let answer = if has_bytes { self.stand_in(detail) } else { None };
+        self.answer(waiter, answer.unwrap_or(otherwise));
+    }
+
+    /// Hands out what has come of the answer under way, or, if that has not begun, lets the request wait for it.
+    fn join(&mut self, waiter: WaiterId) {
+        match self.context.growing {
+            Some(page) => self.answer(waiter, Answer::Growing(Box::new(page.clone()))),
+            None => self.actions.push(Action::Park { waiter }),
+        }
+    }
+
+    /// Begins a render behind a stale copy, unless one is under way or held back. Without room for it, the next stale
+    /// event tries again.
+    fn revalidate(&mut self) {
+        if self.entry.lease.is_none() && self.held_back().is_none() && self.context.room != Room::None {
+            self.drive(0);
+        }
+    }
+
+    /// Tells why no render may begin now: this page has failed, or could not be published, or the site fails for other
+    /// pages as well.
+    fn held_back(&self) -> Option<HeldBack> {
+        let now = self.context.now;
+        match self.entry.retry_at.filter(|at| *at > now && !fault::on(Fault::NoBackOff)) {
+            Some(retry_at) if self.entry.failures > 0 => Some(HeldBack::Failing { detail: "backoff", retry_at }),
+            Some(_) => Some(HeldBack::Unpublished),
+            None => {
+                let retry_at = self.context.breaker.holds_until(now)?;
+                Some(HeldBack::Failing { detail: "breaker", retry_at })
+            }
+        }
+    }
+}
+
+/// Why no render may begin.
+enum HeldBack {
+    /// The site fails.
+    Failing { detail: &'static str, retry_at: Timestamp },
+    /// The page could not be published, although the site did not fail.
+    Unpublished,
+}

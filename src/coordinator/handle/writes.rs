@@ -1,0 +1,111 @@
+//! When L2 is written.
+
+use std::time::Duration;
+
+use super::Step;
+use crate::coordinator::action::Action;
+use crate::coordinator::backoff;
+use crate::coordinator::entry::{PendingWrite, StoredCopy};
+use crate::fault::{self, Fault};
+use crate::page::PageMeta;
+use crate::version::Version;
+
+/// KV takes one write per key and second (platform limit).
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// After this time without news of a write, it is made again.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest time for which L2 may hold the same content under an older version.
+const COPY_LIFE: Duration = Duration::from_hours(1);
+
+impl Step<'_, '_> {
+    /// Tells whether what L2 holds can stand for the page, so that no write is needed: the same content under an older
+    /// version, not invalidated since, and young enough.
+    ///
+    /// That is safe, because an edge that finds the older version serves the same bytes. It may judge them as stale
+    /// rather than fresh; then it asks here, and gets the newer version for L1. It never finds them expired, or gone from
+    /// L2: they are replaced long before.
+    pub(super) fn copy_serves(&self, page: &PageMeta) -> bool {
+        let Some(copy) = self.entry.copy else {
+            return fault::on(Fault::SkipWriteAlways);
+        };
+        let life = page.windows.stale_until.map_or(Duration::MAX, |end| end.since(page.render_start()));
+        let age = page.render_start().since(copy.version.time());
+        let serves = self.entry.pending.is_none()
+            && !self.context.copy_invalidated
+            && page.digest == Some(copy.digest)
+            && age <= COPY_LIFE.min(life / 8);
+        serves || fault::on(Fault::SkipWriteAlways)
+    }
+
+    pub(super) fn written(&mut self, version: Option<Version>) {
+        self.entry.written_at = Some(self.context.now);
+        match &mut self.entry.pending {
+            Some(pending) if pending.version == version => {
+                self.entry.pending = None;
+                let page = self.entry.page.as_ref().filter(|page| Some(page.version) == version);
+                self.entry.copy =
+                    page.and_then(|page| Some(StoredCopy { version: page.version, digest: page.digest? }));
+            }
+            // Something newer was decided while this was written.
+            Some(pending) => pending.due = self.context.now.plus(WRITE_INTERVAL),
+            None => {}
+        }
+        self.mend_overtaken(version);
+    }
+
+    /// Writes the current version once more after an older write that has been overtaken came last.
+    fn mend_overtaken(&mut self, version: Option<Version>) {
+        let current = self.entry.page.as_ref().map(|page| page.version);
+        let is_known = version == current || self.entry.copy.is_some_and(|copy| Some(copy.version) == version);
+        if self.entry.pending.is_none() && !is_known && !fault::on(Fault::SkipMend) {
+            self.schedule_write(current);
+        }
+    }
+
+    pub(super) fn write_failed(&mut self, version: Option<Version>) {
+        self.entry.written_at = Some(self.context.now);
+        if let Some(pending) = self.entry.pending.as_mut() {
+            if pending.version == version {
+                pending.attempts = pending.attempts.saturating_add(1);
+            }
+            let pause = backoff::pause(pending.attempts.max(1), self.context.random, backoff::LONGEST);
+            pending.due = self.context.now.plus(pause);
+        }
+        self.mend_overtaken(version);
+    }
+
+    /// Forgets a page whose bytes died before L2 had them: it is rendered again, never believed published.
+    pub(super) fn write_lost(&mut self, version: Version) {
+        if self.entry.pending.is_some_and(|pending| pending.version == Some(version)) {
+            self.entry.pending = None;
+            if self.entry.page.as_ref().is_some_and(|page| page.version == version)
+                && !fault::on(Fault::BelieveLostWrite)
+            {
+                self.entry.page = None;
+            }
+        }
+    }
+
+    /// Decides a write to L2: now, or as soon as a second has passed since the last one. The newest decision counts.
+    pub(super) fn schedule_write(&mut self, version: Option<Version>) {
+        let now = self.context.now;
+        let earliest = self.entry.written_at.map_or(now, |last| last.plus(WRITE_INTERVAL));
+        // While a write is on its way, the next one waits for its end.
+        let due = if self.entry.pending.is_some() { earliest.max(now.plus(WRITE_INTERVAL)) } else { earliest };
+        let due = if fault::on(Fault::WriteAtOnce) { now } else { due };
+        self.entry.pending = Some(PendingWrite { version, due, attempts: 0 });
+        self.entry.copy = None;
+        self.write_due();
+    }
+
+    /// Begins the write that is due. Should nothing be heard of it, the alarm begins it again.
+    pub(super) fn write_due(&mut self) {
+        let now = self.context.now;
+        if let Some(pending) = self.entry.pending.as_mut().filter(|pending| pending.due <= now) {
+            pending.due = now.plus(WRITE_PATIENCE);
+            self.actions.push(pending.version.map_or(Action::Delete, |version| Action::Write { version }));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What requests are told, and when a render begins.
+
+use super::*;
+
+#[test]
+fn a_stale_page_is_served_and_rendered_behind() {
+    let (mut key, page) = Key::published();
+    let version = page.version;
+    assert_eq!(key.on(Event::Stale { waiter: ONE, version }), [answer(ONE, Answer::Unchanged)]);
+
+    let actions = key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version });
+    let token = key.token();
+    assert_eq!(actions, [Action::Drive { token }, Action::Park { waiter: ONE }]);
+    assert_eq!(key.on(Event::Stale { waiter: TWO, version }), [Action::Park { waiter: TWO }]);
+    assert_eq!(key.on(Event::Miss { waiter: TWO }), [answer(TWO, page_answer(&page))]);
+
+    let newer = key.page(token);
+    key.on(Event::Ended { token, outcome: Outcome::Done(newer.clone()) });
+    assert_eq!(key.on(Event::Stale { waiter: ONE, version }), [answer(ONE, page_answer(&newer))]);
+}
+
+#[test]
+fn an_expired_page_is_rendered_before_it_is_answered() {
+    let (mut key, _) = Key::published();
+    key.invalidated = Some(Mode::Expire);
+    let actions = key.on(Event::Miss { waiter: ONE });
+    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+}
+
+#[test]
+fn an_invalidation_lifts_a_pause_and_a_pass_mark_once() {
+    let mut key = Key::new();
+    key.on(Event::Miss { waiter: ONE });
+    key.fails();
+    key.lifted = true;
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+    );
+    key.lifted = false;
+    let (token, reason) = (key.token(), NotStored::Status);
+    key.on(Event::Ended { token, outcome: Outcome::Uncacheable(reason) });
+    assert_eq!(key.entry.marked_by, Some(token));
+    key.lifted = true;
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+    );
+}
+
+#[test]
+fn a_queued_render_has_its_whole_time_from_when_it_begins() {
+    let (mut key, page) = Key::published();
+    key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version: page.version });
+    let token = key.token();
+    assert_eq!(key.after(SECOND * 300).on(Event::Begun { token }), []);
+    assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
+    let newer = key.page(token);
+    assert_eq!(key.on(Event::Ended { token, outcome: Outcome::Done(newer) }).len(), 3);
+}
+
+#[test]
+fn a_page_whose_bytes_are_lost_is_rendered_again() {
+    let (mut key, page) = Key::published();
+    let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
+    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    key.fails();
+    assert_eq!(key.entry.page.as_ref(), Some(&page), "L2 may show it yet");
+    let retry_at = key.now.plus(SECOND);
+    let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
+    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at })], "and it is not looked for without end");
+}
+
+#[test]
+fn without_room_a_render_is_queued_and_then_refused() {
+    let mut key = Key::new();
+    key.room = Room::Later;
+    let actions = key.on(Event::Miss { waiter: ONE });
+    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Enqueue { token: key.token() }]);
+    assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 10)));
+
+    let mut key = Key::new();
+    key.room = Room::None;
+    let refused = Answer::Refused { detail: "queue-full" };
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, refused)]);
+
+    let (mut key, page) = Key::published();
+    key.room = Room::None;
+    let version = page.version;
+    let actions = key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version });
+    assert_eq!(actions, [answer(ONE, Answer::Unchanged)]);
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, page_answer(&page))]);
+    let stand_in = Answer::Stale { page: Box::new(key.after(SECOND * 30).stale(&page)), detail: "queue-full" };
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, stand_in)]);
+}
+
+#[test]
+fn an_answer_that_comes_is_shared_from_its_first_byte_on() {
+    let mut key = Key::new();
+    let token = key.is_missed();
+    let head = PageMeta { body_bytes: None, digest: None, ..key.page(token) };
+    let growing = Answer::Growing(Box::new(head.clone()));
+    let actions = key.on(Event::Head { token, page: head.clone() });
+    assert_eq!(actions, [Action::Share { token }, Action::AnswerParked { answer: growing.clone() }]);
+
+    key.growing = Some(head.clone());
+    assert_eq!(key.on(Event::Miss { waiter: TWO }), [answer(TWO, growing.clone())]);
+    let version = Version::from_parts(Timestamp::from_millis(5), 0);
+    assert_eq!(key.on(Event::Stale { waiter: TWO, version }), [answer(TWO, growing)]);
+
+    // It was invalidated since: who comes from now on waits for the next render.
+    key.growing = None;
+    assert_eq!(key.on(Event::Miss { waiter: TWO }), [Action::Park { waiter: TWO }]);
+    key.invalidated = Some(Mode::Expire);
+    let actions = key.ends(Outcome::Done(key.page(token)));
+    assert_eq!(actions, [Action::Render { token: key.token() }]);
+}
+
+#[test]
+fn an_answer_that_was_invalidated_before_its_first_byte_is_not_shared() {
+    let mut key = Key::new();
+    let first = key.is_missed();
+    key.invalidated = Some(Mode::Expire);
+    let page = key.page(first);
+    assert_eq!(key.on(Event::Head { token: first, page }), [Action::Render { token: key.token() }]);
+    assert!(key.token() > first);
+
+    let token = key.token();
+    key.invalidated = Some(Mode::Stale);
+    let growing = Answer::Growing(Box::new(key.stale(&key.page(token))));
+    let actions = key.on(Event::Head { token, page: key.page(token) });
+    assert_eq!(actions, [Action::Share { token }, Action::AnswerParked { answer: growing }]);
+    assert_eq!(key.on(Event::Head { token: first, page: key.page(first) }), [], "its lease has passed on");
+}
+
+#[test]
+fn an_open_breaker_holds_back_all_pages_but_one_probe() {
+    let (mut key, page) = Key::published();
+    for _ in 0..8 {
+        key.after(SECOND * 400).is_missed();
+        key.fails();
+    }
+    let (open, now) = (key.breaker, key.now);
+    assert_eq!(open.holds_until(now), Some(now.plus(SECOND)));
+
+    let mut other = Key { breaker: open, now, ..Key::new() };
+    let retry_at = now.plus(SECOND);
+    assert_eq!(other.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at })]);
+    let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
+    assert_eq!(probe, [Action::Park { waiter: ONE }, Action::Render { token: other.token() }]);
+
+    // While the probe is under way, a third page with a copy shows that.
+    let copy = PageMeta { windows: key.page(page.version).windows.stale_from(now, SECOND), ..page };
+    let mut third = Key { breaker: other.breaker, now: other.now, ..Key::new() };
+    third.entry.page = Some(PageMeta { windows: Windows { error_until: None, ..copy.windows }, ..copy });
+    let [Action::Answer { answer: Answer::Stale { detail, .. }, .. }] = &third.on(Event::Miss { waiter: ONE })[..]
+    else {
+        panic!("the copy stands in")
+    };
+    assert_eq!(*detail, "breaker");
+
+    let token = other.token();
+    other.ends(Outcome::Done(other.page(token)));
+    assert_eq!(other.breaker, Breaker::default());
+}
