@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::*;
 use crate::coordinator::Outcome;
-use crate::feed::Scope;
+use crate::feed::{Mode, Scope};
+use crate::protocol::RegisterAnswer;
+use crate::protocol::Verdict;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::SiteFailure;

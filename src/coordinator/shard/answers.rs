@@ -1,0 +1,102 @@
+//! How those who wait are answered.
+
+use super::Shard;
+use crate::coordinator::io::{Effect, Moment, Wanted};
+use crate::coordinator::{Answer, Entry, StoredCopy, WaiterId};
+use crate::fault::{self, Fault};
+use crate::page::PageMeta;
+use crate::protocol::Verdict;
+use crate::semantics::key::PageKey;
+use crate::store::Sql;
+use crate::time::Timestamp;
+
+impl<S: Sql, B: Clone> Shard<S, B> {
+    /// Answers requests. Bytes that are not held are looked for in L2.
+    pub(super) fn answer(&mut self, moment: Moment, entry: &Entry, waiters: Vec<WaiterId>, answer: Answer) {
+        let (page, verdict) = match answer {
+            Answer::Page(page) => (*page, Verdict::Page { rendered: false, collapsed: false }),
+            Answer::Stale { page, detail } => (*page, Verdict::StandIn { detail: detail.to_owned() }),
+            Answer::Growing(page) => return self.answer_growing(&waiters, &page, true),
+            other => return self.reply_all(&waiters, &bare_verdict(&other, moment.now), None),
+        };
+        match self.held.get(&page.key, page.version) {
+            Some((_, content)) => self.reply_all(&waiters, &verdict, Some(&(page, content))),
+            None if waiters.is_empty() => {}
+            None => {
+                let same = |copy: &StoredCopy| page.digest == Some(copy.digest);
+                let copy = entry.copy.filter(same).map(|copy| copy.version);
+                self.effects.push(Effect::Read(Wanted { page, copy, verdict, waiters }));
+            }
+        }
+    }
+
+    /// Hands out an answer that is coming. The first of those for whom it was asked counts as the one who has caused it.
+    fn answer_growing(&mut self, waiters: &[WaiterId], page: &PageMeta, are_late: bool) {
+        for (index, waiter) in waiters.iter().enumerate() {
+            let verdict = Verdict::Page { rendered: true, collapsed: are_late || index > 0 };
+            match self.renders.join(page.version) {
+                Some(content) => self.reply(*waiter, verdict, Some((page.clone(), content))),
+                None => self.reply(*waiter, Verdict::Refused { detail: "lost".to_owned() }, None),
+            }
+        }
+    }
+
+    pub(super) fn answer_parked(
+        &mut self,
+        moment: Moment,
+        key: &PageKey,
+        entry: &Entry,
+        answer: Answer,
+        site: Option<&(PageMeta, B)>,
+    ) {
+        let mut waiters = self.parked.remove(key).unwrap_or_default();
+        if fault::on(Fault::ForgetWaiter) && waiters.len() > 1 {
+            waiters.remove(0);
+        }
+        match (answer, site) {
+            (Answer::Growing(page), _) => self.answer_growing(&waiters, &page, false),
+            (Answer::Page(page), Some((_, content))) => {
+                for (index, waiter) in waiters.into_iter().enumerate() {
+                    let verdict = Verdict::Page { rendered: true, collapsed: index > 0 };
+                    self.reply(waiter, verdict, Some(((*page).clone(), content.clone())));
+                }
+            }
+            (Answer::Relay { detail }, Some(relayed)) => {
+                self.reply_all(&waiters, &Verdict::Relay { detail: detail.to_owned() }, Some(relayed));
+            }
+            (answer, _) => self.answer(moment, entry, waiters, answer),
+        }
+    }
+
+    pub(super) fn reply_all(&mut self, waiters: &[WaiterId], verdict: &Verdict, page: Option<&(PageMeta, B)>) {
+        for waiter in waiters {
+            self.reply(*waiter, verdict.clone(), page.cloned());
+        }
+    }
+
+    /// Answers a request, unless it is answered already or has stopped waiting.
+    fn reply(&mut self, waiter: WaiterId, verdict: Verdict, page: Option<(PageMeta, B)>) {
+        if fault::on(Fault::AnswerTwice) {
+            self.effects.push(Effect::Reply { waiter, verdict: verdict.clone(), page: page.clone() });
+        }
+        if self.waiting.remove(&waiter) {
+            self.effects.push(Effect::Reply { waiter, verdict, page });
+        }
+    }
+}
+
+/// Writes an answer that has no page with it.
+fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
+    match answer {
+        Answer::Unchanged => Verdict::Unchanged,
+        Answer::Refused { detail } => Verdict::Refused { detail: (*detail).to_owned() },
+        Answer::Pass { until, reason } => {
+            Verdict::Pass { until: *until, detail: reason.map(|reason| reason.as_str().to_owned()) }
+        }
+        Answer::Unavailable { retry_at } => Verdict::Unavailable { retry_at: *retry_at },
+        // There is no answer of the failing site to be relayed: it could not be reached at all.
+        Answer::Relay { .. } | Answer::Page(_) | Answer::Growing(_) | Answer::Stale { .. } => {
+            Verdict::Unavailable { retry_at: now }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! All keys of one shard: what the coordinator object is, without its I/O.
+//!
+//! The object gives a [`Shard`] what happens ([`Input`]) and performs what comes back ([`Effect`]); the outcome of an
+//! effect is another input. SQLite is written before an effect is returned. What is in memory only (who waits, which
+//! renders are under way, which bytes are held) can be lost at any moment: [`Shard::open`] takes up what is in SQLite.
+
+mod answers;
+mod renders;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::coordinator::held::Held;
+use crate::coordinator::io::{Effect, Found, Input, Moment, Wanted};
+use crate::coordinator::renders::Renders;
+use crate::coordinator::{Breaker, Event, Outcome, Purpose, WaiterId};
+use crate::fault::{self, Fault};
+use crate::feed::Invalidation;
+use crate::page::PageMeta;
+use crate::protocol::Verdict;
+use crate::semantics::key::PageKey;
+use crate::shard::ShardName;
+use crate::store::{CoordinatorStore, Sql, StoreError};
+use crate::time::Timestamp;
+use crate::version::{Clock, Version};
+
+/// The most requests that wait at one object.
+const MAX_WAITERS: usize = 10_000;
+
+/// The most leases looked at in one round of the alarm.
+const LEASES_A_ROUND: u32 = 200;
+
+/// The most writes to L2 begun in one round of the alarm.
+const WRITES_A_ROUND: u32 = 50;
+
+/// One shard.
+#[derive(Debug)]
+pub struct Shard<S, B> {
+    store: CoordinatorStore<S>,
+    clock: Clock,
+    breaker: Breaker,
+    /// Requests that are not answered yet.
+    waiting: BTreeSet<WaiterId>,
+    /// Requests that wait for a render, by page; the first of them began it. Who has stopped waiting is here still.
+    parked: BTreeMap<PageKey, Vec<WaiterId>>,
+    renders: Renders<B>,
+    held: Held<B>,
+    effects: Vec<Effect<B>>,
+}
+
+/// One input under way: what all its steps have in common.
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    config: &'a Config,
+    moment: Moment,
+}
+
+/// What comes with an event besides the event itself.
+#[derive(Clone, Copy)]
+struct Beside<'a, B> {
+    /// The answer of the site.
+    answer: Option<&'a (PageMeta, B)>,
+    /// The edge knows of an invalidation of that time.
+    newer_than: Option<Timestamp>,
+    /// The render that holds the lease is over.
+    is_over: bool,
+}
+
+impl<B> Default for Beside<'_, B> {
+    fn default() -> Self {
+        Self { answer: None, newer_than: None, is_over: false }
+    }
+}
+
+impl<S: Sql, B: Clone> Shard<S, B> {
+    /// Opens the shard's database, and takes up what an earlier life of the object has left.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open(sql: S, config: &Config, moment: Moment) -> Result<(Self, Vec<Effect<B>>), StoreError> {
+        let store = CoordinatorStore::open(sql)?;
+        let clock = store.clock()?;
+        let breaker = store.breaker()?;
+        let mut shard = Self {
+            store,
+            clock,
+            breaker,
+            waiting: BTreeSet::new(),
+            parked: BTreeMap::new(),
+            renders: Renders::default(),
+            held: Held::default(),
+            effects: Vec::new(),
+        };
+        // None of the renders that are on record goes on, and for when the alarm was set is not known here.
+        for (key, lease) in shard.store.leases(u32::MAX)? {
+            if !fault::on(Fault::ForgetOrphan) {
+                shard.end(Turn { config, moment }, &key, lease.token, Outcome::Lost, None)?;
+            }
+        }
+        shard.wake_for_next()?;
+        let effects = std::mem::take(&mut shard.effects);
+        Ok((shard, effects))
+    }
+
+    /// Takes what has happened, and returns what is to be done.
+    ///
+    /// # Errors
+    /// See [`StoreError`]: then nothing that the input would have changed is changed, and a request that came with it
+    /// is not answered.
+    pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Result<Vec<Effect<B>>, StoreError> {
+        let turn = Turn { config, moment };
+        let result = match input {
+            Input::Request { waiter, shard, key, served, newer_than } => {
+                let event = match served {
+                    None => Event::Miss { waiter },
+                    Some(version) => Event::Stale { waiter, version },
+                };
+                self.request(turn, waiter, &shard, &key, event, newer_than)
+            }
+            Input::TimedOut { waiter } => {
+                self.waiting.remove(&waiter);
+                Ok(())
+            }
+            Input::Invalidate(invalidation) => self.invalidate(moment, &invalidation),
+            Input::Head { key, token, answer } => self.head(turn, &key, token, answer),
+            Input::Ended { key, token, outcome, answer } => self.ended(turn, &key, token, outcome, answer),
+            Input::Registered { token, answer } => self.registered(turn, token, answer),
+            Input::Read { wanted, found } => self.read(turn, wanted, found),
+            Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
+            Input::Alarm { room } => self.alarm(turn, room),
+        };
+        let effects = std::mem::take(&mut self.effects);
+        result.map(|()| effects)
+    }
+
+    /// Tells whether renders wait for the alarm to begin them.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        self.renders.awaits_alarm()
+    }
+
+    /// Returns when the alarm is to go off next.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_deadline()
+    }
+
+    fn request(
+        &mut self,
+        turn: Turn<'_>,
+        waiter: WaiterId,
+        shard: &ShardName,
+        key: &PageKey,
+        event: Event,
+        newer_than: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        if self.waiting.len() >= MAX_WAITERS {
+            let verdict = Verdict::Refused { detail: "waiters-full".to_owned() };
+            self.effects.push(Effect::Reply { waiter, verdict, page: None });
+            return Ok(());
+        }
+        if self.store.shard()?.is_none() {
+            self.store.set_shard(shard.as_str())?;
+        }
+        self.waiting.insert(waiter);
+        let is_visitor = matches!(event, Event::Miss { .. });
+        let stepped = self.step(turn, key, event, Beside { newer_than, ..Beside::default() });
+        if stepped.is_err() {
+            self.waiting.remove(&waiter);
+        } else if is_visitor && self.parked.get(key).is_some_and(|parked| parked.contains(&waiter)) {
+            self.hurry(turn, key)?;
+        }
+        stepped
+    }
+
+    /// Begins a render at once that was left to the alarm, now that a visitor waits for it.
+    fn hurry(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<(), StoreError> {
+        match self.renders.hurry(key) {
+            Some(token) => self.begin(turn, key.clone(), token, false),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a render that was queued.
+    fn begin(&mut self, turn: Turn<'_>, key: PageKey, token: Version, driven: bool) -> Result<(), StoreError> {
+        self.step(turn, &key, Event::Begun { token }, Beside::default())?;
+        self.renders.begin(key.clone(), token);
+        self.effects.push(Effect::Render { key, token, driven });
+        Ok(())
+    }
+
+    fn invalidate(&mut self, moment: Moment, invalidation: &Invalidation) -> Result<(), StoreError> {
+        let mut clock = self.clock;
+        let received = clock.observe(invalidation.at, moment.now, moment.random);
+        self.store.note_invalidation(invalidation, received, &clock)?;
+        self.clock = clock;
+        Ok(())
+    }
+
+    fn read(&mut self, turn: Turn<'_>, wanted: Wanted, found: Found<B>) -> Result<(), StoreError> {
+        let Wanted { page, verdict, waiters, .. } = wanted;
+        match found {
+            Found::Same(content) => self.reply_all(&waiters, &verdict, Some(&(page, content))),
+            // The page is there, but can't be read now.
+            Found::Unknown => {
+                self.reply_all(&waiters, &Verdict::Refused { detail: "unreadable".to_owned() }, None);
+            }
+            Found::Other => {
+                for waiter in waiters {
+                    let event = Event::BytesLost { waiter, version: page.version };
+                    self.step(turn, &page.key, event, Beside::default())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wrote(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        version: Option<Version>,
+        taken: bool,
+    ) -> Result<(), StoreError> {
+        if let Some(version) = version.filter(|_| taken) {
+            self.held.written(key, version);
+        }
+        let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
+        self.step(turn, key, event, Beside::default())
+    }
+
+    /// Does what is due: writes, leases that are over or of which nothing is heard any more; and begins renders that
+    /// are queued, at most `room`.
+    fn alarm(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
+        for key in self.store.writes_due(turn.moment.now, WRITES_A_ROUND)? {
+            self.step(turn, &key, Event::WriteDue, Beside::default())?;
+        }
+        for (key, lease) in self.store.leases(LEASES_A_ROUND)? {
+            if lease.expires_at <= turn.moment.now {
+                self.expire(turn, &key, lease.token)?;
+            } else if lease.purpose == Purpose::Background && !self.renders.is_alive(lease.token) {
+                self.step(turn, &key, Event::Ended { token: lease.token, outcome: Outcome::Lost }, Beside::default())?;
+            }
+        }
+        for _ in 0..room {
+            let Some((key, token)) = self.renders.next_background() else { break };
+            self.begin(turn, key, token, true)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a lease whose time is over.
+    fn expire(&mut self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<(), StoreError> {
+        let outcome = if self.renders.unqueue(token) { Outcome::Refused } else { Outcome::TooOld };
+        self.step(turn, key, Event::Ended { token, outcome }, Beside::default())
+    }
+
+    fn wake_for_next(&mut self) -> Result<(), StoreError> {
+        let deadline = self.store.next_deadline()?;
+        self.effects.extend(deadline.map(Effect::WakeAt));
+        Ok(())
+    }
+}

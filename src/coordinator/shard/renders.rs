@@ -1,0 +1,167 @@
+//! How a render goes through its stages: the head of the answer, the registration of its tags, the end.
+
+use super::{Beside, Shard, Turn};
+use crate::coordinator::io::Effect;
+use crate::coordinator::renders::{Registering, Stage};
+use crate::coordinator::{Event, Outcome};
+use crate::fault::{self, Fault};
+use crate::page::PageMeta;
+use crate::protocol::RegisterAnswer;
+use crate::semantics::key::PageKey;
+use crate::shard::ShardName;
+use crate::store::{Sql, StoreError};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+impl<S: Sql, B: Clone> Shard<S, B> {
+    /// Shares an answer that has begun to come, once its tags are registered.
+    pub(super) fn head(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        answer: (PageMeta, B),
+    ) -> Result<(), StoreError> {
+        if !self.is_current(key, token)? {
+            self.effects.push(Effect::Abandon { token });
+            return Ok(());
+        }
+        if let Some(answer) = self.register(token, answer, None)? {
+            self.share(turn, key, token, &answer)?;
+        }
+        Ok(())
+    }
+
+    fn share(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        answer: &(PageMeta, B),
+    ) -> Result<(), StoreError> {
+        let event = Event::Head { token, page: answer.0.clone() };
+        self.step(turn, key, event, Beside { answer: Some(answer), ..Beside::default() })
+    }
+
+    /// Has the tags registered that a page is the first to carry here. Gives the answer back if there are none.
+    fn register(
+        &mut self,
+        token: Version,
+        answer: (PageMeta, B),
+        ended: Option<(Outcome, Option<(PageMeta, B)>)>,
+    ) -> Result<Option<(PageMeta, B)>, StoreError> {
+        let tags = self.store.unregistered(&answer.0.tags)?;
+        let shard = self.store.shard()?.as_deref().and_then(ShardName::from_stored);
+        let (Some(render), Some(shard), false) = (self.renders.get_mut(token), shard, tags.is_empty()) else {
+            return Ok(Some(answer));
+        };
+        // A slower render of another page may carry the same tags, and find them registered when it comes to its end:
+        // what is told must reach back to the beginning of the oldest.
+        let start = answer.0.render_start();
+        let since = self.store.oldest_lease()?.map_or(start, |oldest| oldest.min(start));
+        render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), since, answer, ended }));
+        self.effects.push(Effect::Register { token, shard, tags, since });
+        Ok(None)
+    }
+
+    /// Ends a render; if its tags are being registered, then after that.
+    pub(super) fn ended(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        outcome: Outcome,
+        answer: Option<(PageMeta, B)>,
+    ) -> Result<(), StoreError> {
+        let is_asked = match self.renders.get_mut(token).map(|render| &mut render.stage) {
+            Some(Stage::Registering(registering)) => {
+                registering.ended = Some((outcome, answer));
+                return Ok(());
+            }
+            Some(Stage::Asked) => true,
+            Some(Stage::Growing { .. } | Stage::Private) | None => false,
+        };
+        if is_asked && matches!(outcome, Outcome::Done(_)) && self.is_current(key, token)? {
+            // All of the body has come at once.
+            if let Some(whole) = answer.clone() {
+                let ended = Some((outcome.clone(), answer.clone()));
+                if self.register(token, whole, ended)?.is_none() {
+                    return Ok(());
+                }
+            }
+        }
+        self.end(turn, key, token, outcome, answer.as_ref())
+    }
+
+    /// Notes what was invalidated before the tags were known to be carried here, and goes on with the render.
+    pub(super) fn registered(
+        &mut self,
+        turn: Turn<'_>,
+        token: Version,
+        answer: Option<RegisterAnswer>,
+    ) -> Result<(), StoreError> {
+        let Some(render) = self.renders.get_mut(token) else {
+            return Ok(());
+        };
+        let key = render.key.clone();
+        let registering = match std::mem::replace(&mut render.stage, Stage::Private) {
+            Stage::Registering(registering) => registering,
+            other => {
+                render.stage = other;
+                return Ok(());
+            }
+        };
+        let Registering { tags, since, answer: page, ended } = *registering;
+        // Below the floor the tag index does not know any more what was invalidated.
+        let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
+        let Some(known) = known else {
+            let is_over = ended.is_some();
+            self.step(
+                turn,
+                &key,
+                Event::Ended { token, outcome: Outcome::Unregistered },
+                Beside { answer: Some(&page), ..Beside::default() },
+            )?;
+            return if is_over { self.after_end(turn, token) } else { Ok(()) };
+        };
+        for invalidation in known.invalidations.iter().filter(|_| !fault::on(Fault::IgnoreRegistration)) {
+            self.invalidate(turn.moment, invalidation)?;
+        }
+        self.store.note_registered(&tags)?;
+        match ended {
+            Some((outcome, answer)) => self.end(turn, &key, token, outcome, answer.as_ref()),
+            None => self.share(turn, &key, token, &page),
+        }
+    }
+
+    fn is_current(&self, key: &PageKey, token: Version) -> Result<bool, StoreError> {
+        Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token) || fault::on(Fault::AnyToken))
+    }
+
+    /// Steps the end of a render, and begins the next one that is queued.
+    pub(super) fn end(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        outcome: Outcome,
+        answer: Option<&(PageMeta, B)>,
+    ) -> Result<(), StoreError> {
+        let stepped = self.step(
+            turn,
+            key,
+            Event::Ended { token, outcome },
+            Beside { answer, is_over: true, ..Beside::default() },
+        );
+        self.after_end(turn, token)?;
+        stepped
+    }
+
+    pub(super) fn after_end(&mut self, turn: Turn<'_>, token: Version) -> Result<(), StoreError> {
+        self.renders.end(token);
+        while let Some((key, token)) = self.renders.next() {
+            self.begin(turn, key, token, false)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! One step of one key: load, decide, save, and turn the actions into effects.
+
+use super::{Beside, Shard, Turn};
+use crate::config::Config;
+use crate::coordinator::io::{Effect, Moment};
+use crate::coordinator::renders::Stage;
+use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, handle};
+use crate::fault::{self, Fault};
+use crate::feed::Mode;
+use crate::page::PageMeta;
+use crate::route::Route;
+use crate::semantics::key::PageKey;
+use crate::store::{Sql, StoreError};
+use crate::time::Timestamp;
+
+impl<S: Sql, B: Clone> Shard<S, B> {
+    /// Loads, steps, saves, and then turns actions into effects.
+    pub(super) fn step(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        event: Event,
+        beside: Beside<'_, B>,
+    ) -> Result<(), StoreError> {
+        let before = self.store.load(key)?;
+        let Moment { now, random } = turn.moment;
+        if let Some(lease) = before.lease.filter(|lease| is_request(&event) && lease.expires_at <= now) {
+            // The alarm is late.
+            self.expire(turn, key, lease.token)?;
+            return self.step(turn, key, event, beside);
+        }
+        let page = match &event {
+            Event::Head { page, .. } | Event::Ended { outcome: Outcome::Done(page), .. } => Some(page),
+            _ => before.page.as_ref(),
+        };
+        let growing = before.lease.and_then(|lease| self.renders.growing(lease.token));
+        let growing = match growing {
+            Some(page) if self.invalidated(page, beside.newer_than)?.is_none() => Some(page.clone()),
+            Some(page) if fault::on(Fault::JoinInvalidatedStream) => Some(page.clone()),
+            _ => None,
+        };
+        let (mut clock, mut breaker) = (self.clock, self.breaker);
+        if let Some(time) = beside.newer_than {
+            // Whatever is rendered from now on is later.
+            clock.observe(time, now, random);
+        }
+        let mut context = Context {
+            now,
+            random,
+            clock: &mut clock,
+            breaker: &mut breaker,
+            policy: policy(turn.config, key),
+            room: self.renders.room(),
+            lifted: self.is_lifted(key, &before, page, beside.newer_than)?,
+            invalidated: page.map(|page| self.invalidated(page, beside.newer_than)).transpose()?.flatten(),
+            growing: growing.as_ref(),
+            copy_invalidated: self.is_copy_invalidated(&before, page)?,
+        };
+        let (after, actions) = handle(before.clone(), event, &mut context);
+        self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
+        self.clock = clock;
+        self.breaker = breaker;
+        if let Some(deadline) = after.deadline() {
+            self.effects.push(Effect::WakeAt(deadline));
+        }
+        for action in actions {
+            self.perform(turn, key, &after, action, beside.answer)?;
+        }
+        if !beside.is_over {
+            self.abandon(&before, &after);
+        }
+        Ok(())
+    }
+
+    /// Tells the strongest invalidation of a page since its render began, delivered or told by the edge.
+    fn invalidated(&self, page: &PageMeta, newer_than: Option<Timestamp>) -> Result<Option<Mode>, StoreError> {
+        let newer_than = newer_than.filter(|_| !fault::on(Fault::IgnoreNewerThan));
+        let told = newer_than.filter(|time| page.render_start() <= *time).map(|_| Mode::Expire);
+        Ok(self.store.invalidated(page)?.max(told))
+    }
+
+    /// Tells whether a mark that a render has left is lifted by an invalidation since.
+    fn is_lifted(
+        &self,
+        key: &PageKey,
+        entry: &Entry,
+        page: Option<&PageMeta>,
+        newer_than: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let Some(mark) = entry.marked_by else {
+            return Ok(false);
+        };
+        let tags = page.map_or(&[][..], |page| page.tags.as_slice());
+        Ok(newer_than.is_some_and(|time| mark.time() <= time)
+            || self.store.invalidated_since(mark, key.path(), tags)?.is_some())
+    }
+
+    /// Tells whether what L2 holds was invalidated, where that matters: the page has the same content.
+    fn is_copy_invalidated(&self, entry: &Entry, page: Option<&PageMeta>) -> Result<bool, StoreError> {
+        match (entry.copy, page) {
+            (Some(copy), Some(page)) if page.digest == Some(copy.digest) && page.version != copy.version => {
+                Ok(self.store.invalidated_since(copy.version, page.key.path(), &page.tags)?.is_some())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Breaks off a render that has lost its lease. One that can't be published goes on, for those who have its answer.
+    fn abandon(&mut self, before: &Entry, after: &Entry) {
+        let (before, after) = (before.lease.map(|lease| lease.token), after.lease.map(|lease| lease.token));
+        if let Some(token) = before.filter(|token| Some(*token) != after) {
+            let is_wanted = self.renders.get_mut(token).is_none_or(|render| matches!(render.stage, Stage::Private));
+            if !is_wanted {
+                self.effects.push(Effect::Abandon { token });
+            }
+        }
+    }
+
+    fn perform(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        entry: &Entry,
+        action: Action,
+        site: Option<&(PageMeta, B)>,
+    ) -> Result<(), StoreError> {
+        match action {
+            Action::Answer { waiter, answer } => self.answer(turn.moment, entry, vec![waiter], answer),
+            Action::Park { waiter } => self.parked.entry(key.clone()).or_default().push(waiter),
+            Action::AnswerParked { answer } => self.answer_parked(turn.moment, key, entry, answer, site),
+            Action::Render { token } => {
+                self.renders.begin(key.clone(), token);
+                self.effects.push(Effect::Render { key: key.clone(), token, driven: false });
+            }
+            Action::Enqueue { token } => self.renders.enqueue(key.clone(), token),
+            Action::Drive { token } => {
+                self.renders.enqueue_background(key.clone(), token);
+                self.effects.push(Effect::WakeAt(turn.moment.now));
+                self.effects.push(Effect::Ring);
+            }
+            Action::Share { token } => {
+                if let (Some(render), Some((page, content))) = (self.renders.get_mut(token), site) {
+                    let (page, content) = (page.clone(), content.clone());
+                    render.stage = Stage::Growing { page, content, joined: 0 };
+                }
+            }
+            Action::Hold { version } => {
+                if let Some((page, content)) = site.filter(|(page, _)| page.version == version) {
+                    let is_unwritten = entry.pending.is_some_and(|write| write.version == Some(version));
+                    self.held.put(page.clone(), content.clone(), is_unwritten);
+                }
+            }
+            Action::Release => self.held.remove(key),
+            Action::Write { version } => match self.held.get(key, version) {
+                Some((page, content)) => self.effects.push(Effect::Write(page, content)),
+                None => self.step(turn, key, Event::WriteLost { version }, Beside::default())?,
+            },
+            Action::Delete => self.effects.push(Effect::Delete(key.clone())),
+        }
+        Ok(())
+    }
+}
+
+fn is_request(event: &Event) -> bool {
+    matches!(event, Event::Miss { .. } | Event::Stale { .. } | Event::BytesLost { .. })
+}
+
+fn policy(config: &Config, key: &PageKey) -> Policy {
+    let route = config.routes.find(key.path());
+    Policy {
+        expire: route.map_or(config.expire, Route::expire),
+        render_timeout: config.render_timeout,
+        pass_ttl: config.pass_ttl,
+    }
+}
