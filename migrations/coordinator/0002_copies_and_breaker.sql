@@ -10,3 +10,6 @@ CREATE TABLE breaker (
   failures INTEGER NOT NULL,       -- of any pages, without a success in between
   probe_at INTEGER NOT NULL        -- once there are too many: when the next render may begin
 );
+
+-- A few hundred rows at most: an index would double the writes of each render, and save nothing.
+DROP INDEX leases_by_expiry;

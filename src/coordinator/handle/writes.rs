@@ -13,9 +13,6 @@ use crate::version::Version;
 /// KV takes one write per key and second (platform limit).
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After this time without news of a write, it is made again.
-const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The longest time for which L2 may hold the same content under an older version.
 const COPY_LIFE: Duration = Duration::from_hours(1);
 
@@ -100,11 +97,12 @@ impl Step<'_, '_> {
         self.write_due();
     }
 
-    /// Begins the write that is due. Should nothing be heard of it, the alarm begins it again.
+    /// Begins the write that is due. Should nothing be heard of it, because the object died, the alarm begins it again.
+    /// That is as late as the alarm would have looked for the render, so that the alarm need not be set again.
     pub(super) fn write_due(&mut self) {
-        let now = self.context.now;
+        let (now, patience) = (self.context.now, self.render_deadline());
         if let Some(pending) = self.entry.pending.as_mut().filter(|pending| pending.due <= now) {
-            pending.due = now.plus(WRITE_PATIENCE);
+            pending.due = patience;
             self.actions.push(pending.version.map_or(Action::Delete, |version| Action::Write { version }));
         }
     }
