@@ -1,7 +1,7 @@
 //! The coordinator's decision, free of I/O: who renders a page, what is published, what is forgotten.
 //!
 //! ```text
-//!            miss, stale, rendered, lease ended, L2 written ...
+//!            miss, stale, head, ended, L2 written ...
 //!  Event ─────────────────────────────┐
 //!  Entry (as loaded) ─────────────────┤
 //!  Context (now, clock, policy, ──────┼──▶ handle ──▶ Entry (to be saved)  +  Vec<Action> (to be performed)
@@ -14,16 +14,10 @@
 //! channels. An action never changes the entry: what becomes of it comes back as another event.
 //!
 //! States of a key, by its lease: *idle* (none), *rendering for a visitor* ([`Purpose::Cold`]: the render runs in the
-//! request), *rendering behind a stale copy* ([`Purpose::Background`]: the alarm drives it). What may go wrong between
-//! two events, and what then happens:
+//! request), *rendering behind a stale copy* ([`Purpose::Background`]: the alarm drives it). How a lease ends is an
+//! [`Outcome`]. The tables of states, outcomes and of what may go wrong in between are in `docs/design.md`.
 //!
-//! | between | then |
-//! |---|---|
-//! | the object dies while a visitor waits | the lease is orphaned; on reload it is dropped, the next request renders |
-//! | the object dies while the alarm renders | the lease is orphaned; on reload it gets a new token and is driven again |
-//! | a result comes after its lease ended | its token is not current: it changes nothing |
-//! | the page is invalidated while it is rendered | the result is not published; the render begins anew |
-//! | the object dies between render and L2 write | the write is due still, but the bytes are gone: the page is forgotten |
+//! [`Shard`] is all keys of an object together: it loads, steps, saves, and knows what lives in memory only.
 
 mod action;
 mod backoff;
