@@ -1,10 +1,13 @@
 //! Invalidations as edges see them: which stored copies were made invalid since they were rendered.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::page::PageMeta;
+use crate::route::RouteId;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
@@ -24,6 +27,61 @@ pub enum Scope {
     Path(CanonicalPath),
     /// All pages that carry the tag.
     Tag(Tag),
+    /// The path and all paths below it: `/blog` is also `/blog/first`, but not `/blogs`.
+    Prefix(PathPrefix),
+    /// All pages of a route.
+    Route(RouteId),
+    /// All pages.
+    Everything,
+}
+
+/// A path that stands for all below it as well, of at most [`Self::MAX_SEGMENTS`] segments.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "CanonicalPath", into = "CanonicalPath")]
+pub struct PathPrefix(CanonicalPath);
+
+/// A prefix with too many segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a prefix may have at most {} segments", PathPrefix::MAX_SEGMENTS)]
+pub struct PrefixTooDeep;
+
+impl PathPrefix {
+    /// The most segments of a prefix: whoever looks whether one of a path's prefixes was invalidated asks for all of them.
+    pub const MAX_SEGMENTS: usize = 16;
+
+    /// Returns the prefix as a path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Goes through the prefixes to which a canonical path belongs: `/`, `/a`, `/a/b` for `/a/b`.
+    pub fn all_of(path: &str) -> impl Iterator<Item = &str> {
+        let inner = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
+        let own = (path != "/").then_some(path);
+        std::iter::once("/").chain(inner).chain(own).take(Self::MAX_SEGMENTS + 1)
+    }
+}
+
+impl TryFrom<CanonicalPath> for PathPrefix {
+    type Error = PrefixTooDeep;
+
+    fn try_from(path: CanonicalPath) -> Result<Self, PrefixTooDeep> {
+        let segments = path.as_str().split('/').filter(|segment| !segment.is_empty()).count();
+        if segments > Self::MAX_SEGMENTS { Err(PrefixTooDeep) } else { Ok(Self(path)) }
+    }
+}
+
+impl From<PathPrefix> for CanonicalPath {
+    fn from(prefix: PathPrefix) -> Self {
+        prefix.0
+    }
+}
+
+impl Borrow<str> for PathPrefix {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
 }
 
 /// What an invalidation does to the copies that exist. The later variant is the stronger one.
@@ -34,6 +92,8 @@ pub enum Mode {
     Stale,
     /// They are not served, except in place of an error.
     Expire,
+    /// They are gone for ever.
+    Purge,
 }
 
 /// One invalidation, numbered by the tag index.
@@ -56,6 +116,9 @@ pub struct Feed {
     floor: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
     tags: BTreeMap<Tag, Marks>,
+    prefixes: BTreeMap<PathPrefix, Marks>,
+    routes: BTreeMap<RouteId, Marks>,
+    everything: Marks,
 }
 
 /// When a scope was last invalidated, by mode.
@@ -63,6 +126,7 @@ pub struct Feed {
 struct Marks {
     stale: Option<Timestamp>,
     expire: Option<Timestamp>,
+    purge: Option<Timestamp>,
 }
 
 impl Marks {
@@ -70,16 +134,17 @@ impl Marks {
         let mark = match mode {
             Mode::Stale => &mut self.stale,
             Mode::Expire => &mut self.expire,
+            Mode::Purge => &mut self.purge,
         };
         *mark = (*mark).max(Some(at));
     }
 
     fn latest(&self) -> Timestamp {
-        self.stale.max(self.expire).unwrap_or_default()
+        self.stale.max(self.expire).max(self.purge).unwrap_or_default()
     }
 
     fn concerning(&self, start: Timestamp) -> impl Iterator<Item = Invalidated> {
-        [(Mode::Stale, self.stale), (Mode::Expire, self.expire)]
+        [(Mode::Stale, self.stale), (Mode::Expire, self.expire), (Mode::Purge, self.purge)]
             .into_iter()
             .filter_map(move |(mode, at)| at.filter(|at| *at >= start).map(|at| Invalidated { mode, at }))
     }
@@ -129,37 +194,49 @@ impl Feed {
         match scope {
             Scope::Path(path) => self.paths.entry(path).or_default().note(mode, at),
             Scope::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
+            Scope::Prefix(prefix) => self.prefixes.entry(prefix).or_default().note(mode, at),
+            Scope::Route(route) => self.routes.entry(route).or_default().note(mode, at),
+            Scope::Everything => self.everything.note(mode, at),
         }
-        if self.paths.len() + self.tags.len() > MAX_KNOWN {
+        if self.paths.len() + self.tags.len() + self.prefixes.len() + self.routes.len() > MAX_KNOWN {
             self.forget_half();
         }
     }
 
     /// Folds the older half of the scopes into the floor.
     fn forget_half(&mut self) {
-        let mut times: Vec<Timestamp> = self.paths.values().chain(self.tags.values()).map(Marks::latest).collect();
+        let (paths, tags) = (self.paths.values(), self.tags.values());
+        let marks = paths.chain(tags).chain(self.prefixes.values()).chain(self.routes.values());
+        let mut times: Vec<Timestamp> = marks.map(Marks::latest).collect();
         times.sort_unstable();
         self.floor = times.get(times.len() / 2).copied().unwrap_or_default().max(self.floor);
         self.paths.retain(|_, marks| marks.latest() > self.floor);
         self.tags.retain(|_, marks| marks.latest() > self.floor);
+        self.prefixes.retain(|_, marks| marks.latest() > self.floor);
+        self.routes.retain(|_, marks| marks.latest() > self.floor);
     }
 
-    /// Tells what has become of a copy: `None` if no invalidation since its render began concerns it.
+    /// Tells what has become of a copy of a page of a route: `None` if no invalidation since its render began concerns
+    /// it.
     ///
     /// A copy from before the floor counts as expired: whether it is concerned is no longer known here.
     #[must_use]
-    pub fn verdict(&self, page: &PageMeta) -> Option<Invalidated> {
+    pub fn verdict(&self, page: &PageMeta, route: &RouteId) -> Option<Invalidated> {
         let start = page.render_start();
         let by_tag = page.tags.iter().filter_map(|tag| self.tags.get(tag)).flat_map(|marks| marks.concerning(start));
-        by_tag.chain(self.path_verdict(page.key.path(), start)).max()
+        by_tag.chain(self.path_verdict(page.key.path(), route, start)).max()
     }
 
-    /// Tells whether a path was invalidated at `since` or later.
+    /// Tells whether a path of a route was invalidated at `since` or later.
     #[must_use]
-    pub fn path_verdict(&self, path: &str, since: Timestamp) -> Option<Invalidated> {
+    pub fn path_verdict(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<Invalidated> {
         let floor = (since <= self.floor && self.floor > Timestamp::default())
             .then_some(Invalidated { mode: Mode::Expire, at: self.floor });
-        self.paths.get(path).into_iter().flat_map(|marks| marks.concerning(since)).chain(floor).max()
+        // Most sites never invalidate a prefix: then there is nothing to be cut and looked up.
+        let prefixes = PathPrefix::all_of(path).take(if self.prefixes.is_empty() { 0 } else { usize::MAX });
+        let prefixes = prefixes.filter_map(|prefix| self.prefixes.get(prefix));
+        let marks = prefixes.chain(self.paths.get(path)).chain(self.routes.get(route)).chain([&self.everything]);
+        marks.flat_map(|marks| marks.concerning(since)).chain(floor).max()
     }
 }
 
@@ -193,6 +270,10 @@ mod tests {
         Scope::Tag(Tag::parse(name).unwrap())
     }
 
+    fn route() -> RouteId {
+        RouteId::from_stored("/*").unwrap()
+    }
+
     #[test]
     fn a_copy_rendered_after_the_invalidation_is_valid() {
         let mut feed = Feed::default();
@@ -210,7 +291,7 @@ mod tests {
             (page("/a", &[], 301), None),
         ] {
             let verdict = verdict.map(|(mode, time)| Invalidated { mode, at: at(time) });
-            assert_eq!(feed.verdict(&page), verdict, "{page:?}");
+            assert_eq!(feed.verdict(&page, &route()), verdict, "{page:?}");
         }
     }
 
@@ -223,8 +304,8 @@ mod tests {
         let half = MAX_KNOWN as u64 / 2;
         assert_eq!((feed.tags.len() as u64, feed.floor), (half, at(1000 + half)));
         let floor = Invalidated { mode: Mode::Expire, at: feed.floor };
-        assert_eq!(feed.verdict(&page("/", &[], 1000 + half)), Some(floor));
-        assert_eq!(feed.verdict(&page("/", &[], 1001 + half)), None);
+        assert_eq!(feed.verdict(&page("/", &[], 1000 + half), &route()), Some(floor));
+        assert_eq!(feed.verdict(&page("/", &[], 1001 + half), &route()), None);
     }
 
     #[test]
@@ -236,5 +317,35 @@ mod tests {
         let mut twice = once.clone();
         twice.extend(answer);
         assert_eq!((once.seq(), &once), (3, &twice));
+    }
+
+    #[test]
+    fn a_path_belongs_to_its_prefixes() {
+        assert_eq!(PathPrefix::all_of("/").collect::<Vec<_>>(), ["/"]);
+        assert_eq!(PathPrefix::all_of("/a/b").collect::<Vec<_>>(), ["/", "/a", "/a/b"]);
+        let deep = "/a".repeat(PathPrefix::MAX_SEGMENTS + 1);
+        assert_eq!(PathPrefix::all_of(&deep).last(), Some(&deep[..PathPrefix::MAX_SEGMENTS * 2]));
+        let prefix = |path: &str| PathPrefix::try_from(CanonicalPath::parse(path).unwrap());
+        assert!(prefix(&deep[2..]).is_ok());
+        assert_eq!(prefix(&deep), Err(PrefixTooDeep));
+    }
+
+    #[test]
+    fn wide_scopes_concern_all_that_is_in_them() {
+        let blog = PathPrefix::try_from(CanonicalPath::parse("/blog").unwrap()).unwrap();
+        for (scope, path, is_concerned) in [
+            (Scope::Prefix(blog.clone()), "/blog", true),
+            (Scope::Prefix(blog.clone()), "/blog/a/b", true),
+            (Scope::Prefix(blog), "/blogs", false),
+            (Scope::Route(route()), "/x", true),
+            (Scope::Route(RouteId::from_stored("/x").unwrap()), "/x", false),
+            (Scope::Everything, "/x", true),
+        ] {
+            let mut feed = Feed::default();
+            feed.note(scope.clone(), Mode::Purge, at(100));
+            let expected = is_concerned.then_some(Invalidated { mode: Mode::Purge, at: at(100) });
+            assert_eq!(feed.verdict(&page(path, &[], 100), &route()), expected, "{scope:?} {path}");
+            assert_eq!(feed.verdict(&page(path, &[], 101), &route()), None);
+        }
     }
 }

@@ -61,6 +61,9 @@ pub enum ToTagIndex {
     Register {
         /// The shard.
         shard: ShardName,
+        /// Over how many shards its route is spread.
+        #[serde(default)]
+        shards: u16,
         /// The tags that are new to it.
         tags: Vec<Tag>,
         /// When the render began.

@@ -31,6 +31,14 @@ pub use self::pattern::{MAX_PARAM_NAME_BYTES, MAX_PATTERN_BYTES, MAX_PATTERN_SEG
 pub struct RouteId(String);
 
 impl RouteId {
+    /// Takes the id of a route that was read from the configuration, perhaps another one than today's, and has been kept
+    /// or sent since.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let is_id = !text.is_empty() && text.len() <= MAX_PATTERN_BYTES && !text.contains('#');
+        is_id.then(|| Self(text.to_owned()))
+    }
+
     /// Returns the pattern's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -2,6 +2,7 @@
 
 use crate::feed::{Feed, Mode};
 use crate::page::PageMeta;
+use crate::route::RouteId;
 use crate::semantics::freshness::Freshness;
 use crate::time::Timestamp;
 
@@ -22,13 +23,14 @@ pub enum Judgement {
     },
 }
 
-/// Judges a copy by its own times and by the feed. `feed` is `None` when what was invalidated lately is not known: then
+/// Judges a copy of a page of a route by its own times and by the feed. `feed` is `None` when what was invalidated lately is not known: then
 /// nothing counts as fresh.
 #[must_use]
-pub fn judge(page: &PageMeta, feed: Option<&Feed>, now: Timestamp) -> Judgement {
+pub fn judge(page: &PageMeta, route: &RouteId, feed: Option<&Feed>, now: Timestamp) -> Judgement {
     let unusable = Judgement::Unusable { stands_in: page.windows.serves_errors(now) };
-    let invalidated = feed.and_then(|feed| feed.verdict(page)).map(|invalidated| invalidated.mode);
+    let invalidated = feed.and_then(|feed| feed.verdict(page, route)).map(|invalidated| invalidated.mode);
     match (page.windows.freshness(now), invalidated, feed) {
+        (_, Some(Mode::Purge), _) => Judgement::Unusable { stands_in: false },
         (Freshness::Expired, _, _) | (_, Some(Mode::Expire), _) => unusable,
         (_, Some(Mode::Stale), _) => Judgement::Stale { detail: Some("invalidated") },
         (Freshness::Stale, None, _) => Judgement::Stale { detail: None },
@@ -71,7 +73,8 @@ mod tests {
             feed.note(Scope::Tag(Tag::parse("posts").unwrap()), mode, at(105));
             feed
         };
-        let (stale, expire) = (with(Mode::Stale), with(Mode::Expire));
+        let (stale, expire, purge) = (with(Mode::Stale), with(Mode::Expire), with(Mode::Purge));
+        let route = RouteId::from_stored("/*").unwrap();
         for (now, feed, judgement) in [
             (105, Some(&silent), Judgement::Fresh),
             (110, Some(&silent), Judgement::Stale { detail: None }),
@@ -83,8 +86,9 @@ mod tests {
             (105, Some(&stale), Judgement::Stale { detail: Some("invalidated") }),
             (130, Some(&stale), Judgement::Unusable { stands_in: true }),
             (105, Some(&expire), Judgement::Unusable { stands_in: true }),
+            (105, Some(&purge), Judgement::Unusable { stands_in: false }),
         ] {
-            assert_eq!(judge(&page, feed, at(now)), judgement, "{now} {feed:?}");
+            assert_eq!(judge(&page, &route, feed, at(now)), judgement, "{now} {feed:?}");
         }
     }
 }

@@ -17,9 +17,24 @@ impl ShardName {
     /// SHA-256 over route id, a zero byte and the path, modulo the route's `shards`.
     #[must_use]
     pub fn of(route: &Route, path: &str) -> Self {
-        let digest = Sha256::new_with_prefix(route.id().as_str()).chain_update([0]).chain_update(path).finalize();
-        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        Self(format!("{}#{}", route.id(), number % u64::from(route.shards().max(1))))
+        Self(format!("{}#{}", route.id(), number(route.id().as_str(), path, route.shards())))
+    }
+
+    /// Tells whether this is the owner of a path if its route, which must match the path, has that many shards.
+    #[must_use]
+    pub fn owns(&self, path: &str, shards: u16) -> bool {
+        let (route, own) = self.parts();
+        own.parse() == Ok(number(route, path, shards))
+    }
+
+    /// Returns the id of the route.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        self.parts().0
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.rsplit_once('#').unwrap_or((&self.0, ""))
     }
 
     /// Takes a name that was made by [`Self::of`] and has been kept or sent since.
@@ -34,6 +49,12 @@ impl ShardName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn number(route: &str, path: &str, shards: u16) -> u64 {
+    let digest = Sha256::new_with_prefix(route).chain_update([0]).chain_update(path).finalize();
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    number % u64::from(shards.max(1))
 }
 
 impl fmt::Display for ShardName {

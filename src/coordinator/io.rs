@@ -159,6 +159,8 @@ pub enum Effect<B> {
         token: Version,
         /// The shard.
         shard: ShardName,
+        /// Over how many shards its route is spread.
+        shards: u16,
         /// The tags.
         tags: Vec<Tag>,
         /// What was invalidated since then is to be told.

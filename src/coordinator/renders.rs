@@ -63,6 +63,8 @@ pub(super) enum Stage<B> {
 pub(super) struct Registering<B> {
     /// The tags that are new here.
     pub(super) tags: Vec<Tag>,
+    /// Over how many shards the route is spread.
+    pub(super) shards: u16,
     /// What was invalidated since then is asked for.
     pub(super) since: Timestamp,
     /// What the site answers.

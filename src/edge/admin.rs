@@ -1,8 +1,12 @@
 //! Invalidation on demand: `POST /__isr/revalidate` for whoever has the token, and the same as RPC methods for Workers
 //! that are bound to the gateway or to its objects.
 
+use std::future::Future;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
 use js_sys::{ArrayBuffer, Uint8Array};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -13,12 +17,15 @@ use crate::edge::calls::{self, CallError};
 use crate::edge::settings::{Secret, Settings};
 use crate::edge::{feed_poll, respond};
 use crate::feed::{Mode, Scope};
+use crate::invalidate::{self, Call};
 use crate::protocol::{InvalidateAnswer, ToTagIndex};
-use crate::semantics::key::CanonicalPath;
-use crate::semantics::tag::Tag;
+use crate::store::StoreError;
 
 /// Where the gateway's own paths begin.
 const PREFIX: &str = "/__isr";
+
+/// How many invalidations of one call are recorded side by side.
+const PARALLEL: usize = 6;
 
 /// The most bytes of a request body.
 const MAX_BODY_BYTES: u64 = 16 * 1024;
@@ -79,6 +86,19 @@ impl AdminError {
     }
 }
 
+impl From<invalidate::CallError> for AdminError {
+    fn from(error: invalidate::CallError) -> Self {
+        Self::Argument(error.to_string())
+    }
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        worker::console_error!("tag index: {error}");
+        Self::Unavailable
+    }
+}
+
 impl From<CallError> for AdminError {
     fn from(error: CallError) -> Self {
         worker::console_error!("tag index: {error}");
@@ -125,12 +145,10 @@ async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) 
     if !claim.is_some_and(|(_, claim)| token.is(claim.trim())) {
         return Err(AdminError::Unauthorized);
     }
-    let scopes = scopes(&body(request).await?)?;
-    let mut invalidations = Vec::with_capacity(scopes.len());
-    for scope in scopes {
-        invalidations.push(invalidate(env, scope).await?);
-    }
-    Ok(json!({ "invalidations": invalidations }))
+    let body = serde_json::from_slice(&body(request).await?)
+        .map_err(|error| AdminError::Argument(format!("the body is not JSON: {error}")))?;
+    let call = Call::from_json(&body)?;
+    Ok(json!({ "invalidations": invalidate_all(call, |scope, mode| invalidate(env, scope, mode)).await? }))
 }
 
 /// Reads the body, if its announced length is within the bound.
@@ -147,93 +165,77 @@ async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// Reads `{"path": ..}`, `{"tag": ..}`, or both.
-fn scopes(body: &[u8]) -> Result<Vec<Scope>, AdminError> {
-    let wrong = |message: &str| AdminError::Argument(message.to_owned());
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| AdminError::Argument(format!("the body is not JSON: {error}")))?;
-    let Value::Object(fields) = value else {
-        return Err(wrong("the body must be a JSON object with `path`, `tag` or both"));
-    };
-    if let Some(name) = fields.keys().find(|name| !matches!(name.as_str(), "path" | "tag")) {
-        return Err(AdminError::Argument(format!("unknown field {name:?}; give `path`, `tag` or both")));
-    }
-    let mut scopes = Vec::new();
-    if let Some(path) = text(&fields, "path")? {
-        scopes.push(path_scope(path)?);
-    }
-    if let Some(tag) = text(&fields, "tag")? {
-        scopes.push(tag_scope(tag)?);
-    }
-    if scopes.is_empty() { Err(wrong("give `path`, `tag` or both")) } else { Ok(scopes) }
-}
-
-fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, AdminError> {
-    match fields.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(AdminError::Argument(format!("`{name}` must be a string"))),
-    }
-}
-
-fn path_scope(path: &str) -> Result<Scope, AdminError> {
-    if path.contains(['?', '#']) {
-        return Err(AdminError::Argument("`path` must be without query and fragment".to_owned()));
-    }
-    let wrong = |error| AdminError::Argument(format!("`path` must begin with `/` and be a URL's path: {error}"));
-    CanonicalPath::parse(path).map(Scope::Path).map_err(wrong)
-}
-
-fn tag_scope(tag: &str) -> Result<Scope, AdminError> {
-    Tag::parse(tag).map(Scope::Tag).map_err(|error| AdminError::Argument(error.to_string()))
+/// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
+async fn invalidate_all<F>(call: Call, invalidate: impl Fn(Scope, Mode) -> F) -> Result<Vec<Value>, AdminError>
+where
+    F: Future<Output = Result<InvalidateAnswer, AdminError>>,
+{
+    let answers = stream::iter(call.scopes).map(|scope| invalidate(scope, call.mode)).buffered(PARALLEL);
+    answers.map_ok(receipt).try_collect().await
 }
 
 /// Records an invalidation with the tag index, which delivers it; this isolate knows of it at once.
-async fn invalidate(env: &Env, scope: Scope) -> Result<Value, AdminError> {
-    let message = ToTagIndex::Invalidate { scope, mode: Mode::Expire };
-    let answer: InvalidateAnswer = calls::tag_index(env, &message).await?;
-    Ok(receipt(answer))
+async fn invalidate(env: &Env, scope: Scope, mode: Mode) -> Result<InvalidateAnswer, AdminError> {
+    Ok(calls::tag_index(env, &ToTagIndex::Invalidate { scope, mode }).await?)
 }
 
 /// Notes an invalidation for this isolate, and says what the caller is told of it.
-pub(super) fn receipt(answer: InvalidateAnswer) -> Value {
+fn receipt(answer: InvalidateAnswer) -> Value {
     let (scope, name) = match &answer.invalidation.scope {
-        Scope::Path(path) => ("path", path.as_str().to_owned()),
-        Scope::Tag(tag) => ("tag", tag.as_str().to_owned()),
+        Scope::Path(path) => ("path", json!(path.as_str())),
+        Scope::Tag(tag) => ("tag", json!(tag.as_str())),
+        Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
+        Scope::Route(route) => ("route", json!(route.as_str())),
+        Scope::Everything => ("everything", json!(true)),
     };
     let value = json!({
         "seq": answer.invalidation.seq,
         scope: name,
+        "mode": answer.invalidation.mode,
         "shards": { "applied": answer.applied, "pending": answer.pending },
     });
     feed_poll::note(answer.invalidation);
     value
 }
 
-/// Reads an RPC call, `{"method": .., "argument": ..}`, as the scope that it invalidates.
-pub(super) fn rpc_scope(call: &[u8]) -> Result<Scope, AdminError> {
-    let call: Value = serde_json::from_slice(call).unwrap_or_default();
-    let argument = call.get("argument").and_then(Value::as_str);
-    match (call.get("method").and_then(Value::as_str), argument) {
-        (Some("revalidatePath"), Some(path)) => path_scope(path),
-        (Some("revalidateTag"), Some(tag)) => tag_scope(tag),
-        (Some("revalidatePath"), None) => Err(AdminError::Argument("revalidatePath takes a path, a string".to_owned())),
-        (Some("revalidateTag"), None) => Err(AdminError::Argument("revalidateTag takes a tag, a string".to_owned())),
+/// An RPC call as the entry module writes it.
+#[derive(Deserialize)]
+struct RpcCall {
+    method: String,
+    #[serde(default)]
+    argument: Value,
+    #[serde(default)]
+    options: Value,
+}
+
+/// Reads an RPC call. The flag says whether it asks for one receipt rather than for a list.
+fn rpc_call(call: &[u8]) -> Result<(Call, bool), AdminError> {
+    let RpcCall { method, argument, options } = serde_json::from_slice(call).map_err(|_| AdminError::NotFound)?;
+    match method.as_str() {
+        "revalidatePath" => Ok((Call::from_arguments("path", &argument, &options)?, true)),
+        "revalidateTag" => Ok((Call::from_arguments("tag", &argument, &options)?, true)),
+        "invalidate" => Ok((Call::from_json(&argument)?, false)),
         _ => Err(AdminError::NotFound),
     }
 }
 
-/// Carries out an RPC call anywhere but in the tag index itself, and returns its JSON answer.
+/// Carries out an RPC call anywhere but in the tag index itself.
 pub(super) async fn rpc(env: &Env, call: &[u8]) -> String {
-    let answer = match rpc_scope(call) {
-        Ok(scope) => invalidate(env, scope).await,
-        Err(error) => Err(error),
-    };
-    rpc_answer(answer)
+    rpc_with(call, |scope, mode| invalidate(env, scope, mode)).await
 }
 
-/// Writes the answer of an RPC call: the value, or `{"error": {"code", "message"}}`, which the entry module throws.
-pub(super) fn rpc_answer(answer: Result<Value, AdminError>) -> String {
+/// Carries out an RPC call, and returns its JSON answer: the value, or `{"error": {"code", "message"}}`, which the entry
+/// module throws.
+pub(super) async fn rpc_with<F>(call: &[u8], invalidate: impl Fn(Scope, Mode) -> F) -> String
+where
+    F: Future<Output = Result<InvalidateAnswer, AdminError>>,
+{
+    let answer = async {
+        let (call, is_one) = rpc_call(call)?;
+        let mut receipts = invalidate_all(call, invalidate).await?;
+        Ok(if is_one { receipts.pop().unwrap_or_default() } else { json!({ "invalidations": receipts }) })
+    };
+    let answer: Result<Value, AdminError> = answer.await;
     answer.unwrap_or_else(|error| error.to_json()).to_string()
 }
 

@@ -202,8 +202,8 @@ impl Object {
                 spawn_local(async move { object.render(key, token).await });
             }
             Effect::Abandon { .. } => {}
-            Effect::Register { token, shard, tags, since } => {
-                let message = ToTagIndex::Register { shard, tags, since };
+            Effect::Register { token, shard, shards, tags, since } => {
+                let message = ToTagIndex::Register { shard, shards, tags, since };
                 spawn_local(async move { object.register(token, message).await });
             }
             Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
@@ -243,8 +243,8 @@ impl Object {
             Ok(effects) => {
                 for effect in effects {
                     match effect {
-                        Effect::Register { token, shard, tags, since } => {
-                            let message = ToTagIndex::Register { shard, tags, since };
+                        Effect::Register { token, shard, shards, tags, since } => {
+                            let message = ToTagIndex::Register { shard, shards, tags, since };
                             Rc::clone(&self).register(token, message).await;
                         }
                         effect => self.perform(effect),

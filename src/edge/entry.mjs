@@ -22,8 +22,8 @@ function answer(text) {
 }
 
 /** Calls a method of an object that is written in Rust. */
-async function call(object, method, argument) {
-	const request = new Request("https://object/v1/rpc", { method: "POST", body: JSON.stringify({ method, argument }) });
+async function call(object, method, argument, options) {
+	const request = new Request("https://object/v1/rpc", { method: "POST", body: JSON.stringify({ method, argument, options }) });
 	const response = await object.fetch(request);
 	if (!response.ok) throw new IsrError({ code: "unavailable", message: "the invalidation could not be recorded; try again" });
 	return answer(await response.text());
@@ -112,14 +112,23 @@ export default class extends WorkerEntrypoint {
 		return gateway.fetch(request);
 	}
 
+	async #rpc(method, argument, options) {
+		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method, argument, options })));
+	}
+
 	/** Invalidates all variants of a path. Resolves to a receipt once every coordinator concerned has been told. */
-	async revalidatePath(path) {
-		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method: "revalidatePath", argument: path })));
+	revalidatePath(path, options) {
+		return this.#rpc("revalidatePath", path, options);
 	}
 
 	/** Invalidates every page that carries a tag. Resolves to a receipt once every coordinator concerned has been told. */
-	async revalidateTag(tag) {
-		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method: "revalidateTag", argument: tag })));
+	revalidateTag(tag, options) {
+		return this.#rpc("revalidateTag", tag, options);
+	}
+
+	/** Invalidates what `{ path, tag, tags, prefix, route, everything }` name, as `mode` says. Resolves to the receipts. */
+	invalidate(what) {
+		return this.#rpc("invalidate", what);
 	}
 }
 
@@ -139,12 +148,16 @@ export class IsrCoordinator extends DurableObject {
 		return this.#object.alarm();
 	}
 
-	revalidatePath(path) {
-		return call(this.#object, "revalidatePath", path);
+	revalidatePath(path, options) {
+		return call(this.#object, "revalidatePath", path, options);
 	}
 
-	revalidateTag(tag) {
-		return call(this.#object, "revalidateTag", tag);
+	revalidateTag(tag, options) {
+		return call(this.#object, "revalidateTag", tag, options);
+	}
+
+	invalidate(what) {
+		return call(this.#object, "invalidate", what);
 	}
 }
 
@@ -164,11 +177,15 @@ export class IsrTagIndex extends DurableObject {
 		return this.#object.alarm();
 	}
 
-	revalidatePath(path) {
-		return call(this.#object, "revalidatePath", path);
+	revalidatePath(path, options) {
+		return call(this.#object, "revalidatePath", path, options);
 	}
 
-	revalidateTag(tag) {
-		return call(this.#object, "revalidateTag", tag);
+	revalidateTag(tag, options) {
+		return call(this.#object, "revalidateTag", tag, options);
+	}
+
+	invalidate(what) {
+		return call(this.#object, "invalidate", what);
 	}
 }

@@ -79,7 +79,8 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     let config = &settings.config;
     let (now, bound) = (js::now(), config.freshness_bound);
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
-    let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, feed, now));
+    let route = config.routes.find(meta.key.path())?.id();
+    let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, route, feed, now));
     let epoch = feed_poll::quiet_epoch(bound, now).filter(|_| judgement == Judgement::Fresh)?;
     let until = meta.windows.fresh_until.map_or(now.plus(LONGEST), |end| end.min(now.plus(LONGEST)));
     let number = js_sys::Math::random();

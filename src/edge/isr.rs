@@ -159,7 +159,8 @@ impl Visit<'_> {
 
     /// Tells whether a pass mark holds: an invalidation of the path lifts it.
     fn still_passes(&self, mark: l1::PassMark) -> bool {
-        let lifted = feed_poll::with_known(|feed| feed.path_verdict(self.key.path(), mark.since).is_some());
+        let lifted =
+            feed_poll::with_known(|feed| feed.path_verdict(self.key.path(), self.route.id(), mark.since).is_some());
         js::now() < mark.until && !lifted
     }
 
@@ -184,12 +185,12 @@ impl Visit<'_> {
     async fn with_copy(&self, meta: PageMeta, page: Response, source: Source) -> Result<Handled, JsValue> {
         let now = js::now();
         let bound = self.isr.config().freshness_bound;
-        let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, feed, now));
+        let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, self.route.id(), feed, now));
         let (outcome, detail) = match judgement {
             Judgement::Fresh => (Outcome::Hit, None),
             Judgement::Stale { detail } => (Outcome::Stale, detail),
             Judgement::Unusable { stands_in } => {
-                let newer_than = invalidated_at(&meta);
+                let newer_than = invalidated_at(&meta, self.route);
                 return self.miss(stands_in.then_some((meta, page)), newer_than).await;
             }
         };
@@ -212,7 +213,7 @@ impl Visit<'_> {
         let fwd = if stand_in.is_some() { Forward::Stale } else { Forward::UriMiss };
         let asked = async {
             let (verdict, response) = self.ask(newer_than).await?;
-            match envelope::meta(&response).as_ref().and_then(invalidated_at) {
+            match envelope::meta(&response).as_ref().and_then(|meta| invalidated_at(meta, self.route)) {
                 Some(at) if matches!(verdict, Verdict::Page { .. }) && Some(at) > newer_than => {
                     self.ask(Some(at)).await
                 }
@@ -310,7 +311,7 @@ impl Visit<'_> {
     fn report_stale(&self, copy: &PageMeta) {
         let now = js::now();
         let (isr, shard, key) = (self.isr.clone(), self.shard(), self.key.clone());
-        let (version, newer_than) = (copy.version, invalidated_at(copy));
+        let (version, newer_than) = (copy.version, invalidated_at(copy, self.route));
         let reported = REPORTED.with_borrow_mut(|reported| {
             reported.retain(|_, until| *until > now);
             if reported.len() >= MAX_REPORTED || reported.contains_key(&key) {
@@ -378,9 +379,9 @@ impl Visit<'_> {
     }
 }
 
-/// Returns the time of the invalidation that has made a copy invalid, as far as this isolate knows.
-fn invalidated_at(meta: &PageMeta) -> Option<Timestamp> {
-    feed_poll::with_known(|feed| feed.verdict(meta)).map(|invalidated| invalidated.at)
+/// Returns the time of the invalidation that has made a copy of a page of a route invalid, as far as this isolate knows.
+fn invalidated_at(meta: &PageMeta, route: &Route) -> Option<Timestamp> {
+    feed_poll::with_known(|feed| feed.verdict(meta, route.id())).map(|invalidated| invalidated.at)
 }
 
 /// Where a copy was found.

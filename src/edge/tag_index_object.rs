@@ -11,6 +11,7 @@ use serde::Serialize;
 use web_sys::Headers;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::edge::admin::AdminError;
 use crate::edge::alarm::Alarm;
 use crate::edge::coordinator_object::{body_of, failed};
 use crate::edge::settings::Settings;
@@ -105,14 +106,8 @@ impl Object {
         if !self.is_the_one {
             return Response::ok(admin::rpc(&self.env, call).await);
         }
-        let answer = match admin::rpc_scope(call) {
-            Ok(scope) => match self.invalidate(scope, Mode::Expire).await {
-                Ok(answer) => Ok(admin::receipt(answer)),
-                Err(error) => return failed(&error),
-            },
-            Err(error) => Err(error),
-        };
-        Response::ok(admin::rpc_answer(answer))
+        let invalidate = |scope, mode| async move { self.invalidate(scope, mode).await.map_err(AdminError::from) };
+        Response::ok(admin::rpc_with(call, invalidate).await)
     }
 
     async fn message(self: &Rc<Self>, message: ToTagIndex) -> Result<Vec<u8>, StoreError> {
@@ -120,8 +115,8 @@ impl Object {
             encode(answer)
         }
         match message {
-            ToTagIndex::Register { shard, tags, since } => {
-                let registered = self.store()?.register(&shard, &tags, since)?;
+            ToTagIndex::Register { shard, shards, tags, since } => {
+                let registered = self.store()?.register(&shard, shards, &tags, since)?;
                 let (invalidations, floor) = (registered.invalidations, registered.floor);
                 Ok(encoded(&RegisterAnswer { invalidations, floor }))
             }
@@ -132,9 +127,9 @@ impl Object {
 
     /// Records an invalidation, and delivers it as far as that can be done in the time that a caller waits.
     async fn invalidate(self: &Rc<Self>, scope: Scope, mode: Mode) -> Result<InvalidateAnswer, StoreError> {
-        let owners = self.owners(&scope)?;
+        let owner = self.owner(&scope)?;
         let store = self.store()?;
-        let invalidation = store.append(scope, mode, &owners, js::now())?;
+        let invalidation = store.append(scope, mode, owner.as_ref(), js::now())?;
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
@@ -147,14 +142,14 @@ impl Object {
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending })
     }
 
-    /// Returns the shards that own a path by the configuration.
-    fn owners(&self, scope: &Scope) -> Result<Vec<ShardName>, StoreError> {
+    /// Returns the shard that owns a path by the configuration.
+    fn owner(&self, scope: &Scope) -> Result<Option<ShardName>, StoreError> {
         let Scope::Path(path) = scope else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let settings = Settings::of(&self.env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
         let route = settings.config.routes.find(path.as_str());
-        Ok(route.map(|route| ShardName::of(route, path.as_str())).into_iter().collect())
+        Ok(route.map(|route| ShardName::of(route, path.as_str())))
     }
 
     async fn deliver_all(&self, seq: u64) {

@@ -96,6 +96,23 @@ impl Pattern {
         &self.text
     }
 
+    /// Tells whether the pattern matches a canonical path, whichever other pattern may match it better.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        for segment in &self.segments {
+            let is_matched = match segment {
+                Segment::Literal(literal) => parts.next() == Some(literal),
+                Segment::Param => parts.next().is_some(),
+                Segment::Rest { optional } => return *optional || parts.next().is_some(),
+            };
+            if !is_matched {
+                return false;
+            }
+        }
+        parts.next().is_none()
+    }
+
     /// Orders patterns that match one path: of two, the one whose list is less is the more specific.
     pub(super) fn specificity(&self) -> Vec<Breadth> {
         self.segments.iter().map(Segment::breadth).collect()

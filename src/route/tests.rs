@@ -245,6 +245,15 @@ proptest! {
         }
     }
 
+    /// A pattern alone matches what a router with nothing else in it finds.
+    #[test]
+    fn a_pattern_matches_what_a_router_of_it_alone_finds(texts in pattern_texts(), paths in paths()) {
+        let alone = routes(&[&texts[0]]).unwrap();
+        for path in paths {
+            prop_assert_eq!(Pattern::parse(&texts[0]).unwrap().matches(&path), found(&alone, &path).is_some());
+        }
+    }
+
     /// Routes go together exactly if no two have one shape: the router itself refuses nothing.
     #[test]
     fn only_equal_shapes_are_in_conflict(texts in pattern_texts()) {

@@ -2,23 +2,25 @@
 
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::fault::{self, Fault};
-use crate::feed::{Invalidation, Mode, Scope};
+use crate::feed::{Invalidation, Mode, PathPrefix, Scope};
 use crate::page::PageMeta;
+use crate::route::RouteId;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
-use crate::semantics::key::PageKey;
+use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
         sql: include_str!("../../migrations/coordinator/0002_copies_and_breaker.sql"),
     },
+    Migration { name: "0003_scopes", sql: include_str!("../../migrations/coordinator/0003_scopes.sql") },
 ];
 
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.
@@ -256,14 +258,20 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
-        // A page has at most 64 tags: two parameters more stay below the platform's 100.
-        let places = vec!["?"; tags.len()].join(", ");
+        // At most 64 tags, 17 prefixes and two parameters more: below the platform's 100. An object is told of its own
+        // route only.
+        let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
+        let places = |count| vec!["?"; count].join(", ");
         let statement = format!(
             "SELECT mode FROM invalidations WHERE received > ? \
-             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({places})))"
+             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({})) \
+             OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
+            places(tags.len()),
+            places(prefixes.len())
         );
         let mut parameters = vec![Value::from(version.to_string()), path.into()];
         parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
+        parameters.extend(prefixes.into_iter().map(Value::from));
         let rows = self.sql.query(&statement, &parameters)?;
         let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(mode_by_name));
         modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
@@ -312,12 +320,21 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
     }
 
-    /// Notes that the tag index knows these tags to be carried here.
+    /// Tells whether the tag index knows this object as one of that many shards.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn note_registered(&self, tags: &[Tag]) -> Result<(), StoreError> {
+    pub fn is_registered(&self, shards: u16) -> Result<bool, StoreError> {
+        Ok(self.fact("registered_as_one_of")?.is_some_and(|known| known == shards.to_string()))
+    }
+
+    /// Notes that the tag index knows this object as one of that many shards, and these tags to be carried here.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_registered(&self, tags: &[Tag], shards: u16) -> Result<(), StoreError> {
         self.sql.transaction(|| {
+            self.set_fact("registered_as_one_of", &shards.to_string())?;
             for tag in tags {
                 self.sql.query("INSERT OR IGNORE INTO registered_tags (tag) VALUES (?)", &[tag.as_str().into()])?;
             }
@@ -453,16 +470,31 @@ pub(super) const fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Stale => "stale",
         Mode::Expire => "expire",
+        Mode::Purge => "purge",
     }
 }
 
 pub(super) fn mode_by_name(name: &str) -> Option<Mode> {
-    [Mode::Stale, Mode::Expire].into_iter().find(|mode| mode_name(*mode) == name)
+    [Mode::Stale, Mode::Expire, Mode::Purge].into_iter().find(|mode| mode_name(*mode) == name)
 }
 
 pub(super) fn scope_columns(scope: &Scope) -> (&'static str, &str) {
     match scope {
         Scope::Path(path) => ("path", path.as_str()),
         Scope::Tag(tag) => ("tag", tag.as_str()),
+        Scope::Prefix(prefix) => ("prefix", prefix.as_str()),
+        Scope::Route(route) => ("route", route.as_str()),
+        Scope::Everything => ("everything", ""),
+    }
+}
+
+pub(super) fn scope_by_name(kind: &str, name: &str) -> Option<Scope> {
+    match kind {
+        "path" => CanonicalPath::parse(name).ok().map(Scope::Path),
+        "tag" => Tag::parse(name).ok().map(Scope::Tag),
+        "prefix" => CanonicalPath::parse(name).ok()?.try_into().ok().map(Scope::Prefix),
+        "route" => RouteId::from_stored(name).map(Scope::Route),
+        "everything" => Some(Scope::Everything),
+        _ => None,
     }
 }

@@ -3,16 +3,22 @@
 use std::time::Duration;
 
 use crate::feed::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Scope};
+use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
-use crate::store::coordinator::{mode_by_name, mode_name, scope_columns};
+use crate::store::coordinator::{mode_by_name, mode_name, scope_by_name, scope_columns};
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") },
+    Migration {
+        name: "0002_scopes_and_directory",
+        sql: include_str!("../../migrations/tag_index/0002_scopes_and_directory.sql"),
+    },
+];
 
 /// How far the clocks of two objects may differ without harm.
 pub const SKEW: Duration = Duration::from_secs(1);
@@ -59,13 +65,30 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(Self { sql })
     }
 
-    /// Notes that a shard carries tags, and tells what was invalidated of them at `since` or later.
+    /// Notes that a shard, one of so many of its route, carries tags, and tells what was invalidated at `since` or
+    /// later: of these tags, and of whatever may concern a shard that was not known before.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn register(&self, shard: &ShardName, tags: &[Tag], since: Timestamp) -> Result<Registered, StoreError> {
+    pub fn register(
+        &self,
+        shard: &ShardName,
+        shards: u16,
+        tags: &[Tag],
+        since: Timestamp,
+    ) -> Result<Registered, StoreError> {
         self.sql.transaction(|| {
-            let mut invalidations = Vec::new();
+            self.sql.query(
+                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?)",
+                &[shard.as_str().into(), shard.route().into(), u64::from(shards).into()],
+            )?;
+            let wide = self.sql.query(
+                "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind IN ('prefix', 'everything') \
+                 OR (kind = 'route' AND name = ?))",
+                &[since.as_millis().into(), shard.route().into()],
+            )?;
+            let wide = wide.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
+            let mut invalidations = wide.collect::<Result<Vec<Invalidation>, _>>()?;
             for tag in tags {
                 self.sql.query(
                     "INSERT OR IGNORE INTO tag_shards (tag, shard) VALUES (?, ?)",
@@ -83,8 +106,8 @@ impl<S: Sql> TagIndexStore<S> {
         })
     }
 
-    /// Appends an invalidation to the log together with one delivery for each shard that it concerns: those that
-    /// carry the tag, or, for a path, `owners`.
+    /// Appends an invalidation to the log together with one delivery for each shard that it concerns: those that carry
+    /// the tag or belong to the route, or all of them; for a path, `owner` and those that may have owned it before.
     ///
     /// Its time is [`SKEW`] ahead of `now`, and never before that of an earlier one. So a render that began before it
     /// is recognised by the times alone even where the renderer's clock runs ahead by as much; and what is rendered
@@ -96,7 +119,7 @@ impl<S: Sql> TagIndexStore<S> {
         &self,
         scope: Scope,
         mode: Mode,
-        owners: &[ShardName],
+        owner: Option<&ShardName>,
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = scope_columns(&scope);
@@ -114,21 +137,25 @@ impl<S: Sql> TagIndexStore<S> {
                  DO UPDATE SET seq = excluded.seq, at = MAX(at, excluded.at)",
                 &[kind.into(), name.into(), mode_name(mode).into(), seq.into(), at.as_millis().into()],
             )?;
-            match &scope {
-                Scope::Tag(tag) => {
-                    self.sql.query(
-                        "INSERT INTO deliveries (seq, shard, due) SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
-                        &[seq.into(), now.as_millis().into(), tag.as_str().into()],
-                    )?;
-                }
-                Scope::Path(_) => {
-                    for shard in owners {
+            let concerned = match &scope {
+                Scope::Tag(_) => "SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
+                Scope::Route(_) => "SELECT DISTINCT ?, shard, ? FROM shards WHERE route = ?",
+                Scope::Prefix(_) | Scope::Everything => "SELECT DISTINCT ?, shard, ? FROM shards WHERE ? IS NOT NULL",
+                Scope::Path(path) => {
+                    for shard in self.may_hold(path)?.iter().chain(owner) {
                         self.sql.query(
                             "INSERT OR IGNORE INTO deliveries (seq, shard, due) VALUES (?, ?, ?)",
                             &[seq.into(), shard.as_str().into(), now.as_millis().into()],
                         )?;
                     }
+                    ""
                 }
+            };
+            if !concerned.is_empty() {
+                self.sql.query(
+                    &format!("INSERT INTO deliveries (seq, shard, due) {concerned}"),
+                    &[seq.into(), now.as_millis().into(), name.into()],
+                )?;
             }
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
@@ -136,6 +163,23 @@ impl<S: Sql> TagIndexStore<S> {
             Ok((seq, at))
         })?;
         Ok(Invalidation { seq, at, scope, mode })
+    }
+
+    /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
+    /// at most as many as there were objects, a few hundred.
+    fn may_hold(&self, path: &CanonicalPath) -> Result<Vec<ShardName>, StoreError> {
+        let rows = self.sql.query("SELECT shard, shards FROM shards", &[])?;
+        let mut holders = Vec::new();
+        for row in rows {
+            let mut columns = Columns::of("shards", row);
+            let shard = columns.parsed(ShardName::from_stored)?;
+            let shards = u16::try_from(columns.number()?).unwrap_or_default();
+            let is_match = Pattern::parse(shard.route()).is_ok_and(|pattern| pattern.matches(path.as_str()));
+            if is_match && (shards == 0 || shard.owns(path.as_str(), shards)) {
+                holders.push(shard);
+            }
+        }
+        Ok(holders)
     }
 
     /// Cuts feed and log back to their bounds. What leaves the feed raises its floor.
@@ -268,10 +312,6 @@ fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let seq = columns.number()?;
     let at = Timestamp::from_millis(columns.number()?);
     let kind = columns.text()?;
-    let scope = columns.parsed(|name| match kind.as_str() {
-        "path" => CanonicalPath::parse(name).ok().map(Scope::Path),
-        "tag" => Tag::parse(name).ok().map(Scope::Tag),
-        _ => None,
-    })?;
+    let scope = columns.parsed(|name| scope_by_name(&kind, name))?;
     Ok(Invalidation { seq, at, scope, mode: columns.parsed(mode_by_name)? })
 }

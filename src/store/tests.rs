@@ -7,6 +7,7 @@ use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::feed::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Scope};
 use crate::page::PageMeta;
+use crate::route::RouteId;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
@@ -143,7 +144,7 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
 fn tags_are_registered_once_and_a_page_may_have_the_most() {
     let store = coordinator();
     assert_eq!(store.unregistered(&[]), Ok(vec![]));
-    store.note_registered(&[tag("a")]).unwrap();
+    store.note_registered(&[tag("a")], 1).unwrap();
     assert_eq!(store.unregistered(&[tag("a"), tag("b")]), Ok(vec![tag("b")]));
     let names: Vec<String> = (0..64).map(|i| format!("t{i:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -176,18 +177,18 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 2 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 3 }));
 }
 
 #[test]
 fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
-    store.register(&a, &[tag("x"), tag("y")], at(0)).unwrap();
-    store.register(&b, &[tag("x")], at(0)).unwrap();
-    store.register(&b, &[tag("x")], at(0)).unwrap();
+    store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
+    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
+    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
 
-    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, &[], at(100)).unwrap();
+    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(100)).unwrap();
     let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
     assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
     store.delivered(first.seq, &a).unwrap();
@@ -196,10 +197,10 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     assert_eq!(store.deliveries_due(at(499), 10), Ok(vec![]));
     assert_eq!(store.deliveries_due(at(500), 10), Ok(vec![Delivery { attempts: 1, ..delivery(&b) }]));
 
-    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, &[], at(200)).unwrap();
+    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, None, at(200)).unwrap();
     assert_eq!((none.seq, store.pending(none.seq)), (first.seq + 1, Ok(0)));
     let path = Scope::Path(CanonicalPath::parse("/p").unwrap());
-    let third = store.append(path, Mode::Stale, std::slice::from_ref(&a), at(300)).unwrap();
+    let third = store.append(path, Mode::Stale, Some(&a), at(300)).unwrap();
     assert_eq!(store.pending(third.seq), Ok(1));
 }
 
@@ -207,19 +208,19 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
 fn a_registration_tells_what_was_invalidated_since_the_render_began() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let a = shard("/#0");
-    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, &[], at(100)).unwrap();
-    let told = |since| store.register(&a, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
+    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(100)).unwrap();
+    let told = |since| store.register(&a, 1, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
     assert_eq!(invalidation.at, at(100).plus(SKEW));
     assert_eq!(told(1101), Ok(vec![]));
     assert_eq!(told(1100), Ok(vec![invalidation]), "the renderer's clock may have run ahead");
-    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, &[], at(50)).unwrap();
+    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(50)).unwrap();
     assert_eq!(second.at, at(1100), "times never go back");
 }
 
 #[test]
 fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
-    let append = |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, &[], at(time)).unwrap();
+    let append = |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, None, at(time)).unwrap();
     append("x", 100);
     let y = append("y", 200);
     let x = append("x", 300);
@@ -241,7 +242,8 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
             break;
         }
     }
-    let verdict = |page: &PageMeta| feed.verdict(page).map(|invalidated| invalidated.mode);
+    let verdict =
+        |page: &PageMeta| feed.verdict(page, &RouteId::from_stored("/*").unwrap()).map(|invalidated| invalidated.mode);
     assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
     assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
@@ -255,5 +257,67 @@ fn the_breaker_is_kept_while_it_counts() {
     for kept in [breaker, Breaker { failures: 10, ..breaker }, Breaker::default()] {
         store.save(&key, &Entry::default(), &Entry::default(), &clock, Some(&kept)).unwrap();
         assert_eq!(store.breaker(), Ok(kept));
+    }
+}
+
+#[test]
+fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let blog = RouteId::from_stored("/blog/*").unwrap();
+    let (old, new, page_shard) = (shard("/blog/*#1"), shard("/blog/*#5"), shard("/:page#0"));
+    store.register(&old, 2, &[], at(0)).unwrap();
+    store.register(&old, 8, &[], at(0)).unwrap();
+    store.register(&new, 8, &[], at(0)).unwrap();
+    store.register(&page_shard, 1, &[tag("x")], at(0)).unwrap();
+    let due = |scope, owner: Option<&ShardName>| {
+        let seq = store.append(scope, Mode::Purge, owner, at(100)).unwrap().seq;
+        let mut shards: Vec<String> =
+            store.deliveries_of(seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
+        shards.sort();
+        shards
+    };
+    assert_eq!(due(Scope::Everything, None), ["/:page#0", "/blog/*#1", "/blog/*#5"]);
+    assert_eq!(due(Scope::Route(blog), None), ["/blog/*#1", "/blog/*#5"]);
+    let prefix = CanonicalPath::parse("/blog").unwrap().try_into().unwrap();
+    assert_eq!(due(Scope::Prefix(prefix), None).len(), 3);
+
+    // Found by looking for a path that shard 1 of 2 owned, and shard 5 of 8 owns.
+    let moved = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| old.owns(path, 2) && new.owns(path, 8)).unwrap();
+    let moved = due(Scope::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
+    assert_eq!(moved, ["/blog/*#1", "/blog/*#5"], "the page may be at its former owner still");
+    let answer = store.register(&shard("/:page#1"), 2, &[], at(50)).unwrap();
+    assert_eq!(answer.invalidations.len(), 2, "a shard that is new hears of what is wide, but not of other routes");
+}
+
+#[test]
+fn each_scope_and_mode_is_stored_and_read_back() {
+    let store = coordinator();
+    let mut clock = Clock::resume(None);
+    let page = page("/a/b", &["x"], 1000);
+    assert_eq!(store.invalidated(&page), Ok(None));
+    let path = |path: &str| CanonicalPath::parse(path).unwrap();
+    let scopes = [
+        (Scope::Path(path("/a/b")), true),
+        (Scope::Path(path("/a")), false),
+        (Scope::Tag(tag("x")), true),
+        (Scope::Tag(tag("y")), false),
+        (Scope::Prefix(path("/a").try_into().unwrap()), true),
+        (Scope::Prefix(path("/").try_into().unwrap()), true),
+        (Scope::Prefix(path("/b").try_into().unwrap()), false),
+        (Scope::Route(RouteId::from_stored("/*").unwrap()), true),
+        (Scope::Everything, true),
+    ];
+    for (scope, is_concerned) in scopes {
+        for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
+            let store = coordinator();
+            let invalidation = Invalidation { seq: 1, at: at(2000), scope: scope.clone(), mode };
+            let received = clock.observe(at(2000), at(1500), 9);
+            store.note_invalidation(&invalidation, received, &clock).unwrap();
+            assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{scope:?}");
+
+            let index = TagIndexStore::open(MemorySql::new()).unwrap();
+            index.append(scope.clone(), mode, None, at(1000)).unwrap();
+            assert_eq!(index.feed(0, 10).unwrap().rows, [invalidation]);
+        }
     }
 }

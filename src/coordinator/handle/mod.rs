@@ -69,6 +69,10 @@ pub struct Context<'a> {
 #[must_use]
 pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, Vec<Action>) {
     let mut step = Step { entry, context, actions: Vec::new() };
+    if step.context.invalidated == Some(Mode::Purge) {
+        // Whatever is published is older than what was rendered before the purge.
+        step.drop_page();
+    }
     match event {
         Event::Miss { waiter } => step.miss(waiter),
         Event::Stale { waiter, version } => step.stale(waiter, version),
@@ -99,7 +103,7 @@ impl Step<'_, '_> {
         };
         let invalidated = self.context.invalidated.filter(|_| !fault::on(Fault::AnswerInvalidated));
         match (page.windows.freshness(self.context.now), invalidated) {
-            (_, Some(Mode::Expire)) | (Freshness::Expired, _) => Standing::Unusable,
+            (_, Some(Mode::Expire | Mode::Purge)) | (Freshness::Expired, _) => Standing::Unusable,
             (_, Some(Mode::Stale)) => Standing::Stale(self.stale_from_now(page.clone())),
             (Freshness::Stale, None) => Standing::Stale(page.clone()),
             (Freshness::Fresh, None) => Standing::Fresh(page.clone()),

@@ -40,7 +40,7 @@ impl Step<'_, '_> {
         let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
             return;
         };
-        if self.context.invalidated == Some(Mode::Expire) {
+        if self.context.invalidated >= Some(Mode::Expire) {
             return self.begin_anew(lease);
         }
         let page = if self.context.invalidated.is_some() { self.stale_from_now(page) } else { page };
@@ -72,7 +72,7 @@ impl Step<'_, '_> {
     fn done(&mut self, lease: Lease, page: PageMeta) {
         match self.context.invalidated {
             // Those who wait may have come after the invalidation: what was rendered before it is not for them.
-            Some(Mode::Expire) if !fault::on(Fault::PublishInvalidated) => self.begin_anew(lease),
+            Some(Mode::Expire | Mode::Purge) if !fault::on(Fault::PublishInvalidated) => self.begin_anew(lease),
             Some(Mode::Stale) => self.publish(self.stale_from_now(page)),
             _ => self.publish(page),
         }
@@ -95,6 +95,11 @@ impl Step<'_, '_> {
         self.entry.pass_until = Some(until);
         self.entry.marked_by = Some(token);
         self.actions.push(Action::AnswerParked { answer: Answer::Pass { until, reason: Some(reason) } });
+        self.drop_page();
+    }
+
+    /// Forgets the page, here and in L2.
+    pub(super) fn drop_page(&mut self) {
         if self.entry.page.take().is_some() {
             self.actions.push(Action::Release);
             self.schedule_write(None);

@@ -7,6 +7,7 @@ use crate::coordinator::{Event, Outcome};
 use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
+use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
 use crate::store::{Sql, StoreError};
@@ -26,7 +27,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.effects.push(Effect::Abandon { token });
             return Ok(());
         }
-        if let Some(answer) = self.register(token, answer, None)? {
+        if let Some(answer) = self.register(turn, token, answer, None)? {
             self.share(turn, key, token, &answer)?;
         }
         Ok(())
@@ -43,24 +44,29 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.step(turn, key, event, Beside { answer: Some(answer), ..Beside::default() })
     }
 
-    /// Has the tags registered that a page is the first to carry here. Gives the answer back if there are none.
+    /// Has the tags registered that a page is the first to carry here, and the shard itself with its first page. Gives the
+    /// answer back if all is known already.
     fn register(
         &mut self,
+        turn: Turn<'_>,
         token: Version,
         answer: (PageMeta, B),
         ended: Option<(Outcome, Option<(PageMeta, B)>)>,
     ) -> Result<Option<(PageMeta, B)>, StoreError> {
+        let name = self.store.shard()?.as_deref().and_then(ShardName::from_stored);
+        let shard = name.ok_or(StoreError::Corrupt { table: "facts", column: 0 })?;
+        let shards = turn.config.routes.by_id(shard.route()).map_or(0, Route::shards);
         let tags = self.store.unregistered(&answer.0.tags)?;
-        let shard = self.store.shard()?.as_deref().and_then(ShardName::from_stored);
-        let (Some(render), Some(shard), false) = (self.renders.get_mut(token), shard, tags.is_empty()) else {
+        let is_known = tags.is_empty() && self.store.is_registered(shards)?;
+        let Some(render) = self.renders.get_mut(token).filter(|_| !is_known) else {
             return Ok(Some(answer));
         };
         // A slower render of another page may carry the same tags, and find them registered when it comes to its end:
         // what is told must reach back to the beginning of the oldest.
         let start = answer.0.render_start();
         let since = self.store.oldest_lease()?.map_or(start, |oldest| oldest.min(start));
-        render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), since, answer, ended }));
-        self.effects.push(Effect::Register { token, shard, tags, since });
+        render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), shards, since, answer, ended }));
+        self.effects.push(Effect::Register { token, shard, shards, tags, since });
         Ok(None)
     }
 
@@ -85,7 +91,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             // All of the body has come at once.
             if let Some(whole) = answer.clone() {
                 let ended = Some((outcome.clone(), answer.clone()));
-                if self.register(token, whole, ended)?.is_none() {
+                if self.register(turn, token, whole, ended)?.is_none() {
                     return Ok(());
                 }
             }
@@ -111,7 +117,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 return Ok(());
             }
         };
-        let Registering { tags, since, answer: page, ended } = *registering;
+        let Registering { tags, shards, since, answer: page, ended } = *registering;
         // Below the floor the tag index does not know any more what was invalidated.
         let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
         let Some(known) = known else {
@@ -127,7 +133,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         for invalidation in known.invalidations.iter().filter(|_| !fault::on(Fault::IgnoreRegistration)) {
             self.invalidate(turn.moment, invalidation)?;
         }
-        self.store.note_registered(&tags)?;
+        self.store.note_registered(&tags, shards)?;
         match ended {
             Some((outcome, answer)) => self.end(turn, &key, token, outcome, answer.as_ref()),
             None => self.share(turn, &key, token, &page),

@@ -92,8 +92,11 @@ fn token(shard: &TestShard, path: &str) -> Version {
     shard.store.load(&key(path)).unwrap().lease.unwrap().token
 }
 
+/// A shard that the tag index knows already.
 fn open() -> TestShard {
-    Shard::open(MemorySql::new(), &config(), at(0)).unwrap().0
+    let shard = Shard::open(MemorySql::new(), &config(), at(0)).unwrap().0;
+    shard.store.note_registered(&[], 1).unwrap();
+    shard
 }
 
 fn reopen(shard: TestShard, moment: Moment) -> (TestShard, Vec<String>) {
@@ -113,6 +116,21 @@ fn all_who_wait_get_one_render_and_who_comes_later_what_is_held() {
     assert_eq!(effects, [first, "reply 2 page rendered=true collapsed=true body", "write /a"]);
     assert_eq!(on(&mut shard, at(60), miss(3, "/a")), ["reply 3 page rendered=false collapsed=false body"]);
     assert_eq!(shard.waiting.len(), 0);
+}
+
+#[test]
+fn a_shard_registers_itself_before_its_first_page() {
+    let mut shard: TestShard = Shard::open(MemorySql::new(), &config(), at(0)).unwrap().0;
+    on(&mut shard, at(10), miss(1, "/a"));
+    let token = token(&shard, "/a");
+    assert_eq!(on(&mut shard, at(50), rendered("/a", token, &[])), ["register  since 10"]);
+    let everything =
+        Invalidation { seq: 1, at: Timestamp::from_millis(30), scope: Scope::Everything, mode: Mode::Purge };
+    let answer = Some(RegisterAnswer { invalidations: vec![everything], floor: Timestamp::default() });
+    assert_eq!(on(&mut shard, at(60), Input::Registered { token, answer }), ["render /a driven=false"]);
+    let token = self::token(&shard, "/a");
+    let reply = "reply 1 page rendered=true collapsed=false body";
+    assert_eq!(on(&mut shard, at(70), rendered("/a", token, &[])), [reply, "write /a"]);
 }
 
 #[test]
