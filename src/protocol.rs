@@ -37,6 +37,9 @@ pub enum ToCoordinator {
         key: PageKey,
         /// The edge knows of an invalidation of that time: what began to be rendered before is of no use.
         newer_than: Option<Timestamp>,
+        /// Another coordinator was asked, and has handed the message on.
+        #[serde(default, skip_serializing_if = "is_false")]
+        forwarded: bool,
     },
     /// The edge has served a stale copy.
     Stale {
@@ -48,9 +51,27 @@ pub enum ToCoordinator {
         version: Version,
         /// As for a miss.
         newer_than: Option<Timestamp>,
+        /// As for a miss.
+        #[serde(default, skip_serializing_if = "is_false")]
+        forwarded: bool,
     },
     /// An invalidation that concerns the shard.
     Invalidate(Invalidation),
+}
+
+impl ToCoordinator {
+    /// Returns an edge's message as one coordinator hands it on to another.
+    #[must_use]
+    pub fn forwarded_to(self, owner: &ShardName) -> Self {
+        let shard = owner.clone();
+        match self {
+            Self::Miss { key, newer_than, .. } => Self::Miss { shard, key, newer_than, forwarded: true },
+            Self::Stale { key, version, newer_than, .. } => {
+                Self::Stale { shard, key, version, newer_than, forwarded: true }
+            }
+            Self::Invalidate(invalidation) => Self::Invalidate(invalidation),
+        }
+    }
 }
 
 /// What a coordinator, or an edge, tells the tag index.
@@ -143,6 +164,11 @@ pub enum Verdict {
         /// The word for `Cache-Status`.
         detail: String,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Encodes a message as CBOR.

@@ -37,6 +37,8 @@ pub enum Input<B> {
         served: Option<Version>,
         /// The edge knows of an invalidation of that time.
         newer_than: Option<Timestamp>,
+        /// Another coordinator was asked, and has handed the request on.
+        forwarded: bool,
     },
     /// A request has stopped waiting. It is not answered any more.
     TimedOut {
@@ -138,6 +140,13 @@ pub enum Effect<B> {
         verdict: Verdict,
         /// The page that comes with it. Its body may still be growing.
         page: Option<(PageMeta, B)>,
+    },
+    /// Hand a request on to the coordinator that owns the page, and give back its answer.
+    Forward {
+        /// The request.
+        waiter: WaiterId,
+        /// The owner.
+        owner: ShardName,
     },
     /// Render a page. [`Input::Ended`] follows.
     Render {

@@ -53,6 +53,12 @@ pub(super) async fn coordinator(
     Ok((verdict, response))
 }
 
+/// Hands an edge's message on to the coordinator that owns the page, and returns its answer as it is.
+pub(super) async fn forward(env: &Env, owner: &ShardName, message: ToCoordinator) -> Result<Response, CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(owner.as_str())?;
+    post(&stub, &message.forwarded_to(owner)).await
+}
+
 /// Delivers an invalidation to a coordinator.
 pub(super) async fn deliver(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(), CallError> {
     let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;

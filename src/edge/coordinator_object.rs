@@ -28,6 +28,7 @@ use crate::protocol::{
     MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode,
 };
 use crate::semantics::key::PageKey;
+use crate::shard::ShardName;
 use crate::store::StoreError;
 use crate::version::Version;
 
@@ -80,9 +81,11 @@ impl DurableObject for IsrCoordinator {
 }
 
 /// What a waiting request gets.
-struct Reply {
-    verdict: Verdict,
-    page: Option<(PageMeta, Content)>,
+enum Reply {
+    /// An answer, with or without a page.
+    Answer(Verdict, Option<(PageMeta, Content)>),
+    /// Word that another coordinator owns the page.
+    Forward(ShardName),
 }
 
 /// The object's life in memory: all of it can be lost at any moment.
@@ -140,7 +143,7 @@ impl Object {
         };
         let waiter = WaiterId(self.last_waiter.get() + 1);
         self.last_waiter.set(waiter.0);
-        let input = match message {
+        let input = match message.clone() {
             ToCoordinator::Invalidate(invalidation) => {
                 return match self.on(Input::Invalidate(invalidation.clone())) {
                     Ok(()) => {
@@ -150,11 +153,11 @@ impl Object {
                     Err(error) => failed(&error),
                 };
             }
-            ToCoordinator::Miss { shard, key, newer_than } => {
-                Input::Request { waiter, shard, key, served: None, newer_than }
+            ToCoordinator::Miss { shard, key, newer_than, forwarded } => {
+                Input::Request { waiter, shard, key, served: None, newer_than, forwarded }
             }
-            ToCoordinator::Stale { shard, key, version, newer_than } => {
-                Input::Request { waiter, shard, key, served: Some(version), newer_than }
+            ToCoordinator::Stale { shard, key, version, newer_than, forwarded } => {
+                Input::Request { waiter, shard, key, served: Some(version), newer_than, forwarded }
             }
         };
         let (sender, receiver) = oneshot::channel();
@@ -164,7 +167,14 @@ impl Object {
             return failed(&error);
         }
         match receiver.await {
-            Ok(reply) => answer(reply),
+            Ok(Reply::Answer(verdict, page)) => answer(&verdict, page),
+            Ok(Reply::Forward(owner)) => match calls::forward(&self.env, &owner, message).await {
+                Ok(response) => Ok(response.into()),
+                Err(error) => {
+                    worker::console_error!("coordinator: {owner} owns the page, but: {error}");
+                    Response::error("the owner of the page can't be reached", 503)
+                }
+            },
             Err(oneshot::Canceled) => Response::error("the request was given up", 503),
         }
     }
@@ -194,7 +204,12 @@ impl Object {
             Effect::Reply { waiter, verdict, page } => {
                 if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
                     // Whoever has stopped waiting needs no answer.
-                    let _ = sender.send(Reply { verdict, page });
+                    let _ = sender.send(Reply::Answer(verdict, page));
+                }
+            }
+            Effect::Forward { waiter, owner } => {
+                if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                    let _ = sender.send(Reply::Forward(owner));
                 }
             }
             Effect::Render { key, token, driven: true } => self.to_drive.borrow_mut().push((key, token)),
@@ -345,11 +360,11 @@ pub(super) fn failed(error: &StoreError) -> worker::Result<Response> {
     Response::error("the object's store failed", 500)
 }
 
-fn answer(reply: Reply) -> worker::Result<Response> {
-    let response = match reply.page {
+fn answer(verdict: &Verdict, page: Option<(PageMeta, Content)>) -> worker::Result<Response> {
+    let response = match page {
         Some((meta, content)) => envelope::wrap(&meta, &content.headers, &content.body)?,
         None => envelope::response(200, &Headers::new()?, None)?,
     };
-    response.headers().set(VERDICT_HEADER, &reply.verdict.to_header_value())?;
+    response.headers().set(VERDICT_HEADER, &verdict.to_header_value())?;
     Ok(response.into())
 }

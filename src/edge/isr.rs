@@ -229,7 +229,7 @@ impl Visit<'_> {
 
     async fn ask(&self, newer_than: Option<Timestamp>) -> Result<(Verdict, Response), CallError> {
         let shard = self.shard();
-        let message = ToCoordinator::Miss { shard: shard.clone(), key: self.key.clone(), newer_than };
+        let message = ToCoordinator::Miss { shard: shard.clone(), key: self.key.clone(), newer_than, forwarded: false };
         calls::coordinator(&self.isr.env, &shard, &message).await
     }
 
@@ -324,7 +324,8 @@ impl Visit<'_> {
             return;
         }
         self.context.wait_until(async move {
-            let message = ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than };
+            let message =
+                ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false };
             let answer = js::within(STALE_PATIENCE, calls::coordinator(&isr.env, &shard, &message)).await;
             let replaced = match answer {
                 Some(Ok((Verdict::Page { .. }, response))) => {

@@ -164,7 +164,9 @@ impl<S: Sql> CoordinatorStore<S> {
                 self.save_tags(key, after.page.as_ref().map_or(&[], |page| page.tags.as_slice()))?;
             }
             let (old, new) = (Entry { lease: None, ..before.clone() }, Entry { lease: None, ..after.clone() });
-            if old != new {
+            if old != new && new == Entry::default() {
+                self.sql.query("DELETE FROM entries WHERE key = ?", &[key.as_str().into()])?;
+            } else if old != new {
                 self.save_entry(key, &new)?;
             }
             Ok(())

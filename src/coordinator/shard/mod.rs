@@ -40,6 +40,8 @@ const WRITES_A_ROUND: u32 = 50;
 #[derive(Debug)]
 pub struct Shard<S, B> {
     store: CoordinatorStore<S>,
+    /// The object's own name, once it has been told.
+    name: Option<ShardName>,
     clock: Clock,
     breaker: Breaker,
     /// Requests that are not answered yet.
@@ -82,10 +84,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// See [`StoreError`].
     pub fn open(sql: S, config: &Config, moment: Moment) -> Result<(Self, Vec<Effect<B>>), StoreError> {
         let store = CoordinatorStore::open(sql)?;
+        let name = store.shard()?.as_deref().and_then(ShardName::from_stored);
         let clock = store.clock()?;
         let breaker = store.breaker()?;
         let mut shard = Self {
             store,
+            name,
             clock,
             breaker,
             waiting: BTreeSet::new(),
@@ -113,12 +117,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Result<Vec<Effect<B>>, StoreError> {
         let turn = Turn { config, moment };
         let result = match input {
-            Input::Request { waiter, shard, key, served, newer_than } => {
+            Input::Request { waiter, shard, key, served, newer_than, forwarded } => {
                 let event = match served {
                     None => Event::Miss { waiter },
                     Some(version) => Event::Stale { waiter, version },
                 };
-                self.request(turn, waiter, &shard, &key, event, newer_than)
+                self.request(turn, waiter, &shard, forwarded, &key, event, newer_than)
             }
             Input::TimedOut { waiter } => {
                 self.waiting.remove(&waiter);
@@ -150,22 +154,34 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.store.next_deadline()
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the fields of one input")]
     fn request(
         &mut self,
         turn: Turn<'_>,
         waiter: WaiterId,
         shard: &ShardName,
+        forwarded: bool,
         key: &PageKey,
         event: Event,
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        if self.waiting.len() >= MAX_WAITERS {
-            let verdict = Verdict::Refused { detail: "waiters-full".to_owned() };
-            self.effects.push(Effect::Reply { waiter, verdict, page: None });
-            return Ok(());
-        }
-        if self.store.shard()?.is_none() {
+        let refuse = |detail: &str| {
+            let verdict = Verdict::Refused { detail: detail.to_owned() };
+            Effect::Reply { waiter, verdict, page: None }
+        };
+        if self.name.is_none() {
             self.store.set_shard(shard.as_str())?;
+            self.name = Some(shard.clone());
+        }
+        let misplaced = match owner(turn.config, key) {
+            Some(owner) if owner == *shard => (self.waiting.len() >= MAX_WAITERS).then(|| refuse("waiters-full")),
+            Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
+            // Who has handed it on, or the edge, has another configuration, for as long as a new one is being deployed.
+            Some(_) | None => Some(refuse("moved")),
+        };
+        if let Some(effect) = misplaced {
+            self.effects.push(effect);
+            return Ok(());
         }
         self.waiting.insert(waiter);
         let is_visitor = matches!(event, Event::Miss { .. });
@@ -265,4 +281,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.effects.extend(deadline.map(Effect::WakeAt));
         Ok(())
     }
+}
+
+/// Returns the coordinator that owns a page by the configuration; `None` if no route does any more.
+fn owner(config: &Config, key: &PageKey) -> Option<ShardName> {
+    config.routes.find(key.path()).map(|route| ShardName::of(route, key.path()))
 }

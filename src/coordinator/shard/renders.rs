@@ -1,6 +1,6 @@
 //! How a render goes through its stages: the head of the answer, the registration of its tags, the end.
 
-use super::{Beside, Shard, Turn};
+use super::{Beside, Shard, Turn, owner};
 use crate::coordinator::io::Effect;
 use crate::coordinator::renders::{Registering, Stage};
 use crate::coordinator::{Event, Outcome};
@@ -9,7 +9,6 @@ use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
-use crate::shard::ShardName;
 use crate::store::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -23,7 +22,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         token: Version,
         answer: (PageMeta, B),
     ) -> Result<(), StoreError> {
-        if !self.is_current(key, token)? {
+        if !self.is_current(turn, key, token)? {
             self.effects.push(Effect::Abandon { token });
             return Ok(());
         }
@@ -53,8 +52,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         answer: (PageMeta, B),
         ended: Option<(Outcome, Option<(PageMeta, B)>)>,
     ) -> Result<Option<(PageMeta, B)>, StoreError> {
-        let name = self.store.shard()?.as_deref().and_then(ShardName::from_stored);
-        let shard = name.ok_or(StoreError::Corrupt { table: "facts", column: 0 })?;
+        let shard = self.name.clone().ok_or(StoreError::Corrupt { table: "facts", column: 0 })?;
         let shards = turn.config.routes.by_id(shard.route()).map_or(0, Route::shards);
         let tags = self.store.unregistered(&answer.0.tags)?;
         let is_known = tags.is_empty() && self.store.is_registered(shards)?;
@@ -87,7 +85,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Some(Stage::Asked) => true,
             Some(Stage::Growing { .. } | Stage::Private) | None => false,
         };
-        if is_asked && matches!(outcome, Outcome::Done(_)) && self.is_current(key, token)? {
+        if is_asked && matches!(outcome, Outcome::Done(_)) && self.is_current(turn, key, token)? {
             // All of the body has come at once.
             if let Some(whole) = answer.clone() {
                 let ended = Some((outcome.clone(), answer.clone()));
@@ -140,7 +138,10 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    fn is_current(&self, key: &PageKey, token: Version) -> Result<bool, StoreError> {
+    fn is_current(&self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<bool, StoreError> {
+        if owner(turn.config, key) != self.name {
+            return Ok(false);
+        }
         Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token) || fault::on(Fault::AnyToken))
     }
 

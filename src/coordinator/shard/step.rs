@@ -1,6 +1,6 @@
 //! One step of one key: load, decide, save, and turn the actions into effects.
 
-use super::{Beside, Shard, Turn};
+use super::{Beside, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::Stage;
@@ -8,6 +8,7 @@ use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, handle}
 use crate::fault::{self, Fault};
 use crate::feed::Mode;
 use crate::page::PageMeta;
+use crate::protocol::Verdict;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::store::{Sql, StoreError};
@@ -23,6 +24,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         beside: Beside<'_, B>,
     ) -> Result<(), StoreError> {
         let before = self.store.load(key)?;
+        if self.name.is_some() && owner(turn.config, key) != self.name {
+            return self.disown(key, &before, beside.is_over);
+        }
         let Moment { now, random } = turn.moment;
         if let Some(lease) = before.lease.filter(|lease| is_request(&event) && lease.expires_at <= now) {
             // The alarm is late.
@@ -69,6 +73,19 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if !beside.is_over {
             self.abandon(&before, &after);
         }
+        Ok(())
+    }
+
+    /// Forgets a page that belongs to another coordinator since the number of the route's shards, or a pattern, has
+    /// changed. Nothing of it is written: no two coordinators write one key.
+    fn disown(&mut self, key: &PageKey, before: &Entry, is_over: bool) -> Result<(), StoreError> {
+        self.store.save(key, before, &Entry::default(), &self.clock, None)?;
+        self.held.remove(key);
+        if let Some(lease) = before.lease.filter(|lease| !self.renders.unqueue(lease.token) && !is_over) {
+            self.effects.push(Effect::Abandon { token: lease.token });
+        }
+        let parked = self.parked.remove(key).unwrap_or_default();
+        self.reply_all(&parked, &Verdict::Refused { detail: "moved".to_owned() }, None);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::coordinator::Outcome;
+use crate::coordinator::{Entry, Outcome};
 use crate::feed::{Mode, Scope};
 use crate::protocol::RegisterAnswer;
 use crate::protocol::Verdict;
@@ -51,7 +51,14 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
 }
 
 fn miss(waiter: u64, path: &str) -> Input<&'static str> {
-    Input::Request { waiter: WaiterId(waiter), shard: name(), key: key(path), served: None, newer_than: None }
+    Input::Request {
+        waiter: WaiterId(waiter),
+        shard: name(),
+        key: key(path),
+        served: None,
+        newer_than: None,
+        forwarded: false,
+    }
 }
 
 fn rendered(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
@@ -76,6 +83,7 @@ fn short(effect: &Effect<&'static str>) -> Option<String> {
             format!("reply {} {verdict} {}", waiter.0, page.as_ref().map_or("-", |(_, body)| body))
         }
         Effect::Render { key, driven, .. } => format!("render {} driven={driven}", key.path()),
+        Effect::Forward { waiter, owner } => format!("forward {} to {owner}", waiter.0),
         Effect::Abandon { .. } => "abandon".to_owned(),
         Effect::Register { tags, since, .. } => {
             let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
@@ -186,7 +194,14 @@ fn what_an_edge_knows_to_be_invalidated_is_rendered_again() {
     let first = token(&shard, "/a");
     on(&mut shard, at(20), rendered("/a", first, &[]));
     let told = Some(Timestamp::from_millis(5_000));
-    let input = Input::Request { waiter: WaiterId(2), shard: name(), key: key("/a"), served: None, newer_than: told };
+    let input = Input::Request {
+        waiter: WaiterId(2),
+        shard: name(),
+        key: key("/a"),
+        served: None,
+        newer_than: told,
+        forwarded: false,
+    };
     assert_eq!(on(&mut shard, at(30), input), ["render /a driven=false"]);
     assert!(token(&shard, "/a").time() > Timestamp::from_millis(5_000), "an edge that compares times sees it is newer");
 }
@@ -234,8 +249,14 @@ fn a_background_render_is_driven_again_in_the_next_life_and_a_cold_one_is_not_in
         mode: Mode::Stale,
     };
     on(&mut shard, at(30), Input::Invalidate(soft));
-    let stale =
-        Input::Request { waiter: WaiterId(3), shard: name(), key: key("/old"), served: Some(old), newer_than: None };
+    let stale = Input::Request {
+        waiter: WaiterId(3),
+        shard: name(),
+        key: key("/old"),
+        served: Some(old),
+        newer_than: None,
+        forwarded: false,
+    };
     assert_eq!(on(&mut shard, at(40), stale), [""; 0]);
     assert_eq!(on(&mut shard, at(41), Input::Alarm { room: 6 }), ["render /old driven=true"]);
     let dead = token(&shard, "/old");
@@ -392,7 +413,14 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
     assert_eq!(on(&mut shard, at(20), done(first)).last().unwrap(), "write /a");
     on(&mut shard, at(30), Input::Wrote { key: key("/a"), version: Some(first), taken: true });
     let told = Some(Timestamp::from_millis(500));
-    let input = Input::Request { waiter: WaiterId(2), shard: name(), key: key("/a"), served: None, newer_than: told };
+    let input = Input::Request {
+        waiter: WaiterId(2),
+        shard: name(),
+        key: key("/a"),
+        served: None,
+        newer_than: told,
+        forwarded: false,
+    };
     on(&mut shard, at(40), input);
     let second = token(&shard, "/a");
     assert_eq!(on(&mut shard, at(50), done(second)), ["reply 2 page rendered=true collapsed=false body"]);
@@ -402,4 +430,33 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
     let Effect::Read(wanted) = &effects[0] else { panic!("{effects:?}") };
     assert_eq!((wanted.page.version, wanted.copy), (second, Some(first)));
     assert!(wanted.is_met_by(first) && wanted.is_met_by(second));
+}
+
+#[test]
+fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
+    let mut shard = open();
+    let path = (0..100).map(|n| format!("/{n}")).find(|path| !name().owns(path, 2)).unwrap();
+    on(&mut shard, at(10), miss(1, &path));
+    let old = token(&shard, &path);
+    on(&mut shard, at(20), rendered(&path, old, &[]));
+    let invalidation = |seq| {
+        let scope = Scope::Path(path.clone().try_into().unwrap());
+        Input::Invalidate(Invalidation { seq, at: Timestamp::from_millis(20 + seq), scope, mode: Mode::Expire })
+    };
+    on(&mut shard, at(21), invalidation(1));
+    on(&mut shard, at(22), miss(2, &path));
+    let token = token(&shard, &path);
+
+    // The new configuration comes with a new life of the object; here it comes in the middle of a render.
+    let spread = Config::from_json(&json!({ "routes": { "/*": { "shards": 2 } } })).unwrap();
+    let mut on =
+        |moment, input| -> Vec<String> { shard.on(&spread, moment, input).unwrap().iter().filter_map(short).collect() };
+    assert_eq!(on(at(30), miss(3, &path)), ["forward 3 to /*#1"]);
+    let Input::Request { waiter, shard: called, key, served, newer_than, .. } = miss(4, &path) else { unreachable!() };
+    let twice = Input::Request { waiter, shard: called, key, served, newer_than, forwarded: true };
+    assert_eq!(on(at(31), twice), ["reply 4 Refused { detail: \"moved\" } -"]);
+    assert_eq!(on(at(40), rendered(&path, token, &[])), ["reply 2 Refused { detail: \"moved\" } -"]);
+    assert_eq!(on(at(50), Input::Wrote { key: self::key(&path), version: Some(old), taken: false }), [""; 0]);
+    assert_eq!(on(at(100_000), Input::Alarm { room: 6 }), [""; 0], "nothing is left to be written");
+    assert_eq!(shard.store.load(&self::key(&path)).unwrap(), Entry::default());
 }
