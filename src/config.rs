@@ -18,7 +18,7 @@ pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
     CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES, MISS_TIMEOUT,
-    PASS_TTL, RENDER_TIMEOUT, REVALIDATE, SHARDS,
+    PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
@@ -57,6 +57,8 @@ pub struct Config {
     pub miss_timeout: Duration,
     /// How long a response that may not be stored is remembered as such. Default 60 s; 1 to 3,600 s.
     pub pass_ttl: Duration,
+    /// How many renders an eager refresh begins in a second in each shard. Default 10; 1 to 100.
+    pub refresh_rate: u32,
     /// How long a colo's copy of a page may live. Default 3,600 s; 1 to 86,400 s.
     pub l1_ttl: Duration,
     /// The largest body that is stored, in bytes. Default 10 MiB; 1 to 25 MiB less 64 KiB, KV's limit less the header.
@@ -112,6 +114,7 @@ impl Config {
             render_timeout: top.seconds_or_default("render_timeout", &RENDER_TIMEOUT),
             miss_timeout: top.seconds_or_default("miss_timeout", &MISS_TIMEOUT),
             pass_ttl: top.seconds_or_default("pass_ttl", &PASS_TTL),
+            refresh_rate: top.number("refresh_rate", &REFRESH_RATE).unwrap_or(REFRESH_RATE.default),
             l1_ttl: top.seconds_or_default("l1_ttl", &L1_TTL),
             max_body_bytes: top.number("max_body_bytes", &MAX_BODY_BYTES).unwrap_or(MAX_BODY_BYTES.default).into(),
             expose_headers: top.flag("expose_headers").unwrap_or(EXPOSE_HEADERS_DEFAULT),

@@ -96,6 +96,24 @@ pub enum Mode {
     Purge,
 }
 
+/// When the pages that an invalidation concerns are rendered again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refresh {
+    /// When somebody asks for them.
+    #[default]
+    Lazy,
+    /// Now, one after the other.
+    Eager,
+}
+
+impl Refresh {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+    fn is_lazy(&self) -> bool {
+        *self == Self::Lazy
+    }
+}
+
 /// One invalidation, numbered by the tag index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invalidation {
@@ -107,6 +125,9 @@ pub struct Invalidation {
     pub scope: Scope,
     /// What it does to them.
     pub mode: Mode,
+    /// When they are rendered again. Edges are not told.
+    #[serde(default, skip_serializing_if = "Refresh::is_lazy")]
+    pub refresh: Refresh,
 }
 
 /// What was invalidated, reduced to the latest time of each scope and mode: an older one says nothing more.
@@ -310,7 +331,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_in_once_or_twice_alike() {
-        let row = Invalidation { seq: 3, at: at(5), scope: tag("a"), mode: Mode::Expire };
+        let row = Invalidation { seq: 3, at: at(5), scope: tag("a"), mode: Mode::Expire, refresh: Refresh::Lazy };
         let answer = FeedPage { seq: 3, floor: at(0), rows: vec![row], more: false };
         let mut once = Feed::default();
         once.extend(answer.clone());

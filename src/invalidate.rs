@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::feed::{Mode, PathPrefix, PrefixTooDeep, Scope};
+use crate::feed::{Mode, PathPrefix, PrefixTooDeep, Refresh, Scope};
 use crate::route::RouteId;
 use crate::semantics::key::{CanonicalPath, KeyError};
 use crate::semantics::tag::{Tag, TagError};
@@ -12,8 +12,8 @@ use crate::semantics::tag::{Tag, TagError};
 /// The most scopes of one call.
 pub const MAX_SCOPES: usize = 100;
 
-/// The fields that name what is concerned, and the one that says what becomes of it.
-const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, and `mode`";
+/// The fields that name what is concerned, and those that say what becomes of it, and when.
+const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, `mode` and `refresh`";
 
 /// One call: which pages, and what becomes of their copies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Call {
     pub scopes: Vec<Scope>,
     /// What becomes of their copies.
     pub mode: Mode,
+    /// When they are rendered again.
+    pub refresh: Refresh,
 }
 
 /// Why a call can't be understood. The message says what to write instead.
@@ -83,6 +85,9 @@ pub enum CallError {
         "`mode` must be \"expire\" (the next visitor waits for a fresh page), \"stale\" (the old page is shown once more while it is rendered again) or \"purge\" (the old page is deleted for ever)"
     )]
     Mode,
+    /// A time of refresh that is not known.
+    #[error("`refresh` must be \"lazy\" (pages are rendered again when somebody asks for them) or \"eager\" (now)")]
+    Refresh,
 }
 
 impl Call {
@@ -94,7 +99,7 @@ impl Call {
         let Value::Object(fields) = value else {
             return Err(CallError::NotAnObject);
         };
-        let mut call = Self { scopes: Vec::new(), mode: Mode::Expire };
+        let mut call = Self { scopes: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
         for (name, value) in fields {
             call.read(name, value)?;
         }
@@ -115,7 +120,7 @@ impl Call {
             Value::Object(options) => options.clone(),
             _ => return Err(CallError::NotAnObject),
         };
-        if let Some(other) = fields.keys().find(|name| *name != "mode") {
+        if let Some(other) = fields.keys().find(|name| !matches!(name.as_str(), "mode" | "refresh")) {
             return Err(CallError::UnknownField { field: other.clone() });
         }
         fields.insert(field.to_owned(), argument.clone());
@@ -147,6 +152,13 @@ impl Call {
                     Some("stale") => Mode::Stale,
                     Some("purge") => Mode::Purge,
                     _ => return Err(CallError::Mode),
+                };
+            }
+            "refresh" => {
+                self.refresh = match value.as_str() {
+                    Some("lazy") => Refresh::Lazy,
+                    Some("eager") => Refresh::Eager,
+                    _ => return Err(CallError::Refresh),
                 };
             }
             other => return Err(CallError::UnknownField { field: other.to_owned() }),
@@ -188,10 +200,10 @@ mod tests {
             (json!({ "route": "/blog/*" }), vec![Scope::Route(RouteId::from_stored("/blog/*").unwrap())], Mode::Expire),
             (json!({ "everything": true, "mode": "expire" }), vec![Scope::Everything], Mode::Expire),
         ] {
-            assert_eq!(Call::from_json(&json), Ok(Call { scopes, mode }), "{json}");
+            assert_eq!(Call::from_json(&json), Ok(Call { scopes, mode, refresh: Refresh::Lazy }), "{json}");
         }
-        let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale" }));
-        assert_eq!(call, Ok(Call { scopes: vec![tag("x")], mode: Mode::Stale }));
+        let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale", "refresh": "eager" }));
+        assert_eq!(call, Ok(Call { scopes: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
         assert_eq!(Call::from_arguments("tag", &json!("x"), &Value::Null).map(|call| call.mode), Ok(Mode::Expire));
     }
 
@@ -212,6 +224,7 @@ mod tests {
             (json!({ "route": "" }), "pattern of a route"),
             (json!({ "everything": false }), "`everything` must be true"),
             (json!({ "tag": "x", "mode": "soft" }), "\"expire\""),
+            (json!({ "tag": "x", "refresh": true }), "\"eager\""),
             (json!({ "paths": [] }), "unknown field \"paths\""),
         ] {
             let error = Call::from_json(&json).unwrap_err().to_string();

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::feed::{Invalidation, Mode, Scope};
+use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
@@ -55,8 +55,58 @@ pub enum ToCoordinator {
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
     },
-    /// An invalidation that concerns the shard.
+    /// An invalidation that concerns the shard. The answer is an [`Applied`].
     Invalidate(Invalidation),
+    /// Asks how far a shard is with an invalidation. The answer is a [`ShardProgress`].
+    Progress(Invalidation),
+}
+
+/// A coordinator's answer to [`ToCoordinator::Invalidate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// How many pages it concerns here, counted up to [`crate::store::MAX_COUNTED`].
+    pub matched: u64,
+}
+
+/// How far one shard is with the pages that an invalidation concerns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardProgress {
+    /// Rendered again, or, for a purge, deleted.
+    pub done: u64,
+    /// Those of an eager refresh whose render has failed.
+    pub failed: u64,
+    /// Still as they were.
+    pub pending: u64,
+    /// When the last one was dealt with, of an eager refresh or a purge.
+    pub done_at: Option<Timestamp>,
+}
+
+impl ShardProgress {
+    /// Adds what two shards say. The later end counts.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            failed: self.failed + other.failed,
+            pending: self.pending + other.pending,
+            done_at: self.done_at.max(other.done_at),
+        }
+    }
+}
+
+/// What has come of an invalidation so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What was recorded.
+    pub invalidation: Invalidation,
+    /// How many coordinators have applied it.
+    pub applied: u64,
+    /// How many have not yet.
+    pub pending: u64,
+    /// How many pages it concerned where it was applied.
+    pub matched: u64,
+    /// What the coordinators say together; `None` if one of them could not be asked.
+    pub pages: Option<ShardProgress>,
 }
 
 impl ToCoordinator {
@@ -69,7 +119,7 @@ impl ToCoordinator {
             Self::Stale { key, version, newer_than, .. } => {
                 Self::Stale { shard, key, version, newer_than, forwarded: true }
             }
-            Self::Invalidate(invalidation) => Self::Invalidate(invalidation),
+            other @ (Self::Invalidate(_) | Self::Progress(_)) => other,
         }
     }
 }
@@ -96,6 +146,14 @@ pub enum ToTagIndex {
         scope: Scope,
         /// What becomes of their copies.
         mode: Mode,
+        /// When they are rendered again.
+        #[serde(default)]
+        refresh: Refresh,
+    },
+    /// Asks what has come of an invalidation. The answer is a [`Progress`], or nothing if it is not known any more.
+    Progress {
+        /// Its number.
+        seq: u64,
     },
     /// Asks what was invalidated after a number. The answer is a [`crate::feed::FeedPage`].
     Feed {
@@ -122,6 +180,9 @@ pub struct InvalidateAnswer {
     pub applied: u64,
     /// How many have not yet.
     pub pending: u64,
+    /// How many pages it concerns where it was applied.
+    #[serde(default)]
+    pub matched: u64,
 }
 
 /// A coordinator's answer to a miss or a stale event, besides the page that may come with it.

@@ -14,6 +14,7 @@ pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 1,
 pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
 pub(super) const MISS_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 60, default: 30 };
 pub(super) const PASS_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 3600, default: 60 };
+pub(super) const REFRESH_RATE: Number = Number { unit: Unit::Renders, min: 1, max: 100, default: 10 };
 pub(super) const L1_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 86_400, default: 3600 };
 /// At most KV's 25 MiB a value, less 64 KiB for the header that precedes the body.
 pub(super) const MAX_BODY_BYTES: Number =
@@ -23,7 +24,7 @@ pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
@@ -31,6 +32,7 @@ pub const SETTINGS: [Setting; 17] = [
     Setting { name: "render_timeout", scope: Scope::TopLevel, kind: Kind::Number(RENDER_TIMEOUT) },
     Setting { name: "miss_timeout", scope: Scope::TopLevel, kind: Kind::Number(MISS_TIMEOUT) },
     Setting { name: "pass_ttl", scope: Scope::TopLevel, kind: Kind::Number(PASS_TTL) },
+    Setting { name: "refresh_rate", scope: Scope::TopLevel, kind: Kind::Number(REFRESH_RATE) },
     Setting { name: "l1_ttl", scope: Scope::TopLevel, kind: Kind::Number(L1_TTL) },
     Setting { name: "max_body_bytes", scope: Scope::TopLevel, kind: Kind::Number(MAX_BODY_BYTES) },
     Setting { name: "expose_headers", scope: Scope::TopLevel, kind: Kind::Flag { default: EXPOSE_HEADERS_DEFAULT } },
@@ -81,6 +83,8 @@ pub enum Unit {
     Bytes,
     /// Coordinator objects.
     Shards,
+    /// Renders begun in a second.
+    Renders,
 }
 
 /// The bounds of a number, both included.
@@ -176,6 +180,6 @@ impl Setting {
 fn in_words(Number { unit, min, max, .. }: Number) -> String {
     match unit {
         Unit::Seconds => format!("whole seconds from {min} to {max}"),
-        Unit::Bytes | Unit::Shards => format!("a whole number from {min} to {max}"),
+        Unit::Bytes | Unit::Shards | Unit::Renders => format!("a whole number from {min} to {max}"),
     }
 }

@@ -30,6 +30,10 @@ pub enum Event {
         /// The version whose bytes are lost.
         version: Version,
     },
+    /// The page was invalidated, and is to be rendered again though nobody asks for it.
+    Refresh,
+    /// The page was purged, and its turn has come to be deleted.
+    Swept,
     /// A render that was queued begins.
     Begun {
         /// The token of the lease.

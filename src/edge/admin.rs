@@ -1,8 +1,6 @@
 //! Invalidation on demand: `POST /__isr/revalidate` for whoever has the token, and the same as RPC methods for Workers
 //! that are bound to the gateway or to its objects.
 
-use std::future::Future;
-
 use futures::stream::{self, StreamExt, TryStreamExt};
 use js_sys::{ArrayBuffer, Uint8Array};
 use serde::Deserialize;
@@ -16,10 +14,11 @@ use worker::Env;
 use crate::edge::calls::{self, CallError};
 use crate::edge::settings::{Secret, Settings};
 use crate::edge::{feed_poll, respond};
-use crate::feed::{Mode, Scope};
+use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::invalidate::{self, Call};
-use crate::protocol::{InvalidateAnswer, ToTagIndex};
+use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::store::StoreError;
+use crate::time::Timestamp;
 
 /// Where the gateway's own paths begin.
 const PREFIX: &str = "/__isr";
@@ -37,8 +36,11 @@ pub(super) enum AdminError {
     #[error("there is nothing here")]
     NotFound,
     /// Another method than the one that is served.
-    #[error("use POST")]
-    Method,
+    #[error("use {allow}")]
+    Method {
+        /// The method that is served.
+        allow: &'static str,
+    },
     /// No token, or a wrong one.
     #[error("send the admin token as `Authorization: Bearer <token>`")]
     Unauthorized,
@@ -51,6 +53,12 @@ pub(super) enum AdminError {
     /// The argument is not what is expected.
     #[error("{0}")]
     Argument(String),
+    /// No invalidation of that number is in the log.
+    #[error("no invalidation {seq} is known: the log keeps the newest 100,000")]
+    UnknownInvalidation {
+        /// The number.
+        seq: u64,
+    },
     /// The tag index could not be reached: nothing is known to be recorded.
     #[error("the invalidation could not be recorded; try again")]
     Unavailable,
@@ -59,8 +67,8 @@ pub(super) enum AdminError {
 impl AdminError {
     fn status(&self) -> u16 {
         match self {
-            Self::NotFound => 404,
-            Self::Method => 405,
+            Self::NotFound | Self::UnknownInvalidation { .. } => 404,
+            Self::Method { .. } => 405,
             Self::Unauthorized => 401,
             Self::Length => 411,
             Self::TooLarge => 413,
@@ -71,8 +79,8 @@ impl AdminError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NotFound => "not_found",
-            Self::Method => "method_not_allowed",
+            Self::NotFound | Self::UnknownInvalidation { .. } => "not_found",
+            Self::Method { .. } => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
             Self::Length => "length_required",
             Self::TooLarge => "too_large",
@@ -119,9 +127,10 @@ pub(super) async fn http(
     env: &Env,
     settings: &Settings,
 ) -> Result<Response, JsValue> {
-    let answer = match settings.admin_token.as_ref().filter(|_| path == "/__isr/revalidate") {
-        Some(token) => revalidate(request, method, env, token).await,
-        None => Err(AdminError::NotFound),
+    let answer = match (settings.admin_token.as_ref(), path.strip_prefix("/__isr/invalidations/")) {
+        (Some(token), None) if path == "/__isr/revalidate" => revalidate(request, method, env, token).await,
+        (Some(token), Some(seq)) => progress(request, method, env, token, seq).await,
+        _ => Err(AdminError::NotFound),
     };
     let error = match answer {
         Ok(answer) => return respond::json(200, &answer),
@@ -129,7 +138,7 @@ pub(super) async fn http(
     };
     let response = respond::json(error.status(), &error.to_json())?;
     match error {
-        AdminError::Method => response.headers().set("allow", "POST")?,
+        AdminError::Method { allow } => response.headers().set("allow", allow)?,
         AdminError::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
         _ => {}
     }
@@ -138,17 +147,31 @@ pub(super) async fn http(
 
 async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, AdminError> {
     if method != "POST" {
-        return Err(AdminError::Method);
+        return Err(AdminError::Method { allow: "POST" });
     }
+    authorize(request, token)?;
+    let body = serde_json::from_slice(&body(request).await?)
+        .map_err(|error| AdminError::Argument(format!("the body is not JSON: {error}")))?;
+    let call = Call::from_json(&body)?;
+    Ok(json!({ "invalidations": invalidate_all(env, call).await? }))
+}
+
+async fn progress(request: &Request, method: &str, env: &Env, token: &Secret, seq: &str) -> Result<Value, AdminError> {
+    if method != "GET" {
+        return Err(AdminError::Method { allow: "GET" });
+    }
+    authorize(request, token)?;
+    let seq = seq.parse().map_err(|_| AdminError::NotFound)?;
+    invalidation(env, seq).await
+}
+
+fn authorize(request: &Request, token: &Secret) -> Result<(), AdminError> {
     let header = request.headers().get("authorization").ok().flatten().unwrap_or_default();
     let claim = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     if !claim.is_some_and(|(_, claim)| token.is(claim.trim())) {
         return Err(AdminError::Unauthorized);
     }
-    let body = serde_json::from_slice(&body(request).await?)
-        .map_err(|error| AdminError::Argument(format!("the body is not JSON: {error}")))?;
-    let call = Call::from_json(&body)?;
-    Ok(json!({ "invalidations": invalidate_all(call, |scope, mode| invalidate(env, scope, mode)).await? }))
+    Ok(())
 }
 
 /// Reads the body, if its announced length is within the bound.
@@ -165,37 +188,72 @@ async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
+/// Whoever records invalidations.
+pub(super) trait TagIndex {
+    /// Records an invalidation, and delivers it.
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError>;
+
+    /// Tells what has come of one; `None` if it is not known (any more).
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError>;
+}
+
+impl TagIndex for Env {
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
+        Ok(calls::tag_index(self, &ToTagIndex::Invalidate { scope, mode, refresh }).await?)
+    }
+
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+        Ok(calls::tag_index(self, &ToTagIndex::Progress { seq }).await?)
+    }
+}
+
 /// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
-async fn invalidate_all<F>(call: Call, invalidate: impl Fn(Scope, Mode) -> F) -> Result<Vec<Value>, AdminError>
-where
-    F: Future<Output = Result<InvalidateAnswer, AdminError>>,
-{
-    let answers = stream::iter(call.scopes).map(|scope| invalidate(scope, call.mode)).buffered(PARALLEL);
+async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
+    let Call { scopes, mode, refresh } = call;
+    let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(PARALLEL);
     answers.map_ok(receipt).try_collect().await
 }
 
-/// Records an invalidation with the tag index, which delivers it; this isolate knows of it at once.
-async fn invalidate(env: &Env, scope: Scope, mode: Mode) -> Result<InvalidateAnswer, AdminError> {
-    Ok(calls::tag_index(env, &ToTagIndex::Invalidate { scope, mode }).await?)
+/// Says what has come of an invalidation.
+async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, AdminError> {
+    let progress = tag_index.progress(seq).await?.ok_or(AdminError::UnknownInvalidation { seq })?;
+    let mut value = described(&progress.invalidation, progress.applied, progress.pending, progress.matched);
+    value["pages"] = match progress.pages {
+        Some(pages) => json!({
+            "matched": progress.matched,
+            "refreshed": pages.done,
+            "failed": pages.failed,
+            "pending": pages.pending,
+        }),
+        None => json!({ "matched": progress.matched }),
+    };
+    value["doneAt"] = json!(progress.pages.and_then(|pages| pages.done_at).map(Timestamp::as_millis));
+    Ok(value)
 }
 
 /// Notes an invalidation for this isolate, and says what the caller is told of it.
 fn receipt(answer: InvalidateAnswer) -> Value {
-    let (scope, name) = match &answer.invalidation.scope {
+    let value = described(&answer.invalidation, answer.applied, answer.pending, answer.matched);
+    feed_poll::note(answer.invalidation);
+    value
+}
+
+fn described(invalidation: &Invalidation, applied: u64, pending: u64, matched: u64) -> Value {
+    let (scope, name) = match &invalidation.scope {
         Scope::Path(path) => ("path", json!(path.as_str())),
         Scope::Tag(tag) => ("tag", json!(tag.as_str())),
         Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
         Scope::Route(route) => ("route", json!(route.as_str())),
         Scope::Everything => ("everything", json!(true)),
     };
-    let value = json!({
-        "seq": answer.invalidation.seq,
+    json!({
+        "seq": invalidation.seq,
         scope: name,
-        "mode": answer.invalidation.mode,
-        "shards": { "applied": answer.applied, "pending": answer.pending },
-    });
-    feed_poll::note(answer.invalidation);
-    value
+        "mode": invalidation.mode,
+        "refresh": invalidation.refresh,
+        "pages": { "matched": matched },
+        "shards": { "applied": applied, "pending": pending },
+    })
 }
 
 /// An RPC call as the entry module writes it.
@@ -208,35 +266,39 @@ struct RpcCall {
     options: Value,
 }
 
-/// Reads an RPC call. The flag says whether it asks for one receipt rather than for a list.
-fn rpc_call(call: &[u8]) -> Result<(Call, bool), AdminError> {
-    let RpcCall { method, argument, options } = serde_json::from_slice(call).map_err(|_| AdminError::NotFound)?;
-    match method.as_str() {
-        "revalidatePath" => Ok((Call::from_arguments("path", &argument, &options)?, true)),
-        "revalidateTag" => Ok((Call::from_arguments("tag", &argument, &options)?, true)),
-        "invalidate" => Ok((Call::from_json(&argument)?, false)),
-        _ => Err(AdminError::NotFound),
-    }
-}
-
 /// Carries out an RPC call anywhere but in the tag index itself.
 pub(super) async fn rpc(env: &Env, call: &[u8]) -> String {
-    rpc_with(call, |scope, mode| invalidate(env, scope, mode)).await
+    rpc_with(call, env).await
 }
 
 /// Carries out an RPC call, and returns its JSON answer: the value, or `{"error": {"code", "message"}}`, which the entry
 /// module throws.
-pub(super) async fn rpc_with<F>(call: &[u8], invalidate: impl Fn(Scope, Mode) -> F) -> String
-where
-    F: Future<Output = Result<InvalidateAnswer, AdminError>>,
-{
-    let answer = async {
-        let (call, is_one) = rpc_call(call)?;
-        let mut receipts = invalidate_all(call, invalidate).await?;
-        Ok(if is_one { receipts.pop().unwrap_or_default() } else { json!({ "invalidations": receipts }) })
+pub(super) async fn rpc_with(call: &[u8], tag_index: &impl TagIndex) -> String {
+    let answer = match serde_json::from_slice(call) {
+        Ok(call) => carry_out(call, tag_index).await,
+        Err(_) => Err(AdminError::NotFound),
     };
-    let answer: Result<Value, AdminError> = answer.await;
     answer.unwrap_or_else(|error| error.to_json()).to_string()
+}
+
+async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, AdminError> {
+    let RpcCall { method, argument, options } = call;
+    let one = |mut receipts: Vec<Value>| receipts.pop().unwrap_or_default();
+    match method.as_str() {
+        "revalidatePath" => {
+            invalidate_all(tag_index, Call::from_arguments("path", &argument, &options)?).await.map(one)
+        }
+        "revalidateTag" => invalidate_all(tag_index, Call::from_arguments("tag", &argument, &options)?).await.map(one),
+        "invalidate" => {
+            let receipts = invalidate_all(tag_index, Call::from_json(&argument)?).await?;
+            Ok(json!({ "invalidations": receipts }))
+        }
+        "invalidation" => {
+            let wrong = || AdminError::Argument("invalidation takes the `seq` of a receipt, a number".to_owned());
+            invalidation(tag_index, argument.as_u64().ok_or_else(wrong)?).await
+        }
+        _ => Err(AdminError::NotFound),
+    }
 }
 
 /// Carries out an RPC call on the Worker's entrypoint. Called by the entry module with `env` and the call as JSON.

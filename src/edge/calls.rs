@@ -59,16 +59,23 @@ pub(super) async fn forward(env: &Env, owner: &ShardName, message: ToCoordinator
     post(&stub, &message.forwarded_to(owner)).await
 }
 
-/// Delivers an invalidation to a coordinator.
-pub(super) async fn deliver(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(), CallError> {
+/// Tells a coordinator of an invalidation, or asks it about one.
+pub(super) async fn deliver<A: DeserializeOwned>(
+    env: &Env,
+    shard: &ShardName,
+    message: &ToCoordinator,
+) -> Result<A, CallError> {
     let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
-    post(&stub, message).await.map(drop)
+    answer(&post(&stub, message).await?).await
 }
 
 /// Asks the tag index.
 pub(super) async fn tag_index<A: DeserializeOwned>(env: &Env, message: &ToTagIndex) -> Result<A, CallError> {
     let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(TAG_INDEX_NAME)?;
-    let response = post(&stub, message).await?;
+    answer(&post(&stub, message).await?).await
+}
+
+async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, CallError> {
     let buffer: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
     decode(&Uint8Array::new(&buffer).to_vec()).ok_or(CallError::Garbled)
 }

@@ -11,6 +11,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::select;
 use futures::stream::FuturesUnordered;
 use js_sys::{ArrayBuffer, Uint8Array};
+use serde::Serialize;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Headers;
@@ -23,9 +24,10 @@ use crate::edge::render::{self, Content, Order};
 use crate::edge::settings::{self, Settings};
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, envelope, feed_poll, js};
+use crate::feed::Invalidation;
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{
-    MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode,
+    Applied, MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
@@ -145,11 +147,14 @@ impl Object {
         self.last_waiter.set(waiter.0);
         let input = match message.clone() {
             ToCoordinator::Invalidate(invalidation) => {
-                return match self.on(Input::Invalidate(invalidation.clone())) {
-                    Ok(()) => {
-                        feed_poll::note(invalidation);
-                        Response::empty()
-                    }
+                return match self.invalidate(invalidation) {
+                    Ok(applied) => message_response(&applied),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Progress(invalidation) => {
+                return match self.shard.borrow().progress(&invalidation) {
+                    Ok(progress) => message_response(&progress),
                     Err(error) => failed(&error),
                 };
             }
@@ -177,6 +182,14 @@ impl Object {
             },
             Err(oneshot::Canceled) => Response::error("the request was given up", 503),
         }
+    }
+
+    /// Has an invalidation applied, and counts the pages that it concerns.
+    fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<Applied, StoreError> {
+        self.on(Input::Invalidate(invalidation.clone()))?;
+        let matched = self.shard.borrow().matched(&invalidation.scope)?;
+        feed_poll::note(invalidation);
+        Ok(Applied { matched })
     }
 
     /// Gives the shard an input, and performs what comes back.
@@ -352,6 +365,12 @@ impl Object {
 pub(super) async fn body_of(request: &web_sys::Request) -> worker::Result<Option<Vec<u8>>> {
     let buffer: ArrayBuffer = JsFuture::from(request.array_buffer()?).await?.unchecked_into();
     Ok((buffer.byte_length() <= MAX_MESSAGE_BYTES).then(|| Uint8Array::new(&buffer).to_vec()))
+}
+
+/// Answers with a message.
+pub(super) fn message_response<T: Serialize>(message: &T) -> worker::Result<Response> {
+    let body = Uint8Array::from(encode(message).as_slice());
+    Ok(envelope::response(200, &Headers::new()?, Some(&body))?.into())
 }
 
 /// Says that the store failed: the edge falls back as for an object that can't be reached.

@@ -130,6 +130,11 @@ export default class extends WorkerEntrypoint {
 	invalidate(what) {
 		return this.#rpc("invalidate", what);
 	}
+
+	/** Resolves to what has come of an invalidation, by the `seq` of its receipt. */
+	invalidation(seq) {
+		return this.#rpc("invalidation", seq);
+	}
 }
 
 export class IsrCoordinator extends DurableObject {
@@ -159,6 +164,10 @@ export class IsrCoordinator extends DurableObject {
 	invalidate(what) {
 		return call(this.#object, "invalidate", what);
 	}
+
+	invalidation(seq) {
+		return call(this.#object, "invalidation", seq);
+	}
 }
 
 export class IsrTagIndex extends DurableObject {
@@ -187,5 +196,9 @@ export class IsrTagIndex extends DurableObject {
 
 	invalidate(what) {
 		return call(this.#object, "invalidate", what);
+	}
+
+	invalidation(seq) {
+		return call(this.#object, "invalidation", seq);
 	}
 }

@@ -4,22 +4,19 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream;
-use js_sys::Uint8Array;
-use serde::Serialize;
-use web_sys::Headers;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::edge::admin::AdminError;
+use crate::edge::admin::{AdminError, TagIndex};
 use crate::edge::alarm::Alarm;
-use crate::edge::coordinator_object::{body_of, failed};
+use crate::edge::coordinator_object::{body_of, failed, message_response};
 use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
-use crate::edge::{admin, calls, envelope, feed_poll, js};
-use crate::feed::{Mode, Scope};
+use crate::edge::{admin, calls, feed_poll, js};
+use crate::feed::{Mode, Refresh, Scope};
 use crate::protocol::{
-    InvalidateAnswer, MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, decode, encode,
+    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, ToCoordinator,
+    ToTagIndex, decode,
 };
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
@@ -58,6 +55,19 @@ impl DurableObject for IsrTagIndex {
     }
 }
 
+/// The tag index, called by itself.
+struct Itself<'a>(&'a Rc<Object>);
+
+impl TagIndex for Itself<'_> {
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
+        Ok(self.0.invalidate(scope, mode, refresh).await?)
+    }
+
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+        Ok(self.0.progress(seq).await?)
+    }
+}
+
 struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
@@ -93,43 +103,41 @@ impl Object {
             },
             _ => return Response::error("not a path of this version", 404),
         };
-        match answered {
-            Ok(answer) => {
-                let body = Uint8Array::from(answer.as_slice());
-                Ok(envelope::response(200, &Headers::new()?, Some(&body))?.into())
-            }
-            Err(error) => failed(&error),
-        }
+        answered.unwrap_or_else(|error| failed(&error))
     }
 
     async fn rpc(self: &Rc<Self>, call: &[u8]) -> worker::Result<Response> {
         if !self.is_the_one {
             return Response::ok(admin::rpc(&self.env, call).await);
         }
-        let invalidate = |scope, mode| async move { self.invalidate(scope, mode).await.map_err(AdminError::from) };
-        Response::ok(admin::rpc_with(call, invalidate).await)
+        Response::ok(admin::rpc_with(call, &Itself(self)).await)
     }
 
-    async fn message(self: &Rc<Self>, message: ToTagIndex) -> Result<Vec<u8>, StoreError> {
-        fn encoded<T: Serialize>(answer: &T) -> Vec<u8> {
-            encode(answer)
-        }
-        match message {
+    async fn message(self: &Rc<Self>, message: ToTagIndex) -> Result<worker::Result<Response>, StoreError> {
+        Ok(match message {
             ToTagIndex::Register { shard, shards, tags, since } => {
                 let registered = self.store()?.register(&shard, shards, &tags, since)?;
                 let (invalidations, floor) = (registered.invalidations, registered.floor);
-                Ok(encoded(&RegisterAnswer { invalidations, floor }))
+                message_response(&RegisterAnswer { invalidations, floor })
             }
-            ToTagIndex::Invalidate { scope, mode } => Ok(encoded(&self.invalidate(scope, mode).await?)),
-            ToTagIndex::Feed { since } => Ok(encoded(&self.store()?.feed(since, FEED_ROWS)?)),
-        }
+            ToTagIndex::Invalidate { scope, mode, refresh } => {
+                message_response(&self.invalidate(scope, mode, refresh).await?)
+            }
+            ToTagIndex::Feed { since } => message_response(&self.store()?.feed(since, FEED_ROWS)?),
+            ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
+        })
     }
 
     /// Records an invalidation, and delivers it as far as that can be done in the time that a caller waits.
-    async fn invalidate(self: &Rc<Self>, scope: Scope, mode: Mode) -> Result<InvalidateAnswer, StoreError> {
+    async fn invalidate(
+        self: &Rc<Self>,
+        scope: Scope,
+        mode: Mode,
+        refresh: Refresh,
+    ) -> Result<InvalidateAnswer, StoreError> {
         let owner = self.owner(&scope)?;
         let store = self.store()?;
-        let invalidation = store.append(scope, mode, owner.as_ref(), js::now())?;
+        let invalidation = store.append(scope, mode, refresh, owner.as_ref(), js::now())?;
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
@@ -138,8 +146,31 @@ impl Object {
             js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
         }
         feed_poll::note(invalidation.clone());
-        let pending = self.store()?.pending(seq)?;
-        Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending })
+        let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
+        Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
+    }
+
+    /// Tells what has come of an invalidation: what the log says of its delivery, and what the coordinators say of its pages.
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, StoreError> {
+        let store = self.store()?;
+        let Some(invalidation) = store.invalidation(seq)? else {
+            return Ok(None);
+        };
+        let shards = store.applied(seq)?;
+        let (applied, pending, matched) = (shards.len() as u64, store.pending(seq)?, store.matched(seq)?);
+        let asked = stream::iter(shards).map(|shard| {
+            let message = ToCoordinator::Progress(invalidation.clone());
+            async move { calls::deliver::<ShardProgress>(&self.env, &shard, &message).await }
+        });
+        let told = js::within(ACKNOWLEDGE_WITHIN, asked.buffer_unordered(PARALLEL).try_collect::<Vec<_>>()).await;
+        let pages = match told {
+            Some(Ok(told)) => Some(told.into_iter().fold(ShardProgress::default(), ShardProgress::and)),
+            failure => {
+                worker::console_warn!("tag index: the progress of {seq} is not known: {failure:?}");
+                None
+            }
+        };
+        Ok(Some(Progress { invalidation, applied, pending, matched, pages }))
     }
 
     /// Returns the shard that owns a path by the configuration.
@@ -168,7 +199,8 @@ impl Object {
     async fn deliver(&self, batch: Vec<Delivery>) -> usize {
         let attempts = stream::iter(batch).map(|delivery| async move {
             let message = ToCoordinator::Invalidate(delivery.invalidation.clone());
-            let delivered = js::within(ACKNOWLEDGE_WITHIN, calls::deliver(&self.env, &delivery.shard, &message)).await;
+            let call = calls::deliver::<Applied>(&self.env, &delivery.shard, &message);
+            let delivered = js::within(ACKNOWLEDGE_WITHIN, call).await;
             (delivery, delivered)
         });
         let mut attempts = attempts.buffer_unordered(PARALLEL);
@@ -176,9 +208,9 @@ impl Object {
         while let Some((delivery, delivered)) = attempts.next().await {
             let (seq, shard) = (delivery.invalidation.seq, &delivery.shard);
             let noted = match delivered {
-                Some(Ok(())) => {
+                Some(Ok(applied)) => {
                     made += 1;
-                    self.store().and_then(|store| store.delivered(seq, shard))
+                    self.store().and_then(|store| store.delivered(seq, shard, applied.matched))
                 }
                 failure => {
                     worker::console_warn!("tag index: {seq} is not delivered to {shard} yet: {failure:?}");

@@ -2,7 +2,7 @@
 
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::fault::{self, Fault};
-use crate::feed::{Invalidation, Mode, PathPrefix, Scope};
+use crate::feed::{Invalidation, Mode, PathPrefix, Refresh, Scope};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::digest::Digest;
@@ -14,13 +14,14 @@ use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
         sql: include_str!("../../migrations/coordinator/0002_copies_and_breaker.sql"),
     },
     Migration { name: "0003_scopes", sql: include_str!("../../migrations/coordinator/0003_scopes.sql") },
+    Migration { name: "0004_sweeps", sql: include_str!("../../migrations/coordinator/0004_sweeps.sql") },
 ];
 
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.
@@ -36,7 +37,9 @@ const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rende
     retry_at = excluded.retry_at, pass_until = excluded.pass_until, marked_by = excluded.marked_by, \
     l2_pending = excluded.l2_pending, l2_due = excluded.l2_due, l2_attempts = excluded.l2_attempts, \
     l2_written_at = excluded.l2_written_at, digest = excluded.digest, l2_version = excluded.l2_version, \
-    l2_digest = excluded.l2_digest";
+    l2_digest = excluded.l2_digest, \
+    heat = CASE WHEN excluded.version IS NULL OR excluded.version = version THEN heat ELSE \
+    (heat >> MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000)) + 1 END";
 
 /// The tables of one coordinator object.
 #[derive(Debug)]
@@ -54,7 +57,6 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(Self { sql })
     }
 
-    #[cfg(test)]
     pub(crate) fn sql(&self) -> &S {
         &self.sql
     }
@@ -305,6 +307,9 @@ impl<S: Sql> CoordinatorStore<S> {
                     received.to_string().into(),
                 ],
             )?;
+            if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
+                self.begin_sweep(invalidation, received)?;
+            }
             self.set_fact("clock", &clock.last().to_string())
         })
     }
@@ -478,6 +483,17 @@ pub(super) const fn mode_name(mode: Mode) -> &'static str {
 
 pub(super) fn mode_by_name(name: &str) -> Option<Mode> {
     [Mode::Stale, Mode::Expire, Mode::Purge].into_iter().find(|mode| mode_name(*mode) == name)
+}
+
+pub(super) const fn refresh_name(refresh: Refresh) -> &'static str {
+    match refresh {
+        Refresh::Lazy => "lazy",
+        Refresh::Eager => "eager",
+    }
+}
+
+pub(super) fn refresh_by_name(name: &str) -> Option<Refresh> {
+    [Refresh::Lazy, Refresh::Eager].into_iter().find(|refresh| refresh_name(*refresh) == name)
 }
 
 pub(super) fn scope_columns(scope: &Scope) -> (&'static str, &str) {

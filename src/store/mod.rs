@@ -7,6 +7,7 @@ mod coordinator;
 mod migrate;
 #[cfg(test)]
 pub(crate) mod rusqlite;
+mod sweeps;
 mod tag_index;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod tests;
 use thiserror::Error;
 
 pub use self::coordinator::CoordinatorStore;
+pub use self::sweeps::{MAX_COUNTED, Swept};
 pub use self::tag_index::{Delivery, Registered, SKEW, TagIndexStore};
 
 /// A value that goes into a statement or comes out of a row. Integers must stay within ±2^53: they cross the platform

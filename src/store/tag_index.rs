@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::feed::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Scope};
+use crate::feed::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
-use crate::store::coordinator::{mode_by_name, mode_name, scope_by_name, scope_columns};
+use crate::store::coordinator::{mode_by_name, mode_name, refresh_by_name, refresh_name, scope_by_name, scope_columns};
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
@@ -119,6 +119,7 @@ impl<S: Sql> TagIndexStore<S> {
         &self,
         scope: Scope,
         mode: Mode,
+        refresh: Refresh,
         owner: Option<&ShardName>,
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
@@ -128,8 +129,14 @@ impl<S: Sql> TagIndexStore<S> {
             let last = rows.into_iter().next().map(|row| Columns::of("invalidations", row).number()).transpose()?;
             let at = now.plus(SKEW).max(Timestamp::from_millis(last.unwrap_or_default()));
             let rows = self.sql.query(
-                "INSERT INTO invalidations (at, kind, name, mode) VALUES (?, ?, ?, ?) RETURNING seq",
-                &[at.as_millis().into(), kind.into(), name.into(), mode_name(mode).into()],
+                "INSERT INTO invalidations (at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+                &[
+                    at.as_millis().into(),
+                    kind.into(),
+                    name.into(),
+                    mode_name(mode).into(),
+                    refresh_name(refresh).into(),
+                ],
             )?;
             let seq = one_number("invalidations", rows)?;
             self.sql.query(
@@ -162,7 +169,7 @@ impl<S: Sql> TagIndexStore<S> {
             }
             Ok((seq, at))
         })?;
-        Ok(Invalidation { seq, at, scope, mode })
+        Ok(Invalidation { seq, at, scope, mode, refresh })
     }
 
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
@@ -197,12 +204,11 @@ impl<S: Sql> TagIndexStore<S> {
                 &[floor.as_millis().to_string().into()],
             )?;
         }
-        self.sql
-            .query(
-                "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries)",
-                &[seq.saturating_sub(LOG_ROWS).into()],
-            )
-            .map(drop)
+        self.sql.query(
+            "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries WHERE due IS NOT NULL)",
+            &[seq.saturating_sub(LOG_ROWS).into()],
+        )?;
+        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[]).map(drop)
     }
 
     /// Returns deliveries of one invalidation that are still to be made, at most `limit`.
@@ -210,7 +216,7 @@ impl<S: Sql> TagIndexStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn deliveries_of(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.deliveries("d.seq = ?", seq, limit)
+        self.deliveries("d.due IS NOT NULL AND d.seq = ?", seq, limit)
     }
 
     /// Returns deliveries that are due, at most `limit`, the oldest first.
@@ -223,28 +229,60 @@ impl<S: Sql> TagIndexStore<S> {
 
     fn deliveries(&self, condition: &str, parameter: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let statement = format!(
-            "SELECT i.seq, i.at, i.kind, i.name, i.mode, d.shard, d.attempts FROM deliveries d \
+            "SELECT i.seq, i.at, i.kind, i.name, i.mode, i.refresh, d.shard, d.attempts FROM deliveries d \
              JOIN invalidations i ON i.seq = d.seq WHERE {condition} ORDER BY d.due, d.seq LIMIT ?"
         );
         let rows = self.sql.query(&statement, &[parameter.into(), u64::from(limit).into()])?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("deliveries", row);
-                let invalidation = invalidation(&mut columns)?;
+                let invalidation = logged(&mut columns)?;
                 let shard = columns.parsed(ShardName::from_stored)?;
                 Ok(Delivery { invalidation, shard, attempts: u32::try_from(columns.number()?).unwrap_or(u32::MAX) })
             })
             .collect()
     }
 
-    /// Strikes off a delivery that the shard has confirmed.
+    /// Notes that a shard has applied an invalidation, and how many pages it concerned there.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn delivered(&self, seq: u64, shard: &ShardName) -> Result<(), StoreError> {
+    pub fn delivered(&self, seq: u64, shard: &ShardName, matched: u64) -> Result<(), StoreError> {
         self.sql
-            .query("DELETE FROM deliveries WHERE seq = ? AND shard = ?", &[seq.into(), shard.as_str().into()])
+            .query(
+                "UPDATE deliveries SET due = NULL, matched = ? WHERE seq = ? AND shard = ?",
+                &[matched.into(), seq.into(), shard.as_str().into()],
+            )
             .map(drop)
+    }
+
+    /// Returns an invalidation that is in the log still.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidation(&self, seq: u64) -> Result<Option<Invalidation>, StoreError> {
+        let rows = self
+            .sql
+            .query("SELECT seq, at, kind, name, mode, refresh FROM invalidations WHERE seq = ?", &[seq.into()])?;
+        rows.into_iter().next().map(|row| logged(&mut Columns::of("invalidations", row))).transpose()
+    }
+
+    /// Returns the shards that have applied an invalidation.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn applied(&self, seq: u64) -> Result<Vec<ShardName>, StoreError> {
+        let rows = self.sql.query("SELECT shard FROM deliveries WHERE seq = ? AND due IS NULL", &[seq.into()])?;
+        rows.into_iter().map(|row| Columns::of("deliveries", row).parsed(ShardName::from_stored)).collect()
+    }
+
+    /// Returns how many pages an invalidation concerns where it was applied.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matched(&self, seq: u64) -> Result<u64, StoreError> {
+        let sum = "SELECT COALESCE(SUM(matched), 0) FROM deliveries WHERE seq = ?";
+        one_number("deliveries", self.sql.query(sum, &[seq.into()])?)
     }
 
     /// Puts a delivery off after a failed attempt.
@@ -265,7 +303,10 @@ impl<S: Sql> TagIndexStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn pending(&self, seq: u64) -> Result<u64, StoreError> {
-        one_number("deliveries", self.sql.query("SELECT COUNT(*) FROM deliveries WHERE seq = ?", &[seq.into()])?)
+        one_number(
+            "deliveries",
+            self.sql.query("SELECT COUNT(*) FROM deliveries WHERE seq = ? AND due IS NOT NULL", &[seq.into()])?,
+        )
     }
 
     /// Returns when this object wants to be woken next: the least due delivery.
@@ -313,5 +354,11 @@ fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let at = Timestamp::from_millis(columns.number()?);
     let kind = columns.text()?;
     let scope = columns.parsed(|name| scope_by_name(&kind, name))?;
-    Ok(Invalidation { seq, at, scope, mode: columns.parsed(mode_by_name)? })
+    Ok(Invalidation { seq, at, scope, mode: columns.parsed(mode_by_name)?, refresh: Refresh::Lazy })
+}
+
+/// Reads a row of the log, which says besides when pages are rendered again.
+fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
+    let invalidation = invalidation(columns)?;
+    Ok(Invalidation { refresh: columns.parsed(refresh_by_name)?, ..invalidation })
 }

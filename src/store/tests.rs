@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rusqlite::MemorySql;
 use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
-use crate::feed::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Scope};
+use crate::feed::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::digest::Digest;
@@ -120,7 +120,7 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
     let old = page("/a", &["x"], 1000);
     let note = |seq, scope, mode, clock: &mut Clock| {
         let received = clock.observe(at(2000), at(1500), 9);
-        let invalidation = Invalidation { seq, at: at(2000), scope, mode };
+        let invalidation = Invalidation { seq, at: at(2000), scope, mode, refresh: Refresh::Lazy };
         store.note_invalidation(&invalidation, received, clock).unwrap();
     };
     assert_eq!(store.invalidated(&old), Ok(None));
@@ -177,7 +177,7 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 3 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 4 }));
 }
 
 #[test]
@@ -188,19 +188,19 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     store.register(&b, 1, &[tag("x")], at(0)).unwrap();
     store.register(&b, 1, &[tag("x")], at(0)).unwrap();
 
-    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(100)).unwrap();
+    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
     let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
     assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
-    store.delivered(first.seq, &a).unwrap();
+    store.delivered(first.seq, &a, 0).unwrap();
     store.put_off(first.seq, &b, at(500)).unwrap();
     assert_eq!((store.pending(first.seq), store.next_deadline()), (Ok(1), Ok(Some(at(500)))));
     assert_eq!(store.deliveries_due(at(499), 10), Ok(vec![]));
     assert_eq!(store.deliveries_due(at(500), 10), Ok(vec![Delivery { attempts: 1, ..delivery(&b) }]));
 
-    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, None, at(200)).unwrap();
+    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, Refresh::Lazy, None, at(200)).unwrap();
     assert_eq!((none.seq, store.pending(none.seq)), (first.seq + 1, Ok(0)));
     let path = Scope::Path(CanonicalPath::parse("/p").unwrap());
-    let third = store.append(path, Mode::Stale, Some(&a), at(300)).unwrap();
+    let third = store.append(path, Mode::Stale, Refresh::Lazy, Some(&a), at(300)).unwrap();
     assert_eq!(store.pending(third.seq), Ok(1));
 }
 
@@ -208,19 +208,20 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
 fn a_registration_tells_what_was_invalidated_since_the_render_began() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let a = shard("/#0");
-    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(100)).unwrap();
+    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
     let told = |since| store.register(&a, 1, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
     assert_eq!(invalidation.at, at(100).plus(SKEW));
     assert_eq!(told(1101), Ok(vec![]));
     assert_eq!(told(1100), Ok(vec![invalidation]), "the renderer's clock may have run ahead");
-    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, None, at(50)).unwrap();
+    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(50)).unwrap();
     assert_eq!(second.at, at(1100), "times never go back");
 }
 
 #[test]
 fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
-    let append = |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, None, at(time)).unwrap();
+    let append =
+        |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap();
     append("x", 100);
     let y = append("y", 200);
     let x = append("x", 300);
@@ -270,7 +271,7 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     store.register(&new, 8, &[], at(0)).unwrap();
     store.register(&page_shard, 1, &[tag("x")], at(0)).unwrap();
     let due = |scope, owner: Option<&ShardName>| {
-        let seq = store.append(scope, Mode::Purge, owner, at(100)).unwrap().seq;
+        let seq = store.append(scope, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
         let mut shards: Vec<String> =
             store.deliveries_of(seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
         shards.sort();
@@ -310,13 +311,14 @@ fn each_scope_and_mode_is_stored_and_read_back() {
     for (scope, is_concerned) in scopes {
         for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
             let store = coordinator();
-            let invalidation = Invalidation { seq: 1, at: at(2000), scope: scope.clone(), mode };
+            let invalidation =
+                Invalidation { seq: 1, at: at(2000), scope: scope.clone(), mode, refresh: Refresh::Lazy };
             let received = clock.observe(at(2000), at(1500), 9);
             store.note_invalidation(&invalidation, received, &clock).unwrap();
             assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{scope:?}");
 
             let index = TagIndexStore::open(MemorySql::new()).unwrap();
-            index.append(scope.clone(), mode, None, at(1000)).unwrap();
+            index.append(scope.clone(), mode, Refresh::Lazy, None, at(1000)).unwrap();
             assert_eq!(index.feed(0, 10).unwrap().rows, [invalidation]);
         }
     }

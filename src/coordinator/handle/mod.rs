@@ -77,6 +77,9 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
         Event::Miss { waiter } => step.miss(waiter),
         Event::Stale { waiter, version } => step.stale(waiter, version),
         Event::BytesLost { waiter, version } => step.bytes_lost(waiter, version),
+        Event::Refresh => step.refresh(),
+        // What was purged is dropped already.
+        Event::Swept => {}
         Event::Begun { token } => step.begun(token),
         Event::Head { token, page } => step.head(token, page),
         Event::Ended { token, outcome } => step.ended(token, outcome),

@@ -55,6 +55,14 @@ impl Step<'_, '_> {
         }
     }
 
+    /// Renders a page again that is not fresh, though nobody asks for it.
+    pub(super) fn refresh(&mut self) {
+        self.lift();
+        if !matches!(self.standing(), Standing::Fresh(_)) {
+            self.revalidate();
+        }
+    }
+
     /// Lifts what an invalidation has made pointless: a pause after failures, or a pass mark. What was invalidated is
     /// asked for once more.
     fn lift(&mut self) {

@@ -7,6 +7,7 @@
 mod answers;
 mod renders;
 mod step;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,8 @@ pub struct Shard<S, B> {
     /// Requests that wait for a render, by page; the first of them began it. Who has stopped waiting is here still.
     parked: BTreeMap<PageKey, Vec<WaiterId>>,
     renders: Renders<B>,
+    /// When the pages of an eager refresh are to be looked at next.
+    sweep_at: Timestamp,
     held: Held<B>,
     effects: Vec<Effect<B>>,
 }
@@ -95,6 +98,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             waiting: BTreeSet::new(),
             parked: BTreeMap::new(),
             renders: Renders::default(),
+            sweep_at: Timestamp::default(),
             held: Held::default(),
             effects: Vec::new(),
         };
@@ -151,7 +155,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_deadline()
+        Ok(self.store.next_deadline()?.into_iter().chain(self.next_sweep()?).min())
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one input")]
@@ -215,6 +219,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let received = clock.observe(invalidation.at, moment.now, moment.random);
         self.store.note_invalidation(invalidation, received, &clock)?;
         self.clock = clock;
+        self.begin_sweep(moment.now, invalidation);
         Ok(())
     }
 
@@ -263,6 +268,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 self.step(turn, &key, Event::Ended { token: lease.token, outcome: Outcome::Lost }, Beside::default())?;
             }
         }
+        self.sweep(turn, room)?;
         for _ in 0..room {
             let Some((key, token)) = self.renders.next_background() else { break };
             self.begin(turn, key, token, true)?;
@@ -277,7 +283,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     }
 
     fn wake_for_next(&mut self) -> Result<(), StoreError> {
-        let deadline = self.store.next_deadline()?;
+        let deadline = self.next_deadline()?;
         self.effects.extend(deadline.map(Effect::WakeAt));
         Ok(())
     }

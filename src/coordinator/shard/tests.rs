@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::coordinator::{Entry, Outcome};
-use crate::feed::{Mode, Scope};
+use crate::feed::{Mode, Refresh, Scope};
 use crate::protocol::RegisterAnswer;
 use crate::protocol::Verdict;
 use crate::semantics::digest::Digest;
@@ -132,8 +132,13 @@ fn a_shard_registers_itself_before_its_first_page() {
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
     assert_eq!(on(&mut shard, at(50), rendered("/a", token, &[])), ["register  since 10"]);
-    let everything =
-        Invalidation { seq: 1, at: Timestamp::from_millis(30), scope: Scope::Everything, mode: Mode::Purge };
+    let everything = Invalidation {
+        seq: 1,
+        at: Timestamp::from_millis(30),
+        scope: Scope::Everything,
+        mode: Mode::Purge,
+        refresh: Refresh::Lazy,
+    };
     let answer = Some(RegisterAnswer { invalidations: vec![everything], floor: Timestamp::default() });
     assert_eq!(on(&mut shard, at(60), Input::Registered { token, answer }), ["render /a driven=false"]);
     let token = self::token(&shard, "/a");
@@ -150,8 +155,13 @@ fn tags_are_registered_before_the_page_is_published() {
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 
     // The tag was invalidated after the render began: it is rendered again, under a token that is newer.
-    let invalidation =
-        Invalidation { seq: 1, at: Timestamp::from_millis(30), scope: Scope::Tag(tag("x")), mode: Mode::Expire };
+    let invalidation = Invalidation {
+        seq: 1,
+        at: Timestamp::from_millis(30),
+        scope: Scope::Tag(tag("x")),
+        mode: Mode::Expire,
+        refresh: Refresh::Lazy,
+    };
     let answer = Some(RegisterAnswer { invalidations: vec![invalidation], floor: Timestamp::default() });
     let input = Input::Registered { token, answer };
     assert_eq!(on(&mut shard, at(60), input), ["render /a driven=false"]);
@@ -180,8 +190,13 @@ fn a_slow_render_is_not_overtaken_by_the_registration_of_another() {
     let (slow, fast) = (token(&shard, "/slow"), token(&shard, "/fast"));
     let effects = on(&mut shard, at(120), rendered("/fast", fast, &["x"]));
     assert_eq!(effects, ["register x since 10"], "since the oldest render under way began");
-    let invalidation =
-        Invalidation { seq: 1, at: Timestamp::from_millis(80), scope: Scope::Tag(tag("x")), mode: Mode::Expire };
+    let invalidation = Invalidation {
+        seq: 1,
+        at: Timestamp::from_millis(80),
+        scope: Scope::Tag(tag("x")),
+        mode: Mode::Expire,
+        refresh: Refresh::Lazy,
+    };
     let answer = Some(RegisterAnswer { invalidations: vec![invalidation], floor: Timestamp::default() });
     on(&mut shard, at(130), Input::Registered { token: fast, answer });
     assert_eq!(on(&mut shard, at(140), rendered("/slow", slow, &["x"])), ["render /slow driven=false"]);
@@ -247,6 +262,7 @@ fn a_background_render_is_driven_again_in_the_next_life_and_a_cold_one_is_not_in
         at: Timestamp::from_millis(30),
         scope: Scope::Path("/old".to_owned().try_into().unwrap()),
         mode: Mode::Stale,
+        refresh: Refresh::Lazy,
     };
     on(&mut shard, at(30), Input::Invalidate(soft));
     let stale = Input::Request {
@@ -320,7 +336,8 @@ fn a_request_does_not_join_what_was_invalidated_since_it_began() {
     let token = token(&shard, "/a");
     on(&mut shard, at(20), head("/a", token, &[]));
     let scope = Scope::Path("/a".to_owned().try_into().unwrap());
-    let invalidation = Invalidation { seq: 1, at: Timestamp::from_millis(30), scope, mode: Mode::Expire };
+    let invalidation =
+        Invalidation { seq: 1, at: Timestamp::from_millis(30), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
     on(&mut shard, at(30), Input::Invalidate(invalidation));
     assert_eq!(on(&mut shard, at(31), miss(2, "/a")), [""; 0]);
     assert_eq!(on(&mut shard, at(90), rendered("/a", token, &[])), ["render /a driven=false"]);
@@ -335,7 +352,8 @@ fn an_answer_that_was_invalidated_before_its_head_is_broken_off() {
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
     let scope = Scope::Path("/a".to_owned().try_into().unwrap());
-    let invalidation = Invalidation { seq: 1, at: Timestamp::from_millis(15), scope, mode: Mode::Expire };
+    let invalidation =
+        Invalidation { seq: 1, at: Timestamp::from_millis(15), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
     on(&mut shard, at(15), Input::Invalidate(invalidation));
     assert_eq!(on(&mut shard, at(20), head("/a", token, &[])), ["render /a driven=false", "abandon"]);
     let late = Input::Ended { key: key("/a"), token, outcome: Outcome::Failed(SiteFailure::Broken), answer: None };
@@ -380,7 +398,13 @@ fn a_visitor_does_not_wait_for_the_alarm() {
     let first = token(&shard, "/a");
     on(&mut shard, at(20), rendered("/a", first, &[]));
     let scope = Scope::Path("/a".to_owned().try_into().unwrap());
-    let invalidation = |seq, mode| Invalidation { seq, at: Timestamp::from_millis(30), scope: scope.clone(), mode };
+    let invalidation = |seq, mode| Invalidation {
+        seq,
+        at: Timestamp::from_millis(30),
+        scope: scope.clone(),
+        mode,
+        refresh: Refresh::Lazy,
+    };
     on(&mut shard, at(30), Input::Invalidate(invalidation(1, Mode::Stale)));
     assert_eq!(on(&mut shard, at(40), miss(2, "/a")), ["reply 2 page rendered=false collapsed=false body"]);
     on(&mut shard, at(50), Input::Invalidate(invalidation(2, Mode::Expire)));
@@ -441,7 +465,13 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     on(&mut shard, at(20), rendered(&path, old, &[]));
     let invalidation = |seq| {
         let scope = Scope::Path(path.clone().try_into().unwrap());
-        Input::Invalidate(Invalidation { seq, at: Timestamp::from_millis(20 + seq), scope, mode: Mode::Expire })
+        Input::Invalidate(Invalidation {
+            seq,
+            at: Timestamp::from_millis(20 + seq),
+            scope,
+            mode: Mode::Expire,
+            refresh: Refresh::Lazy,
+        })
     };
     on(&mut shard, at(21), invalidation(1));
     on(&mut shard, at(22), miss(2, &path));
@@ -459,4 +489,94 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     assert_eq!(on(at(50), Input::Wrote { key: self::key(&path), version: Some(old), taken: false }), [""; 0]);
     assert_eq!(on(at(100_000), Input::Alarm { room: 6 }), [""; 0], "nothing is left to be written");
     assert_eq!(shard.store.load(&self::key(&path)).unwrap(), Entry::default());
+}
+
+/// Publishes pages that carry the tag `x`, and has L2 take them.
+fn publish(shard: &mut TestShard, paths: &[&str]) {
+    for (n, path) in (0..).zip(paths) {
+        on(shard, at(10), miss(1000 + n, path));
+        let token = token(shard, path);
+        on(shard, at(11), rendered(path, token, &["x"]));
+        on(shard, at(11), Input::Registered { token, answer: Some(RegisterAnswer::default()) });
+        on(shard, at(12), Input::Wrote { key: key(path), version: Some(token), taken: true });
+    }
+}
+
+fn eager(mode: Mode) -> Invalidation {
+    Invalidation { seq: 5, at: Timestamp::from_millis(100), scope: Scope::Tag(tag("x")), mode, refresh: Refresh::Eager }
+}
+
+#[test]
+fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object() {
+    let mut shard = open();
+    publish(&mut shard, &["/a", "/b", "/c"]);
+    // The hottest page: it was rendered once more.
+    on(&mut shard, at(50), Input::Invalidate(Invalidation { seq: 4, refresh: Refresh::Lazy, ..eager(Mode::Expire) }));
+    on(&mut shard, at(50), miss(1, "/c"));
+    let hot = token(&shard, "/c");
+    on(&mut shard, at(51), rendered("/c", hot, &["x"]));
+    assert_eq!(on(&mut shard, at(2000), Input::Alarm { room: 6 }), ["write /c"]);
+    on(&mut shard, at(2001), Input::Wrote { key: key("/c"), version: Some(hot), taken: true });
+    let again = Invalidation { at: Timestamp::from_millis(3000), ..eager(Mode::Stale) };
+    assert_eq!(shard.matched(&again.scope), Ok(3));
+    on(&mut shard, at(3000), Input::Invalidate(again.clone()));
+    on(&mut shard, at(3000), Input::Invalidate(again.clone()));
+    let progress = |shard: &TestShard| {
+        let p = shard.progress(&again).unwrap();
+        (p.done, p.failed, p.pending, p.done_at.is_some())
+    };
+    assert_eq!(on(&mut shard, at(3000), Input::Alarm { room: 1 }), ["render /c driven=true"]);
+    assert_eq!(progress(&shard), (0, 0, 3, false));
+    let c = token(&shard, "/c");
+    on(&mut shard, at(3010), rendered("/c", c, &["x"]));
+    assert_eq!(on(&mut shard, at(3010), Input::Alarm { room: 6 }), [""; 0], "10 a second");
+    assert_eq!(on(&mut shard, at(3101), Input::Alarm { room: 6 }), ["render /a driven=true"]);
+
+    let (mut shard, _) = reopen(shard, at(3200));
+    assert!(shard.next_deadline().unwrap().is_some());
+    let effects = on(&mut shard, at(3200), Input::Alarm { room: 6 });
+    assert_eq!(effects, ["render /a driven=true", "render /b driven=true"], "the dead render is driven again");
+    let (a, b) = (token(&shard, "/a"), token(&shard, "/b"));
+    on(&mut shard, at(3300), rendered("/a", a, &["x"]));
+    let failed = Outcome::Failed(SiteFailure::Timeout);
+    on(&mut shard, at(3300), Input::Ended { key: key("/b"), token: b, outcome: failed, answer: None });
+    assert_eq!(on(&mut shard, at(3400), Input::Alarm { room: 6 }), [""; 0]);
+    assert_eq!(progress(&shard), (2, 1, 0, true));
+    assert!(!shard.store.is_sweeping().unwrap());
+}
+
+#[test]
+fn a_purge_deletes_each_page_from_l2_and_no_render_from_before_brings_it_back() {
+    let mut shard = open();
+    publish(&mut shard, &["/a", "/b"]);
+    let soft = Invalidation { seq: 1, refresh: Refresh::Lazy, ..eager(Mode::Stale) };
+    on(&mut shard, at(2000), Input::Invalidate(soft));
+    let stale = token_of_page(&shard, "/b");
+    let input = Input::Request {
+        waiter: WaiterId(1),
+        shard: name(),
+        key: key("/b"),
+        served: Some(stale),
+        newer_than: None,
+        forwarded: false,
+    };
+    on(&mut shard, at(2001), input);
+    assert_eq!(on(&mut shard, at(2002), Input::Alarm { room: 6 }), ["render /b driven=true"]);
+    let before = token(&shard, "/b");
+    let purge = Invalidation { seq: 2, refresh: Refresh::Lazy, ..eager(Mode::Purge) };
+    on(&mut shard, at(2100), Input::Invalidate(purge.clone()));
+    assert_eq!(on(&mut shard, at(2101), Input::Alarm { room: 6 }), ["delete /a", "delete /b"]);
+    assert_eq!(shard.progress(&purge).unwrap().done, 2);
+    assert_eq!(on(&mut shard, at(2200), rendered("/b", before, &["x"])), [""; 0], "it is rendered once more");
+    assert_eq!(shard.store.load(&key("/b")).unwrap().page, None);
+    let failed = Outcome::Failed(SiteFailure::Timeout);
+    on(&mut shard, at(2201), Input::Alarm { room: 6 });
+    let token = token(&shard, "/b");
+    on(&mut shard, at(2210), Input::Ended { key: key("/b"), token, outcome: failed, answer: None });
+    let effects = on(&mut shard, at(2211), miss(2, "/b"));
+    assert!(effects[0].starts_with("reply 2 Unavailable"), "no purged copy stands in: {effects:?}");
+}
+
+fn token_of_page(shard: &TestShard, path: &str) -> Version {
+    shard.store.load(&key(path)).unwrap().page.unwrap().version
 }

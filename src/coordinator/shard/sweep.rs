@@ -1,0 +1,126 @@
+//! Pages that an invalidation has dealt with one by one: deleted, or rendered again now.
+//!
+//! An invalidation is in force from the moment it is received, since pages are compared with it whenever they are looked at.
+//! What is left is work that nobody waits for: the list of pages is in SQLite, the alarm goes through it at the pace of
+//! `refresh_rate`, and an object that dies in between goes on where it was. A page whose render fails is left to the next
+//! visitor, so that it does not hold up the others.
+
+use std::time::Duration;
+
+use super::{Beside, Shard, Turn};
+use crate::coordinator::Event;
+use crate::coordinator::io::Effect;
+use crate::feed::{Invalidation, Mode, Refresh, Scope};
+use crate::protocol::ShardProgress;
+use crate::store::{Sql, StoreError, Swept};
+use crate::time::Timestamp;
+
+/// The most pages looked at in one round of the alarm.
+const PAGES_A_ROUND: u32 = 100;
+
+/// When to look again after a round in which nothing could be done.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What has become of a page in one round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is dealt with.
+    Done,
+    /// Its render has failed, or may not begin.
+    Failed,
+    /// Its render has begun.
+    Begun,
+    /// It is being rendered.
+    UnderWay,
+    /// It is not its turn yet.
+    Waits,
+}
+
+impl<S: Sql, B: Clone> Shard<S, B> {
+    /// Counts the published pages that a scope names.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
+        self.store.matched(scope)
+    }
+
+    /// Tells how far this shard is with an invalidation.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn progress(&self, invalidation: &Invalidation) -> Result<ShardProgress, StoreError> {
+        self.store.progress(invalidation)
+    }
+
+    /// Has the alarm look at an invalidation's pages, if they are dealt with one by one.
+    pub(super) fn begin_sweep(&mut self, now: Timestamp, invalidation: &Invalidation) {
+        if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
+            self.sweep_at = now;
+            self.effects.push(Effect::WakeAt(now));
+            self.effects.push(Effect::Ring);
+        }
+    }
+
+    /// Goes on with the pages that are listed, and begins at most `room` renders.
+    pub(super) fn sweep(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
+        let now = turn.moment.now;
+        if now < self.sweep_at || !self.store.is_sweeping()? {
+            return Ok(());
+        }
+        self.store.list_swept()?;
+        let pace = Duration::from_secs(1) / turn.config.refresh_rate.max(1);
+        let (mut begun, mut is_idle) = (0, true);
+        for swept in self.store.swept(PAGES_A_ROUND)? {
+            let fate = self.sweep_page(turn, &swept, begun < room && now >= self.sweep_at)?;
+            match fate {
+                Fate::Done | Fate::Failed => self.store.strike_off(&swept, fate == Fate::Failed)?,
+                Fate::Begun => {
+                    self.store.note_begun(&swept)?;
+                    begun += 1;
+                    // What could not begin in the last second is made up for.
+                    let earliest = Timestamp::from_millis(now.as_millis().saturating_sub(1000));
+                    self.sweep_at = self.sweep_at.max(earliest).plus(pace);
+                }
+                Fate::UnderWay => {}
+                Fate::Waits => break,
+            }
+            is_idle &= fate == Fate::UnderWay;
+        }
+        self.store.end_sweeps(now)?;
+        if is_idle {
+            self.sweep_at = now.plus(PAUSE);
+        }
+        Ok(())
+    }
+
+    fn sweep_page(&mut self, turn: Turn<'_>, swept: &Swept, may_begin: bool) -> Result<Fate, StoreError> {
+        let Some(key) = &swept.key else {
+            return Ok(Fate::Failed);
+        };
+        let entry = self.store.load(key)?;
+        if entry.page.as_ref().is_some_and(|page| page.version > swept.received) {
+            return Ok(Fate::Done);
+        }
+        if swept.refresh == Refresh::Lazy {
+            // Looking at a purged page is what deletes it.
+            self.step(turn, key, Event::Swept, Beside::default())?;
+            return Ok(Fate::Done);
+        }
+        match (entry.lease.is_some(), swept.begun) {
+            (true, _) => Ok(Fate::UnderWay),
+            (false, true) => Ok(Fate::Failed),
+            (false, false) if !may_begin => Ok(Fate::Waits),
+            (false, false) => {
+                self.step(turn, key, Event::Refresh, Beside::default())?;
+                let has_begun = self.store.load(key)?.lease.is_some();
+                Ok(if has_begun { Fate::Begun } else { Fate::Failed })
+            }
+        }
+    }
+
+    /// Returns when the pages that are listed are to be looked at again.
+    pub(super) fn next_sweep(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.store.is_sweeping()?.then_some(self.sweep_at))
+    }
+}
