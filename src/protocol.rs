@@ -25,6 +25,9 @@ pub const META_HEADER: &str = "x-isr-meta";
 /// The header that carries a coordinator's [`Verdict`].
 pub const VERDICT_HEADER: &str = "x-isr-verdict";
 
+/// The name of the one tag index object.
+pub const TAG_INDEX_NAME: &str = "tags#0";
+
 /// What an edge, or the tag index, tells a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

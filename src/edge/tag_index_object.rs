@@ -18,7 +18,7 @@ use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, envelope, feed_poll, js};
 use crate::feed::{Mode, Scope};
 use crate::protocol::{
-    InvalidateAnswer, MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, decode, encode,
+    InvalidateAnswer, MESSAGE_PATH, RPC_PATH, RegisterAnswer, TAG_INDEX_NAME, ToCoordinator, ToTagIndex, decode, encode,
 };
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
@@ -67,7 +67,7 @@ struct Object {
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        let is_the_one = state.id().name().is_none_or(|name| name == calls::TAG_INDEX_NAME);
+        let is_the_one = state.id().name().is_none_or(|name| name == TAG_INDEX_NAME);
         let (state, sql) = ObjectSql::of(state);
         let store = sql.and_then(TagIndexStore::open);
         let object = Rc::new(Self { env, store, alarm: Alarm::new(state), is_the_one });
