@@ -151,10 +151,11 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     out
 }
 
-/// Decodes a message; `None` if the bytes are anything else.
+/// Decodes a message; `None` if the bytes are anything else, or go on behind it.
 #[must_use]
 pub fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<T> {
-    ciborium::from_reader(bytes).ok()
+    let mut rest = bytes;
+    ciborium::from_reader(&mut rest).ok().filter(|_| rest.is_empty())
 }
 
 impl Verdict {
