@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+// `cargo bolero` instruments every test program, and its runtime has to be in each.
+use bolero as _;
 use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, Scope};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
