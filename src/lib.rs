@@ -41,5 +41,9 @@ pub mod version;
 #[cfg(feature = "worker")]
 pub mod edge;
 
+// `cargo bolero` instruments every test program, and its runtime has to be in each.
+#[cfg(test)]
+use bolero as _;
+
 #[cfg(feature = "worker")]
 pub use edge::{Isr, IsrCoordinator, IsrTagIndex, gateway};

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::protocol::decode;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
@@ -71,7 +72,7 @@ impl PageMeta {
     pub fn from_header_value(value: &str) -> Result<Self, FormatError> {
         use base64::Engine;
         let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(value).map_err(|_| FormatError::Header)?;
-        ciborium::from_reader(bytes.as_slice()).map_err(|_| FormatError::Header)
+        decode(&bytes).ok_or(FormatError::Header)
     }
 }
 
@@ -163,7 +164,7 @@ impl PageHead {
     pub fn decode(before_body: &[u8], total_bytes: usize, key: &PageKey) -> Result<Self, FormatError> {
         let prefix = Prefix::read(before_body)?;
         let header = before_body.get(PREFIX_BYTES..prefix.body_offset()).ok_or(FormatError::Header)?;
-        let head: Self = ciborium::from_reader(header).map_err(|_| FormatError::Header)?;
+        let head: Self = decode(header).ok_or(FormatError::Header)?;
         if head.meta.key != *key {
             return Err(FormatError::Key);
         }
@@ -233,6 +234,10 @@ mod tests {
         assert_eq!(PageHead::decode(b"ISR", 3, key), Err(FormatError::Magic));
         assert_eq!(PageHead::decode(&bytes[..bytes.len() - 1], bytes.len() + 3, key), Err(FormatError::Header));
         assert_eq!(Prefix::read(b"ISR\x01\xff\xff\xff\xff"), Err(FormatError::Header));
+        // The header is one byte longer than the CBOR in it.
+        let mut longer = [bytes.as_slice(), &[0]].concat();
+        longer[7] += 1;
+        assert_eq!(PageHead::decode(&longer, longer.len() + 3, key), Err(FormatError::Header));
     }
 
     proptest! {

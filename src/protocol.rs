@@ -25,6 +25,9 @@ pub const META_HEADER: &str = "x-isr-meta";
 /// The header that carries a coordinator's [`Verdict`].
 pub const VERDICT_HEADER: &str = "x-isr-verdict";
 
+/// The name of the one tag index object.
+pub const TAG_INDEX_NAME: &str = "tags#0";
+
 /// What an edge, or the tag index, tells a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -241,10 +244,11 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     out
 }
 
-/// Decodes a message; `None` if the bytes are anything else.
+/// Decodes a message; `None` if the bytes are anything else, or go on behind it.
 #[must_use]
 pub fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<T> {
-    ciborium::from_reader(bytes).ok()
+    let mut rest = bytes;
+    ciborium::from_reader(&mut rest).ok().filter(|_| rest.is_empty())
 }
 
 impl Verdict {

@@ -4,13 +4,33 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 use crate::route::Route;
 
 /// The name of a coordinator object: `<route id>#<number>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ShardName(String);
+
+/// A text that is not the name of a coordinator object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a shard's name")]
+pub struct NotAShard;
+
+impl TryFrom<String> for ShardName {
+    type Error = NotAShard;
+
+    fn try_from(text: String) -> Result<Self, NotAShard> {
+        Self::from_stored(&text).ok_or(NotAShard)
+    }
+}
+
+impl From<ShardName> for String {
+    fn from(name: ShardName) -> Self {
+        name.0
+    }
+}
 
 impl ShardName {
     /// Names the owner of a path: all variants of one path live in one shard. The number is the first eight bytes of
@@ -40,8 +60,9 @@ impl ShardName {
     /// Takes a name that was made by [`Self::of`] and has been kept or sent since.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
-        let (_, number) = text.rsplit_once('#')?;
-        number.parse::<u16>().ok().map(|_| Self(text.to_owned()))
+        let (route, number) = text.rsplit_once('#')?;
+        let is_written_so = number.parse::<u16>().is_ok_and(|parsed| parsed.to_string() == number);
+        (route.starts_with('/') && is_written_so).then(|| Self(text.to_owned()))
     }
 
     /// Returns the name's text.
@@ -60,5 +81,20 @@ fn number(route: &str, path: &str, shards: u16) -> u64 {
 impl fmt::Display for ShardName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_as_it_is_made_and_no_other() {
+        for name in ["/*#0", "/blog/[slug]#255"] {
+            assert_eq!(ShardName::from_stored(name), Some(ShardName(name.to_owned())));
+        }
+        for wrong in ["", "/*", "/*#", "#1", "tags#0", "/*#x", "/*#+1", "/*#01", "/*#-1", "/*#65536", "/*#1 "] {
+            assert_eq!(ShardName::from_stored(wrong), None, "{wrong}");
+        }
     }
 }

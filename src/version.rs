@@ -22,17 +22,22 @@ pub struct NotAVersion;
 /// The random bits of a ULID.
 const RANDOM_BITS: u32 = 80;
 
+/// The last time that a ULID holds, in the year 10889: 48 bits of milliseconds.
+const MAX_MILLIS: u64 = (1 << 48) - 1;
+
 impl Version {
-    /// Builds a version from its parts; only the lowest 80 bits of `random` are used.
+    /// Builds a version from its parts. A time past the last that a ULID holds counts as that; only the lowest 80 bits
+    /// of `random` are used.
     #[must_use]
     pub fn from_parts(time: Timestamp, random: u128) -> Self {
-        Self(Ulid::from_parts(time.as_millis(), random))
+        Self(Ulid::from_parts(time.as_millis().min(MAX_MILLIS), random))
     }
 
-    /// Reads the 26 characters of a ULID.
+    /// Reads the 26 characters of a ULID, in upper case as they are written: one version has one text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Ulid::from_string(text).ok().map(Self)
+        // The crate takes lower case as well, and drops bits that are over 128.
+        Ulid::from_string(text).ok().map(Self).filter(|version| version.to_string() == text)
     }
 
     /// Returns the time at which it was issued: when the render began.
@@ -114,6 +119,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_version_has_one_text() {
+        let version = Version::from_parts(Timestamp::from_millis(1_700_000_000_000), 1);
+        let text = "01HF7YAT000000000000000001";
+        assert_eq!((version.to_string().as_str(), Version::parse(text)), (text, Some(version)));
+        for wrong in ["", "01hf7yat000000000000000001", "81HF7YAT000000000000000001", "01HF7YAT00000000000000000U"] {
+            assert_eq!(Version::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_past_the_last_does_not_go_round() {
+        let last = Version::from_parts(Timestamp::from_millis(MAX_MILLIS), 1);
+        assert_eq!(Version::from_parts(Timestamp::from_millis(u64::MAX), 1), last);
+    }
 
     proptest! {
         #[test]

@@ -1,5 +1,7 @@
 //! What the documentation shows is what the code does.
 
+// `cargo bolero` instruments every test program, and its runtime has to be in each.
+use bolero as _;
 use cloudflare_isr::config::{Config, SETTINGS, Scope};
 use serde_json::Value;
 

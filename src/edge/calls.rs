@@ -11,11 +11,10 @@ use worker::Env;
 
 use crate::edge::js::{self, Fetcher};
 use crate::edge::settings;
-use crate::protocol::{MESSAGE_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
+use crate::protocol::{
+    MESSAGE_PATH, TAG_INDEX_NAME, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
+};
 use crate::shard::ShardName;
-
-/// The name of the tag index object.
-pub(super) const TAG_INDEX_NAME: &str = "tags#0";
 
 /// Why a call to an object came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

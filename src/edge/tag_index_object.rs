@@ -15,8 +15,8 @@ use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, feed_poll, js};
 use crate::feed::{Mode, Refresh, Scope};
 use crate::protocol::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, ToCoordinator,
-    ToTagIndex, decode,
+    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TAG_INDEX_NAME,
+    ToCoordinator, ToTagIndex, decode,
 };
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
@@ -78,7 +78,7 @@ struct Object {
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        let is_the_one = state.id().name().is_none_or(|name| name == calls::TAG_INDEX_NAME);
+        let is_the_one = state.id().name().is_none_or(|name| name == TAG_INDEX_NAME);
         let (state, sql) = ObjectSql::of(state);
         let store = sql.and_then(TagIndexStore::open);
         let object = Rc::new(Self { env, store, alarm: Alarm::new(state), is_the_one });

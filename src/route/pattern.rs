@@ -60,10 +60,14 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text and what to write instead; the first fault from the left.
+    /// What is wrong with the text and what to write instead; the first fault from the left. A control character comes
+    /// before all others: no message has one in it.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong { bytes: text.len() });
+        }
+        if let Some(character) = text.chars().find(|c| c.is_control()) {
+            return Err(PatternError::Character { character });
         }
         let path = text.strip_prefix('/').ok_or(PatternError::NoLeadingSlash)?;
         let written: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
@@ -207,7 +211,7 @@ fn param_name(name: &str) -> Result<&str, PatternError> {
 
 fn literal(written: &str) -> Result<String, PatternError> {
     let segment = || written.to_owned();
-    match written.chars().find(|&c| "*[]{}:?#\\".contains(c) || c.is_control()) {
+    match written.chars().find(|&c| "*[]{}:?#\\".contains(c)) {
         Some('*') => return Err(PatternError::StarInText { segment: segment() }),
         Some('[' | ']') => return Err(PatternError::Brackets { segment: segment() }),
         Some('{' | '}') => return Err(PatternError::Braces { segment: segment() }),

@@ -103,6 +103,8 @@ fn malformed_patterns_are_refused_with_the_remedy() {
         ("/a#b", "`#` does not occur in a path; write the path alone (the setting `query` lists parameters)"),
         ("/a\\b", "'\\\\' can't stand in a path; write `/` between segments and visible characters in them"),
         ("/a\nb", "'\\n' can't stand in a path; write `/` between segments and visible characters in them"),
+        ("//a\nb", "'\\n' can't stand in a path; write `/` between segments and visible characters in them"),
+        ("/[a\nb]", "'\\n' can't stand in a path; write `/` between segments and visible characters in them"),
         ("/100%", "`100%` has a `%` without two hexadecimal digits, or `%00`; write `%25` for a percent sign"),
         ("/%+1", "`%+1` has a `%` without two hexadecimal digits, or `%00`; write `%25` for a percent sign"),
         ("/a/%2e./b", "`%2e.` is resolved before a path is matched; write the path that it leads to"),

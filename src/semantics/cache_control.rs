@@ -73,22 +73,34 @@ fn delta_seconds(argument: &str) -> Option<Duration> {
 }
 
 /// Splits a list at commas that stand outside of quoted strings, and trims each member.
+///
+/// A quoted string stands behind `=` and ends its member (RFC 9111 §5.2). Other quotes, and one that is never closed,
+/// quote nothing: they must not hide what forbids to store.
 fn split_outside_quotes(value: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
+    let mut commas = Vec::new();
+    // Within a quoted string: how many commas stand before it.
+    let mut quoted_after = None;
     let mut escaped = false;
-    value
-        .split(move |c| {
-            if escaped {
-                escaped = false;
-            } else if quoted && c == '\\' {
-                escaped = true;
-            } else if c == '"' {
-                quoted = !quoted;
+    for (at, byte) in value.bytes().enumerate() {
+        let was_escaped = std::mem::take(&mut escaped);
+        match (byte, quoted_after) {
+            (b',', _) => commas.push(at),
+            _ if was_escaped => {}
+            (b'\\', Some(_)) => escaped = true,
+            (b'"', Some(before)) => {
+                let behind = value[at + 1..].trim_start_matches([' ', '\t']);
+                if behind.is_empty() || behind.starts_with(',') {
+                    commas.truncate(before);
+                }
+                quoted_after = None;
             }
-            c == ',' && !quoted
-        })
-        .map(|member| member.trim_matches([' ', '\t']))
-        .filter(|member| !member.is_empty())
+            (b'"', None) if value[..at].ends_with('=') => quoted_after = Some(commas.len()),
+            _ => {}
+        }
+    }
+    let ends: Vec<usize> = commas.iter().copied().chain([value.len()]).collect();
+    let starts = std::iter::once(0).chain(commas.into_iter().map(|comma| comma + 1));
+    starts.zip(ends).map(|(start, end)| value[start..end].trim_matches([' ', '\t'])).filter(|member| !member.is_empty())
 }
 
 #[cfg(test)]
@@ -118,6 +130,11 @@ mod tests {
             ("s-maxage=99999999999999999999999", CacheControl { s_maxage: seconds(MAX_DELTA_SECONDS), ..none() }),
             ("x=\"a, no-store\"", none()),
             ("x=\"a\\\", no-store\", private", CacheControl { private: true, ..none() }),
+            ("x=\"a\" , y=\"b, private\"", none()),
+            ("x=\"a, private=\"b\"", CacheControl { private: true, ..none() }),
+            ("a\"b, private, c\"", CacheControl { private: true, ..none() }),
+            ("x=\"a, private", CacheControl { private: true, ..none() }),
+            ("x=\"a\", y=\"b\\, private", CacheControl { private: true, ..none() }),
             (
                 "stale-while-revalidate=10, stale-if-error=20",
                 CacheControl { stale_while_revalidate: seconds(10), stale_if_error: seconds(20), ..none() },

@@ -75,10 +75,11 @@ impl HeaderList {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the bytes of all names and values.
+    /// Returns the bytes of all headers as HTTP/1.1 has them, each with `: ` and the end of its line: many short ones
+    /// count for more than their names and values.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.0.iter().map(|(name, value)| name.len() + ": ".len() + value.len() + "\r\n".len()).sum()
     }
 
     /// Keeps what may be stored and shared: what is personal, of one connection, internal, or consumed by this cache

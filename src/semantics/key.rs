@@ -90,7 +90,7 @@ impl CanonicalPath {
     ///
     /// # Errors
     /// [`KeyError::Encoding`] for a broken percent-encoding or an encoded NUL, [`KeyError::NotAUrl`] if the path does
-    /// not begin with `/`, [`KeyError::TooLong`] past [`MAX_KEY_BYTES`].
+    /// not begin with `/`, [`KeyError::TooLong`] past [`MAX_KEY_BYTES`], before or after.
     pub fn parse(path: &str) -> Result<Self, KeyError> {
         if !path.starts_with('/') {
             return Err(KeyError::NotAUrl);
@@ -109,7 +109,9 @@ impl CanonicalPath {
                 _ => segments.push(segment.into_owned()),
             }
         }
-        Ok(Self(format!("/{}", segments.join("/"))))
+        let canonical = format!("/{}", segments.join("/"));
+        // Encoding may have made it longer.
+        if canonical.len() > MAX_KEY_BYTES { Err(KeyError::TooLong) } else { Ok(Self(canonical)) }
     }
 
     /// Returns the path's text.
@@ -316,6 +318,12 @@ mod tests {
         ] {
             assert_eq!(CanonicalPath::parse(path), Err(why), "{path}");
         }
+        let third = MAX_KEY_BYTES / 3;
+        assert_eq!(
+            CanonicalPath::parse(&format!("/{}", "|".repeat(third))).map(|path| path.0.len()),
+            Ok(1 + 3 * third)
+        );
+        assert_eq!(CanonicalPath::parse(&format!("/{}", "|".repeat(third + 1))), Err(KeyError::TooLong));
     }
 
     #[test]

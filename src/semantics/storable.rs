@@ -264,6 +264,7 @@ mod tests {
         }
         let long = "x".repeat(MAX_HEADER_BYTES);
         assert_eq!(verdict(200, &[("x-long", long.as_str())]), Verdict::Pass(NotStored::TooLarge));
+        assert_eq!(verdict(200, &vec![("x", ""); MAX_HEADER_BYTES / 5 + 1]), Verdict::Pass(NotStored::TooLarge));
     }
 
     #[test]

@@ -1,0 +1,352 @@
+//! Pins what is stored and sent, byte for byte: a change of a format shows here before it meets values of yesterday.
+//!
+//! What lasts longer than a deployment (pages in L2, their names, the names of objects) is a list that only grows: what
+//! was ever written can be read forever. Messages are between parts that are deployed together, so only the bytes of
+//! today are pinned; a change of theirs needs another [`MESSAGE_PATH`].
+
+mod pinned;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+// `cargo bolero` instruments every test program, and its runtime has to be in each.
+use bolero as _;
+use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
+use cloudflare_isr::protocol::{
+    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
+    TAG_INDEX_NAME, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
+};
+use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
+use cloudflare_isr::semantics::digest::Digest;
+use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
+use cloudflare_isr::semantics::headers::HeaderList;
+use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl};
+use cloudflare_isr::semantics::tag::Tag;
+use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::time::Timestamp;
+use cloudflare_isr::version::Version;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::pinned::{Pinned, Section, cbor, head, line};
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Whether the code still writes a format, or only reads it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Today {
+    Written,
+    #[allow(dead_code, reason = "the first format is the one in use")]
+    Read,
+}
+
+/// Every form in which a page was ever written, oldest first. Append; change neither a name nor the bytes under it. When
+/// a field is added, the old bytes say here with which value they are read.
+fn pages() -> Vec<(&'static str, Today, PageHead, &'static [u8])> {
+    vec![
+        ("format 1, first fields", Today::Written, page(), b"<p>Hello"),
+        ("format 1, first fields: never ages, no tags, no body", Today::Written, bare_page(), b""),
+        ("format 1, with a digest", Today::Written, page_with_digest(), b"<p>Hello"),
+    ]
+}
+
+fn page() -> PageHead {
+    PageHead {
+        meta: PageMeta {
+            key: key("https://example.com/blog/hello?page=2"),
+            version: version(),
+            status: 200,
+            rendered_at: START.plus(Duration::from_millis(250)),
+            windows: Windows::new(START, Revalidate::After(HOUR), HOUR * 24, HOUR * 48).expect("it is stored"),
+            tags: vec![tag("blog"), tag("post:1")],
+            body_bytes: Some(8),
+            digest: None,
+        },
+        headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
+    }
+}
+
+fn page_with_digest() -> PageHead {
+    let page = page();
+    let digest = Digest::parse("00112233445566778899aabbccddeeff");
+    PageHead { meta: PageMeta { digest, ..page.meta }, ..page }
+}
+
+fn bare_page() -> PageHead {
+    PageHead {
+        meta: PageMeta {
+            key: key("http://localhost:8787/"),
+            version: Version::from_parts(Timestamp::from_millis(1), 0),
+            status: 404,
+            rendered_at: Timestamp::from_millis(2),
+            windows: Windows::new(START, Revalidate::Never, HOUR, HOUR).expect("it is stored"),
+            tags: Vec::new(),
+            body_bytes: Some(0),
+            digest: None,
+        },
+        headers: HeaderList::default(),
+    }
+}
+
+fn key(text: &str) -> PageKey {
+    PageKey::from_stored(text).expect("it is a key")
+}
+
+fn path(text: &str) -> CanonicalPath {
+    CanonicalPath::parse(text).expect("it is a path")
+}
+
+fn tag(text: &str) -> Tag {
+    Tag::parse(text).expect("it is a tag")
+}
+
+fn shard(text: &str) -> ShardName {
+    ShardName::from_stored(text).expect("it is a shard")
+}
+
+fn version() -> Version {
+    Version::from_parts(START, 0x0123_4567_89ab_cdef_0123)
+}
+
+#[test]
+fn pages_in_l2_are_read_forever() {
+    let pinned = Pinned::read(include_str!("l2.txt"));
+    for (name, today, page, body) in pages() {
+        let section = pinned.get(name);
+        if today == Today::Written {
+            let before = page.encode();
+            let (prefix, header) = before.split_at(Prefix::BYTES);
+            let prefix = line(prefix, &format!("\"ISR\", format {}, header of {} bytes", prefix[3], header.len()));
+            let body = if body.is_empty() { String::new() } else { line(body, "the body") };
+            assert_same(text_of(section), &(head(name) + &prefix + &cbor(header) + &body));
+        }
+        let bytes = &section.expect("it is pinned").bytes;
+        let offset = Prefix::read(bytes).expect("it begins a page").body_offset();
+        let read = PageHead::decode(&bytes[..offset], bytes.len(), &page.meta.key);
+        assert_eq!((read.as_ref(), &bytes[offset..]), (Ok(&page), body), "{name}");
+    }
+    assert_eq!(pinned.names(), pages().iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+}
+
+/// L1 keeps a page with this header for up to a day, over deployments.
+#[test]
+fn pages_in_l1_are_read_forever() {
+    let pinned = Pinned::read(include_str!("meta.txt"));
+    for (name, today, page, _) in pages() {
+        let section = pinned.get(name);
+        if today == Today::Written {
+            assert_same(text_of(section), &(head(name) + &in_header(META_HEADER, &page.meta.to_header_value())));
+        }
+        let header = &section.expect("it is pinned").header;
+        assert_eq!(PageMeta::from_header_value(header), Ok(page.meta), "{name}");
+    }
+    assert_eq!(pinned.names(), pages().iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+}
+
+#[test]
+fn messages_are_what_they_were() {
+    let invalidation = |scope, mode| Invalidation {
+        seq: 7,
+        at: START.plus(Duration::from_secs(1)),
+        scope,
+        mode,
+        refresh: Refresh::Lazy,
+    };
+    let by_tag = || invalidation(Scope::Tag(tag("post:1")), Mode::Expire);
+    let everything = || Invalidation { refresh: Refresh::Eager, ..invalidation(Scope::Everything, Mode::Purge) };
+    let page_of = |path: &str| key(&format!("https://example.com{path}"));
+    let by_path = || invalidation(Scope::Path(path("/blog/hello")), Mode::Stale);
+    let (owner, page) = (shard("/blog/[slug]#3"), key("https://example.com/blog/hello"));
+
+    let mut now = Messages::new(include_str!("messages.txt"));
+    now.sent(
+        "ToCoordinator::Miss",
+        &ToCoordinator::Miss { shard: owner.clone(), key: page.clone(), newer_than: None, forwarded: false },
+    );
+    now.sent(
+        "ToCoordinator::Stale",
+        &ToCoordinator::Stale {
+            shard: owner.clone(),
+            key: page,
+            version: version(),
+            newer_than: Some(START),
+            forwarded: false,
+        },
+    );
+    now.sent(
+        "ToCoordinator::Miss, handed on",
+        &ToCoordinator::Miss { shard: owner.clone(), key: page_of("/"), newer_than: None, forwarded: true },
+    );
+    now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
+    now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
+    now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
+    now.sent(
+        "ToTagIndex::Register",
+        &ToTagIndex::Register { shard: owner, shards: 4, tags: vec![tag("blog"), tag("post:1")], since: START },
+    );
+    now.sent(
+        "ToTagIndex::Invalidate",
+        &ToTagIndex::Invalidate { scope: Scope::Tag(tag("post:1")), mode: Mode::Expire, refresh: Refresh::Lazy },
+    );
+    let blog = path("/blog").try_into().expect("it is a prefix");
+    now.sent(
+        "ToTagIndex::Invalidate, a prefix",
+        &ToTagIndex::Invalidate { scope: Scope::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager },
+    );
+    let route = Scope::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
+    now.sent(
+        "ToTagIndex::Invalidate, a route",
+        &ToTagIndex::Invalidate { scope: route, mode: Mode::Expire, refresh: Refresh::Lazy },
+    );
+    now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
+    now.sent("ToTagIndex::Feed", &ToTagIndex::Feed { since: 6 });
+    now.sent("RegisterAnswer", &RegisterAnswer { invalidations: vec![by_tag()], floor: START });
+    now.sent("InvalidateAnswer", &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9 });
+    now.sent("Applied", &Applied { matched: 9 });
+    let pages = ShardProgress { done: 4, failed: 1, pending: 4, done_at: Some(START) };
+    now.sent("ShardProgress", &pages);
+    let progress = Progress { invalidation: everything(), applied: 3, pending: 1, matched: 9, pages: Some(pages) };
+    now.sent("Progress", &progress);
+    now.sent("FeedPage", &FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true });
+    now.end();
+}
+
+#[test]
+fn verdicts_are_what_they_were() {
+    let detail = || "backoff".to_owned();
+    let mut now = Messages::new(include_str!("verdicts.txt"));
+    now.said("Page", &Verdict::Page { rendered: true, collapsed: false });
+    now.said("StandIn", &Verdict::StandIn { detail: detail() });
+    now.said("Relay", &Verdict::Relay { detail: detail() });
+    now.said("Unchanged", &Verdict::Unchanged);
+    now.said("Pass", &Verdict::Pass { until: START, detail: None });
+    now.said("Pass, with a word", &Verdict::Pass { until: START, detail: Some(detail()) });
+    now.said("Unavailable", &Verdict::Unavailable { retry_at: START });
+    now.said("Refused", &Verdict::Refused { detail: detail() });
+    now.end();
+}
+
+#[test]
+fn messages_go_by_these_paths_and_headers() {
+    assert_eq!((MESSAGE_PATH, RPC_PATH), ("/v1/message", "/v1/rpc"));
+    assert_eq!((META_HEADER, VERDICT_HEADER), ("x-isr-meta", "x-isr-verdict"));
+}
+
+/// Every object keeps its SQLite under its name: an object of another name begins with nothing. Append, never change.
+#[test]
+fn objects_are_found_under_their_names_forever() {
+    assert_eq!(TAG_INDEX_NAME, "tags#0");
+    for (pattern, shards, path, name) in [
+        ("/*", 1, "/", "/*#0"),
+        ("/*", 8, "/", "/*#2"),
+        ("/*", 8, "/about", "/*#7"),
+        ("/blog/[slug]", 1, "/blog/hello", "/blog/[slug]#0"),
+        ("/blog/[slug]", 8, "/blog/hello", "/blog/[slug]#0"),
+        ("/blog/:slug", 8, "/blog/hello", "/blog/:slug#2"),
+        ("/blog/[slug]", 256, "/blog/hello", "/blog/[slug]#240"),
+        ("/blog/[slug]", 256, "/blog/%C3%BCber", "/blog/[slug]#167"),
+        ("/blog/[slug]", 3, "/blog/%C3%BCber", "/blog/[slug]#1"),
+        ("/über uns/*", 256, "/%C3%BCber%20uns/a/b", "/über uns/*#139"),
+    ] {
+        let settings = RouteSettings {
+            revalidate: Revalidate::Never,
+            expire: HOUR,
+            stale_if_error: HOUR,
+            tags: Vec::new(),
+            shards,
+            query: QueryPolicy::default(),
+        };
+        let route = Route::new(Pattern::parse(pattern).expect("it is a pattern"), settings);
+        let owner = ShardName::of(&route, path);
+        assert_eq!((owner.as_str(), Some(&owner)), (name, ShardName::from_stored(name).as_ref()));
+    }
+}
+
+/// L2 finds a page under the name of its key, and the key is the canonical form of a URL. Append, never change.
+#[test]
+fn pages_are_found_under_their_names_forever() {
+    let long = |n: usize| format!("https://example.com/{}", "a".repeat(n));
+    let (longest, too_long, query) = (long(492), long(493), long(4000) + "?q=1");
+    let policy = QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into());
+    for (url, key, name) in [
+        ("https://example.com/", "https://example.com/", None),
+        ("https://Example.COM:443//a/./b/../c/?x=1#y", "https://example.com/a/c", None),
+        ("http://localhost:8787/a?q=a%20b&page=2&q=%C3%BC", "http://localhost:8787/a?page=2&q=a+b&q=%C3%BC", None),
+        ("https://müller.de/%7eä|%2f", "https://xn--mller-kva.de/~%C3%A4%7C%2F", None),
+        ("https://[::1]/it's(a)+b;c=d,e@f!$&*:~", "https://[::1]/it's(a)+b;c=d,e@f!$&*:~", None),
+        (&longest, &longest, None),
+        (&too_long, &too_long, Some("sha256:73d33dc2683bffaa60e2a95f2a024a8580a7526f9eacdb83ba380e715d6efde1")),
+        (&query, &query, Some("sha256:411fb1be3725fba9c3d0d2fd32bd82a40304d2bd3b0352f66b755d0e493233cd")),
+    ] {
+        let found = RequestUrl::parse(url).and_then(|url| url.key(None, &policy)).expect("it has a key");
+        assert_eq!((found.as_str(), found.kv_name().as_str()), (key, name.unwrap_or(key)));
+        assert_eq!(PageKey::from_stored(key), Ok(found));
+    }
+}
+
+/// Versions are stored in SQLite, in L2 and in L1, and compared as text. Append, never change.
+#[test]
+fn versions_are_read_forever() {
+    for (time, random, text) in [
+        (0, 0, "00000000000000000000000000"),
+        (1, 1, "00000000010000000000000001"),
+        (START.as_millis(), 0x0123_4567_89ab_cdef_0123, "01HF7YAT0004HMASW9NF6YY093"),
+        ((1 << 48) - 1, (1 << 80) - 1, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+    ] {
+        let version = Version::from_parts(Timestamp::from_millis(time), random);
+        assert_eq!((version.to_string().as_str(), Version::parse(text)), (text, Some(version)));
+    }
+}
+
+/// What the messages are now, beside what is pinned.
+struct Messages {
+    file: &'static str,
+    pinned: Pinned,
+    now: Vec<String>,
+}
+
+impl Messages {
+    fn new(file: &'static str) -> Self {
+        Self { file, pinned: Pinned::read(file), now: Vec::new() }
+    }
+
+    fn sent<T: Serialize + DeserializeOwned + PartialEq + Debug>(&mut self, name: &str, message: &T) {
+        self.now.push(head(name) + &cbor(&encode(message)));
+        if let Some(section) = self.pinned.get(name) {
+            assert_eq!(decode::<T>(&section.bytes).as_ref(), Some(message), "{name}");
+        }
+    }
+
+    fn said(&mut self, name: &str, verdict: &Verdict) {
+        self.now.push(head(name) + &in_header(VERDICT_HEADER, &verdict.to_header_value()));
+        if let Some(section) = self.pinned.get(name) {
+            assert_eq!(Verdict::from_header_value(&section.header).as_ref(), Some(verdict), "{name}");
+        }
+    }
+
+    /// Compares the file as a whole: no message is missing, and none is left over.
+    fn end(self) {
+        assert_same(self.file, &self.now.join("\n"));
+    }
+}
+
+/// Writes a header value, and the CBOR that it is.
+fn in_header(name: &str, value: &str) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(value).expect("it is unpadded base64url");
+    format!("{name}: {value}\n{}", cbor(&bytes))
+}
+
+/// Returns a section as it stands, or nothing.
+fn text_of(section: Option<&Section>) -> &str {
+    section.map_or("", |section| &section.text)
+}
+
+/// Compares texts of many lines, and shows the whole of what is written now.
+fn assert_same(pinned: &str, now: &str) {
+    let first = pinned.lines().zip(now.lines()).find(|(pinned, now)| pinned != now);
+    assert!(pinned == now, "the bytes are not those that are pinned, first at {first:?}; now they are\n\n{now}");
+}

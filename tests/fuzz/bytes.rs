@@ -1,0 +1,228 @@
+//! Pages as they lie in L2 and L1, and messages between edge and objects.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bolero::check;
+use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Scope};
+use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
+use cloudflare_isr::protocol::{InvalidateAnswer, RegisterAnswer, ToCoordinator, ToTagIndex, Verdict, decode, encode};
+use cloudflare_isr::route::RouteId;
+use cloudflare_isr::semantics::digest::Digest;
+use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
+use cloudflare_isr::semantics::headers::HeaderList;
+use cloudflare_isr::semantics::key::{CanonicalPath, PageKey};
+use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, Tag};
+use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::time::Timestamp;
+use cloudflare_isr::version::Version;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::TIME;
+use crate::input::Bytes;
+use crate::names::{check_key, check_path, check_shard};
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const BODY: &[u8] = b"<p>Hello";
+
+fn head() -> PageHead {
+    let hour = Duration::from_hours(1);
+    PageHead {
+        meta: PageMeta {
+            key: PageKey::from_stored("https://example.com/blog/hello?page=2").expect("it is a key"),
+            version: version(),
+            status: 200,
+            rendered_at: START,
+            windows: Windows::new(START, Revalidate::After(hour), hour, hour).expect("it is stored"),
+            tags: tags(),
+            body_bytes: Some(BODY.len() as u64),
+            digest: Digest::parse("00112233445566778899aabbccddeeff"),
+        },
+        headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
+    }
+}
+
+fn version() -> Version {
+    Version::from_parts(START, 7)
+}
+
+fn tags() -> Vec<Tag> {
+    Tag::parse_list("blog, post:1").expect("they are tags")
+}
+
+fn invalidations() -> Vec<Invalidation> {
+    let path = Scope::Path(CanonicalPath::parse("/blog/hello").expect("it is a path"));
+    let tag = Scope::Tag(Tag::parse("blog").expect("it is a tag"));
+    vec![
+        Invalidation { seq: 1, at: START, scope: path, mode: Mode::Stale, refresh: Refresh::Lazy },
+        Invalidation { seq: 2, at: START, scope: tag, mode: Mode::Expire, refresh: Refresh::Eager },
+    ]
+}
+
+fn shard() -> ShardName {
+    ShardName::from_stored("/blog/[slug]#3").expect("it is a shard")
+}
+
+fn check_tags(tags: &[Tag]) {
+    for tag in tags {
+        assert!(tag.as_str().len() <= MAX_TAG_BYTES);
+        assert_eq!(Tag::parse(tag.as_str()).as_ref(), Ok(tag));
+    }
+}
+
+fn check_invalidation(invalidation: &Invalidation) {
+    check_scope(&invalidation.scope);
+}
+
+fn check_scope(scope: &Scope) {
+    match scope {
+        Scope::Path(path) => check_path(path),
+        Scope::Tag(tag) => check_tags(std::slice::from_ref(tag)),
+        Scope::Prefix(prefix) => assert!(PathPrefix::all_of(prefix.as_str()).any(|own| own == prefix.as_str())),
+        Scope::Route(route) => assert_eq!(RouteId::from_stored(route.as_str()).as_ref(), Some(route)),
+        Scope::Everything => {}
+    }
+}
+
+fn check_meta(meta: &PageMeta) {
+    check_key(&meta.key);
+    check_tags(&meta.tags);
+    assert_eq!(PageMeta::from_header_value(&meta.to_header_value()).as_ref(), Ok(meta));
+}
+
+/// A value that is read has the key that was asked for and the body that it announces, and is written as it was read.
+#[test]
+fn an_l2_value() {
+    let whole = [head().encode(), BODY.to_vec()].concat();
+    let (samples, key) = ([whole, b"ISR\x01\0\0\0\0".to_vec()], head().meta.key);
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let value = input.of(&samples);
+        let Ok(prefix) = Prefix::read(&value) else { return };
+        let offset = prefix.body_offset();
+        let before_body = &value[..offset.min(value.len())];
+        if let Ok(head) = PageHead::decode(before_body, value.len(), &key) {
+            assert_eq!(head.meta.key, key);
+            assert_eq!(offset as u64 + head.meta.body_bytes.expect("L2 holds whole bodies"), value.len() as u64);
+            check_meta(&head.meta);
+            let again = head.encode();
+            let total = again.len() + value.len() - offset;
+            assert_eq!(PageHead::decode(&again, total, &key), Ok(head));
+            // The whole value does as well as what stands before the body.
+            assert_eq!(PageHead::decode(&value, value.len(), &key).map(|_| ()), Ok(()));
+        }
+    });
+}
+
+/// What is read of a header value is in one spelling: nothing stands behind it.
+#[test]
+fn a_meta_header() {
+    let samples = [encode(&head().meta)];
+    check!().with_test_time(TIME).with_type::<(bool, Bytes)>().for_each(|(as_text, input)| {
+        let value = if *as_text {
+            let text = [head().meta.to_header_value().into_bytes()];
+            String::from_utf8_lossy(&input.of(&text)).into_owned()
+        } else {
+            URL_SAFE_NO_PAD.encode(input.of(&samples))
+        };
+        if let Ok(meta) = PageMeta::from_header_value(&value) {
+            check_meta(&meta);
+            let more = [URL_SAFE_NO_PAD.decode(&value).expect("it was read"), vec![0]].concat();
+            assert!(PageMeta::from_header_value(&URL_SAFE_NO_PAD.encode(more)).is_err(), "a byte behind it");
+        }
+    });
+}
+
+#[test]
+fn a_verdict_header() {
+    let verdicts = [
+        Verdict::Page { rendered: true, collapsed: false },
+        Verdict::StandIn { detail: "backoff".to_owned() },
+        Verdict::Relay { detail: String::new() },
+        Verdict::Unchanged,
+        Verdict::Pass { until: START, detail: Some("vary".to_owned()) },
+        Verdict::Unavailable { retry_at: START },
+        Verdict::Refused { detail: "queue-full".to_owned() },
+    ];
+    let samples = verdicts.map(|verdict| encode(&verdict));
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let bytes = input.of(&samples);
+        let _ = Verdict::from_header_value(&String::from_utf8_lossy(&bytes));
+        if let Some(verdict) = Verdict::from_header_value(&URL_SAFE_NO_PAD.encode(&bytes)) {
+            assert_eq!(Verdict::from_header_value(&verdict.to_header_value()), Some(verdict));
+        }
+    });
+}
+
+/// Decodes damaged messages; what is decoded comes back from its own encoding, and nothing may stand behind a message.
+fn a_message<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8], check: impl Fn(&T)) {
+    if let Some(message) = decode::<T>(bytes) {
+        check(&message);
+        assert_eq!(decode::<T>(&encode(&message)), Some(message));
+        assert_eq!(decode::<T>(&[bytes, &[0]].concat()), None, "a byte behind the message");
+    }
+}
+
+#[test]
+fn a_message_to_a_coordinator() {
+    let key = head().meta.key;
+    let [by_path, by_tag] = invalidations().try_into().expect("there are two");
+    let messages = [
+        ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false },
+        ToCoordinator::Stale { shard: shard(), key, version: version(), newer_than: Some(START), forwarded: true },
+        ToCoordinator::Progress(by_path.clone()),
+        ToCoordinator::Invalidate(by_path),
+        ToCoordinator::Invalidate(by_tag),
+    ];
+    let samples = messages.map(|message| encode(&message));
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        a_message::<ToCoordinator>(&input.of(&samples), |message| match message {
+            ToCoordinator::Miss { shard, key, .. } | ToCoordinator::Stale { shard, key, .. } => {
+                check_shard(shard);
+                check_key(key);
+            }
+            ToCoordinator::Invalidate(invalidation) | ToCoordinator::Progress(invalidation) => {
+                check_invalidation(invalidation);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_message_to_the_tag_index() {
+    let messages = [
+        ToTagIndex::Register { shard: shard(), shards: 4, tags: tags(), since: START },
+        ToTagIndex::Invalidate { scope: invalidations().remove(0).scope, mode: Mode::Expire, refresh: Refresh::Eager },
+        ToTagIndex::Progress { seq: 6 },
+        ToTagIndex::Feed { since: 6 },
+    ];
+    let samples = messages.map(|message| encode(&message));
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        a_message::<ToTagIndex>(&input.of(&samples), |message| match message {
+            ToTagIndex::Register { shard, tags, .. } => {
+                check_shard(shard);
+                check_tags(tags);
+            }
+            ToTagIndex::Invalidate { scope, .. } => check_scope(scope),
+            ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}
+        });
+    });
+}
+
+#[test]
+fn an_answer_of_the_tag_index() {
+    let [by_path, by_tag] = invalidations().try_into().expect("there are two");
+    let samples = [
+        encode(&RegisterAnswer { invalidations: vec![by_tag.clone()], floor: START }),
+        encode(&InvalidateAnswer { invalidation: by_path.clone(), applied: 3, pending: 1, matched: 9 }),
+        encode(&FeedPage { seq: 7, floor: START, rows: vec![by_path, by_tag], more: true }),
+    ];
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let bytes = input.of(&samples);
+        a_message::<RegisterAnswer>(&bytes, |answer| answer.invalidations.iter().for_each(check_invalidation));
+        a_message::<InvalidateAnswer>(&bytes, |answer| check_invalidation(&answer.invalidation));
+        a_message::<FeedPage>(&bytes, |page| page.rows.iter().for_each(check_invalidation));
+    });
+}

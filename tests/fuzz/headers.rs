@@ -1,0 +1,179 @@
+//! What a site's response says of itself.
+
+use std::time::Duration;
+
+use bolero::{TypeGenerator, check, produce};
+use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
+use cloudflare_isr::semantics::cache_control::CacheControl;
+use cloudflare_isr::semantics::freshness::Revalidate;
+use cloudflare_isr::semantics::headers::HeaderList;
+use cloudflare_isr::semantics::key::PageKey;
+use cloudflare_isr::semantics::storable::{Asked, MAX_HEADER_BYTES, Storable, Verdict, judge};
+use cloudflare_isr::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
+use cloudflare_isr::time::Timestamp;
+use cloudflare_isr::version::Version;
+
+use crate::TIME;
+use crate::input::Text;
+
+const CACHE_CONTROL: &[&str] = &[
+    "no-store",
+    "private",
+    "no-cache",
+    "max-age",
+    "s-maxage",
+    "stale-while-revalidate",
+    "stale-if-error",
+    "=",
+    "\"",
+    "\\",
+    ",",
+    ", ",
+    " ",
+    "0",
+    "60",
+    "4294967296",
+    "99999999999999999999999",
+    "x=\"a, b\"",
+    "No-Store",
+];
+
+const NAMES: &[&str] = &[
+    "cache-control",
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "cache-tag",
+    "vary",
+    "location",
+    "content-length",
+    "connection",
+    "set-cookie",
+    "x-isr-revalidate",
+    "x-isr-meta",
+    "content-type",
+    "link",
+    "x",
+];
+
+const VALUES: &[&str] = &[
+    "s-maxage=60",
+    "max-age=60",
+    "stale-while-revalidate=10",
+    "stale-if-error=10",
+    "no-store",
+    "private",
+    "\"",
+    ",",
+    ", ",
+    "post:1",
+    "accept-encoding",
+    "*",
+    "/a",
+    "/a/",
+    "https://e.com/b",
+    "link",
+    "false",
+    "0",
+    "18446744073709551615",
+    "text/html",
+    "ü",
+];
+
+/// What forbids to store is seen wherever it stands and whatever stands around it, and no lifetime is over its bound.
+#[test]
+fn cache_control() {
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let value = input.of(CACHE_CONTROL);
+        let read = CacheControl::parse(&value);
+        let lifetimes = [read.s_maxage, read.max_age, read.stale_while_revalidate, read.stale_if_error];
+        assert!(lifetimes.into_iter().flatten().all(|lifetime| lifetime <= Duration::from_secs(1 << 31)), "{read:?}");
+        for (more, forbids) in [
+            (format!("no-store, {value}"), true),
+            (format!("{value}, no-store"), true),
+            (format!("{value}, private=\"x\""), true),
+            (format!(" ,{value},\t, "), read.forbids_storing()),
+        ] {
+            assert_eq!(CacheControl::parse(&more).forbids_storing(), forbids, "{more:?}");
+        }
+    });
+}
+
+/// The headers of a response: a few that mean something, and perhaps many that don't.
+#[derive(Clone, Debug, TypeGenerator)]
+struct Response {
+    #[generator(produce::<Vec<Header>>().with().len(0..=6_usize))]
+    headers: Vec<Header>,
+    many: u16,
+}
+
+#[derive(Clone, Debug, TypeGenerator)]
+struct Header {
+    name: u8,
+    value: Text,
+}
+
+impl Response {
+    fn headers(&self) -> HeaderList {
+        let name = |number: u8| NAMES[usize::from(number) % NAMES.len()].to_owned();
+        let headers = self.headers.iter().map(|header| (name(header.name), header.value.of(VALUES)));
+        let many = if self.many.is_multiple_of(64) { self.many } else { 0 };
+        let many = (0..many).map(|_| ("a".to_owned(), String::new()));
+        HeaderList::from_pairs(&headers.chain(many).collect::<Vec<_>>())
+    }
+}
+
+/// What is stored is within its bounds, holds nothing that must not be shared, and can be read back from L2.
+#[test]
+fn a_response() {
+    let key = PageKey::from_stored("https://e.com/a").expect("it is a key");
+    let route_tags = [Tag::parse("route").expect("it is a tag")];
+    let (start, minute) = (Timestamp::from_millis(1_700_000_000_000), Duration::from_mins(1));
+    let asked = Asked {
+        key: &key,
+        start,
+        revalidate: Revalidate::After(minute),
+        expire: minute * 2,
+        stale_if_error: minute * 3,
+        tags: &route_tags,
+        max_body_bytes: 1000,
+    };
+    check!().with_test_time(TIME).with_type::<(u16, Response)>().for_each(|(status, response)| {
+        let headers = response.headers();
+        // Half of them may be stored.
+        let status = if status % 2 == 0 { 200 } else { *status };
+        match judge(status, &headers, &asked) {
+            Verdict::Store(storable) => check_storable(status, storable, &asked),
+            Verdict::Fail(_) => assert!(status == 429 || status >= 500),
+            Verdict::Pass(_) => assert!(status < 500),
+        }
+    });
+}
+
+fn check_storable(status: u16, storable: Storable, asked: &Asked<'_>) {
+    let Storable { windows, tags, headers } = storable;
+    assert!([200, 203, 301, 308, 404, 410].contains(&status), "{status}");
+    assert!(tags.len() <= MAX_TAGS_PER_PAGE && tags.is_sorted_by(|a, b| a < b) && tags.contains(&asked.tags[0]));
+    assert!(headers.byte_len() <= MAX_HEADER_BYTES);
+    assert_eq!(headers.for_sharing(), headers);
+    let unwanted =
+        |name: &str| matches!(name, "set-cookie" | "cache-control" | "connection") || name.starts_with("x-isr-");
+    assert!(!headers.iter().any(|(name, _)| unwanted(name)), "{headers:?}");
+    assert!(windows.fresh_until <= windows.stale_until && windows.fresh_until <= windows.error_until, "{windows:?}");
+    if let Some(end) = windows.fresh_until {
+        assert!(end > asked.start && windows.end() <= Some(end.plus(asked.stale_if_error)), "{windows:?}");
+    }
+    let meta = PageMeta {
+        key: asked.key.clone(),
+        version: Version::from_parts(asked.start, 0),
+        status,
+        rendered_at: asked.start,
+        windows,
+        tags,
+        body_bytes: Some(5),
+        digest: None,
+    };
+    let head = PageHead { meta, headers };
+    let bytes = head.encode();
+    assert_eq!(Prefix::read(&bytes).map(Prefix::body_offset), Ok(bytes.len()));
+    assert_eq!(PageHead::decode(&bytes, bytes.len() + 5, asked.key), Ok(head));
+}

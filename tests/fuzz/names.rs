@@ -1,0 +1,206 @@
+//! What pages, objects and renders are called: paths, keys, shards, tags, versions.
+
+use bolero::check;
+use cloudflare_isr::config::{CanonicalOrigin, SiteUrl};
+use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl};
+use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
+use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::time::Timestamp;
+use cloudflare_isr::version::Version;
+
+use crate::TIME;
+use crate::input::Text;
+
+const PATH: &[&str] = &[
+    "/", "//", ".", "..", "%2e", "%2F", "%2f", "%", "%00", "%c3%bc", "%C3%BC", "%7e", "%41", "a", "ü", "|", " ", "\\",
+    "~", ":@", ";d=1", "+", "\n",
+];
+
+const URL: &[&str] = &[
+    "https://e.com/",
+    "http://E.com:80/",
+    "https://e.com:8443",
+    "https://u:p@e.com/",
+    "https://[::1]/",
+    "https://müller.de/",
+    "HTTPS:",
+    "ftp://e.com/",
+    "?",
+    "&",
+    "=",
+    "#",
+    "page",
+    "q",
+    "page=2",
+    "%26",
+    "%3D",
+    "%FF",
+    "%20",
+    "+",
+    "\u{fffd}",
+    "/",
+    "//",
+    "..",
+    "%2e",
+    "%",
+    "%2F",
+    "a",
+    "ü",
+    "\\",
+    "\t",
+];
+
+/// A path that was parsed is within its bound, and is its own canonical form.
+pub(crate) fn check_path(path: &CanonicalPath) {
+    let text = path.as_str();
+    assert!(text.len() <= MAX_KEY_BYTES, "{} bytes", text.len());
+    assert!(text.starts_with('/') && !text.contains("//") && (text == "/" || !text.ends_with('/')), "{text}");
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
+    assert_eq!(CanonicalPath::parse(text).as_ref(), Ok(path));
+}
+
+/// A key that was taken is within its bound, and comes back from its text; its name fits KV.
+pub(crate) fn check_key(key: &PageKey) {
+    assert!(key.as_str().len() <= MAX_KEY_BYTES);
+    assert_eq!(PageKey::from_stored(key.as_str()).as_ref(), Ok(key));
+    assert!(key.path().starts_with('/') && !key.path().contains('?'), "{key}");
+    let name = key.kv_name();
+    assert!((1..=512).contains(&name.len()), "{name}");
+    assert_eq!(name == key.as_str(), key.as_str().len() <= 512);
+}
+
+/// A name that was taken is one that a route and a number make.
+pub(crate) fn check_shard(shard: &ShardName) {
+    assert_eq!(ShardName::from_stored(shard.as_str()).as_ref(), Some(shard));
+    let (route, number) = shard.as_str().rsplit_once('#').expect("it has a number");
+    assert!(route.starts_with('/'), "{shard}");
+    assert_eq!(number.parse::<u16>().map(|number| number.to_string()).as_deref(), Ok(number), "{shard}");
+}
+
+#[test]
+fn a_path() {
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let text = input.of(PATH);
+        for text in [text.as_str(), &format!("/{text}")] {
+            if let Ok(path) = CanonicalPath::parse(text) {
+                check_path(&path);
+            }
+        }
+    });
+}
+
+/// A URL has one key: the key's own. Its path is the one by which the route is found.
+#[test]
+fn a_url() {
+    let some = QueryPolicy::Only(["page".to_owned(), "q".to_owned(), "ü".to_owned()].into());
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let text = input.of(URL);
+        for text in [text.as_str(), &format!("https://e.com/{text}"), &format!("https://e.com/?{text}")] {
+            let Ok(url) = RequestUrl::parse(text) else { continue };
+            check_path(url.path());
+            for policy in [&QueryPolicy::All, &QueryPolicy::default(), &some] {
+                let Ok(key) = url.key(None, policy) else { continue };
+                check_key(&key);
+                assert_eq!(key.path(), url.path().as_str());
+                let again = RequestUrl::parse(key.as_str()).expect("a key is a URL");
+                assert_eq!(again.path(), url.path());
+                assert_eq!(
+                    (again.key(None, policy).as_ref(), again.key(None, &QueryPolicy::All)),
+                    (Ok(&key), Ok(key.clone()))
+                );
+                if let Ok(other) = url.key(Some("https://other.example"), policy) {
+                    check_key(&other);
+                    assert_eq!(other.path(), key.path());
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stored_key() {
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let text = input.of(URL);
+        for text in [text.as_str(), &format!("https://{text}")] {
+            if let Ok(key) = PageKey::from_stored(text) {
+                check_key(&key);
+                assert_eq!(key.as_str(), text);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stored_shard() {
+    let words = ["/", "/*", "[slug]", "/blog", "#", "0", "3", "255", "256", "65535", "+", "-", "ü", " "];
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let text = input.of(&words);
+        for text in [text.as_str(), &format!("/{text}"), &format!("/*#{text}")] {
+            if let Some(shard) = ShardName::from_stored(text) {
+                check_shard(&shard);
+                assert_eq!(shard.as_str(), text);
+            }
+        }
+    });
+}
+
+#[test]
+fn tags() {
+    let words = ["a", "post:1", ",", ", ", " ", "\t", "~", "ü", "\r\n", "\0"];
+    check!().with_test_time(TIME).with_type::<(Text, Text)>().for_each(|(input, route)| {
+        let text = input.of(&words);
+        if let Ok(tag) = Tag::parse(&text) {
+            assert!((1..=MAX_TAG_BYTES).contains(&text.len()));
+            assert_eq!(tag.as_str(), text);
+            assert_eq!(Tag::parse_list(&text), Ok(vec![tag]));
+        }
+        if let Ok(tags) = Tag::parse_list(&text) {
+            let written = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
+            assert_eq!(Tag::parse_list(&written).as_ref(), Ok(&tags));
+            let route = Tag::parse_list(&route.of(&words)).unwrap_or_default();
+            if let Ok(united) = Tag::unite(&route, tags.clone()) {
+                assert!(united.len() <= MAX_TAGS_PER_PAGE && united.is_sorted_by(|a, b| a < b), "{united:?}");
+                assert!(tags.iter().chain(&route).all(|tag| united.contains(tag)));
+            }
+        }
+    });
+}
+
+/// A version has one text, and texts are in the order of what they say.
+#[test]
+fn versions() {
+    let words = ["01HF7YAT0004HMASW9NF6YY09", "7ZZZZZZZZZZZZZZZZZZZZZZZZ", "0", "Z", "8", "z", "o", "l", "U", "-", "ü"];
+    check!().with_test_time(TIME).with_type::<(Text, Text, u64, u128)>().for_each(|(text, other, time, random)| {
+        let (text, other) = (text.of(&words), other.of(&words));
+        if let Some(version) = Version::parse(&text) {
+            assert_eq!(version.to_string(), text);
+            if let Some(other) = Version::parse(&other) {
+                assert_eq!(version.cmp(&other), text.cmp(&other.to_string()));
+            }
+        }
+        let version = Version::from_parts(Timestamp::from_millis(*time), *random);
+        assert_eq!(Version::parse(&version.to_string()), Some(version));
+        // 48 bits hold the time until the year 10889.
+        assert_eq!(version.time(), Timestamp::from_millis((*time).min((1 << 48) - 1)));
+    });
+}
+
+#[test]
+fn urls_of_the_configuration() {
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let text = input.of(URL);
+        if let Ok(origin) = CanonicalOrigin::parse(&text) {
+            assert_eq!(CanonicalOrigin::parse(origin.as_str()).as_ref(), Ok(&origin));
+            assert!(!origin.authority().contains(['/', '@', '?', '#']), "{origin}");
+            let key =
+                RequestUrl::parse("https://e.com/a").and_then(|url| url.key(Some(origin.as_str()), &QueryPolicy::All));
+            let key = key.expect("it has a key");
+            assert_eq!(key.as_str(), format!("{origin}/a"));
+            assert_eq!(RequestUrl::parse(key.as_str()).and_then(|url| url.key(None, &QueryPolicy::All)), Ok(key));
+        }
+        if let Ok(site) = SiteUrl::parse(&text) {
+            assert_eq!(SiteUrl::parse(site.as_str()).as_ref(), Ok(&site));
+            assert!(!site.as_str().ends_with('/') && !site.as_str().contains(['?', '#']), "{site}");
+        }
+    });
+}
