@@ -11,7 +11,7 @@ const PARKED = 1000;
 /** A coordinator lets 24 renders be under way. */
 const MOST_RENDERS = 16;
 
-/** The rows, in half as many rounds as there are for others: one event differs less from the next than one request. */
+/** The rows, in a third of the rounds that the others get: there are many targets. */
 export async function events(options) {
   const others = options.against === undefined ? {} : { other: resolve(options.against) };
   const objects = await Objects.start({ others });
@@ -36,7 +36,7 @@ class Events {
   constructor(objects, coordinators, options) {
     this.#objects = objects;
     this.#coordinators = coordinators;
-    this.#options = { ...options, rounds: Math.ceil(options.rounds / 2) };
+    this.#options = { ...options, rounds: Math.ceil(options.rounds / 3) };
   }
 
   /** Events that are answered with the page at once: the coordinator holds it. */

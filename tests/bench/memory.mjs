@@ -1,7 +1,7 @@
 // Bytes of memory of a waiter, and of a page held.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { key, Objects, shard } from "./objects.mjs";
+import { BYTES, key, Objects, shard } from "./objects.mjs";
 import { median } from "./stats.mjs";
 
 const WAITERS = 5000;
@@ -9,7 +9,7 @@ const PAGES = 500;
 const PAGE_BYTES = 20_480;
 
 const OWN = shard("page", 0);
-const PAGE = { object: OWN, shard: OWN, event: "miss", bytes: PAGE_BYTES };
+const JOB = { object: OWN, shard: OWN, event: "miss" };
 
 /** The objects that are measured, and the Workers in whose isolates they live. */
 const ROWS = [
@@ -19,9 +19,12 @@ const ROWS = [
   { label: "", object: "bare", measure: (objects) => page(objects, "BARE_RENDERS", "bare") },
 ];
 
-/** The rows, in at most three rounds: each takes a process of its own, for memory given back would be taken again unseen. */
+/** How often each row is measured: the rounds hardly differ. */
+const ROUNDS = 2;
+
+/** The rows, each time in a process of its own: memory that another run has given back would be taken again unseen. */
 export async function memory(options) {
-  const rounds = Math.min(3, options.rounds);
+  const rounds = Math.min(ROUNDS, options.rounds);
   const measured = ROWS.map(() => []);
   for (let round = 1; round <= rounds; round++) {
     options.progress(`memory: round ${round} of ${rounds}`);
@@ -41,29 +44,26 @@ export async function memory(options) {
 }
 
 async function waiter(objects, to, worker) {
-  if (to !== "counted") await objects.copy({ ...PAGE, to: "counted", key: key("page", "first", PAGE_BYTES), copyTo: to });
+  if (to !== "counted") await objects.copy({ ...JOB, bytes: BYTES, to: "counted", key: key("page", "first"), copyTo: to });
   const park = async (name, count) => {
-    const job = { ...PAGE, to, key: key("page", name, PAGE_BYTES), count, waits: true };
+    const job = { ...JOB, bytes: BYTES, to, key: key("page", name), count, waits: true };
     await objects.hold(job.key);
-    const parked = await objects.park(job);
-    return async () => {
-      await objects.letGo(job.key);
-      await parked.end();
-    };
+    return objects.park(job);
   };
-  const endWarm = await park("warm", 200);
-  await endWarm();
+  const warm = await park("warm", 200);
+  await objects.letGo(key("page", "warm"));
+  await warm.end();
   const before = await objects.memory(worker, OWN);
-  const end = await park("hung", WAITERS);
+  await park("hung", WAITERS);
   const after = await objects.memory(worker, OWN);
-  await end();
+  // Their answers are of no interest: the process ends now.
   return difference(before, after, WAITERS);
 }
 
 async function page(objects, to, worker) {
-  if (to !== "counted") await objects.copy({ ...PAGE, to: "counted", key: key("page", "first", PAGE_BYTES), copyTo: to });
+  if (to !== "counted") await objects.copy({ ...JOB, bytes: PAGE_BYTES, to: "counted", key: key("page", "first", PAGE_BYTES), copyTo: to });
   const render = async (name, count) => {
-    await objects.send({ ...PAGE, to, key: key("page", name, PAGE_BYTES), distinct: true, count, connections: 8 });
+    await objects.send({ ...JOB, bytes: PAGE_BYTES, to, key: key("page", name, PAGE_BYTES), distinct: true, count, connections: 8 });
     // KV has them by then.
     await sleep(500);
     return objects.memory(worker, OWN);

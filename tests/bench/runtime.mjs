@@ -1,6 +1,7 @@
 // The Workers that are measured, all of them in one process of the local runtime.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -64,6 +65,9 @@ export async function start(others = {}) {
  * - `bare`: objects that give the coordinator's answers
  * - `driver`: sends messages to all of these
  *
+ * A disk that other programs use as well would be most of what is measured: SQLite waits for it at every write. So the
+ * databases lie in memory, where the system offers that.
+ *
  * @param {{ others?: Record<string, string>, inspect?: boolean }} options `inspect`: heaps can be looked at.
  */
 export async function startObjects({ others = {}, inspect = false } = {}) {
@@ -88,13 +92,18 @@ export async function startObjects({ others = {}, inspect = false } = {}) {
     }),
     worker("driver", OBJECTS, ["driver.mjs", "cbor.mjs"], { durableObjects: driven, serviceBindings: { SITE: "site" } }),
   ];
-  return launch(workers, inspect ? { inspectorPort: 0 } : {});
+  return launch(workers, inspect ? { inspectorPort: 0 } : {}, memoryFolder());
 }
 
-async function launch(workers, more = {}) {
+/** Starts Workers. Their databases lie in a folder below `folder`, which is deleted in the end. */
+async function launch(workers, more = {}, folder = tmpdir()) {
   const before = new Set(children());
   const options = { host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.WARN), workers, ...more };
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = folder;
   const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
   try {
     await miniflare.ready;
     const ports = {};
@@ -105,6 +114,17 @@ async function launch(workers, more = {}) {
   } catch (error) {
     await miniflare.dispose();
     throw error;
+  }
+}
+
+/** Returns a folder that lies in memory, or `undefined` if there is none, or one with too little room. */
+function memoryFolder() {
+  const folder = "/dev/shm";
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize > 1e9 ? folder : undefined;
+  } catch {
+    return undefined;
   }
 }
 

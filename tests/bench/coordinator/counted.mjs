@@ -83,16 +83,25 @@ class Counts {
 
 /** Stands in front of a binding. `methods` says under which name the calls of each are counted. */
 function counting(binding, methods, counts) {
-  const pairs = Object.entries(methods).map(([method, name]) => [
-    method,
-    (...parameters) => {
-      counts.add(name);
-      return binding[method](...parameters);
-    },
-  ]);
-  return Object.fromEntries(pairs);
+  return inFront(binding, (method, call) => {
+    if (Object.hasOwn(methods, method)) counts.add(methods[method]);
+    return call();
+  });
 }
 
+/** Stands in front of a namespace of objects, and counts the calls of each. */
 function objects(namespace, counts) {
-  return { getByName: (name) => counting(namespace.getByName(name), { fetch: "objectCalls" }, counts) };
+  return inFront(namespace, (method, call) => {
+    const made = call();
+    return method === "get" || method === "getByName" ? counting(made, { fetch: "objectCalls" }, counts) : made;
+  });
+}
+
+/** Hands each call of a method to `around`. */
+function inFront(binding, around) {
+  const get = (target, name) => {
+    if (typeof target[name] !== "function") return target[name];
+    return (...parameters) => around(name, () => target[name](...parameters));
+  };
+  return new Proxy(binding, { get });
 }
