@@ -1,10 +1,11 @@
-// What is measured, and in which order.
+// What is measured at the Worker: answers from cache, and a stampede.
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { alternate } from "./alternate.mjs";
 import { Load } from "./load.mjs";
-import { cpuSeconds, HOST, start } from "./runtime.mjs";
-import { median, quantile } from "./stats.mjs";
+import { HOST, start } from "./runtime.mjs";
+import { quantile } from "./stats.mjs";
 
 /** Bodies of the L1 rows. */
 const SIZES = [
@@ -100,29 +101,14 @@ export class Bench {
     return rows;
   }
 
-  /**
-   * Measures them in turn, again and again, so that what else the machine does meets all of them alike; each time in
-   * another order, so that none has always the same one before it.
-   */
-  async #alternate(label, targets) {
-    const rounds = Object.fromEntries(targets.map(({ name }) => [name, []]));
-    // The first round warms up: the runtime compiles, connections open.
-    for (let round = 0; round <= this.options.rounds; round++) {
-      this.options.progress(round === 0 ? `${label}: warming up` : `${label}: round ${round} of ${this.options.rounds}`);
-      for (const { name, of = name, before, job } of shuffled(targets)) {
-        await before?.();
-        const cpu = cpuSeconds();
-        const { connections } = this.options;
-        const { requests, seconds, latencies } = await this.#run(of, { connections, ...job });
-        // Each connection has asked once before the clock ran.
-        const cpuMicros = cpu === undefined ? undefined : ((cpuSeconds() - cpu) / (requests + connections)) * 1e6;
-        if (round === 0) continue;
-        const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
-        rounds[name].push({ requests, perSecond: requests / seconds, p50, p99, cpuMicros });
-      }
-    }
-    const summaries = Object.entries(rounds).map(([name, all]) => [name, summary(all, rounds.bare)]);
-    return { label, targets: Object.fromEntries(summaries), rounds };
+  #alternate(label, targets) {
+    const { connections, rounds, progress } = this.options;
+    const runs = targets.map(({ name, of = name, before, job }) => {
+      // Each connection asks once before the clock runs.
+      const run = async () => ({ ...(await this.#run(of, { connections, ...job })), more: connections });
+      return { name, before, run };
+    });
+    return alternate({ label, rounds, progress, targets: runs, baseline: "bare" });
   }
 
   /** Sees to it that pages lie where they are to be found, and that what is done behind a response is done. */
@@ -153,23 +139,4 @@ export class Bench {
     if (!response.ok) throw new Error(`${name} answers ${path} with ${response.status}: ${await response.text()}`);
     return response;
   }
-}
-
-function shuffled(list) {
-  const lots = list.map((entry) => ({ entry, lot: Math.random() }));
-  return lots.sort((a, b) => a.lot - b.lot).map(({ entry }) => entry);
-}
-
-/** Medians over the rounds; the ratios are medians of each round's own ratio to the bare Worker in that round. */
-function summary(rounds, bare) {
-  const of = (field) => median(rounds.map((round) => round[field]));
-  const ratio = (field) => median(rounds.map((round, index) => round[field] / bare[index][field]));
-  return {
-    perSecond: of("perSecond"),
-    p50: of("p50"),
-    p99: of("p99"),
-    cpuMicros: of("cpuMicros"),
-    ratio: ratio("perSecond"),
-    cpuRatio: ratio("cpuMicros"),
-  };
 }

@@ -11,7 +11,7 @@ import { median, short } from "./stats.mjs";
 const TARGET = { label: "L1 HIT 50 KB", ratio: 0.9 };
 
 /** What the numbers depend on. */
-export function facts({ options }) {
+export function facts(options) {
   const version = (name) => createRequire(import.meta.url)(`${name}/package.json`).version;
   return {
     cpu: cpus()[0]?.model ?? "unknown",
@@ -34,13 +34,16 @@ export function sizes(root) {
   });
 }
 
-export function markdown({ facts, sizes, hits, stampede }) {
+export function markdown({ facts, sizes, hits, stampede, events, rows, memory }) {
   const parts = [
     `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
       `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
   ];
   if (hits.length > 0) parts.push("## Answers from cache", hitTable(hits), target(hits), withKv(hits));
   if (stampede.length > 0) parts.push("## Cold stampede", stampedeTable(stampede));
+  if (events.length > 0) parts.push("## Events at one coordinator", eventTable(events));
+  if (rows.length > 0) parts.push("## What an event costs", costTable(rows), "Rows written, by statement:", statementTable(rows));
+  if (memory.length > 0) parts.push("## Memory of a coordinator", memoryTable(memory));
   parts.push("## Size", sizeTable(sizes));
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
@@ -82,6 +85,55 @@ function stampedeTable(rows) {
     short(median(rounds.map(({ p99 }) => p99))),
   ]);
   return table(head, lines, 1);
+}
+
+function eventTable(rows) {
+  const head = ["", "object", "events/s", "CPU µs/event", "events/s to bare", "CPU to bare"];
+  const lines = rows.flatMap(({ label, targets }) =>
+    Object.entries(targets).map(([name, it], index) => [
+      index === 0 ? label : "",
+      name,
+      ...[it.perSecond, it.cpuMicros, it.ratio, it.cpuRatio].map(short),
+    ]),
+  );
+  return table(head, lines, 2);
+}
+
+function costTable(rows) {
+  const head = ["per event", "rows written", "alarms set", "rows read", "statements", "alarm runs", "KV writes", "KV reads", "calls", "renders"];
+  const names = ["alarmRuns", "kvWrites", "kvReads", "objectCalls", "renders"];
+  const lines = rows.map(({ label, events, numbers, statements }) => {
+    const sum = (field) => Object.values(statements).reduce((sum, statement) => sum + statement[field], 0);
+    const figures = [sum("rowsWritten"), numbers.alarmsSet, sum("rowsRead"), sum("times"), ...names.map((name) => numbers[name])];
+    return [label, ...figures.map((figure = 0) => exact(figure / events))];
+  });
+  return table(head, lines, 1);
+}
+
+function statementTable(rows) {
+  const lines = rows.flatMap(({ label, events, statements }) =>
+    Object.entries(statements)
+      .filter(([, { rowsWritten }]) => rowsWritten > 0)
+      .map(([text, { times, rowsWritten }], index) => [
+        index === 0 ? label : "",
+        `\`${/^[A-Z ]+ \w+/.exec(text)?.[0] ?? text}\``,
+        exact(times / events),
+        exact(rowsWritten / events),
+      ]),
+  );
+  return table(["per event", "statement", "times", "rows written"], lines, 2);
+}
+
+function memoryTable(rows) {
+  const head = ["bytes", "object", "Wasm", "heap", "process"];
+  const bytes = (number) => (number === undefined || Number.isNaN(number) ? "–" : `${Math.round(number)}`);
+  const lines = rows.map(({ label, object, wasm, heap, resident }) => [label, object, ...[wasm, heap, resident].map(bytes)]);
+  return table(head, lines, 2);
+}
+
+/** Counts are whole, but for what many events share. */
+function exact(number) {
+  return Number.isInteger(number) ? `${number}` : number.toFixed(2);
 }
 
 function sizeTable(sizes) {

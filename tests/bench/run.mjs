@@ -4,16 +4,25 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.mjs";
+import { events } from "./events.mjs";
+import { memory } from "./memory.mjs";
 import { facts, markdown, sizes } from "./report.mjs";
+import { rows } from "./rows.mjs";
 import { ROOT } from "./runtime.mjs";
 
-const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site.
+/** What can be measured: at the Worker, and at the coordinator object. */
+const AT_WORKER = ["l1", "l2", "stampede"];
+const AT_OBJECT = ["events", "rows", "memory"];
+const ALL = [...AT_WORKER, ...AT_OBJECT];
+
+const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site; and its coordinator
+against bare objects.
 
   --quick            3 rounds
   --rounds N         how often each is measured (20)
   --seconds S        how long, each time (0.5)
   --connections N    how many requests are under way at any time (16)
-  --only ROWS        l1, l2, stampede; several with commas
+  --only ROWS        ${ALL.join(", ")}; several with commas
   --against DIR      measures another checkout too, with its own build/
   --json FILE        writes the numbers to a file
 `;
@@ -24,7 +33,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     seconds: { type: "string" },
     connections: { type: "string", default: "16" },
-    only: { type: "string", default: "l1,l2,stampede" },
+    only: { type: "string", default: ALL.join(",") },
     against: { type: "string" },
     json: { type: "string" },
     help: { type: "boolean", default: false },
@@ -35,26 +44,32 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   const only = values.only.split(",");
-  const unknown = only.filter((name) => !["l1", "l2", "stampede"].includes(name));
-  if (unknown.length > 0) refuse(`--only: there is no ${unknown.join(", ")}; there are l1, l2, stampede`);
+  const unknown = only.filter((name) => !ALL.includes(name));
+  if (unknown.length > 0) refuse(`--only: there is no ${unknown.join(", ")}; there are ${ALL.join(", ")}`);
 
-  const bench = await Bench.start({
+  const options = {
     rounds: positive("rounds", values.quick ? 3 : 20),
     seconds: positive("seconds", 0.5),
     connections: positive("connections"),
     against: values.against,
     progress: (message) => process.stderr.write(`    ${message}\n`),
-  });
-  try {
-    const report = { facts: facts(bench), sizes: sizes(ROOT), hits: [], stampede: [] };
-    if (only.includes("l1")) report.hits.push(...(await bench.l1()));
-    if (only.includes("l2")) report.hits.push(await bench.l2());
-    if (only.includes("stampede")) report.stampede = await bench.stampede();
-    if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-    process.stdout.write(markdown(report));
-  } finally {
-    await bench.stop();
+  };
+  const report = { facts: facts(options), sizes: sizes(ROOT), hits: [], stampede: [], events: [], rows: [], memory: [] };
+  if (AT_WORKER.some((name) => only.includes(name))) {
+    const bench = await Bench.start(options);
+    try {
+      if (only.includes("l1")) report.hits.push(...(await bench.l1()));
+      if (only.includes("l2")) report.hits.push(await bench.l2());
+      if (only.includes("stampede")) report.stampede = await bench.stampede();
+    } finally {
+      await bench.stop();
+    }
   }
+  if (only.includes("events")) report.events = await events(options);
+  if (only.includes("rows")) report.rows = await rows(options);
+  if (only.includes("memory")) report.memory = await memory(options);
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  process.stdout.write(markdown(report));
 }
 
 function positive(name, otherwise) {

@@ -1,6 +1,7 @@
 // The Workers that are measured, all of them in one process of the local runtime.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -14,10 +15,21 @@ export const HOST = "bench.example";
 
 const { compatibility_date: compatibilityDate } = unstable_readConfig({ config: join(ROOT, "wrangler.toml") });
 const BENCH = join(ROOT, "tests/bench");
+const OBJECTS = join(BENCH, "coordinator");
 const SITE = join(ROOT, "examples/site");
 
 /** The routes of the gateway: pages that do not age while they are measured. `n` makes many pages of one size. */
 const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[name]": { revalidate: false } };
+
+/** Objects keep what they hold in memory: an idle one would be given up after ten seconds. */
+const OBJECT = { useSQLite: true, unsafePreventEviction: true };
+
+/** The routes of the gateways whose objects are measured. A page of `/stale` is stale after a second. */
+const OBJECT_ROUTES = {
+  "/page/[bytes]/[name]": { revalidate: false },
+  "/tagged/[bytes]/[name]": { revalidate: false, tags: ["news", "start"] },
+  "/stale/[bytes]/[name]": { revalidate: 1 },
+};
 
 /**
  * Starts the runtime. Each Worker listens on a port of its own, without the proxy that Miniflare otherwise puts in front.
@@ -36,31 +48,92 @@ export async function start(others = {}) {
     worker("site", SITE, ["src/index.js", ...modulesBeside(join(SITE, "src"), "index.js")], {
       durableObjects: { STORE: { className: "SiteStore", useSQLite: true } },
     }),
-    ...Object.entries(gateways).map(([name, root]) => gateway(name, root)),
+    ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { objectsOf: "gateway" })),
     bare("bare", {}),
     bare("bare-l2", { KV: "bare" }),
     worker("janitor", BENCH, ["janitor.mjs"], {}),
   ];
-  const options = { host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.WARN), workers };
+  return launch(workers);
+}
+
+/**
+ * Starts the runtime for what is measured at the objects themselves.
+ *
+ * - `site`: pages of any size, held back if need be
+ * - `gateway`, and more gateways by name: those whose coordinators are measured
+ * - `counted`: the same gateway, its objects counting what they ask the platform for
+ * - `bare`: objects that give the coordinator's answers
+ * - `driver`: sends messages to all of these
+ *
+ * A disk that other programs use as well would be most of what is measured: SQLite waits for it at every write. So the
+ * databases lie in memory, where the system offers that.
+ *
+ * @param {{ others?: Record<string, string>, inspect?: boolean }} options `inspect`: heaps can be looked at.
+ */
+export async function startObjects({ others = {}, inspect = false } = {}) {
+  const gateways = { gateway: ROOT, ...others };
+  const classes = { BARE: "Bare", BARE_PARKS: "BareParks", BARE_WRITES: "BareWrites", BARE_RENDERS: "BareRenders" };
+  const objects = Object.entries(classes).map(([binding, className]) => [binding, { className, ...OBJECT }]);
+  const coordinators = [...Object.keys(gateways), "counted"];
+  const driven = Object.fromEntries([
+    ...coordinators.map((name) => [name, { className: "IsrCoordinator", scriptName: name, ...OBJECT }]),
+    ...objects.map(([binding, object]) => [binding, { ...object, scriptName: "bare" }]),
+    ["TAG_INDEX", { className: "IsrTagIndex", scriptName: "counted", ...OBJECT }],
+  ]);
+  const own = { routes: OBJECT_ROUTES, kv: "", main: [] };
+  const workers = [
+    worker("site", OBJECTS, ["site.mjs"], {}),
+    ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { ...own, kv: name })),
+    gateway("counted", ROOT, { ...own, kv: "counted", main: ["counted.mjs", "wasm.mjs"].map((file) => `tests/bench/coordinator/${file}`) }),
+    worker("bare", OBJECTS, ["bare.mjs"], {
+      durableObjects: Object.fromEntries(objects),
+      serviceBindings: { ORIGIN: "site" },
+      kvNamespaces: { KV: "bare" },
+    }),
+    worker("driver", OBJECTS, ["driver.mjs", "cbor.mjs"], { durableObjects: driven, serviceBindings: { SITE: "site" } }),
+  ];
+  return launch(workers, inspect ? { inspectorPort: 0 } : {}, memoryFolder());
+}
+
+/** Starts Workers. Their databases lie in a folder below `folder`, which is deleted in the end. */
+async function launch(workers, more = {}, folder = tmpdir()) {
+  const before = new Set(children());
+  const options = { host: "127.0.0.1", port: 0, cf: false, log: new Log(LogLevel.WARN), workers, ...more };
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = folder;
   const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
   try {
     await miniflare.ready;
     const ports = {};
     for (const { name } of workers) ports[name] = Number((await miniflare.unsafeGetDirectURL(name)).port);
-    return { ports, dispose: () => miniflare.dispose() };
+    const pids = children().filter((pid) => !before.has(pid));
+    const inspector = "inspectorPort" in more ? await miniflare.getInspectorURL() : undefined;
+    return { ports, pids, inspector, dispose: () => miniflare.dispose() };
   } catch (error) {
     await miniflare.dispose();
     throw error;
   }
 }
 
-function gateway(name, root) {
-  const first = name === "gateway" ? {} : { scriptName: "gateway" };
-  const object = (className) => ({ className, useSQLite: true, ...first });
-  return worker(name, root, ["src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
-    bindings: { ISR: { cache_name: name, routes: ROUTES } },
+/** Returns a folder that lies in memory, or `undefined` if there is none, or one with too little room. */
+function memoryFolder() {
+  const folder = "/dev/shm";
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize > 1e9 ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function gateway(name, root, { routes = ROUTES, kv = "isr", main = [], objectsOf = name } = {}) {
+  const object = (className) => ({ className, ...OBJECT, ...(objectsOf !== name && { scriptName: objectsOf }) });
+  return worker(name, root, [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
+    bindings: { ISR: { cache_name: name, routes } },
     serviceBindings: { ORIGIN: "site" },
-    kvNamespaces: { ISR_CACHE: "isr" },
+    kvNamespaces: { ISR_CACHE: kv },
     durableObjects: { COORDINATOR: object("IsrCoordinator"), TAG_INDEX: object("IsrTagIndex") },
   });
 }
@@ -93,25 +166,33 @@ function modulesBeside(folder, main) {
  * disturb as they do the clock's. `undefined` where there is no `/proc`.
  */
 export function cpuSeconds() {
+  const ticks = children().map((pid) => Number(stat(pid)[11]) + Number(stat(pid)[12]));
+  // The kernel counts in hundredths of a second for programs, whatever it uses itself.
+  return ticks.length === 0 ? undefined : ticks.reduce((sum, one) => sum + one, 0) / 100;
+}
+
+/** Returns how many bytes of memory processes hold (resident set). `undefined` where there is no `/proc`. */
+export function residentBytes(pids) {
+  const kilobytes = pids.map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0));
+  return kilobytes.length === 0 ? undefined : kilobytes.reduce((sum, one) => sum + one, 0) * 1024;
+}
+
+/** The processes that this one has started. None where there is no `/proc`. */
+function children() {
   try {
-    let ticks = 0;
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      ticks += ticksOfChild(pid);
-    }
-    // The kernel counts in hundredths of a second for programs, whatever it uses itself.
-    return ticks / 100;
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(stat(name)[1]) === process.pid);
   } catch {
-    return undefined;
+    return [];
   }
 }
 
-function ticksOfChild(pid) {
+/** What follows the name of a process: state, parent, ..., user and system time. */
+function stat(pid) {
   try {
-    // The name, in parentheses, may hold blanks. After it: state, parent, ..., user and system time.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
-    return Number(fields[1]) === process.pid ? Number(fields[11]) + Number(fields[12]) : 0;
+    // The name, in parentheses, may hold blanks.
+    return readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
   } catch {
     // It has ended meanwhile.
-    return 0;
+    return [];
   }
 }

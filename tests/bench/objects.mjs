@@ -1,0 +1,94 @@
+// The runtime with the Worker that drives objects (`coordinator/driver.mjs`).
+
+import { heapBytes } from "./inspector.mjs";
+import { residentBytes, startObjects } from "./runtime.mjs";
+
+/** The bytes of a page, where nothing else is said. */
+export const BYTES = 1024;
+
+/** Names a coordinator object. */
+export const shard = (route, number) => `/${route}/[bytes]/[name]#${number}`;
+
+/** Names a page. Any object takes any page: it is the edge that knows who owns what. */
+export const key = (route, name, bytes = BYTES) => `https://bench.example/${route}/${bytes}/${name}`;
+
+export class Objects {
+  #runtime;
+
+  static async start(options) {
+    return new Objects(await startObjects(options));
+  }
+
+  constructor(runtime) {
+    this.#runtime = runtime;
+  }
+
+  stop() {
+    return this.#runtime.dispose();
+  }
+
+  /** Sends events and waits for their answers. */
+  async send(job) {
+    return (await this.#post("driver", "/send", JSON.stringify(job))).json();
+  }
+
+  /** Has a bare object give the answer that the coordinator gives to an event. */
+  async copy(job) {
+    await this.#post("driver", "/copy", JSON.stringify(job));
+  }
+
+  /** Sends events whose answers wait. Returns once all of them wait; `end` waits for the answers. */
+  async park(job) {
+    const response = await this.#post("driver", "/park", JSON.stringify(job));
+    const lines = linesOf(response.body);
+    const line = async () => {
+      const { value } = await lines.next();
+      const said = value === undefined ? { error: "the driver broke off" } : JSON.parse(value);
+      if (said.error) throw new Error(said.error);
+      return said;
+    };
+    await line();
+    return { end: line };
+  }
+
+  async letGo(key) {
+    await this.#post("driver", "/go", key);
+  }
+
+  async hold(key) {
+    await this.#post("site", "/hold", new URL(key).pathname);
+  }
+
+  async renders() {
+    return (await this.#post("site", "/renders", "")).json();
+  }
+
+  /** Takes what an object of `counted.mjs` has counted since the last time. */
+  async counts({ to, object }) {
+    return (await this.#post("driver", "/call", JSON.stringify({ to, object, path: "/counts" }))).json();
+  }
+
+  /** Returns the memory of a Worker: of its Wasm, if it is `counted`, of its heap, and of the process. */
+  async memory(worker, object) {
+    await heapBytes(this.#runtime.inspector, "driver");
+    const heap = await heapBytes(this.#runtime.inspector, worker);
+    const resident = residentBytes(this.#runtime.pids);
+    const wasm = worker === "counted" ? (await this.counts({ to: "counted", object })).wasmBytes : 0;
+    return { wasm, heap, resident };
+  }
+
+  async #post(worker, path, body) {
+    const response = await fetch(`http://127.0.0.1:${this.#runtime.ports[worker]}${path}`, { method: "POST", body });
+    if (!response.ok) throw new Error(`${worker} answers ${path} with ${response.status}: ${await response.text()}`);
+    return response;
+  }
+}
+
+async function* linesOf(stream) {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop();
+    yield* lines;
+  }
+}
