@@ -27,6 +27,17 @@ const MIGRATIONS: [Migration; 4] = [
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.
 const DELETE: &str = "delete";
 
+/// What separates tags in [`LOAD_ENTRY`]; no tag has it in it.
+const TAG_SEPARATOR: char = '\n';
+
+/// All that is known of a key, in one row: a statement costs more than the rows that it reads.
+const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_until, e.stale_until, e.error_until, \
+    e.body_bytes, e.failures, e.retry_at, e.pass_until, e.marked_by, e.l2_pending, e.l2_due, e.l2_attempts, \
+    e.l2_written_at, e.digest, e.l2_version, e.l2_digest, \
+    (SELECT group_concat(tag, char(10)) FROM entry_tags t WHERE t.key = e.key), \
+    l.token, l.purpose, l.expires_at, l.attempt \
+    FROM (SELECT ? AS key) k LEFT JOIN entries e ON e.key = k.key LEFT JOIN leases l ON l.key = k.key";
+
 /// An update touches the indexes only of those columns that change: a row written is what the platform bills.
 const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
     error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, \
@@ -71,71 +82,8 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn load(&self, key: &PageKey) -> Result<Entry, StoreError> {
-        let parameters = [Value::from(key.as_str())];
-        let rows = self.sql.query(
-            "SELECT version, status, rendered_at, fresh_until, stale_until, error_until, body_bytes, failures, \
-             retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, digest, l2_version, \
-             l2_digest FROM entries WHERE key = ?",
-            &parameters,
-        )?;
-        let mut entry = match rows.into_iter().next() {
-            Some(row) => self.entry(key, row)?,
-            None => Entry::default(),
-        };
-        let rows =
-            self.sql.query("SELECT token, purpose, expires_at, attempt FROM leases WHERE key = ?", &parameters)?;
-        entry.lease = rows.into_iter().next().map(|row| lease(&mut Columns::of("leases", row))).transpose()?;
-        Ok(entry)
-    }
-
-    fn entry(&self, key: &PageKey, row: Row) -> Result<Entry, StoreError> {
-        let mut columns = Columns::of("entries", row);
-        let time = |number: Option<u64>| number.map(Timestamp::from_millis);
-        let version = columns.optional_text()?;
-        let (status, rendered_at) = (columns.optional_number()?, columns.optional_number()?);
-        let windows = Windows {
-            fresh_until: time(columns.optional_number()?),
-            stale_until: time(columns.optional_number()?),
-            error_until: time(columns.optional_number()?),
-        };
-        let body_bytes = columns.optional_number()?;
-        let failures = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
-        let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
-        let marked_by = columns.optional_text()?.as_deref().and_then(Version::parse);
-        let pending = columns.optional_parsed(|text| match text {
-            DELETE => Some(None),
-            version => Version::parse(version).map(Some),
-        })?;
-        let (due, attempts) = (time(columns.optional_number()?), columns.number()?);
-        let pending = pending.map(|version| PendingWrite {
-            version,
-            due: due.unwrap_or_default(),
-            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        });
-        let written_at = time(columns.optional_number()?);
-        let digest = columns.optional_parsed(Digest::parse)?;
-        let (l2_version, l2_digest) =
-            (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
-        let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
-        let page = match version {
-            Some(version) => Some(PageMeta {
-                key: key.clone(),
-                version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
-                status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
-                rendered_at: time(rendered_at).unwrap_or_default(),
-                windows,
-                tags: self.tags(key)?,
-                body_bytes,
-                digest,
-            }),
-            None => None,
-        };
-        Ok(Entry { page, lease: None, failures, retry_at, pass_until, marked_by, pending, written_at, copy })
-    }
-
-    fn tags(&self, key: &PageKey) -> Result<Vec<Tag>, StoreError> {
-        let rows = self.sql.query("SELECT tag FROM entry_tags WHERE key = ? ORDER BY tag", &[key.as_str().into()])?;
-        rows.into_iter().map(|row| Columns::of("entry_tags", row).parsed(|tag| Tag::parse(tag).ok())).collect()
+        let rows = self.sql.query(LOAD_ENTRY, &[key.as_str().into()])?;
+        rows.into_iter().next().map_or_else(|| Ok(Entry::default()), |row| entry(key, row))
     }
 
     /// Saves what has changed of a key, the clock, and the breaker if it has changed, in one transaction.
@@ -158,7 +106,11 @@ impl<S: Sql> CoordinatorStore<S> {
                 self.save_breaker(breaker)?;
             }
             if before.lease != after.lease {
-                self.save_lease(key, after.lease, clock)?;
+                self.save_lease(key, after.lease)?;
+            }
+            let is_new = |lease: &Lease| before.lease.is_none_or(|before| before.token != lease.token);
+            if after.lease.as_ref().is_some_and(is_new) && !fault::on(Fault::ForgetClock) {
+                self.set_fact("clock", &clock.last().to_string())?;
             }
             let tags_changed =
                 before.page.as_ref().map(|page| &page.tags) != after.page.as_ref().map(|page| &page.tags);
@@ -175,21 +127,22 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    fn save_lease(&self, key: &PageKey, lease: Option<Lease>, clock: &Clock) -> Result<(), StoreError> {
+    fn save_lease(&self, key: &PageKey, lease: Option<Lease>) -> Result<(), StoreError> {
         let Some(lease) = lease else {
             return self.sql.query("DELETE FROM leases WHERE key = ?", &[key.as_str().into()]).map(drop);
         };
-        self.sql.query(
-            "INSERT OR REPLACE INTO leases (key, token, purpose, expires_at, attempt) VALUES (?, ?, ?, ?, ?)",
-            &[
-                key.as_str().into(),
-                lease.token.to_string().into(),
-                purpose_name(lease.purpose).into(),
-                lease.expires_at.as_millis().into(),
-                u64::from(lease.attempt).into(),
-            ],
-        )?;
-        if fault::on(Fault::ForgetClock) { Ok(()) } else { self.set_fact("clock", &clock.last().to_string()) }
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO leases (key, token, purpose, expires_at, attempt) VALUES (?, ?, ?, ?, ?)",
+                &[
+                    key.as_str().into(),
+                    lease.token.to_string().into(),
+                    purpose_name(lease.purpose).into(),
+                    lease.expires_at.as_millis().into(),
+                    u64::from(lease.attempt).into(),
+                ],
+            )
+            .map(drop)
     }
 
     fn save_breaker(&self, breaker: &Breaker) -> Result<(), StoreError> {
@@ -371,7 +324,8 @@ impl<S: Sql> CoordinatorStore<S> {
         )?;
         let readable = |row| {
             let mut columns = Columns::of("leases", row);
-            let lease = lease(&mut columns).ok()?;
+            let token = columns.parsed(Version::parse).ok()?;
+            let lease = lease(token, &mut columns).ok()?;
             Some((columns.parsed(|key| PageKey::from_stored(key).ok()).ok()?, lease))
         };
         Ok(rows.into_iter().filter_map(readable).collect())
@@ -456,9 +410,65 @@ impl<S: Sql> CoordinatorStore<S> {
     }
 }
 
-fn lease(columns: &mut Columns) -> Result<Lease, StoreError> {
+/// Reads a row of [`LOAD_ENTRY`].
+fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
+    let mut columns = Columns::of("entries", row);
+    let time = |number: Option<u64>| number.map(Timestamp::from_millis);
+    let version = columns.optional_text()?;
+    let (status, rendered_at) = (columns.optional_number()?, columns.optional_number()?);
+    let windows = Windows {
+        fresh_until: time(columns.optional_number()?),
+        stale_until: time(columns.optional_number()?),
+        error_until: time(columns.optional_number()?),
+    };
+    let body_bytes = columns.optional_number()?;
+    let failures = u32::try_from(columns.optional_number()?.unwrap_or_default()).unwrap_or(u32::MAX);
+    let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
+    let marked_by = columns.optional_text()?.as_deref().and_then(Version::parse);
+    let pending = columns.optional_parsed(|text| match text {
+        DELETE => Some(None),
+        version => Version::parse(version).map(Some),
+    })?;
+    let (due, attempts) = (time(columns.optional_number()?), columns.optional_number()?.unwrap_or_default());
+    let pending = pending.map(|version| PendingWrite {
+        version,
+        due: due.unwrap_or_default(),
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+    });
+    let written_at = time(columns.optional_number()?);
+    let digest = columns.optional_parsed(Digest::parse)?;
+    let (l2_version, l2_digest) = (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
+    let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
+    let tags = columns.optional_text()?.unwrap_or_default();
+    let mut tags = tags
+        .split(TAG_SEPARATOR)
+        .filter(|tag| !tag.is_empty())
+        .map(|tag| Tag::parse(tag).map_err(|_| StoreError::Corrupt { table: "entry_tags", column: 0 }))
+        .collect::<Result<Vec<Tag>, _>>()?;
+    tags.sort_unstable();
+    let lease = match columns.optional_parsed(Version::parse)? {
+        Some(token) => Some(lease(token, &mut columns)?),
+        None => None,
+    };
+    let page = match version {
+        Some(version) => Some(PageMeta {
+            key: key.clone(),
+            version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
+            status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
+            rendered_at: time(rendered_at).unwrap_or_default(),
+            windows,
+            tags,
+            body_bytes,
+            digest,
+        }),
+        None => None,
+    };
+    Ok(Entry { page, lease, failures, retry_at, pass_until, marked_by, pending, written_at, copy })
+}
+
+fn lease(token: Version, columns: &mut Columns) -> Result<Lease, StoreError> {
     Ok(Lease {
-        token: columns.parsed(Version::parse)?,
+        token,
         purpose: columns
             .parsed(|name| [Purpose::Cold, Purpose::Background].into_iter().find(|p| purpose_name(*p) == name))?,
         expires_at: Timestamp::from_millis(columns.number()?),

@@ -50,6 +50,8 @@ pub struct Shard<S, B> {
     /// Requests that wait for a render, by page; the first of them began it. Who has stopped waiting is here still.
     parked: BTreeMap<PageKey, Vec<WaiterId>>,
     renders: Renders<B>,
+    /// No invalidation was received after this: what was rendered later need not be compared with them.
+    received: Version,
     /// When the pages of an eager refresh are to be looked at next.
     sweep_at: Timestamp,
     held: Held<B>,
@@ -98,6 +100,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             waiting: BTreeSet::new(),
             parked: BTreeMap::new(),
             renders: Renders::default(),
+            received: clock.last(),
             sweep_at: Timestamp::default(),
             held: Held::default(),
             effects: Vec::new(),
@@ -109,7 +112,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             }
         }
         shard.wake_for_next()?;
-        let effects = std::mem::take(&mut shard.effects);
+        let effects = shard.take_effects();
         Ok((shard, effects))
     }
 
@@ -140,8 +143,20 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
             Input::Alarm { room } => self.alarm(turn, room),
         };
-        let effects = std::mem::take(&mut self.effects);
+        let effects = self.take_effects();
         result.map(|()| effects)
+    }
+
+    /// Takes what is to be done. Of several times to wake up the first is told: each setting of the alarm is billed as a
+    /// row written.
+    fn take_effects(&mut self) -> Vec<Effect<B>> {
+        let mut effects = std::mem::take(&mut self.effects);
+        let wake = |effect: &Effect<B>| if let Effect::WakeAt(time) = effect { Some(*time) } else { None };
+        if let Some(first) = effects.iter().filter_map(wake).min() {
+            effects.retain(|effect| wake(effect).is_none());
+            effects.push(Effect::WakeAt(first));
+        }
+        effects
     }
 
     /// Tells whether renders wait for the alarm to begin them.
@@ -219,6 +234,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let received = clock.observe(invalidation.at, moment.now, moment.random);
         self.store.note_invalidation(invalidation, received, &clock)?;
         self.clock = clock;
+        self.received = received;
         self.begin_sweep(moment.now, invalidation);
         Ok(())
     }

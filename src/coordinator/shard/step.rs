@@ -11,8 +11,10 @@ use crate::page::PageMeta;
 use crate::protocol::Verdict;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
+use crate::semantics::tag::Tag;
 use crate::store::{Sql, StoreError};
 use crate::time::Timestamp;
+use crate::version::Version;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
     /// Loads, steps, saves, and then turns actions into effects.
@@ -93,7 +95,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     fn invalidated(&self, page: &PageMeta, newer_than: Option<Timestamp>) -> Result<Option<Mode>, StoreError> {
         let newer_than = newer_than.filter(|_| !fault::on(Fault::IgnoreNewerThan));
         let told = newer_than.filter(|time| page.render_start() <= *time).map(|_| Mode::Expire);
-        Ok(self.store.invalidated(page)?.max(told))
+        Ok(self.received_since(page.version, page.key.path(), &page.tags)?.max(told))
+    }
+
+    /// Tells the strongest invalidation received since a version was issued.
+    fn received_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
+        if version > self.received { Ok(None) } else { self.store.invalidated_since(version, path, tags) }
     }
 
     /// Tells whether a mark that a render has left is lifted by an invalidation since.
@@ -108,15 +115,14 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             return Ok(false);
         };
         let tags = page.map_or(&[][..], |page| page.tags.as_slice());
-        Ok(newer_than.is_some_and(|time| mark.time() <= time)
-            || self.store.invalidated_since(mark, key.path(), tags)?.is_some())
+        Ok(newer_than.is_some_and(|time| mark.time() <= time) || self.received_since(mark, key.path(), tags)?.is_some())
     }
 
     /// Tells whether what L2 holds was invalidated, where that matters: the page has the same content.
     fn is_copy_invalidated(&self, entry: &Entry, page: Option<&PageMeta>) -> Result<bool, StoreError> {
         match (entry.copy, page) {
             (Some(copy), Some(page)) if page.digest == Some(copy.digest) && page.version != copy.version => {
-                Ok(self.store.invalidated_since(copy.version, page.key.path(), &page.tags)?.is_some())
+                Ok(self.received_since(copy.version, page.key.path(), &page.tags)?.is_some())
             }
             _ => Ok(false),
         }
