@@ -145,7 +145,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn answer(&self) -> Result<Handled, JsValue> {
         let config = self.isr.config();
-        let feed = feed_poll::refresh(&self.isr.env, self.context, config.freshness_bound);
+        let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
         let ((), found) = futures::join!(feed, l1::get(config, &self.key));
         match found {
             Found::Page(meta, page) => self.with_copy(meta, page, Source::L1).await,

@@ -49,7 +49,8 @@ pub(super) enum Found {
     Nothing,
 }
 
-async fn open(config: &Config) -> Result<Cache, JsValue> {
+/// Opens the cache of this colo.
+pub(super) async fn open(config: &Config) -> Result<Cache, JsValue> {
     let opened = CACHE.with_borrow(|cache| cache.clone().filter(|(name, _)| *name == config.cache_name));
     if let Some((_, cache)) = opened {
         return Ok(cache);
