@@ -157,9 +157,7 @@ async fn fetch_rows(env: &Env, config: &Config) -> Result<Timestamp, CallError> 
 async fn ask(env: &Env, config: &Config, since: u64) -> Result<(Timestamp, FeedPage), CallError> {
     let sent = js::now();
     let page: FeedPage = calls::tag_index(env, &ToTagIndex::Feed { since }).await?;
-    if !page.more {
-        colo::put(config, since, sent, &page).await;
-    }
+    colo::put(config, since, sent, &page).await;
     Ok((sent, page))
 }
 
