@@ -18,6 +18,7 @@
 
 mod admin;
 mod alarm;
+mod body;
 mod calls;
 mod coordinator_object;
 mod envelope;
