@@ -28,7 +28,7 @@
 //! |---|---|
 //! | the site breaks off, or its time is over | the writer is dropped: broken |
 //! | a body of unknown length passes the bound | wide: it streams on to those who have joined, and is not stored |
-//! | all bodies of an object together are too many bytes | this one goes wide: see [`Budget`] |
+//! | all bodies of an object together are too many bytes | this one goes wide: see [`Budget`]; a wide one goes slower |
 //! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is [`WINDOW`] behind |
 //! | a reader goes away | dropping it is signing off; a wide body without readers is [`Deserted`] |
 //! | a reader goes away and nobody says so | it holds up a wide body until the render's time is over, and then it breaks |
@@ -199,12 +199,16 @@ impl<C: Chunk> Writer<C> {
     pub(super) fn push(&mut self, chunk: C) -> Fit {
         let mut state = self.state.borrow_mut();
         let bytes = chunk.bytes();
-        let fits = matches!(state.phase, Phase::Growing) && state.kept + bytes <= self.limit && state.charge(bytes);
+        let is_growing = matches!(state.phase, Phase::Growing);
+        let fits = is_growing && state.kept + bytes <= self.limit && state.charge(bytes);
         if !fits {
             state.widen();
         }
         let awaited_by = if fits { 0 } else { state.readers.len() };
         if fits || awaited_by > 0 {
+            if !fits {
+                state.charge(bytes);
+            }
             state.kept += bytes;
             state.chunks.push_back(Kept { chunk, awaited_by });
         }
@@ -214,7 +218,7 @@ impl<C: Chunk> Writer<C> {
         if fits { Fit::Within } else { Fit::Over }
     }
 
-    /// Waits until the slowest reader of a wide body is not far behind.
+    /// Waits until the slowest reader of a wide body is not too far behind.
     ///
     /// # Errors
     /// [`Deserted`] if there are no readers.
@@ -224,7 +228,7 @@ impl<C: Chunk> Writer<C> {
             if state.readers.is_empty() {
                 return Poll::Ready(Err(Deserted));
             }
-            if state.kept <= WINDOW {
+            if state.has_room() {
                 return Poll::Ready(Ok(()));
             }
             state.writer = Some(context.waker().clone());
@@ -299,17 +303,14 @@ impl<C: Chunk> Drop for Reader<C> {
 impl Reader {
     /// Returns what a `Response` takes as its body: a buffer if all bytes are there, else a stream.
     pub(super) fn into_js(self) -> Object {
-        let whole = Body(Rc::clone(&self.state)).bytes();
-        match whole {
-            Some(bytes) => bytes.into(),
-            None => {
-                let chunks = self.map(|item| match item {
-                    Ok(chunk) => Ok(chunk.into()),
-                    Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
-                });
-                ReadableStream::from_stream(chunks).into_raw().unchecked_into()
-            }
+        if let Some(bytes) = Body(Rc::clone(&self.state)).bytes() {
+            return bytes.into();
         }
+        let chunks = self.map(|item| match item {
+            Ok(chunk) => Ok(chunk.into()),
+            Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
+        });
+        ReadableStream::from_stream(chunks).into_raw().unchecked_into()
     }
 }
 
@@ -355,8 +356,14 @@ impl<C: Chunk> State<C> {
         kept.awaited_by = kept.awaited_by.saturating_sub(1);
         let chunk = kept.chunk.clone();
         self.trim();
-        let writer = if self.kept <= WINDOW { self.writer.take() } else { None };
+        let writer = if self.has_room() { self.writer.take() } else { None };
         (Poll::Ready(Some(Ok(chunk))), writer)
+    }
+
+    /// Tells whether the writer may go on: it waits for readers that are far behind, and, while the budget is used up, for
+    /// any that is behind.
+    fn has_room(&self) -> bool {
+        self.kept == 0 || (self.kept <= WINDOW && self.kept == self.charged)
     }
 
     /// From now on chunks are kept only for the readers at hand.

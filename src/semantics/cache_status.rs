@@ -1,5 +1,6 @@
 //! The `Cache-Status` response header (RFC 9211) and the short form of it, `X-ISR-Status`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The name under which this cache speaks of itself (RFC 9211 §2).
@@ -61,7 +62,7 @@ pub struct CacheStatus {
     /// `collapsed`: the request shared the render of another (RFC 9211 §2.6).
     pub collapsed: bool,
     /// `detail`: a word of this cache's own (RFC 9211 §2.8), of token characters.
-    pub detail: Option<&'static str>,
+    pub detail: Option<Cow<'static, str>>,
 }
 
 impl CacheStatus {
@@ -81,7 +82,13 @@ impl CacheStatus {
     /// Adds a detail.
     #[must_use]
     pub fn with_detail(self, detail: Option<&'static str>) -> Self {
-        Self { detail, ..self }
+        Self { detail: detail.map(Cow::Borrowed), ..self }
+    }
+
+    /// Adds the detail that L1 helped out after a failure that has this word.
+    #[must_use]
+    pub fn with_l1_after(self, failure: &str) -> Self {
+        Self { detail: Some(format!("l1-after-{failure}").into()), ..self }
     }
 }
 
@@ -111,7 +118,7 @@ impl fmt::Display for CacheStatus {
         if self.collapsed {
             f.write_str("; collapsed")?;
         }
-        if let Some(detail) = self.detail {
+        if let Some(detail) = &self.detail {
             write!(f, "; detail={detail}")?;
         }
         Ok(())
@@ -128,6 +135,7 @@ mod tests {
             (CacheStatus::hit(Some(30)), "cloudflare-isr; hit; ttl=30"),
             (CacheStatus::hit(None), "cloudflare-isr; hit"),
             (CacheStatus::hit(Some(-4)).with_detail(Some("backoff")), "cloudflare-isr; hit; ttl=-4; detail=backoff"),
+            (CacheStatus::hit(None).with_l1_after("queue-full"), "cloudflare-isr; hit; detail=l1-after-queue-full"),
             (
                 CacheStatus {
                     fwd_status: Some(200),
