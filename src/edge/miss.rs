@@ -14,7 +14,7 @@
 //! | the platform says that it is overloaded | `coordinator-overloaded` |
 //! | it does not answer within `miss_timeout` | `coordinator-timeout` |
 //! | its answer is an error, or can't be understood | `coordinator-failed` |
-//! | it answers that it has nothing to give | `waiters-full`, `queue-full`, `queue-timeout`, `unreadable`, `lost`, `timeout` |
+//! | it answers that it has nothing to give | its own: `queue-full`, `lost`, … |
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::edge::visit::{Stored, Visit, skip};
 use crate::edge::{envelope, js};
 use crate::page::PageMeta;
 use crate::protocol::{ToCoordinator, Verdict};
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome, known_detail};
 use crate::serve::Judgement;
 use crate::time::Timestamp;
 
@@ -89,26 +89,28 @@ impl Visit<'_> {
                 let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
                 self.respond(&meta, response, outcome, CacheStatus::hit(ttl).with_detail(Some("coordinator")))
             }
-            (Verdict::StandIn { detail }, Some(meta)) => self.stand_in(&(meta, Clone::clone(response)), known(&detail)),
+            (Verdict::StandIn { detail }, Some(meta)) => {
+                self.stand_in(&(meta, Clone::clone(response)), known_detail(&detail))
+            }
             (Verdict::Relay { detail }, Some(meta)) => {
                 if let Some(copy) = stand_in {
                     envelope::discard(response);
-                    return self.stand_in(&copy, known(&detail));
+                    return self.stand_in(&copy, known_detail(&detail));
                 }
-                let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(known(&detail));
+                let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(known_detail(&detail));
                 self.respond(&meta, response, Outcome::Skip, status)
             }
             (Verdict::Pass { until, detail }, _) => {
                 let (isr, key) = (self.isr.clone(), self.key.clone());
                 self.context.wait_until(async move { l1::put_pass(isr.config(), &key, until, js::now()).await });
-                Ok(skip(detail.as_deref().map_or(Some("not-stored"), known).unwrap_or("not-stored")))
+                Ok(skip(detail.as_deref().map_or(Some("not-stored"), known_detail).unwrap_or("not-stored")))
             }
             (Verdict::Unavailable { retry_at }, _) => match stand_in {
                 Some(copy) => self.stand_in(&copy, Some("backoff")),
                 None => self.unavailable(retry_at, status),
             },
             (Verdict::Refused { detail }, _) => {
-                self.without_answer(known(&detail).unwrap_or("coordinator-failed"), stand_in).await
+                self.without_answer(known_detail(&detail).unwrap_or("coordinator-failed"), stand_in).await
             }
             (Verdict::Unchanged, _) | (_, None) => self.without_coordinator(&CallError::Garbled, stand_in).await,
         }
@@ -166,30 +168,4 @@ impl Visit<'_> {
         let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail);
         self.respond(meta, page, Outcome::Stale, status)
     }
-}
-
-/// Finds a word for `Cache-Status` among those that this version knows: what came over the wire is not shown.
-fn known(detail: &str) -> Option<&'static str> {
-    const WORDS: [&str; 19] = [
-        "backoff",
-        "breaker",
-        "cache-control",
-        "cache-tag",
-        "invalidated",
-        "lost",
-        "queue-full",
-        "queue-timeout",
-        "redirect-to-itself",
-        "render-timeout",
-        "revalidate-0",
-        "site-error",
-        "status",
-        "tag-index",
-        "timeout",
-        "too-large",
-        "unreadable",
-        "vary",
-        "waiters-full",
-    ];
-    WORDS.into_iter().find(|word| *word == detail)
 }

@@ -6,6 +6,52 @@ use std::fmt;
 /// The name under which this cache speaks of itself (RFC 9211 §2).
 const CACHE_NAME: &str = "cloudflare-isr";
 
+/// The words that `detail` may have. Some begin with `l1-after-` besides: see [`CacheStatus::with_l1_after`].
+pub const DETAILS: [&str; 30] = [
+    // Where a copy was found, if not in L1.
+    "l2",
+    "coordinator",
+    // Why a copy is served that is not fresh by its own times.
+    "feed-unavailable",
+    "invalidated",
+    // What is wrong with the site.
+    "site-error",
+    "render-timeout",
+    "backoff",
+    "breaker",
+    // Why the coordinator has nothing to give.
+    "queue-full",
+    "queue-timeout",
+    "waiters-full",
+    "timeout",
+    "lost",
+    "moved",
+    "unreadable",
+    "tag-index",
+    "unpublished",
+    // Why there is no answer of the coordinator.
+    "coordinator-unreachable",
+    "coordinator-overloaded",
+    "coordinator-timeout",
+    "coordinator-failed",
+    // Why an answer of the site is not stored.
+    "not-stored",
+    "status",
+    "cache-control",
+    "revalidate-0",
+    "vary",
+    "cache-tag",
+    "too-large",
+    "redirect-to-itself",
+    "uri-too-long",
+];
+
+/// Finds a word among those that this version knows: what came over the wire is not shown.
+#[must_use]
+pub fn known_detail(word: &str) -> Option<&'static str> {
+    DETAILS.into_iter().find(|known| *known == word)
+}
+
 /// What became of a request: the value of `X-ISR-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { numbered } from "../../examples/site/src/lab.js";
 import { colo, config, start, until } from "./harness.mjs";
 
 const miss_timeout = 1;
@@ -83,6 +84,18 @@ test("a stale page is served while its coordinator can't be told of it, and repl
   assert.deepEqual([stale.status, stale.isr, stale.render], [200, "STALE", 1]);
   await isr.trouble({});
   assert.equal((await isr.untilStatus(path, "HIT")).render, 2);
+});
+
+test("while the tag index fails, a page whose tags it does not know is shown as it comes, and not stored", async () => {
+  const path = await isr.lab("untagged", { bytes: 50_000, chunks: 5, chunk_delay_ms: 100, headers: { "Cache-Tag": "new-tag" } });
+  await isr.trouble({ tagIndex: "throws" });
+  const answer = await isr.fetch(path);
+  await isr.trouble({});
+  assert.deepEqual([answer.status, answer.isr, answer.cacheStatus.detail], [200, "SKIP", "tag-index"]);
+  assert.ok(answer.body.equals(Buffer.from(numbered(50_000))));
+  assert.deepEqual([answer.headers.get("cache-control"), await isr.stored(path)], ["no-store", []]);
+  const stored = await isr.untilStatus(path, "MISS");
+  assert.deepEqual([(await isr.fetch(path)).isr, (await isr.fetch(path)).render], ["HIT", stored.render]);
 });
 
 test("while L2 refuses writes, a page is answered from memory; when it takes them again, it gets the page", async () => {

@@ -195,8 +195,8 @@ class Runtime {
   }
 
   /**
-   * Has the platform fail from now on, as tests/e2e/troubled.mjs says, or not any more.
-   * @param {{coordinator?: "throws" | "hangs" | "errs" | "overloaded" | "flickers", kv?: "hangs" | "refuses"}} trouble
+   * Has the platform fail from now on, or not any more. For a runtime that was started with `troubled`.
+   * @param {import("./troubled.mjs").Trouble} trouble
    */
   async trouble(trouble) {
     const answer = await this.fetch("/trouble", { method: "POST", body: JSON.stringify(trouble) });

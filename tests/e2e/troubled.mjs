@@ -1,12 +1,19 @@
 /**
- * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, kv }`.
+ * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, tagIndex, kv }`.
  *
  * Only what the platform does is put on; the gateway and its objects are those that are deployed. The visitor's Worker and
  * the objects run in one isolate here, and so one variable is enough for both.
  */
 import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from "../../src/edge/entry.mjs";
 
-/** @type {{ coordinator?: "throws" | "hangs" | "errs" | "overloaded" | "flickers", kv?: "hangs" | "refuses" }} */
+/**
+ * @typedef {object} Trouble
+ * @property {"throws" | "hangs" | "errs" | "overloaded" | "flickers"} [coordinator]
+ * @property {"throws"} [tagIndex]
+ * @property {"hangs" | "refuses"} [kv]
+ */
+
+/** @type {Trouble} */
 let trouble = {};
 
 /** Longer than any of the tests. */
@@ -59,7 +66,12 @@ export class IsrCoordinator extends Coordinator {
   }
 }
 
-export { TagIndex as IsrTagIndex };
+export class IsrTagIndex extends TagIndex {
+  async fetch(request) {
+    if (trouble.tagIndex === "throws") throw new Error("the object is in trouble");
+    return super.fetch(request);
+  }
+}
 
 export default class extends Gateway {
   constructor(ctx, env) {
