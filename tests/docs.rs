@@ -51,8 +51,8 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
 
 #[test]
 fn every_detail_of_cache_status_is_explained() {
-    let sections = README.split("\n## ");
-    let section = sections.filter_map(|section| section.strip_prefix("What `Cache-Status` says\n")).next();
+    let mut sections = README.split("\n## ");
+    let section = sections.find_map(|section| section.strip_prefix("What `Cache-Status` says\n"));
     let rows = section.expect("the section is there").lines();
     let words = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
     let explained: Vec<&str> = words.filter(|word| !word.starts_with("l1-after-")).collect();
