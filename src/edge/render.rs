@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 use crate::coordinator::Outcome;
-use crate::edge::body::{Body, Budget, Fit, Writer};
+use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::site::Site;
 use crate::edge::source::Source;
 use crate::edge::{envelope, js};
@@ -25,6 +25,9 @@ use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
 use crate::time::Timestamp;
 use crate::version::Version;
+
+/// How long a reader of a body that is over its bound may hold it up without taking anything.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// What a render needs to know.
 pub(super) struct Order<'a> {
@@ -158,7 +161,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
 /// Passes the rest of a body that is over its bound on to those who have joined it.
 async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, left: Duration) {
     let passed = js::within(left, async move {
-        while writer.room().await.is_ok() {
+        while wait_for_room(&mut writer).await.is_ok() {
             let Some(chunk) = source.next().await? else {
                 writer.end();
                 break;
@@ -171,6 +174,18 @@ async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, l
         Some(Ok(())) => {}
         Some(Err(error)) => worker::console_warn!("render: broken off over the bound: {}", js::describe(&error)),
         None => abort.abort(),
+    }
+}
+
+/// Waits for the readers of a body that is over its bound, but not for one that takes nothing at all.
+async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
+    loop {
+        let taken = writer.taken_by_all();
+        match js::within(STALLED, writer.room()).await {
+            Some(room) => return room,
+            None if writer.taken_by_all() == taken => writer.let_go(),
+            None => {}
+        }
     }
 }
 

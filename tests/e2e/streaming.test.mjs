@@ -95,6 +95,28 @@ test("a page over the bound, of which no length is told, streams to all who have
   assert.deepEqual(await isr.stored(path), []);
 });
 
+test("visitors who give up before the first byte hold up nobody", async () => {
+  const bytes = 8_000_000;
+  const path = await isr.lab("given-up", { delay_ms: 600, bytes, chunks: 80, chunk_delay_ms: 20 });
+  const staying = together(3, () => isr.watch(path));
+  await together(3, () => isr.fetch(path, { timeout: 300 }).then(() => assert.fail("too early"), () => {}));
+  const bodies = await Promise.all((await staying).map(({ body }) => body));
+  assert.deepEqual(bodies.map((body) => isPage(body, bytes)), [true, true, true]);
+  assert.equal(await isr.renders("given-up"), 1);
+});
+
+test("whoever has joined a page before it is invalidated sees it to its end; whoever comes later gets the next", async () => {
+  const headers = { "X-ISR-Revalidate": "false" };
+  const path = await isr.lab("outdated", { bytes: 50_000, chunks: 10, chunk_delay_ms: 150, headers });
+  const early = await isr.watch(path);
+  assert.equal((await isr.revalidate({ path })).status, 200);
+  const late = await isr.watch(path);
+  assert.deepEqual([early.render, late.render], [1, 2]);
+  assert.deepEqual([isPage(await early.body, 50_000), isPage(await late.body, 50_000)], [true, true]);
+  const next = await isr.untilStatus(path, "HIT");
+  assert.deepEqual([next.render, await isr.renders("outdated")], [2, 2]);
+});
+
 test("a page over the bound is not asked for to the end when all have left", async () => {
   const path = await isr.lab("deserted", { bytes: 8_000_000, chunks: 80, chunk_delay_ms: 50 });
   const visitors = await together(3, () => isr.watch(path));

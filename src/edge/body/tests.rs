@@ -10,6 +10,7 @@ use std::task::Wake;
 use futures::FutureExt;
 use proptest::prelude::*;
 
+use super::state::WINDOW;
 use super::*;
 
 impl Chunk for Bytes {
@@ -185,6 +186,24 @@ fn over_the_bound_the_slowest_reader_is_waited_for_and_no_other() {
     drop(quick);
     assert_eq!(writer.room().now_or_never(), Some(Err(Deserted)));
     drop(writer);
+}
+
+#[test]
+fn a_reader_that_holds_up_the_others_is_let_go() {
+    let (mut writer, body, _) = grow(0);
+    let [mut quick, mut gone] = [body.reader().unwrap(), body.reader().unwrap()];
+    writer.push(Rc::new(vec![b'x'; usize::try_from(WINDOW).unwrap() + 1]));
+    assert!(matches!(ask(&mut quick), Got::Bytes(_)));
+    assert_eq!((writer.taken_by_all(), is_ready(writer.room())), (0, false));
+    writer.let_go();
+    assert_eq!((writer.taken_by_all(), is_ready(writer.room())), (1, true));
+    assert_eq!(ask(&mut gone), Got::Error);
+    writer.push(chunk("a"));
+    assert_eq!(ask(&mut quick), bytes("a"));
+    drop(gone);
+    writer.let_go();
+    writer.end();
+    assert_eq!(ask(&mut quick), Got::End, "whoever has all there is holds up nobody");
 }
 
 #[test]

@@ -29,12 +29,16 @@
 //! | the site breaks off, or its time is over | the writer is dropped: broken |
 //! | a body of unknown length passes the bound | wide: it streams on to those who have joined, and is not stored |
 //! | all bodies of an object together are too many bytes | this one goes wide: see [`Budget`]; a wide one goes slower |
-//! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is [`WINDOW`] behind |
+//! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is 1 MiB behind |
 //! | a reader goes away | dropping it is signing off; a wide body without readers is [`Deserted`] |
-//! | a reader goes away and nobody says so | it holds up a wide body until the render's time is over, and then it breaks |
+//! | a reader goes away and nobody says so | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+mod chunk;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -47,28 +51,9 @@ use thiserror::Error;
 use wasm_bindgen::JsCast;
 use wasm_streams::ReadableStream;
 
-/// How far the slowest reader of a wide body may be behind before the writer waits for it, in bytes.
-const WINDOW: u64 = 1024 * 1024;
-
-/// Some bytes. A clone does not copy them.
-pub(super) trait Chunk: Clone {
-    /// Returns how many they are.
-    fn bytes(&self) -> u64;
-
-    /// Returns what follows the first `taken` of them.
-    fn rest(&self, taken: u64) -> Self;
-
-    /// Copies chunks that have `bytes` bytes in all into one.
-    fn join<'a>(chunks: impl Iterator<Item = &'a Self>, bytes: u64) -> Self
-    where
-        Self: 'a;
-}
-
-/// Bytes that all growing bodies of an object may have together. A clone is the same budget.
-#[derive(Clone, Debug)]
-pub(super) struct Budget {
-    left: Rc<Cell<u64>>,
-}
+pub(super) use self::chunk::Chunk;
+pub(super) use self::state::Budget;
+use self::state::{Kept, Phase, Place, State};
 
 /// The bytes of an answer: whole, or still growing. A clone is the same body.
 pub(super) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
@@ -102,51 +87,6 @@ pub(super) struct Deserted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the site broke off in the middle of the body")]
 pub(super) struct BrokenOff;
-
-struct State<C> {
-    phase: Phase<C>,
-    chunks: VecDeque<Kept<C>>,
-    /// How many chunks stood before the first that is kept.
-    dropped: usize,
-    /// Bytes of the chunks that are kept: those that the slowest reader of a wide body is behind.
-    kept: u64,
-    /// What of them counts against the budget.
-    charged: u64,
-    budget: Budget,
-    readers: BTreeMap<u64, Place>,
-    last_reader: u64,
-    writer: Option<Waker>,
-}
-
-enum Phase<C> {
-    Growing,
-    Wide { ended: bool },
-    Whole(C),
-    Broken,
-}
-
-struct Kept<C> {
-    chunk: C,
-    /// How many readers of a wide body have yet to take it.
-    awaited_by: usize,
-}
-
-/// How far a reader has come.
-#[derive(Default)]
-struct Place {
-    /// The number of the next chunk.
-    next: usize,
-    /// The bytes that it has.
-    taken: u64,
-    waker: Option<Waker>,
-}
-
-impl Budget {
-    /// Makes a budget of so many bytes.
-    pub(super) fn new(bytes: u64) -> Self {
-        Self { left: Rc::new(Cell::new(bytes)) }
-    }
-}
 
 impl<C> Clone for Body<C> {
     fn clone(&self) -> Self {
@@ -237,6 +177,20 @@ impl<C: Chunk> Writer<C> {
         .await
     }
 
+    /// Returns how many chunks all readers have taken: as long as it rises, nobody holds the body up.
+    pub(super) fn taken_by_all(&self) -> usize {
+        self.state.borrow().dropped
+    }
+
+    /// Breaks the body off for the readers of a wide one that are the farthest behind, so that they hold up the others no
+    /// longer.
+    pub(super) fn let_go(&mut self) {
+        let mut state = self.state.borrow_mut();
+        let wakers = state.let_go();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Ends the body well, and returns all of its bytes if they were kept.
     pub(super) fn end(self) -> Option<C> {
         let mut state = self.state.borrow_mut();
@@ -288,10 +242,7 @@ impl<C: Chunk> Stream for Reader<C> {
 impl<C: Chunk> Drop for Reader<C> {
     fn drop(&mut self) {
         let mut state = self.state.borrow_mut();
-        let place = state.readers.remove(&self.id);
-        let next = place.as_ref().map_or(0, |place| place.next.saturating_sub(state.dropped));
-        state.chunks.iter_mut().skip(next).for_each(|kept| kept.awaited_by = kept.awaited_by.saturating_sub(1));
-        state.trim();
+        let place = state.sign_off(self.id);
         let writer = state.writer.take();
         drop(state);
         // What a waker belongs to may own readers of this body: it is let go of when the state is not borrowed.
@@ -313,144 +264,3 @@ impl Reader {
         ReadableStream::from_stream(chunks).into_raw().unchecked_into()
     }
 }
-
-impl<C: Chunk> State<C> {
-    fn new(phase: Phase<C>, budget: Budget) -> Self {
-        Self {
-            phase,
-            chunks: VecDeque::new(),
-            dropped: 0,
-            kept: 0,
-            charged: 0,
-            budget,
-            readers: BTreeMap::new(),
-            last_reader: 0,
-            writer: None,
-        }
-    }
-
-    /// Gives a reader what it has not yet, or remembers whom to wake; and returns who is to be woken.
-    fn take(&mut self, id: u64, waker: &Waker) -> (Poll<Option<Result<C, BrokenOff>>>, Option<Waker>) {
-        let Some(place) = self.readers.get_mut(&id) else {
-            return (Poll::Ready(None), None);
-        };
-        let ended = match &self.phase {
-            Phase::Broken => return (Poll::Ready(Some(Err(BrokenOff))), None),
-            Phase::Whole(bytes) => {
-                let rest = (place.taken < bytes.bytes()).then(|| Ok(bytes.rest(place.taken)));
-                place.taken = bytes.bytes();
-                return (Poll::Ready(rest), None);
-            }
-            Phase::Wide { ended } => *ended,
-            Phase::Growing => false,
-        };
-        let Some(kept) = self.chunks.get_mut(place.next.saturating_sub(self.dropped)) else {
-            if ended {
-                return (Poll::Ready(None), None);
-            }
-            place.waker = Some(waker.clone());
-            return (Poll::Pending, None);
-        };
-        place.next += 1;
-        place.taken += kept.chunk.bytes();
-        kept.awaited_by = kept.awaited_by.saturating_sub(1);
-        let chunk = kept.chunk.clone();
-        self.trim();
-        let writer = if self.has_room() { self.writer.take() } else { None };
-        (Poll::Ready(Some(Ok(chunk))), writer)
-    }
-
-    /// Tells whether the writer may go on: it waits for readers that are far behind, and, while the budget is used up, for
-    /// any that is behind.
-    fn has_room(&self) -> bool {
-        self.kept == 0 || (self.kept <= WINDOW && self.kept == self.charged)
-    }
-
-    /// From now on chunks are kept only for the readers at hand.
-    fn widen(&mut self) {
-        if !matches!(self.phase, Phase::Growing) {
-            return;
-        }
-        self.phase = Phase::Wide { ended: false };
-        let mut arriving = vec![0; self.chunks.len() + 1];
-        for place in self.readers.values() {
-            if let Some(readers) = arriving.get_mut(place.next) {
-                *readers += 1;
-            }
-        }
-        let mut awaited_by = 0;
-        for (kept, readers) in self.chunks.iter_mut().zip(arriving) {
-            awaited_by += readers;
-            kept.awaited_by = awaited_by;
-        }
-        self.trim();
-    }
-
-    /// Drops the chunks of a wide body that all of its readers have.
-    fn trim(&mut self) {
-        if !matches!(self.phase, Phase::Wide { .. }) {
-            return;
-        }
-        while let Some(first) = self.chunks.front().filter(|first| first.awaited_by == 0) {
-            self.kept -= first.chunk.bytes();
-            self.dropped += 1;
-            self.chunks.pop_front();
-        }
-        self.refund(self.charged.saturating_sub(self.kept));
-    }
-
-    fn clear(&mut self) {
-        self.chunks.clear();
-        self.kept = 0;
-        self.refund(self.charged);
-    }
-
-    fn charge(&mut self, bytes: u64) -> bool {
-        let Some(left) = self.budget.left.get().checked_sub(bytes) else {
-            return false;
-        };
-        self.budget.left.set(left);
-        self.charged += bytes;
-        true
-    }
-
-    fn refund(&mut self, bytes: u64) {
-        self.charged -= bytes;
-        self.budget.left.set(self.budget.left.get() + bytes);
-    }
-
-    /// Returns all readers that wait.
-    fn take_wakers(&mut self) -> Vec<Waker> {
-        self.readers.values_mut().filter_map(|place| place.waker.take()).collect()
-    }
-}
-
-impl<C> Drop for State<C> {
-    fn drop(&mut self) {
-        self.budget.left.set(self.budget.left.get() + self.charged);
-    }
-}
-
-impl Chunk for Uint8Array {
-    fn bytes(&self) -> u64 {
-        self.length().into()
-    }
-
-    fn rest(&self, taken: u64) -> Self {
-        if taken == 0 { self.clone() } else { self.subarray(u32::try_from(taken).unwrap_or(u32::MAX), self.length()) }
-    }
-
-    fn join<'a>(chunks: impl Iterator<Item = &'a Self>, bytes: u64) -> Self {
-        let body = Self::new_with_length(u32::try_from(bytes).unwrap_or(u32::MAX));
-        let mut offset = 0;
-        for chunk in chunks {
-            body.set(chunk, offset);
-            offset += chunk.length();
-        }
-        body
-    }
-}
-
-#[cfg(test)]
-#[path = "body_tests.rs"]
-mod tests;
