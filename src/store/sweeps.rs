@@ -11,6 +11,9 @@ use crate::version::Version;
 /// How far pages are counted where the count is only told.
 pub const MAX_COUNTED: u64 = 100_000;
 
+/// How many invalidations that are over are kept, to tell what has come of them.
+const KEPT: u64 = 1000;
+
 /// A page that is to be dealt with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swept {
@@ -179,13 +182,13 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn end_sweeps(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.sql()
-            .query(
-                "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
+        self.sql().query(
+            "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
                  AND NOT EXISTS (SELECT 1 FROM sweep_pages p WHERE p.seq = sweeps.seq)",
-                &[now.as_millis().into()],
-            )
-            .map(drop)
+            &[now.as_millis().into()],
+        )?;
+        let old = "SELECT seq FROM sweeps WHERE done_at IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?";
+        self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
     }
 
     /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, those are counted that
