@@ -222,6 +222,8 @@ pub enum Verdict {
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
+        /// The word for `Cache-Status`.
+        detail: String,
     },
     /// Nothing can be had here now, though the site may be well.
     Refused {

@@ -105,9 +105,9 @@ impl Visit<'_> {
                 self.context.wait_until(async move { l1::put_pass(isr.config(), &key, until, js::now()).await });
                 Ok(skip(detail.as_deref().map_or(Some("not-stored"), known_detail).unwrap_or("not-stored")))
             }
-            (Verdict::Unavailable { retry_at }, _) => match stand_in {
-                Some(copy) => self.stand_in(&copy, Some("backoff")),
-                None => self.unavailable(retry_at, status),
+            (Verdict::Unavailable { retry_at, detail }, _) => match stand_in {
+                Some(copy) => self.stand_in(&copy, known_detail(&detail)),
+                None => self.unavailable(retry_at, status.with_detail(known_detail(&detail))),
             },
             (Verdict::Refused { detail }, _) => {
                 self.without_answer(known_detail(&detail).unwrap_or("coordinator-failed"), stand_in).await
@@ -124,7 +124,7 @@ impl Visit<'_> {
         }});
         let response = respond::json(503, &body)?;
         response.headers().set("retry-after", &wait.to_string())?;
-        let told = Told { outcome: Outcome::Skip, status: status.with_detail(Some("backoff")) };
+        let told = Told { outcome: Outcome::Skip, status };
         respond::passed(response, &told, self.isr.config().expose_headers).map(Handled::Response)
     }
 
