@@ -191,14 +191,14 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
     }
 
-    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, those are counted that
-    /// are still as they were, up to [`MAX_COUNTED`].
+    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, or not listed yet, those
+    /// are counted that are still as they were, up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn progress(&self, invalidation: &Invalidation) -> Result<ShardProgress, StoreError> {
-        let rows =
-            self.sql().query("SELECT done, failed, done_at FROM sweeps WHERE seq = ?", &[invalidation.seq.into()])?;
+        let listed = "SELECT done, failed, done_at FROM sweeps WHERE seq = ? AND matched IS NOT NULL";
+        let rows = self.sql().query(listed, &[invalidation.seq.into()])?;
         if let Some(row) = rows.into_iter().next() {
             let mut columns = Columns::of("sweeps", row);
             let (done, failed) = (columns.number()?, columns.number()?);
