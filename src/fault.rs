@@ -37,6 +37,10 @@ pub(crate) enum Fault {
     ForgetClock,
     /// Back-off is not saved.
     ForgetBackOff,
+    /// A new life does not know of the breaker.
+    ForgetBreaker,
+    /// A new life does not know that anything was invalidated.
+    ForgetReceived,
     /// An orphaned lease is not taken up by a new life.
     ForgetOrphan,
     /// A failed render is followed by the next at once.
@@ -47,6 +51,35 @@ pub(crate) enum Fault {
     SkipWriteAlways,
     /// An edge does not ask the feed what was invalidated.
     IgnoreFeed,
+}
+
+#[cfg(test)]
+impl Fault {
+    /// All of them.
+    pub(crate) const ALL: [Self; 22] = [
+        Self::AnyToken,
+        Self::TwoLeases,
+        Self::PublishInvalidated,
+        Self::AnswerInvalidated,
+        Self::IgnoreRegistration,
+        Self::JoinInvalidatedStream,
+        Self::IgnoreNewerThan,
+        Self::ForgetWaiter,
+        Self::AnswerTwice,
+        Self::FailureForgets,
+        Self::WriteAtOnce,
+        Self::SkipMend,
+        Self::BelieveLostWrite,
+        Self::ForgetClock,
+        Self::ForgetBackOff,
+        Self::ForgetBreaker,
+        Self::ForgetReceived,
+        Self::ForgetOrphan,
+        Self::NoBackOff,
+        Self::NoBreaker,
+        Self::SkipWriteAlways,
+        Self::IgnoreFeed,
+    ];
 }
 
 /// Tells whether a fault is made: never, outside of tests.

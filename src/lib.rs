@@ -33,6 +33,8 @@ pub mod route;
 pub mod semantics;
 pub mod serve;
 pub mod shard;
+#[cfg(test)]
+mod simulation;
 pub mod store;
 pub mod tag_index;
 pub mod time;

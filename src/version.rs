@@ -103,9 +103,14 @@ impl Clock {
     }
 
     /// Notes a time told by another object, and issues a version for it. Whatever is issued later has a later time.
+    ///
+    /// However often it is told the same time, it runs ahead of that by a millisecond at most: who compares times alone
+    /// would take a render that begins now for newer than an invalidation to come.
     pub fn observe(&mut self, time: Timestamp, now: Timestamp, random: u128) -> Version {
         let received = self.issue(now.max(time), random);
-        self.last = Version::from_parts(received.time(), (1 << RANDOM_BITS) - 1);
+        if received.time() == time {
+            self.last = Version::from_parts(time, (1 << RANDOM_BITS) - 1);
+        }
         received
     }
 }

@@ -5,12 +5,18 @@ use ::rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::store::{Row, Sql, StoreError, Value};
 
+/// How many statements stay prepared: more than the stores have.
+const STATEMENTS: usize = 256;
+
 /// A database in memory.
 pub(crate) struct MemorySql(pub(crate) Connection);
 
 impl MemorySql {
     pub(crate) fn new() -> Self {
-        Self(Connection::open_in_memory().expect("SQLite opens a database in memory"))
+        let connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_db_config(::rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("known");
+        Self(connection)
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
-//! - `tasks`: what runs on top: dev, test, check, bench, deploy
+//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
@@ -53,6 +53,18 @@ enum Task {
         /// Run only tests whose name contains this (or, end to end, the files whose name does).
         filter: Option<String>,
     },
+    /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
+    Sim {
+        /// How many schedules; a million if neither this nor a seed is given.
+        #[arg(long, value_name = "N")]
+        schedules: Option<u64>,
+        /// The seed to begin with; without `--schedules` it alone is run, and its story is told.
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
+        /// A deliberate mistake of `src/fault.rs` to be made meanwhile.
+        #[arg(long, value_name = "NAME")]
+        fault: Option<String>,
+    },
     /// Check formatting, lints, documentation and both deployments, without running a test.
     Check,
     /// Measure throughput and latency: `tests/bench/run.mjs`.
@@ -84,6 +96,7 @@ fn main() -> ExitCode {
         Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
         Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
         Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
+        Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),
         Task::Deploy { args } => tasks::deploy::run(&project, &args),

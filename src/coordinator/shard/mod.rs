@@ -91,7 +91,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let store = CoordinatorStore::open(sql)?;
         let name = store.shard()?.as_deref().and_then(ShardName::from_stored);
         let clock = store.clock()?;
-        let breaker = store.breaker()?;
+        let breaker = if fault::on(Fault::ForgetBreaker) { Breaker::default() } else { store.breaker()? };
         let mut shard = Self {
             store,
             name,
@@ -100,7 +100,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             waiting: BTreeSet::new(),
             parked: BTreeMap::new(),
             renders: Renders::default(),
-            received: clock.last(),
+            received: if fault::on(Fault::ForgetReceived) { Clock::resume(None).last() } else { clock.last() },
             sweep_at: Timestamp::default(),
             held: Held::default(),
             effects: Vec::new(),

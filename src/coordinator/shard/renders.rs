@@ -132,6 +132,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.invalidate(turn.moment, invalidation)?;
         }
         self.store.note_registered(&tags, shards)?;
+        if let Some(render) = self.renders.get_mut(token) {
+            render.stage = Stage::Asked;
+        }
         match ended {
             Some((outcome, answer)) => self.end(turn, &key, token, outcome, answer.as_ref()),
             None => self.share(turn, &key, token, &page),

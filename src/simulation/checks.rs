@@ -1,0 +1,341 @@
+//! The promises as properties, each against a model that is too simple to be wrong.
+
+use std::collections::BTreeMap;
+
+use super::site::Body;
+use crate::coordinator::{Lease, WaiterId};
+use crate::feed::{Invalidation, Mode, Scope};
+use crate::page::PageMeta;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// L2 takes one write per key in this time, in milliseconds (platform limit).
+const WRITE_INTERVAL: u64 = 1000;
+
+/// The longest pause of a key after a failed render, and of all keys together, in milliseconds.
+const LONGEST_PAUSE: u64 = 300_000;
+const LONGEST_PAUSE_OF_ALL: u64 = 60_000;
+
+/// After how many failures in a row, of any keys, all of them pause.
+const ALL_PAUSE_AFTER: u32 = 8;
+
+/// What a check says: nothing, or what is wrong.
+pub(super) type Checked = Result<(), Violation>;
+
+/// A broken promise.
+#[derive(Clone, Debug)]
+pub(super) struct Violation {
+    /// Its number in the list of promises.
+    pub(super) promise: u8,
+    /// What has happened.
+    pub(super) what: String,
+}
+
+impl Violation {
+    pub(super) fn of(promise: u8, what: impl Into<String>) -> Self {
+        Self { promise, what: what.into() }
+    }
+}
+
+/// Fails unless a condition holds.
+pub(super) fn promise(number: u8, holds: bool, what: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err(Violation::of(number, what())) }
+}
+
+/// An invalidation that was acknowledged: what was rendered before it is old.
+#[derive(Debug)]
+struct Acknowledged {
+    at: u64,
+    scope: Scope,
+    mode: Mode,
+    edit: u64,
+}
+
+impl Acknowledged {
+    fn concerns(&self, page: &PageMeta, body: Body) -> bool {
+        body.shows < self.edit && self.names(page)
+    }
+
+    fn names(&self, page: &PageMeta) -> bool {
+        match &self.scope {
+            Scope::Path(path) => path.as_str() == page.key.path(),
+            Scope::Tag(tag) => page.tags.contains(tag),
+            Scope::Prefix(prefix) => {
+                let below = page.key.path().strip_prefix(prefix.as_str());
+                prefix.as_str() == "/" || below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            }
+            Scope::Route(_) | Scope::Everything => true,
+        }
+    }
+}
+
+/// As what a page is shown: whatever is shown as good as this is forbidden by its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Fresh,
+    Stale,
+    /// In place of what can't be had.
+    InPlace,
+}
+
+impl Shown {
+    fn is_forbidden_by(self, mode: Mode) -> bool {
+        match mode {
+            Mode::Stale => self == Self::Fresh,
+            Mode::Expire => self <= Self::Stale,
+            Mode::Purge => true,
+        }
+    }
+}
+
+/// A request that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// How many invalidations had been acknowledged when it came.
+    acknowledged: usize,
+    /// How new the page must be.
+    newer_than: Option<Timestamp>,
+    /// The input before the one with which it came.
+    input: u64,
+}
+
+/// What is remembered of one key.
+#[derive(Debug, Default)]
+struct Known {
+    /// The render under way, and until when its lease lasts.
+    live: Option<(Version, u64)>,
+    /// The newest version that was ever published.
+    published: Option<Version>,
+    /// When a write to L2 was begun last.
+    written: Option<u64>,
+    /// How often in a row the site has failed for it, and when it did last.
+    failures: u32,
+    failed: u64,
+    /// Whether a render whose connection broke is repeated at once: that is not counted, but comes once.
+    is_repeated: bool,
+    /// Whether something has come that lifts the pause.
+    is_lifted: bool,
+    /// After which input something came that could lift a pause.
+    last_lift: u64,
+}
+
+/// The models of all promises. Times that the coordinator goes by are of its own clock.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    keys: Vec<Known>,
+    acknowledged: Vec<Acknowledged>,
+    /// Purges, acknowledged or not.
+    purges: Vec<Acknowledged>,
+    waiting: BTreeMap<WaiterId, Asked>,
+    /// After which input each lease was granted.
+    granted: BTreeMap<Version, u64>,
+    inputs: u64,
+    /// How often in a row the site has failed for any key, and when a render last began or failed in that row.
+    failures: u32,
+    last_attempt: u64,
+}
+
+impl Checks {
+    pub(super) fn new(keys: usize) -> Self {
+        Self { keys: (0..keys).map(|_| Known::default()).collect(), ..Self::default() }
+    }
+
+    /// Counts an input.
+    pub(super) fn input(&mut self) {
+        self.inputs += 1;
+    }
+
+    /// Notes that an invalidation was applied wherever it had to be.
+    pub(super) fn acknowledge(&mut self, at: u64, invalidation: &Invalidation, edit: u64) {
+        let Invalidation { scope, mode, .. } = invalidation.clone();
+        self.acknowledged.push(Acknowledged { at, scope, mode, edit });
+    }
+
+    /// Promise 8: while the site fails for all keys, one render is begun per pause. Repetitions of a render that could
+    /// not be used are not counted: there are at most five.
+    pub(super) fn granted(&mut self, lease: &Lease, now: u64) -> Checked {
+        if self.knows(lease.token) {
+            return Ok(());
+        }
+        self.granted.insert(lease.token, self.inputs);
+        if lease.attempt > 0 {
+            return Ok(());
+        }
+        if self.failures >= ALL_PAUSE_AFTER {
+            let (failures, last) = (self.failures, self.last_attempt);
+            let due = last + pause(failures - ALL_PAUSE_AFTER + 1, LONGEST_PAUSE_OF_ALL);
+            promise(8, now >= due, || format!("a lease at {now}, after {failures} failures in a row up to {last}"))?;
+        }
+        self.last_attempt = now;
+        Ok(())
+    }
+
+    /// Tells whether a lease was seen before.
+    pub(super) fn knows(&self, token: Version) -> bool {
+        self.granted.contains_key(&token)
+    }
+
+    /// Promise 1: there is at most one live lease per key. Promise 8: after the n-th failure in a row the next attempt
+    /// waits 2^(n-1) seconds, at most five minutes.
+    pub(super) fn render_begins(&mut self, key: usize, token: Version, now: u64, until: u64) -> Checked {
+        let known = &mut self.keys[key];
+        let live = known.live.filter(|(_, until)| now < *until);
+        promise(1, live.is_none(), || format!("a render begins while that of {live:?} is under way"))?;
+        known.live = Some((token, until));
+        let (failures, failed) = (known.failures, known.failed);
+        promise(8, known.is_lifted || now >= failed + pause(failures, LONGEST_PAUSE), || {
+            format!("a render begins at {now}, though the {failures}. in a row failed at {failed}")
+        })
+    }
+
+    /// Notes that a render has ended, or that nobody wants it any more.
+    pub(super) fn render_ends(&mut self, key: usize, token: Version) {
+        let live = &mut self.keys[key].live;
+        *live = live.filter(|(current, _)| *current != token);
+    }
+
+    /// Promises 1 and 2: versions rise, and what an acknowledged invalidation concerns is not published as good.
+    pub(super) fn published(&mut self, key: usize, page: &PageMeta, body: Body, shown: Shown) -> Checked {
+        let last = self.keys[key].published.replace(page.version);
+        promise(1, last.is_none_or(|last| last < page.version), || {
+            format!("{} is published after {last:?}", page.version)
+        })?;
+        self.not_invalidated(self.acknowledged.len(), page, body, shown, "is published")
+    }
+
+    /// Notes a request that waits for its answer.
+    pub(super) fn asked(&mut self, waiter: WaiterId, newer_than: Option<Timestamp>) {
+        self.waiting.insert(waiter, Asked { acknowledged: self.acknowledged.len(), newer_than, input: self.inputs });
+    }
+
+    /// Tells whether a request waits still, and notes that it does not any more.
+    pub(super) fn timed_out(&mut self, waiter: WaiterId) -> bool {
+        self.waiting.remove(&waiter).is_some()
+    }
+
+    /// Promise 4: each request is answered once.
+    pub(super) fn answered(&mut self, waiter: WaiterId) -> Result<Asked, Violation> {
+        let asked = self.waiting.remove(&waiter);
+        asked.ok_or_else(|| Violation::of(4, format!("{waiter:?} is answered, but does not wait")))
+    }
+
+    /// Promise 2: whoever asks after the acknowledgement gets nothing from before, and whoever knows of an invalidation
+    /// by itself neither, unless it was waiting for a render that had begun before.
+    pub(super) fn shown(&self, asked: Asked, page: &PageMeta, body: Body, shown: Shown) -> Checked {
+        let start = page.render_start();
+        let has_begun = |at: &u64| *at <= asked.input && asked.input + 1 < self.inputs;
+        let has_waited = self.granted.get(&page.version).is_some_and(has_begun);
+        let may_be_old = has_waited || shown == Shown::InPlace;
+        promise(2, may_be_old || asked.newer_than.is_none_or(|time| start > time), || {
+            format!("{} is the answer to a request that wants it newer than {:?}", page.version, asked.newer_than)
+        })?;
+        self.not_invalidated(asked.acknowledged, page, body, shown, "is answered")
+    }
+
+    fn not_invalidated(&self, first: usize, page: &PageMeta, body: Body, shown: Shown, what: &str) -> Checked {
+        let broken = self.acknowledged[..first]
+            .iter()
+            .find(|invalidation| shown.is_forbidden_by(invalidation.mode) && invalidation.concerns(page, body));
+        promise(2, broken.is_none(), || {
+            format!("{} of {}, showing {}, {what} in spite of {broken:?}", page.version, page.key, body.shows)
+        })
+    }
+
+    /// Promise 2: no edge serves as fresh what was invalidated longer ago than the bound.
+    pub(super) fn served_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
+        let broken = self.acknowledged.iter().find(|known| known.at + bound < now && known.concerns(page, body));
+        promise(2, broken.is_none(), || {
+            format!(
+                "{} of {}, showing {}, is served as fresh in spite of {broken:?}",
+                page.version, page.key, body.shows
+            )
+        })
+    }
+
+    /// Notes that an invalidation is recorded.
+    pub(super) fn record(&mut self, invalidation: &Invalidation, edit: u64) {
+        if invalidation.mode == Mode::Purge {
+            let Invalidation { scope, mode, .. } = invalidation.clone();
+            self.purges.push(Acknowledged { at: 0, scope, mode, edit });
+        }
+    }
+
+    /// Tells whether a page may be gone for ever. A purge that is delivered late also takes what was rendered since.
+    pub(super) fn may_be_purged(&self, page: &PageMeta) -> bool {
+        self.purges.iter().any(|purge| purge.names(page))
+    }
+
+    /// Tells whether a copy was invalidated.
+    pub(super) fn is_invalidated(&self, page: &PageMeta, body: Body) -> bool {
+        self.acknowledged.iter().any(|known| known.concerns(page, body))
+    }
+
+    /// Promise 6: L2 gets at most one write per key and second, give or take what `clock_was_set` by since the last.
+    pub(super) fn written(&mut self, key: usize, now: u64, clock_was_set: u64) -> Checked {
+        let last = self.keys[key].written.replace(now);
+        let is_late = |last| now + clock_was_set >= last + WRITE_INTERVAL;
+        promise(6, last.is_none_or(is_late), || format!("L2 is written at {now} and at {last:?}"))
+    }
+
+    /// Notes that the site has answered well, even if with what is not to be stored.
+    pub(super) fn succeeded(&mut self, key: usize) {
+        (self.failures, self.keys[key].failures, self.keys[key].is_repeated) = (0, 0, false);
+    }
+
+    /// Notes that a render could not be published although the site did not fail.
+    pub(super) fn unpublished(&mut self, key: usize) {
+        self.keys[key].is_repeated = false;
+    }
+
+    /// Notes that a render has failed: whether because the connection broke, and whether anybody has seen something of
+    /// the answer.
+    pub(super) fn failed(&mut self, key: usize, token: Version, now: u64, is_broken: bool, is_unseen: bool) {
+        let granted = self.granted.get(&token).copied().unwrap_or_default();
+        self.failures += 1;
+        self.last_attempt = now;
+        let known = &mut self.keys[key];
+        // An answer that was invalidated as it came counts as one that had not begun.
+        let may_repeat = is_broken && (is_unseen || known.last_lift >= granted);
+        if may_repeat && known.failures == 0 && !known.is_repeated {
+            known.is_repeated = true;
+            return;
+        }
+        known.is_repeated = false;
+        known.failures += 1;
+        known.failed = now;
+        known.is_lifted = known.last_lift >= granted;
+    }
+
+    /// Notes that something came which lifts the pause of a key.
+    pub(super) fn lift(&mut self, key: usize) {
+        let known = &mut self.keys[key];
+        known.last_lift = self.inputs;
+        known.is_lifted = true;
+    }
+
+    /// Tells whether nobody waits.
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Promise 4, when all is quiet: nobody waits.
+    pub(super) fn all_answered(&self) -> Checked {
+        promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))
+    }
+
+    /// Forgets what died with the object.
+    pub(super) fn died(&mut self) {
+        self.waiting.clear();
+        self.keys.iter_mut().for_each(|known| known.live = None);
+    }
+}
+
+/// The shortest pause after so many failures in a row.
+fn pause(failures: u32, longest: u64) -> u64 {
+    match failures {
+        0 => 0,
+        n => 1000_u64
+            .checked_mul(1_u64.checked_shl(n - 1).unwrap_or(u64::MAX))
+            .map_or(longest, |pause| pause.min(longest)),
+    }
+}

@@ -1,0 +1,360 @@
+//! The coordinator in its world: what it is given, and what is checked of what comes back.
+
+use super::checks::{Checked, Shown, promise};
+use super::queue::{Coming, Own};
+use super::site::{Body, End, Site};
+use super::story::short;
+use super::world::World;
+use crate::coordinator::{Effect, Entry, Input, Moment, Outcome};
+use crate::page::PageMeta;
+use crate::protocol::RegisterAnswer;
+use crate::semantics::freshness::Freshness;
+use crate::semantics::storable::SiteFailure;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// How long a run of the alarm sleeps, in milliseconds.
+const NAP: u64 = 1_000;
+
+/// How long after the death of the object a write to L2 that it had begun may still take effect, in milliseconds.
+pub(super) const OUTLIVES: u64 = 900;
+
+impl World<'_> {
+    /// Gives the coordinator an input, and has done what it wants.
+    pub(super) fn give(&mut self, input: Input<Body>) -> Checked {
+        self.wake()?;
+        self.checks.input();
+        let moment = self.moment();
+        let effects = self.object.on(&self.workshop.config, moment, input);
+        self.perform_all(effects)
+    }
+
+    /// Begins a life of the object, unless it lives. Promise 7: what it was doing before does not stand in its way.
+    fn wake(&mut self) -> Checked {
+        if self.object.is_alive() {
+            return Ok(());
+        }
+        let moment = self.waking_moment();
+        let effects = self.object.awake(&self.workshop.config, moment);
+        let (now, life) = (self.now, self.object.life);
+        self.story.tell(now, || format!("the object wakes to life {life}"));
+        for lease in self.object.leases() {
+            promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
+        }
+        self.perform_all(effects)
+    }
+
+    pub(super) fn local(&self) -> u64 {
+        self.object.local(self.now)
+    }
+
+    fn local_time(&self) -> Timestamp {
+        Timestamp::from_millis(self.local())
+    }
+
+    pub(super) fn moment_with(&self, random: u64) -> Moment {
+        let low = u128::from(random);
+        Moment { now: self.local_time(), random: low << 64 | low }
+    }
+
+    /// Tells whether a page counts as fresh by the coordinator's clock.
+    pub(super) fn is_fresh(&self, page: &PageMeta) -> bool {
+        page.windows.freshness(self.local_time()) == Freshness::Fresh
+    }
+
+    fn perform_all(&mut self, effects: Vec<Effect<Body>>) -> Checked {
+        // What is broken off is not live any more when the next render begins, in whichever order they are said.
+        for effect in &effects {
+            if let Effect::Abandon { token } = effect {
+                self.abandon(*token);
+            }
+        }
+        effects.into_iter().try_for_each(|effect| self.perform(effect))
+    }
+
+    /// Takes what has come of something that this life of the object began.
+    pub(super) fn own(&mut self, outcome: Own) -> Checked {
+        match outcome {
+            Own::Head { token } => self.head(token),
+            Own::Ended { token } => self.ended(token),
+            Own::Registered { token, answer } => self.registered(token, answer),
+            Own::Wrote { key, version, taken } => {
+                self.give(Input::Wrote { key: self.workshop.keys[key].clone(), version, taken })
+            }
+            Own::Read(wanted) => self.read(wanted),
+            Own::TimedOut { waiter } => self.time_out(waiter),
+            Own::Nap { number } if number == self.object.nap => self.run_alarm(),
+            Own::Nap { .. } => Ok(()),
+        }
+    }
+
+    fn page(&self, key: usize, token: Version, body: Body) -> PageMeta {
+        let key = self.workshop.keys[key].clone();
+        let digest = Site::digest(key.path(), body);
+        PageMeta {
+            version: token,
+            status: 200,
+            rendered_at: self.local_time(),
+            windows: Site::windows(key.path(), token.time()),
+            tags: Site::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
+            body_bytes: Some(8),
+            digest: Some(digest),
+            key,
+        }
+    }
+
+    fn head(&mut self, token: Version) -> Checked {
+        let Some(render) = self.object.renders.get(&token) else { return Ok(()) };
+        let (key, body) = (render.key, render.plan.body);
+        let page = PageMeta { body_bytes: None, digest: None, ..self.page(key, token, body) };
+        let now = self.now;
+        self.story.tell(now, || format!("the answer to {} begins", short(token)));
+        let is_current = self.is_current(key, token);
+        let input = Input::Head { key: self.workshop.keys[key].clone(), token, answer: (page, body) };
+        if is_current { self.give(input) } else { self.give_in_vain(key, token, input) }
+    }
+
+    fn ended(&mut self, token: Version) -> Checked {
+        let Some(render) = self.object.renders.get_mut(&token) else { return Ok(()) };
+        render.has_ended = true;
+        let (key, plan, waits) = (render.key, render.plan, render.is_registering);
+        let readers = std::mem::take(&mut render.readers);
+        let (now, workshop) = (self.now, self.workshop);
+        self.story.tell(now, || format!("the render {} of {} ends: {:?}", short(token), workshop.keys[key], plan.end));
+        self.end_readers(key, token, readers, plan);
+        let page = self.page(key, token, plan.body);
+        let (outcome, answer) = match plan.end {
+            End::Page => (Outcome::Done(page.clone()), Some((page, plan.body))),
+            End::NotStored(reason) => (Outcome::Uncacheable(reason), None),
+            End::Fails(failure @ SiteFailure::Status(_)) => (Outcome::Failed(failure), Some((page, plan.body))),
+            End::Fails(failure) => (Outcome::Failed(failure), None),
+        };
+        let input = Input::Ended { key: self.workshop.keys[key].clone(), token, outcome, answer };
+        self.checks.render_ends(key, token);
+        if waits {
+            // What has come of it counts when the tags are registered.
+            self.give(input)
+        } else if self.is_current(key, token) {
+            self.conclude(token, input, plan.head.is_none())?;
+            // Its tags may have to be registered first.
+            let is_over = self.object.renders.get(&token).is_none_or(|render| !render.is_registering);
+            if is_over { self.render_is_over(token) } else { Ok(()) }
+        } else {
+            self.give_in_vain(key, token, input)?;
+            self.render_is_over(token)
+        }
+    }
+
+    fn registered(&mut self, token: Version, answer: Option<RegisterAnswer>) -> Checked {
+        let Some(render) = self.object.renders.get_mut(&token) else { return Ok(()) };
+        render.is_registering = false;
+        let (key, has_ended) = (render.key, render.has_ended);
+        let is_current = self.is_current(key, token);
+        if answer.as_ref().is_some_and(|answer| !answer.invalidations.is_empty()) {
+            (0..self.workshop.keys.len()).for_each(|key| self.checks.lift(key));
+        }
+        let counts = is_current && answer.is_some();
+        if is_current && answer.is_none() {
+            // It goes on for those who get it as it comes, without the lease.
+            self.checks.render_ends(key, token);
+            self.checks.unpublished(key);
+        }
+        let input = Input::Registered { token, answer };
+        match (has_ended, counts) {
+            (true, true) => self.conclude(token, input, true)?,
+            _ => self.give(input)?,
+        }
+        if has_ended { self.render_is_over(token) } else { Ok(()) }
+    }
+
+    fn is_current(&self, key: usize, token: Version) -> bool {
+        self.entry(key).lease.is_some_and(|lease| lease.token == token)
+    }
+
+    pub(super) fn entry(&self, key: usize) -> Entry {
+        self.object.entry(&self.workshop.keys[key])
+    }
+
+    /// Promise 1: what comes under a token that is not current changes nothing.
+    fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> Checked {
+        if self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page)) {
+            // Whoever looks at a purged page deletes it.
+            return self.give(input);
+        }
+        let before = self.object.dump();
+        self.give(input)?;
+        promise(1, self.object.dump() == before, || {
+            format!("{}, which is not current, changes something", short(token))
+        })
+    }
+
+    /// Gives the input with which a render ends that counts, and checks what has come of it.
+    /// `is_unseen` tells whether nobody has seen anything of the answer.
+    fn conclude(&mut self, token: Version, input: Input<Body>, is_unseen: bool) -> Checked {
+        let render = &self.object.renders[&token];
+        let (key, plan) = (render.key, render.plan);
+        let before = self.entry(key).page;
+        match plan.end {
+            End::Fails(failure) => {
+                self.checks.failed(key, token, self.local(), failure == SiteFailure::Broken, is_unseen);
+                let now = self.local_time();
+                let is_good = |page: &&PageMeta| page.windows.serves_errors(now) && !self.checks.may_be_purged(page);
+                self.failing = before.as_ref().is_some_and(|page| is_good(&page));
+                self.give(input)?;
+                self.failing = false;
+                // Promise 5: what has failed leaves the last good copy as it was.
+                let after = self.entry(key).page;
+                let may_go = before.as_ref().is_some_and(|page| self.checks.may_be_purged(page));
+                let is_kept = after == before || (after.is_none() && may_go);
+                promise(5, is_kept, || format!("a failure made {after:?} of {before:?}"))
+            }
+            End::NotStored(_) => {
+                self.checks.succeeded(key);
+                self.give(input)
+            }
+            End::Page => {
+                self.checks.succeeded(key);
+                self.give(input)?;
+                self.check_published(key, before.as_ref(), token)
+            }
+        }
+    }
+
+    /// Promises 1 and 2, about a page that may have been published just now.
+    fn check_published(&mut self, key: usize, before: Option<&PageMeta>, token: Version) -> Checked {
+        let Some(page) = self.entry(key).page else {
+            // A purge of what was rendered also takes what was there before.
+            let rendered = self.page(key, token, self.bodies[&token]);
+            let may_go = |page: &PageMeta| self.checks.may_be_purged(page) || self.checks.may_be_purged(&rendered);
+            let is_gone = before.is_none_or(may_go);
+            return promise(5, is_gone, || format!("a render has cost the copy {before:?}"));
+        };
+        if before == Some(&page) {
+            return Ok(());
+        }
+        let body = self.bodies[&page.version];
+        let now = self.now;
+        self.story.tell(now, || format!("published: {} of {}, showing {}", short(page.version), page.key, body.shows));
+        let shown = if self.is_fresh(&page) { Shown::Fresh } else { Shown::Stale };
+        self.checks.published(key, &page, body, shown)
+    }
+
+    /// Has the alarm go off.
+    pub(super) fn alarm(&mut self) -> Checked {
+        self.object.alarm = None;
+        self.wake()?;
+        self.object.alarm_runs = true;
+        self.run_alarm()
+    }
+
+    fn run_alarm(&mut self) -> Checked {
+        let room = self.object.room();
+        let now = self.now;
+        self.story.tell(now, || format!("the alarm runs, with room for {room}"));
+        self.give(Input::Alarm { room })?;
+        if self.object.driven.is_empty() {
+            self.object.alarm_ends(now);
+        } else {
+            self.nap(NAP);
+        }
+        Ok(())
+    }
+
+    pub(super) fn nap(&mut self, length: u64) {
+        self.object.nap += 1;
+        let outcome = Own::Nap { number: self.object.nap };
+        self.queue.push(self.now + length, Coming::Own { life: self.object.life, outcome });
+    }
+
+    fn render_is_over(&mut self, token: Version) -> Checked {
+        self.object.renders.remove(&token);
+        if self.object.driven.remove(&token) && self.object.alarm_runs { self.run_alarm() } else { Ok(()) }
+    }
+
+    /// Ends the life of the object: what it had begun comes to nothing, but for what had left it.
+    pub(super) fn die(&mut self) {
+        let now = self.now;
+        if !self.object.is_alive() {
+            return;
+        }
+        self.story.tell(now, || "the object dies".to_owned());
+        // The platform repeats a run of the alarm that did not come to its end.
+        let interrupted = self.object.alarm_runs.then(|| now + self.latency());
+        self.object.alarm = self.object.alarm.into_iter().chain(interrupted).min();
+        if self.random.one_in(self.weather.alarm_lost) {
+            self.object.alarm = None;
+        }
+        self.forget_overtaken_deletions();
+        let pending: Vec<_> = (0..self.workshop.keys.len()).map(|key| self.entry(key).pending).collect();
+        let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
+        self.evict();
+        let half = self.random.next();
+        self.queue.retain(|due, coming| match coming {
+            Coming::Own { .. } => false,
+            Coming::Commit { key, value, .. } => {
+                let version = value.as_ref().map(|(page, _)| page.version);
+                due <= now + OUTLIVES && (half ^ due) % 2 == 0 && is_last(*key, version)
+            }
+            _ => true,
+        });
+        let skew = self.weather.skew;
+        self.object.skew = self.draw_skew(skew);
+        for (_, (visit, _)) in std::mem::take(&mut self.asked) {
+            let due = now + self.latency();
+            self.queue.push(due, Coming::Answer { visit, answer: None });
+        }
+    }
+
+    /// A deletion that was not made yet, and in whose place a newer page was to be written, dies with that page's bytes:
+    /// what L2 has then is an older copy, as after any page that is lost.
+    fn forget_overtaken_deletions(&mut self) {
+        for key in 0..self.workshop.keys.len() {
+            if self.entry(key).pending.is_some_and(|pending| pending.version.is_some()) {
+                self.last_write[key] = None;
+            }
+        }
+    }
+
+    /// Ends the life of the object, as the platform does it when nothing goes on.
+    pub(super) fn evict(&mut self) {
+        self.object.die();
+        self.checks.died();
+    }
+
+    /// Checks at the end, when all is quiet, what each page has come to.
+    pub(super) fn check_quiet(&self) -> Checked {
+        self.checks.all_answered()?;
+        for key in 0..self.workshop.keys.len() {
+            let (entry, name) = (self.entry(key), &self.workshop.keys[key]);
+            promise(4, entry.lease.is_none(), || format!("{name} has a lease when all is quiet: {:?}", entry.lease))?;
+            promise(6, entry.pending.is_none(), || format!("{name} is to be written still: {:?}", entry.pending))?;
+            self.check_l2(key, &entry)?;
+        }
+        Ok(())
+    }
+
+    /// Promise 6, while somebody has still to ask for what was left undone: what is not to be written is in L2.
+    pub(super) fn check_writes(&self) -> Checked {
+        (0..self.workshop.keys.len()).try_for_each(|key| {
+            let entry = self.entry(key);
+            if entry.pending.is_some() { Ok(()) } else { self.check_l2(key, &entry) }
+        })
+    }
+
+    /// Promise 6: when all is quiet, L2 has what the coordinator has published, or the same content under an older
+    /// version that is as good.
+    fn check_l2(&self, key: usize, entry: &Entry) -> Checked {
+        let l2 = self.l2.last_written(key);
+        let is_met = match (&entry.page, &l2) {
+            (Some(page), Some((copy, body))) => {
+                // An invalidation that is delivered late also concerns what was rendered since.
+                let is_as_good = !self.checks.is_invalidated(copy, *body) || self.object.is_invalidated(page);
+                copy.version == page.version || (copy.digest == page.digest && is_as_good)
+            }
+            (Some(_), None) => false,
+            // What was last decided was to delete it; or else what was published last died before it was written.
+            (None, copy) => self.last_write[key] != Some(None) || copy.is_none(),
+        };
+        promise(6, is_met, || format!("L2 has {l2:?}, the coordinator {:?}", entry.page))
+    }
+}

@@ -1,0 +1,47 @@
+//! The databases of a world: real SQLite in memory, cleared and used again for the next world.
+
+use std::rc::Rc;
+
+use crate::store::rusqlite::MemorySql;
+use crate::store::{Row, Sql, StoreError, Value};
+
+/// A database that outlives the object which uses it, as it does on the platform.
+#[derive(Clone)]
+pub(super) struct Database(Rc<MemorySql>);
+
+impl Database {
+    pub(super) fn new() -> Self {
+        Self(Rc::new(MemorySql::new()))
+    }
+
+    /// Deletes every row but those that say which migrations were applied: a new database, without the time that it
+    /// takes to lay one out.
+    pub(super) fn clear(&self) {
+        for table in self.tables() {
+            self.query(&format!("DELETE FROM {table}"), &[]).expect("rows can be deleted");
+        }
+    }
+
+    /// Returns all that is in it.
+    pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
+        let rows = |table: &str| self.query(&format!("SELECT * FROM {table}"), &[]).expect("tables can be read");
+        self.tables().into_iter().map(|table| (table.clone(), rows(&table))).collect()
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_versions'";
+        let rows = self.query(names, &[]).expect("the list of tables can be read");
+        let name = |row: Row| if let Some(Value::Text(name)) = row.into_iter().next() { Some(name) } else { None };
+        rows.into_iter().filter_map(name).collect()
+    }
+}
+
+impl Sql for Database {
+    fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.0.query(sql, parameters)
+    }
+
+    fn transaction<T>(&self, body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.0.transaction(body)
+    }
+}

@@ -1,0 +1,204 @@
+//! What the coordinator wants done, and how it fares.
+
+use super::checks::{Checked, Shown, Violation, promise};
+use super::coordinator::OUTLIVES;
+use super::object::Render;
+use super::queue::{Coming, Own};
+use super::site::{Body, End, Plan};
+use super::story::short;
+use super::world::{COORDINATOR, World};
+use crate::coordinator::{Effect, Found, Input, WaiterId, Wanted};
+use crate::page::PageMeta;
+use crate::protocol::{RegisterAnswer, Verdict};
+use crate::semantics::storable::SiteFailure;
+use crate::version::Version;
+
+/// How long the object lets a render take, and how long its lease lasts beyond that, in milliseconds.
+const RENDER_TIMEOUT: u64 = 20_000;
+const LEASE_GRACE: u64 = 10_000;
+
+/// How long the tag index may take to register tags, in milliseconds.
+const REGISTER_WITHIN: u64 = 5_000;
+
+/// How long a write to L2 is on its way if it hangs, in milliseconds: the coordinator makes it again in between.
+const HANGS: u64 = 60_000;
+
+impl World<'_> {
+    pub(super) fn perform(&mut self, effect: Effect<Body>) -> Checked {
+        let (now, life) = (self.now, self.object.life);
+        match effect {
+            Effect::Reply { waiter, verdict, page } => return self.reply(waiter, verdict, page),
+            Effect::Forward { owner, .. } => {
+                return Err(Violation::of(4, format!("a request is handed on to {owner}")));
+            }
+            Effect::Render { key, token, driven } => return self.render(self.workshop.number_of(&key), token, driven),
+            Effect::Register { token, shard: _, shards, tags, since } => {
+                if let Some(render) = self.object.renders.get_mut(&token) {
+                    render.is_registering = true;
+                }
+                self.story.tell(now, || format!("registers {tags:?} for {}", short(token)));
+                let due = now + self.latency();
+                self.queue.push(due, Coming::Register { life, token, shards, tags, since });
+            }
+            Effect::Read(wanted) => {
+                self.story.tell(now, || format!("reads {} of {} in L2", short(wanted.page.version), wanted.page.key));
+                if self.is_calm {
+                    return self.read(wanted);
+                }
+                let due = now + self.latency();
+                self.queue.push(due, Coming::Own { life, outcome: Own::Read(wanted) });
+            }
+            Effect::Write(page, body) => {
+                let key = self.workshop.number_of(&page.key);
+                return self.write(key, Some((page, body)));
+            }
+            Effect::Delete(key) => return self.write(self.workshop.number_of(&key), None),
+            Effect::Abandon { .. } => {}
+            Effect::WakeAt(time) => self.object.wake_at(time, now),
+            Effect::Ring => {
+                self.see_leases()?;
+                if self.object.alarm_runs {
+                    self.nap(0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of the leases that were granted just now.
+    fn see_leases(&mut self) -> Checked {
+        let local = self.local();
+        self.object.leases().iter().try_for_each(|lease| self.checks.granted(lease, local))
+    }
+
+    fn reply(&mut self, waiter: WaiterId, verdict: Verdict, mut page: Option<(PageMeta, Body)>) -> Checked {
+        let now = self.now;
+        self.story.tell(now, || {
+            let page = page.as_ref().map(|(page, body)| format!("{} showing {}", short(page.version), body.shows));
+            format!("answers {}: {verdict:?} {}", waiter.0, page.unwrap_or_default())
+        });
+        let asked = self.checks.answered(waiter)?;
+        if let Some((page, body)) = page.as_mut().filter(|_| !matches!(verdict, Verdict::Relay { .. })) {
+            // L2 may have the same bytes under an older version.
+            let own = self.bodies[&page.version];
+            promise(2, body.bytes == own.bytes, || format!("the bytes of {} are others: {body:?}", page.version))?;
+            *body = own;
+            let shown = match verdict {
+                Verdict::Page { .. } if self.is_fresh(page) => Shown::Fresh,
+                Verdict::Page { .. } => Shown::Stale,
+                _ => Shown::InPlace,
+            };
+            self.checks.shown(asked, page, *body, shown)?;
+        }
+        if matches!(verdict, Verdict::Relay { .. } | Verdict::Unavailable { .. }) {
+            promise(5, !self.failing, || format!("{verdict:?}, although there is a good copy"))?;
+        }
+        let (visit, _) = self.asked.remove(&waiter).unwrap_or_default();
+        self.log_answer(visit, &verdict, page.as_ref());
+        let due = now + self.latency();
+        self.queue.push(due, Coming::Answer { visit, answer: Some((verdict, page)) });
+        Ok(())
+    }
+
+    fn render(&mut self, key: usize, token: Version, driven: bool) -> Checked {
+        if driven {
+            self.object.driven.insert(token);
+        }
+        self.see_leases()?;
+        let workshop = self.workshop;
+        let plan = self.site.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
+        let is_given_up = plan.takes > RENDER_TIMEOUT && self.random.one_in(2);
+        let plan = if is_given_up {
+            let head = plan.head.filter(|head| *head < RENDER_TIMEOUT);
+            Plan { head, takes: RENDER_TIMEOUT, end: End::Fails(SiteFailure::Timeout), ..plan }
+        } else {
+            plan
+        };
+        let (now, life) = (self.now, self.object.life);
+        self.story.tell(now, || {
+            let by = if driven { "the alarm" } else { "a visitor" };
+            format!("renders {} for {by}: {} {plan:?}", workshop.keys[key], short(token))
+        });
+        self.bodies.insert(token, plan.body);
+        let render = Render { key, plan, has_ended: false, is_registering: false, readers: Vec::new() };
+        self.object.renders.insert(token, render);
+        if let Some(head) = plan.head {
+            self.queue.push(now + head, Coming::Own { life, outcome: Own::Head { token } });
+        }
+        self.queue.push(now + plan.takes, Coming::Own { life, outcome: Own::Ended { token } });
+        let local = self.local();
+        self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE)
+    }
+
+    /// Breaks a render off. That it has ended is still heard.
+    pub(super) fn abandon(&mut self, token: Version) {
+        let Some(render) = self.object.renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
+        render.plan.end = End::Fails(SiteFailure::Broken);
+        let (key, life, now) = (render.key, self.object.life, self.now);
+        self.checks.render_ends(key, token);
+        self.story.tell(now, || format!("breaks {} off", short(token)));
+        self.queue.push(now + 1, Coming::Own { life, outcome: Own::Ended { token } });
+    }
+
+    fn write(&mut self, key: usize, value: Option<(PageMeta, Body)>) -> Checked {
+        let (now, life) = (self.now, self.object.life);
+        let version = value.as_ref().map(|(page, _)| page.version);
+        if let Some((page, _)) = &value {
+            let is_whole = page.digest.is_some() && page.body_bytes.is_some();
+            promise(6, is_whole, || format!("a page is written to L2 that is not whole: {page:?}"))?;
+        }
+        let (refused, hangs) = (self.random.one_in(self.weather.l2_refuses), self.random.one_in(self.weather.l2_hangs));
+        let lands = now + self.random.below(if hangs { HANGS } else { OUTLIVES });
+        // An answer that is lost looks like a refusal.
+        let taken = !refused && !self.random.one_in(self.weather.l2_refuses * 2);
+        let workshop = self.workshop;
+        self.story.tell(now, || {
+            let what = version.map_or_else(|| "a deletion".to_owned(), short);
+            let fate = if refused { "refused" } else { "to land" };
+            format!("writes {what} of {} to L2: {fate} after {}, told={taken}", workshop.keys[key], lands - now)
+        });
+        let coming = if refused {
+            Coming::Own { life, outcome: Own::Wrote { key, version, taken } }
+        } else {
+            Coming::Commit { life, key, value, told: taken }
+        };
+        self.queue.push(lands, coming);
+        self.last_write[key] = Some(version);
+        let clock_was_set = if self.written_in[key] == life { 0 } else { 2 * self.weather.skew };
+        self.written_in[key] = life;
+        self.checks.written(key, now, clock_was_set)
+    }
+
+    pub(super) fn read(&mut self, wanted: Wanted) -> Checked {
+        let key = self.workshop.number_of(&wanted.page.key);
+        if !self.is_calm && self.random.one_in(self.weather.l2_unreadable) {
+            return self.give(Input::Read { wanted, found: Found::Unknown });
+        }
+        let value = self.l2.read(self.now, COORDINATOR, key, self.weather.l2_lag, &mut self.random);
+        let found = match value {
+            Some((page, body)) if wanted.is_met_by(page.version) => Found::Same(body),
+            _ => Found::Other,
+        };
+        let now = self.now;
+        self.story.tell(now, || format!("L2 shows the coordinator {found:?}"));
+        self.give(Input::Read { wanted, found })
+    }
+
+    /// Registers tags at the tag index.
+    pub(super) fn register(&mut self, coming: Coming) {
+        let Coming::Register { life, token, shards, tags, since } = coming else { return };
+        let now = self.now;
+        let fails = self.random.one_in(self.weather.tag_index_fails);
+        // The answer may be lost, or all of it.
+        let answer = if fails && self.random.one_in(2) {
+            None
+        } else {
+            let registered = self.tag_index.register(&self.workshop.shard, shards, &tags, since).expect("it is sound");
+            let (invalidations, floor) = (registered.invalidations, registered.floor);
+            (!fails).then_some(RegisterAnswer { invalidations, floor })
+        };
+        self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
+        let due = now + if fails { REGISTER_WITHIN } else { self.latency() };
+        self.queue.push(due, Coming::Own { life, outcome: Own::Registered { token, answer } });
+    }
+}

@@ -1,0 +1,89 @@
+//! Random schedules over everything but the glue: the real coordinator and the real tag index on real SQLite, three edges
+//! that judge and poll as real ones do, KV that lags, a site that fails, and an object that may die at any step.
+//!
+//! A schedule is a seed: the same seed gives the same story on every machine. What each world checks are the promises, by
+//! number, against models that are too simple to be wrong (`checks.rs`):
+//!
+//! | promise | here |
+//! |---|---|
+//! | 1 | at most one live lease per key; what comes under another token changes nothing in the database; versions rise |
+//! | 2 | after an invalidation is acknowledged nothing from before is published or answered, and no edge serves it as fresh after `freshness_bound` |
+//! | 3 | every invalidation is applied in the end |
+//! | 4 | each request is answered once, or times out; when all is well, whoever asks gets a page |
+//! | 5 | a failed render never costs the last good copy |
+//! | 6 | L2 gets one write per key and second, and has what was published when all is quiet |
+//! | 7 | an evicted object answers as if it had lived on: two worlds of one seed are compared (`twins.rs`) |
+//! | 8 | renders of a failing site are bounded, per key and together |
+//!
+//! That these checks can fail is shown in `faults.rs`: each of a list of deliberate mistakes is found.
+//!
+//! **A failure names a seed.** `cargo xtask sim --seed <n>` tells its whole story, line by line: first the weather, which
+//! is what goes wrong in this world and how often, then what happens, in seconds since the beginning. Versions are written as
+//! `@` and the milliseconds since then. Look for the page that the violation names, from the end backwards. Once it is
+//! understood, the seed goes to `regressions.rs`.
+//!
+//! What is assumed of the platform: a write to KV that an object had begun takes effect within a second of the object's
+//! death, or never, and never if a later one was begun; KV tells of writes in the order in which it takes them; an alarm is not lost for good if somebody asks the object again; messages between objects take a
+//! millisecond at least; clocks differ by less than a second.
+
+mod checks;
+mod coordinator;
+mod database;
+mod edge;
+mod effects;
+mod faults;
+mod invalidations;
+mod l2;
+mod object;
+mod progress;
+mod queue;
+mod random;
+mod regressions;
+mod runner;
+mod site;
+mod story;
+mod twins;
+mod visits;
+mod weather;
+mod workshop;
+mod world;
+
+use std::env;
+
+use self::progress::Progress;
+use self::runner::{Search, tell};
+
+/// How many schedules the test command runs.
+const SCHEDULES: u64 = 20_000;
+
+/// How many schedules the long run has if nothing else is said.
+const LONG: u64 = 1_000_000;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn no_schedule_breaks_a_promise() {
+    match number("SEED") {
+        Some(seed) => tell(seed, None),
+        None => Search::of(0..SCHEDULES).expect_none(&Progress::at_the_end()),
+    }
+}
+
+/// For `cargo xtask sim`, which sets the variables.
+#[test]
+#[ignore = "takes as long as one likes: `cargo xtask sim`"]
+fn long() {
+    let fault = env::var("FAULT").ok().map(|name| faults::by_name(&name));
+    let first = number("SEED");
+    match (number("SCHEDULES"), first) {
+        (None, Some(seed)) => tell(seed, fault),
+        (count, _) => {
+            let first = first.unwrap_or_default();
+            let seeds = first..first.saturating_add(count.unwrap_or(LONG));
+            let progress = Progress::bar(seeds.end - seeds.start);
+            Search { fault, ..Search::of(seeds) }.expect_none(&progress);
+        }
+    }
+}

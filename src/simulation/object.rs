@@ -1,0 +1,154 @@
+//! The coordinator object: a shard, its database, its alarm, and the lives it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::database::Database;
+use super::site::{Body, Plan};
+use crate::config::Config;
+use crate::coordinator::{Effect, Entry, Input, Lease, Moment, Shard};
+use crate::page::PageMeta;
+use crate::semantics::key::PageKey;
+use crate::store::{CoordinatorStore, Row};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// The most renders that the alarm drives side by side.
+const MAX_DRIVEN: usize = 6;
+
+/// A render under way.
+#[derive(Debug)]
+pub(super) struct Render {
+    pub(super) key: usize,
+    pub(super) plan: Plan,
+    /// Whether it has ended, as far as the site is concerned.
+    pub(super) has_ended: bool,
+    /// Whether its tags are being registered.
+    pub(super) is_registering: bool,
+    /// Edges that are getting the answer as it comes: they keep it when it is whole.
+    pub(super) readers: Vec<(usize, PageMeta)>,
+}
+
+/// The object and what the platform knows of it.
+pub(super) struct Object {
+    database: Database,
+    /// Another look into the same database.
+    store: CoordinatorStore<Database>,
+    shard: Option<Shard<Database, Body>>,
+    /// How many lives have ended.
+    pub(super) life: u32,
+    /// How far its clock is ahead, or behind.
+    pub(super) skew: i64,
+    /// When the alarm goes off, in the world's time.
+    pub(super) alarm: Option<u64>,
+    /// Whether the alarm's handler runs, and its latest nap.
+    pub(super) alarm_runs: bool,
+    pub(super) nap: u64,
+    /// The renders that the run of the alarm waits for.
+    pub(super) driven: BTreeSet<Version>,
+    /// Renders that are under way, in the object or at the tag index.
+    pub(super) renders: BTreeMap<Version, Render>,
+}
+
+impl Object {
+    pub(super) fn new(database: Database) -> Self {
+        let store = CoordinatorStore::open(database.clone()).expect("the schema is this version's");
+        Self {
+            database,
+            store,
+            shard: None,
+            life: 0,
+            skew: 0,
+            alarm: None,
+            alarm_runs: false,
+            nap: 0,
+            driven: BTreeSet::new(),
+            renders: BTreeMap::new(),
+        }
+    }
+
+    /// Returns its own time.
+    pub(super) fn local(&self, now: u64) -> u64 {
+        now.saturating_add_signed(self.skew)
+    }
+
+    /// Begins a life, unless it lives.
+    pub(super) fn awake(&mut self, config: &Config, moment: Moment) -> Vec<Effect<Body>> {
+        if self.shard.is_some() {
+            return Vec::new();
+        }
+        let (shard, effects) = Shard::open(self.database.clone(), config, moment).expect("the database is sound");
+        self.shard = Some(shard);
+        effects
+    }
+
+    /// Ends a life: what is in memory only is gone.
+    pub(super) fn die(&mut self) {
+        self.shard = None;
+        self.life += 1;
+        self.alarm_runs = false;
+        self.driven.clear();
+        self.renders.clear();
+    }
+
+    /// Tells whether it lives.
+    pub(super) fn is_alive(&self) -> bool {
+        self.shard.is_some()
+    }
+
+    /// Gives an input to the object, which is awake.
+    pub(super) fn on(&mut self, config: &Config, moment: Moment, input: Input<Body>) -> Vec<Effect<Body>> {
+        let shard = self.shard.as_mut().expect("it is awake");
+        shard.on(config, moment, input).expect("the database is sound")
+    }
+
+    /// Sees to it that the alarm goes off by then, in its own time.
+    pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
+        if !self.alarm_runs {
+            let time = time.as_millis().saturating_add_signed(-self.skew).max(now);
+            self.alarm = Some(self.alarm.map_or(time, |set| set.min(time)));
+        }
+    }
+
+    /// Returns how many renders a run of the alarm may begin.
+    pub(super) fn room(&self) -> usize {
+        MAX_DRIVEN.saturating_sub(self.driven.len())
+    }
+
+    /// Ends a run of the alarm, and sets it for what is due next.
+    pub(super) fn alarm_ends(&mut self, now: u64) {
+        self.alarm_runs = false;
+        let Some(shard) = &self.shard else { return };
+        let due = shard.next_deadline().expect("the database is sound");
+        let local = Timestamp::from_millis(self.local(now));
+        if let Some(due) = if shard.has_queued() { Some(local) } else { due } {
+            self.wake_at(due, now);
+        }
+    }
+
+    /// Returns what is on record of a page.
+    pub(super) fn entry(&self, key: &PageKey) -> Entry {
+        self.store.load(key).expect("the database is sound")
+    }
+
+    /// Returns all leases on record.
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        let leases = self.store.leases(u32::MAX).expect("the database is sound");
+        leases.into_iter().map(|(_, lease)| lease).collect()
+    }
+
+    /// Tells whether the object counts a page as invalidated.
+    pub(super) fn is_invalidated(&self, page: &PageMeta) -> bool {
+        let since = self.store.invalidated(page);
+        since.expect("the database is sound").is_some()
+    }
+
+    /// Tells whether pages are on the list of those to be rendered again, or to be deleted.
+    pub(super) fn is_sweeping(&self) -> bool {
+        self.store.is_sweeping().expect("the database is sound")
+    }
+
+    /// Returns all that is in the database.
+    pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
+        self.database.dump()
+    }
+}

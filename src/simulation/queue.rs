@@ -1,0 +1,105 @@
+//! What is on its way, in the order in which it arrives.
+
+use std::collections::BTreeMap;
+
+use super::l2::Value;
+use super::site::Body;
+use crate::coordinator::{WaiterId, Wanted};
+use crate::feed::Invalidation;
+use crate::page::PageMeta;
+use crate::protocol::{RegisterAnswer, Verdict};
+use crate::semantics::tag::Tag;
+use crate::store::Delivery;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// Something on its way.
+#[derive(Debug)]
+pub(super) enum Coming {
+    /// An edge's poll reaches the tag index.
+    Poll { edge: usize, sent: u64 },
+    /// An edge's message reaches the coordinator.
+    Ask { visit: u64, key: usize, served: Option<Version>, newer_than: Option<Timestamp> },
+    /// The coordinator's answer reaches the edge; `None` if the object died.
+    Answer { visit: u64, answer: Option<(Verdict, Option<(PageMeta, Body)>)> },
+    /// An edge stops waiting.
+    GiveUp { visit: u64 },
+    /// A registration reaches the tag index.
+    Register { life: u32, token: Version, shards: u16, tags: Vec<Tag>, since: Timestamp },
+    /// Something comes of what the coordinator began; it means nothing to a later life.
+    Own { life: u32, outcome: Own },
+    /// L2 takes a write, and tells so, or fails to.
+    Commit { life: u32, key: usize, value: Value, told: bool },
+    /// An invalidation reaches the coordinator.
+    Deliver(Invalidation),
+    /// The tag index hears that an invalidation was applied.
+    Delivered { seq: u64 },
+    /// The tag index gives an attempt up.
+    PutOff(Delivery),
+    /// The tag index looks for what is to be delivered.
+    Redeliver,
+}
+
+/// What comes of something that a life of the object began.
+#[derive(Debug)]
+pub(super) enum Own {
+    /// The answer to a render begins to come, or ends.
+    Head {
+        token: Version,
+    },
+    Ended {
+        token: Version,
+    },
+    Registered {
+        token: Version,
+        answer: Option<RegisterAnswer>,
+    },
+    Wrote {
+        key: usize,
+        version: Option<Version>,
+        taken: bool,
+    },
+    Read(Wanted),
+    /// A request has waited for long enough.
+    TimedOut {
+        waiter: WaiterId,
+    },
+    /// A run of the alarm wakes from its nap.
+    Nap {
+        number: u64,
+    },
+}
+
+/// All that is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    coming: BTreeMap<(u64, u64), Coming>,
+    count: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, due: u64, coming: Coming) {
+        self.count += 1;
+        self.coming.insert((due, self.count), coming);
+    }
+
+    /// Returns when the next thing arrives.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.coming.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Takes the next thing that arrives.
+    pub(super) fn pop(&mut self) -> Option<(u64, Coming)> {
+        self.coming.pop_first().map(|((due, _), coming)| (due, coming))
+    }
+
+    /// Drops what is not to arrive.
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(u64, &Coming) -> bool) {
+        self.coming.retain(|(due, _), coming| keeps(*due, coming));
+    }
+
+    /// Tells whether something of a kind is on its way.
+    pub(super) fn any(&self, is: impl Fn(&Coming) -> bool) -> bool {
+        self.coming.values().any(is)
+    }
+}

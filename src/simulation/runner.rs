@@ -1,0 +1,125 @@
+//! Runs seeds on all cores, and tells the story of one.
+
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::checks::{Checked, Violation};
+use super::progress::Progress;
+use super::twins;
+use super::workshop::Workshop;
+use super::world::World;
+use crate::fault::{Fault, Guard};
+
+/// Every so often, a seed is a pair of worlds as well.
+const TWINS_EVERY: u64 = 8;
+
+/// How much of a story is shown with a failure.
+const LAST_LINES: usize = 60;
+
+/// Looks for a seed that breaks a promise.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    pub(super) seeds: Range<u64>,
+    /// The mistake that is made meanwhile.
+    pub(super) fault: Option<Fault>,
+    /// The promise that is to be broken, if others don't matter.
+    pub(super) promise: Option<u8>,
+}
+
+impl Search {
+    pub(super) fn of(seeds: Range<u64>) -> Self {
+        Self { seeds, fault: None, promise: None }
+    }
+
+    /// Returns the least seed that breaks a promise, whatever the number of cores.
+    pub(super) fn first(&self, progress: &Progress) -> Option<(u64, Violation)> {
+        let next = AtomicU64::new(self.seeds.start);
+        let best = Mutex::new(None::<(u64, Violation)>);
+        let least = AtomicU64::new(self.seeds.end);
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    let _guard = Guard::new(self.fault);
+                    let mut workshop = Workshop::new();
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= least.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let (result, _) = run(&mut workshop, seed, false);
+                        progress.advance();
+                        let Err(violation) = result else { continue };
+                        if self.promise.is_some_and(|promise| promise != violation.promise) {
+                            continue;
+                        }
+                        least.fetch_min(seed, Ordering::Relaxed);
+                        let mut best = best.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        if best.as_ref().is_none_or(|(other, _)| seed < *other) {
+                            *best = Some((seed, violation));
+                        }
+                    }
+                });
+            }
+        });
+        best.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Fails with the story of the first seed that breaks a promise.
+    pub(super) fn expect_none(&self, progress: &Progress) {
+        let found = self.first(progress);
+        progress.end();
+        if let Some((seed, violation)) = found {
+            let (_, story) = told(seed, self.fault);
+            for line in story.iter().skip(story.len().saturating_sub(LAST_LINES)) {
+                println!("{line}");
+            }
+            fail(seed, &violation);
+        }
+    }
+}
+
+/// Tells the whole story of a seed, and fails if it breaks a promise.
+pub(super) fn tell(seed: u64, fault: Option<Fault>) {
+    let (result, story) = told(seed, fault);
+    for line in &story {
+        println!("{line}");
+    }
+    match result {
+        Ok(()) => println!("seed {seed} keeps all promises"),
+        Err(violation) => fail(seed, &violation),
+    }
+}
+
+fn fail(seed: u64, violation: &Violation) {
+    let Violation { promise, what } = violation;
+    panic!("seed {seed} breaks promise {promise}: {what}\nthe whole story: cargo xtask sim --seed {seed}");
+}
+
+fn told(seed: u64, fault: Option<Fault>) -> (Checked, Vec<String>) {
+    let _guard = Guard::new(fault);
+    run(&mut Workshop::new(), seed, true)
+}
+
+/// Runs the worlds of a seed. A panic counts as a violation.
+fn run(workshop: &mut Workshop, seed: u64, is_told: bool) -> (Checked, Vec<String>) {
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(workshop, seed, is_told);
+        let result = world.run();
+        let story = world.into_parts().0;
+        if result.is_err() || seed % TWINS_EVERY > 0 { (result, story) } else { twins::run(workshop, seed, is_told) }
+    }));
+    caught.unwrap_or_else(|panic| {
+        // What it has left behind is not to be trusted.
+        *workshop = Workshop::new();
+        (Err(Violation::of(0, message(panic.as_ref()))), Vec::new())
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
+}

@@ -1,0 +1,121 @@
+//! The site: what it shows, and when it fails.
+
+use std::time::Duration;
+
+use super::random::Random;
+use super::weather::Weather;
+use crate::semantics::digest::Digest;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::time::Timestamp;
+
+/// The longest that a slow render takes, in milliseconds: the lease is over by then.
+const SLOWEST: u64 = 45_000;
+
+/// What is seen of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    /// How many invalidations there had been when its render began.
+    pub(super) shows: u64,
+    /// Its bytes, in so far as they differ from those of other versions of the page.
+    pub(super) bytes: u64,
+}
+
+/// The site's state.
+#[derive(Debug, Default)]
+pub(super) struct Site {
+    /// How many invalidations there were: whatever begins to be rendered now is newer than those.
+    pub(super) edits: u64,
+    /// How often what `/a`, `/a/b` and `/c` show was really edited.
+    edited: [u64; 3],
+    /// Until when it has a bad time.
+    bad_until: u64,
+}
+
+/// What will come of a render that begins now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) body: Body,
+    /// After how long the answer begins to come, if it is one to be stored and does not come at once.
+    pub(super) head: Option<u64>,
+    /// After how long the render ends.
+    pub(super) takes: u64,
+    pub(super) end: End,
+}
+
+/// How a render ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Page,
+    NotStored(NotStored),
+    Fails(SiteFailure),
+}
+
+impl Site {
+    /// Begins a bad time, in which nearly every render fails.
+    pub(super) fn go_bad(&mut self, until: u64) {
+        self.bad_until = until;
+    }
+
+    /// Edits what is to be invalidated, or not really: some invalidate what has not changed.
+    pub(super) fn edit(&mut self, random: &mut Random) {
+        self.edits += 1;
+        let drawn = random.next();
+        for (index, edited) in self.edited.iter_mut().enumerate() {
+            *edited += (drawn >> index) & 1;
+        }
+    }
+
+    /// Decides what will come of a render.
+    pub(super) fn render(&self, path: &str, now: u64, weather: &Weather, random: &mut Random) -> Plan {
+        let is_bad = now < self.bad_until && !random.one_in(20);
+        let end = if is_bad || random.one_in(weather.site_fails) {
+            End::Fails(random.pick(&[SiteFailure::Status(500), SiteFailure::Broken, SiteFailure::Empty]))
+        } else if random.one_in(weather.uncacheable) {
+            End::NotStored(random.pick(&[NotStored::CacheControl, NotStored::TooLarge]))
+        } else {
+            End::Page
+        };
+        let most = if random.one_in(weather.slow) { SLOWEST } else { weather.render_time };
+        let takes = random.below(most);
+        let (begins, at) = (random.one_in(2), random.below(takes + 1));
+        let head = match end {
+            End::Page | End::Fails(SiteFailure::Broken | SiteFailure::Timeout) => begins,
+            End::NotStored(reason) => reason == NotStored::TooLarge,
+            End::Fails(_) => false,
+        };
+        let body = Body { shows: self.edits, bytes: self.edited[number(path)] };
+        Plan { body, head: head.then_some(at), takes, end }
+    }
+
+    /// Returns the numbers of the tags that a page has, which may change with an edit.
+    pub(super) fn tags(path: &str, body: Body) -> Vec<usize> {
+        let carries = [true, path != "/a", path == "/c" && body.bytes % 2 == 1];
+        (0..carries.len()).filter(|tag| carries[*tag]).collect()
+    }
+
+    /// Returns how long a page is fresh, by path.
+    pub(super) fn windows(path: &str, start: Timestamp) -> Windows {
+        let seconds = Duration::from_secs;
+        let (revalidate, expire) = match path {
+            "/a" => (Revalidate::After(seconds(15)), seconds(600)),
+            "/a/b" => (Revalidate::Never, seconds(60)),
+            _ => (Revalidate::After(seconds(30)), seconds(5)),
+        };
+        Windows::new(start, revalidate, expire, seconds(90)).expect("these pages are stored")
+    }
+
+    /// Returns what a page consists of.
+    pub(super) fn digest(path: &str, body: Body) -> Digest {
+        let text = format!("{:016x}{:016x}", number(path), body.bytes);
+        Digest::parse(&text).expect("32 hexadecimal digits")
+    }
+}
+
+fn number(path: &str) -> usize {
+    match path {
+        "/a" => 0,
+        "/a/b" => 1,
+        _ => 2,
+    }
+}

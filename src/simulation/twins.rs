@@ -1,0 +1,31 @@
+//! Promise 7, by comparison: the same schedule once as it is, and once with an object that is evicted whenever nothing goes
+//! on. Whoever asks must not be able to tell.
+
+use super::checks::{Checked, Violation};
+use super::workshop::Workshop;
+use super::world::World;
+
+/// Runs both worlds of a seed, and compares what was answered. The story told is that of the one with evictions.
+pub(super) fn run(workshop: &Workshop, seed: u64, is_told: bool) -> (Checked, Vec<String>) {
+    let mut steady = World::calm(workshop, seed, false, is_told);
+    let result = steady.run();
+    let (story, expected) = steady.into_parts();
+    if result.is_err() {
+        return (result, story);
+    }
+    let mut evicted = World::calm(workshop, seed, true, is_told);
+    let result = evicted.run();
+    let (story, found) = evicted.into_parts();
+    // What breaks only because the object was evicted is this promise's matter.
+    let result = result.map_err(|violation| Violation { promise: 7, ..violation });
+    let difference = || {
+        let differs = expected.iter().zip(&found).find(|(expected, found)| expected != found);
+        differs.map(|(expected, found)| format!("without evictions {expected:?}, with evictions {found:?}"))
+    };
+    let result = result.and_then(|()| match difference() {
+        Some(difference) => Err(Violation::of(7, difference)),
+        None if expected.len() != found.len() => Err(Violation::of(7, "one world has more answers than the other")),
+        None => Ok(()),
+    });
+    (result, story)
+}

@@ -1,0 +1,317 @@
+//! A world: the coordinator, the tag index, edges, L2 and the site, on a virtual clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::checks::{Checked, Checks, Violation, promise};
+use super::edge::Edge;
+use super::l2::L2;
+use super::object::Object;
+use super::queue::{Coming, Own, Queue};
+use super::random::Random;
+use super::site::{Body, Site};
+use super::story::{BEGINNING, Story};
+use super::visits::Visit;
+use super::weather::Weather;
+use super::workshop::Workshop;
+use crate::coordinator::{Moment, WaiterId};
+use crate::store::TagIndexStore;
+use crate::version::Version;
+
+use super::database::Database;
+
+/// How many edges there are. The coordinator reads L2 in a place of its own.
+pub(super) const EDGES: usize = 3;
+pub(super) const COORDINATOR: usize = EDGES;
+
+/// How many steps a schedule has.
+const STEPS: u32 = 120;
+
+/// In how many steps everything comes to rest once nothing new happens.
+const STEPS_TO_REST: u32 = 20_000;
+
+/// How long the last visitors wait for the pauses after failures to end, in milliseconds.
+const ALL_PAUSES: u64 = 400_000;
+
+/// What an answer was, to be compared between two worlds.
+pub(super) type Line = (u64, u64, String);
+
+/// Everything there is.
+pub(super) struct World<'w> {
+    pub(super) workshop: &'w Workshop,
+    pub(super) now: u64,
+    pub(super) random: Random,
+    pub(super) weather: Weather,
+    pub(super) object: Object,
+    pub(super) tag_index: TagIndexStore<Database>,
+    /// Which edit each invalidation that is not acknowledged is about.
+    pub(super) unacknowledged: BTreeMap<u64, (crate::feed::Invalidation, u64)>,
+    pub(super) edges: Vec<Edge>,
+    pub(super) l2: L2,
+    /// What was last decided to be written to L2.
+    pub(super) last_write: Vec<Option<Option<Version>>>,
+    /// In which life that was.
+    pub(super) written_in: Vec<u32>,
+    pub(super) site: Site,
+    /// What each version shows.
+    pub(super) bodies: BTreeMap<Version, Body>,
+    /// Which versions have come to their end.
+    pub(super) whole: BTreeSet<Version>,
+    pub(super) checks: Checks,
+    /// Whether a render is just failing although there is a good copy.
+    pub(super) failing: bool,
+    pub(super) queue: Queue,
+    pub(super) visits: BTreeMap<u64, Visit>,
+    pub(super) last_visit: u64,
+    /// Which visit a request belongs to, and for which page it is.
+    pub(super) asked: BTreeMap<WaiterId, (u64, usize)>,
+    pub(super) last_waiter: u64,
+    pub(super) story: Story,
+    /// Whether two worlds of this seed are compared: then what is random depends on the time, not on what came before.
+    pub(super) is_calm: bool,
+    /// Decides when the object is evicted although nothing goes on.
+    evictions: Option<Random>,
+    seed: u64,
+    /// What was answered.
+    log: Vec<Line>,
+    /// Versions in the order in which they were first seen.
+    versions: BTreeMap<Version, usize>,
+}
+
+impl<'w> World<'w> {
+    /// Makes the world of a seed.
+    pub(super) fn new(workshop: &'w Workshop, seed: u64, is_told: bool) -> Self {
+        let mut random = Random::new(seed);
+        let weather = Weather::draw(&mut random);
+        Self::with(workshop, seed, random, weather, Story::new(is_told))
+    }
+
+    /// Makes the world of a seed in which the object is evicted only on purpose: `evicts` tells whether it is.
+    pub(super) fn calm(workshop: &'w Workshop, seed: u64, evicts: bool, is_told: bool) -> Self {
+        let mut random = Random::new(seed);
+        let weather = Weather::draw_calm(&mut random);
+        let mut world = Self::with(workshop, seed, random, weather, Story::new(is_told));
+        world.is_calm = true;
+        world.l2.forgets = false;
+        world.evictions = evicts.then(|| Random::new(!seed));
+        world
+    }
+
+    fn with(workshop: &'w Workshop, seed: u64, mut random: Random, weather: Weather, story: Story) -> Self {
+        workshop.coordinator.clear();
+        workshop.tag_index.clear();
+        let edges = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
+        let mut world = Self {
+            workshop,
+            now: BEGINNING,
+            random,
+            weather,
+            object: Object::new(workshop.coordinator.clone()),
+            tag_index: TagIndexStore::open(workshop.tag_index.clone()).expect("the schema is this version's"),
+            unacknowledged: BTreeMap::new(),
+            edges,
+            l2: L2::new(workshop.keys.len(), EDGES + 1),
+            last_write: vec![None; workshop.keys.len()],
+            written_in: vec![0; workshop.keys.len()],
+            site: Site::default(),
+            bodies: BTreeMap::new(),
+            whole: BTreeSet::new(),
+            checks: Checks::new(workshop.keys.len()),
+            failing: false,
+            queue: Queue::default(),
+            visits: BTreeMap::new(),
+            last_visit: 0,
+            asked: BTreeMap::new(),
+            last_waiter: 0,
+            story,
+            is_calm: false,
+            evictions: None,
+            seed,
+            log: Vec::new(),
+            versions: BTreeMap::new(),
+        };
+        world.object.skew = world.draw_skew(world.weather.skew);
+        let weather = format!("{:?}", world.weather);
+        world.story.tell(world.now, || weather);
+        world
+    }
+
+    /// Lives through the schedule, then has all that is bad end, and looks at what has come of it.
+    pub(super) fn run(&mut self) -> Checked {
+        for _ in 0..STEPS {
+            self.step()?;
+            self.maybe_evict();
+        }
+        self.weather.clear();
+        self.site.go_bad(0);
+        self.l2.catch_up();
+        self.come_to_rest()?;
+        self.check_writes()?;
+        self.now += ALL_PAUSES;
+        for key in 0..self.workshop.keys.len() {
+            self.last_visit(key)?;
+            // One at a time: while the site is not known to be well, only one is let through.
+            self.come_to_rest()?;
+        }
+        self.check_last_visits()?;
+        self.check_quiet()
+    }
+
+    /// Returns the story and what was answered.
+    pub(super) fn into_parts(self) -> (Vec<String>, Vec<Line>) {
+        (self.story.into_lines(), self.log)
+    }
+
+    fn step(&mut self) -> Checked {
+        match self.random.below(20) {
+            0..6 => self.visit(),
+            6 => self.edit(),
+            7 => {
+                let most = self.random.pick(&[1_000, 20_000, 20_000, 300_000]);
+                let until = self.now + self.random.below(most);
+                self.pass_until(until)
+            }
+            8 if self.random.one_in(self.weather.deaths) => {
+                self.die();
+                Ok(())
+            }
+            // An evicted object may set its alarm once more: what happens next must not depend on how much happens.
+            _ if self.is_calm => {
+                let most = self.random.pick(&[5, 200, 3_000]);
+                let until = self.now + self.random.below(most);
+                self.pass_until(until)
+            }
+            _ => self.pass_time().map(drop),
+        }
+    }
+
+    /// Evicts the object in between, when nothing goes on.
+    fn maybe_evict(&mut self) {
+        if self.evictions.is_none() {
+            return;
+        }
+        let is_idle = self.object.is_alive()
+            && self.checks.nobody_waits()
+            && !self.object.alarm_runs
+            && self.object.renders.is_empty()
+            && !self.object.is_sweeping()
+            && !self
+                .queue
+                .any(|coming| matches!(coming, Coming::Own { .. } | Coming::Commit { .. } | Coming::Register { .. }))
+            && (0..self.workshop.keys.len()).all(|key| {
+                let entry = self.entry(key);
+                entry.lease.is_none() && entry.pending.is_none()
+            });
+        if is_idle && self.evictions.as_mut().is_some_and(|random| random.one_in(2)) {
+            let now = self.now;
+            self.story.tell(now, || "the object is evicted".to_owned());
+            self.evict();
+        }
+    }
+
+    /// Lets the next thing happen that is on its way; tells whether there was one.
+    fn pass_time(&mut self) -> Result<bool, Violation> {
+        let due = self.queue.next_due();
+        if let Some(alarm) = self.object.alarm.filter(|alarm| due.is_none_or(|due| *alarm <= due)) {
+            self.now = self.now.max(alarm);
+            self.alarm()?;
+            return Ok(true);
+        }
+        let Some((due, coming)) = self.queue.pop() else { return Ok(false) };
+        self.now = self.now.max(due);
+        self.arrive(coming)?;
+        Ok(true)
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        self.queue.next_due().into_iter().chain(self.object.alarm).min()
+    }
+
+    fn pass_until(&mut self, until: u64) -> Checked {
+        while self.next_due().is_some_and(|due| due <= until) {
+            self.pass_time()?;
+        }
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    fn come_to_rest(&mut self) -> Checked {
+        for _ in 0..STEPS_TO_REST {
+            if !self.pass_time()? {
+                return promise(3, self.unacknowledged.is_empty(), || {
+                    format!("{:?} are never applied", self.unacknowledged)
+                });
+            }
+            self.maybe_evict();
+        }
+        Err(Violation::of(4, "it does not come to rest"))
+    }
+
+    fn arrive(&mut self, coming: Coming) -> Checked {
+        match coming {
+            Coming::Poll { edge, sent } => self.poll(edge, sent),
+            Coming::Ask { visit, key, served, newer_than } => self.ask(visit, key, served, newer_than),
+            Coming::Answer { visit, answer } => self.answer(visit, answer),
+            Coming::GiveUp { visit } => self.give_up(visit),
+            Coming::Register { .. } => {
+                self.register(coming);
+                Ok(())
+            }
+            Coming::Own { life, outcome } if life == self.object.life => self.own(outcome),
+            Coming::Own { .. } => Ok(()),
+            Coming::Commit { life, key, value, told } => {
+                let version = value.as_ref().map(|(page, _)| page.version);
+                self.l2.put(self.now, key, value);
+                let is_heard = life == self.object.life;
+                if is_heard { self.own(Own::Wrote { key, version, taken: told }) } else { Ok(()) }
+            }
+            Coming::Deliver(invalidation) => self.deliver(invalidation),
+            Coming::Delivered { seq } => self.delivered(seq),
+            Coming::PutOff(delivery) => {
+                self.put_off(&delivery);
+                Ok(())
+            }
+            Coming::Redeliver => {
+                self.redeliver();
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns how long the next message is on its way.
+    pub(super) fn latency(&mut self) -> u64 {
+        1 + self.random.below(self.weather.latency)
+    }
+
+    pub(super) fn draw_skew(&mut self, most: u64) -> i64 {
+        skew(&mut self.random, most)
+    }
+
+    /// Returns the moment of an input.
+    pub(super) fn moment(&mut self) -> Moment {
+        let random = if self.is_calm { Random::new(self.seed ^ self.now).next() } else { self.random.next() };
+        self.moment_with(random)
+    }
+
+    /// Returns the moment at which the object wakes: nothing is drawn for it that others would miss.
+    pub(super) fn waking_moment(&self) -> Moment {
+        self.moment_with(Random::new(!(self.seed ^ self.now)).next())
+    }
+
+    /// Notes what a visit has come to.
+    pub(super) fn log(&mut self, visit: u64, what: &str, page: Option<(Version, Body)>) {
+        let known = self.versions.len();
+        let line = match page {
+            Some((version, body)) => {
+                let number = self.versions.entry(version).or_insert(known);
+                format!("{what}: version {number}, showing {}", body.shows)
+            }
+            None => what.to_owned(),
+        };
+        self.log.push((self.now, visit, line));
+    }
+}
+
+fn skew(random: &mut Random, most: u64) -> i64 {
+    let drawn = random.below(2 * most + 1);
+    i64::try_from(drawn).unwrap_or_default() - i64::try_from(most).unwrap_or_default()
+}
