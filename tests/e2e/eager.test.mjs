@@ -62,3 +62,13 @@ test(`an eager refresh of ${pages} pages that is killed twice goes on where it w
   const again = renders.reduce((sum, count) => sum + count - 2, 0);
   assert.ok(again <= kills * shards * driven, `${again} renders too many`);
 });
+
+test("the progress adds up from the acknowledgement on", async () => {
+  const isr = await start({ isr: settings });
+  const names = Array.from({ length: 40 }, (_, n) => `adds-up-${n}`);
+  for (let round = 0; round < 5; round += 1) {
+    const { matched, refreshed, failed, pending } = (await progress(isr, await refresh(isr, names))).pages;
+    assert.equal(refreshed + failed + pending, matched, `of ${matched}: ${refreshed} refreshed, ${pending} pending`);
+    await isr.revalidate({ tag: "all" });
+  }
+});
