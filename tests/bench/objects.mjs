@@ -1,16 +1,19 @@
 // The runtime with the Worker that drives objects (`coordinator/driver.mjs`).
 
 import { heapBytes } from "./inspector.mjs";
-import { residentBytes, startObjects } from "./runtime.mjs";
+import { MOST_OBJECTS, residentBytes, startObjects } from "./runtime.mjs";
 
 /** The bytes of a page, where nothing else is said. */
 export const BYTES = 1024;
 
-/** Names a coordinator object. */
-export const shard = (route, number) => `/${route}/[bytes]/[name]#${number}`;
+/** Names a coordinator object: each has a route of its own. */
+export function shard(route, number) {
+  if (number >= MOST_OBJECTS) throw new RangeError(`there are routes for ${MOST_OBJECTS} objects only`);
+  return `/${route}${number}/[bytes]/[name]#0`;
+}
 
-/** Names a page. Any object takes any page: it is the edge that knows who owns what. */
-export const key = (route, name, bytes = BYTES) => `https://bench.example/${route}/${bytes}/${name}`;
+/** Names a page of the object of that number. A page whose name begins with `tagged` has two tags. */
+export const key = (route, number, name, bytes = BYTES) => `https://bench.example/${route}${number}/${bytes}/${name}`;
 
 export class Objects {
   #runtime;

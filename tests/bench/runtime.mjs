@@ -24,12 +24,16 @@ const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[na
 /** Objects keep what they hold in memory: an idle one would be given up after ten seconds. */
 const OBJECT = { useSQLite: true, unsafePreventEviction: true };
 
-/** The routes of the gateways whose objects are measured. A page of `/stale` is stale after a second. */
-const OBJECT_ROUTES = {
-  "/page/[bytes]/[name]": { revalidate: false },
-  "/tagged/[bytes]/[name]": { revalidate: false, tags: ["news", "start"] },
-  "/stale/[bytes]/[name]": { revalidate: 1 },
-};
+/** A route for each object that is measured by itself: an object hands on what is not its own. */
+export const MOST_OBJECTS = 100;
+
+/** The routes of the gateways whose objects are measured. A page of `/stale0` and so on is stale after a second. */
+const OBJECT_ROUTES = Object.fromEntries(
+  Array.from({ length: MOST_OBJECTS }, (_, number) => [
+    [`/page${number}/[bytes]/[name]`, { revalidate: false }],
+    [`/stale${number}/[bytes]/[name]`, { revalidate: 1 }],
+  ]).flat(),
+);
 
 /**
  * Starts the runtime. Each Worker listens on a port of its own, without the proxy that Miniflare otherwise puts in front.

@@ -1,5 +1,5 @@
 // The site behind the coordinators: `/<route>/<bytes>/<name>` is a page of that many bytes, at once; or, if the page is
-// held, as soon as it is released. It counts its renders.
+// held, as soon as it is released. A page whose name begins with `tagged` has two tags. It counts its renders.
 
 const held = new Set();
 let renders = 0;
@@ -19,7 +19,8 @@ export default {
     }
     renders++;
     while (held.has(pathname)) await scheduler.wait(5);
-    const [, , bytes] = pathname.split("/");
-    return new Response("x".repeat(Number(bytes)), { headers: { "content-type": "text/html; charset=utf-8" } });
+    const [, , bytes, name] = pathname.split("/");
+    const headers = { "content-type": "text/html; charset=utf-8", ...(name.startsWith("tagged") && { "cache-tag": "news, start" }) };
+    return new Response("x".repeat(Number(bytes)), { headers });
   },
 };
