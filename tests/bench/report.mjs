@@ -5,10 +5,13 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { median, short } from "./stats.mjs";
+import { median, quantile, short } from "./stats.mjs";
 
 /** What the gateway is meant to reach, in requests per second of the bare Worker. */
 const TARGET = { label: "L1 HIT 50 KB", ratio: 0.9 };
+
+/** What an invalidation of a tag with many pages may take, next to one of a tag with few. */
+const MOST_FOR_MANY = 2;
 
 /** What the numbers depend on. */
 export function facts(options) {
@@ -34,7 +37,7 @@ export function sizes(root) {
   });
 }
 
-export function markdown({ facts, sizes, hits, stampede, events, rows, memory }) {
+export function markdown({ facts, sizes, hits, stampede, events, rows, memory, tags }) {
   const parts = [
     `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
       `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
@@ -44,6 +47,7 @@ export function markdown({ facts, sizes, hits, stampede, events, rows, memory })
   if (events.length > 0) parts.push("## Events at one coordinator", eventTable(events));
   if (rows.length > 0) parts.push("## What an event costs", costTable(rows), "Rows written, by statement:", statementTable(rows));
   if (memory.length > 0) parts.push("## Memory of a coordinator", memoryTable(memory));
+  if (tags.length > 0) parts.push("## Acknowledgement of an invalidation", tagTable(tags), tagTarget(tags), "Rows read, by statement:", readTable(tags));
   parts.push("## Size", sizeTable(sizes));
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
@@ -129,6 +133,38 @@ function memoryTable(rows) {
   const bytes = (number) => (number === undefined || Number.isNaN(number) ? "–" : `${Math.round(number)}`);
   const lines = rows.map(({ label, object, wasm, heap, resident }) => [label, object, ...[wasm, heap, resident].map(bytes)]);
   return table(head, lines, 2);
+}
+
+function tagTable(tags) {
+  const head = ["tag", "pages", "p50 ms", "p90 ms", "to few", "object", "statements", "rows read", "rows written", "calls", "Wasm", "heap"];
+  const [few] = tags;
+  const lines = tags.flatMap(({ tag, pages, millis, invalidations, tagIndex, coordinators, wasm, heap }) => {
+    const figures = ({ numbers, statements }) => {
+      const sum = (field) => Object.values(statements).reduce((sum, statement) => sum + statement[field], 0);
+      return [sum("times"), sum("rowsRead"), sum("rowsWritten"), numbers.objectCalls ?? 0].map((figure) => exact(figure / invalidations));
+    };
+    const times = [median(millis), quantile(millis, 0.9), median(millis) / median(few.millis)].map(short);
+    return [
+      [tag, `${pages}`, ...times, "tag index", ...figures(tagIndex), `${wasm}`, `${Math.round(heap)}`],
+      ["", "", "", "", "", "coordinators", ...figures(coordinators), "", ""],
+    ];
+  });
+  return table(head, lines, 1);
+}
+
+function tagTarget([few, many]) {
+  const ratio = median(many.millis) / median(few.millis);
+  const verdict = ratio <= MOST_FOR_MANY ? "met" : "NOT met";
+  return `Target: the tag with many pages within ${MOST_FOR_MANY} times of the one with few: **${verdict}** (${short(ratio)}).`;
+}
+
+function readTable(tags) {
+  const lines = tags.flatMap(({ tag, invalidations, tagIndex, coordinators }) =>
+    [...Object.entries(tagIndex.statements), ...Object.entries(coordinators.statements)]
+      .filter(([, { rowsRead }]) => rowsRead / invalidations > 10)
+      .map(([text, { times, rowsRead }], index) => [index === 0 ? tag : "", `\`${text}\``, exact(times / invalidations), exact(rowsRead / invalidations)]),
+  );
+  return table(["tag", "statement", "times", "rows read"], lines, 2);
 }
 
 /** Counts are whole, but for what many events share. */

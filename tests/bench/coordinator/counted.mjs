@@ -1,12 +1,32 @@
-// The gateway, with a count of what its objects ask the platform for. The Rust code sees the same objects as always, but
-// for methods that count before they do what they are there for.
+// The gateway, with a count of what it and its objects ask the platform for. The Rust code sees the same objects as always,
+// but for methods that count before they do what they are there for.
 
 import { wasmBytes } from "./wasm.mjs";
 import Gateway, * as entry from "../../../src/edge/entry.mjs";
 
-export default Gateway;
+/** What the edge has asked for. */
+const edge = { numbers: {}, add(name) { this.numbers[name] = (this.numbers[name] ?? 0) + 1; } };
 
-/** Makes a class whose objects count, and tell and forget what they have counted on `/counts`. */
+/** The gateway. It tells and forgets what it has counted on `/counts`. */
+export default class extends Gateway {
+  constructor(ctx, env) {
+    super(ctx, {
+      ...env,
+      ISR_CACHE: counting(env.ISR_CACHE, { put: "kvWrites", delete: "kvWrites", get: "kvReads" }, edge),
+      TAG_INDEX: objects(env.TAG_INDEX, edge, "tagIndexCalls"),
+      COORDINATOR: objects(env.COORDINATOR, edge),
+    });
+  }
+
+  fetch(request) {
+    if (!request.url.endsWith("/counts")) return super.fetch(request);
+    const { numbers } = edge;
+    edge.numbers = {};
+    return Response.json({ numbers, statements: {} });
+  }
+}
+
+/** Makes a class whose objects count, and tell and forget what they have counted on `/counts`. `/fill` makes pages. */
 function counted(Class) {
   return class extends Class {
     #counts;
@@ -25,6 +45,7 @@ function counted(Class) {
 
     fetch(request) {
       if (request.url.endsWith("/counts")) return Response.json({ ...this.#counts.take(), wasmBytes: wasmBytes() });
+      if (request.url.endsWith("/fill")) return fill(this.ctx.storage.sql, request);
       return super.fetch(request);
     }
 
@@ -37,6 +58,24 @@ function counted(Class) {
 
 export const IsrCoordinator = counted(entry.IsrCoordinator);
 export const IsrTagIndex = counted(entry.IsrTagIndex);
+
+/**
+ * Makes pages without rendering them: the rows of a page that was rendered, once more for each of the paths. What the object
+ * knows besides (which tags are registered) it has learnt from the page that was rendered.
+ */
+async function fill(sql, request) {
+  const { like, origin, paths } = await request.json();
+  const from = { entries: { key: "? || path.value", path: "path.value" }, entry_tags: { key: "? || path.value" } };
+  for (const [table, changed] of Object.entries(from)) {
+    const columns = sql.exec(`SELECT * FROM ${table} LIMIT 0`).columnNames;
+    const values = columns.map((column) => changed[column] ?? `page.${column}`).join(", ");
+    sql.exec(
+      `INSERT INTO ${table} (${columns.join(", ")}) SELECT ${values} FROM json_each(?) path, ${table} page WHERE page.key = ?`,
+      origin, JSON.stringify(paths), like,
+    );
+  }
+  return new Response();
+}
 
 class Counts {
   #numbers = {};
@@ -90,10 +129,10 @@ function counting(binding, methods, counts) {
 }
 
 /** Stands in front of a namespace of objects, and counts the calls of each. */
-function objects(namespace, counts) {
+function objects(namespace, counts, name = "objectCalls") {
   return inFront(namespace, (method, call) => {
     const made = call();
-    return method === "get" || method === "getByName" ? counting(made, { fetch: "objectCalls" }, counts) : made;
+    return method === "get" || method === "getByName" ? counting(made, { fetch: name }, counts) : made;
   });
 }
 
