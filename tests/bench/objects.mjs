@@ -87,6 +87,11 @@ export class Objects {
     return (await this.edge("/counts")).json();
   }
 
+  /** Has KV show the counted gateway nothing, or all that there is. */
+  async hideKv(isHidden) {
+    await this.edge("/kv-hidden", { method: "POST", body: JSON.stringify(isHidden) });
+  }
+
   /** Invalidates through the counted gateway, and returns the receipt. */
   async invalidate(what) {
     const init = { method: "POST", headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body: JSON.stringify(what) };

@@ -7,7 +7,7 @@ import { BYTES, key, Objects, shard } from "./objects.mjs";
 const MANY = 50;
 
 /** After this time an object has done all that it does behind an answer: it looks after a write to L2 10 s later. */
-const QUIET_MILLIS = 11_500;
+export const QUIET_MILLIS = 11_500;
 
 /** The kinds. Each has an object of its own, which has rendered a first page before. */
 const KINDS = [

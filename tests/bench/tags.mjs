@@ -98,7 +98,7 @@ function owner(path) {
 }
 
 /** Adds up what objects have counted. */
-function sum(counted) {
+export function sum(counted) {
   const total = { numbers: {}, statements: {} };
   for (const { numbers, statements } of counted) {
     for (const [name, number] of Object.entries(numbers)) total.numbers[name] = (total.numbers[name] ?? 0) + number;

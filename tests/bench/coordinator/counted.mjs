@@ -4,26 +4,45 @@
 import { wasmBytes } from "./wasm.mjs";
 import Gateway, * as entry from "../../../src/edge/entry.mjs";
 
-/** What the edge has asked for. */
-const edge = { numbers: {}, add(name) { this.numbers[name] = (this.numbers[name] ?? 0) + 1; } };
+/** What the edge has asked for, and whether KV shows it nothing, as it may for a minute after a write. */
+const edge = {
+  numbers: {},
+  isKvHidden: false,
+  add(name) {
+    this.numbers[name] = (this.numbers[name] ?? 0) + 1;
+  },
+};
 
-/** The gateway. It tells and forgets what it has counted on `/counts`. */
+/** The gateway. It tells and forgets what it has counted on `/counts`. On `/kv-hidden` it is told whether KV shows it nothing. */
 export default class extends Gateway {
   constructor(ctx, env) {
     super(ctx, {
       ...env,
-      ISR_CACHE: counting(env.ISR_CACHE, { put: "kvWrites", delete: "kvWrites", get: "kvReads" }, edge),
-      TAG_INDEX: objects(env.TAG_INDEX, edge, "tagIndexCalls"),
+      ISR_CACHE: inFront(env.ISR_CACHE, (method, call) => {
+        edge.add(method === "get" ? "kvReads" : "kvWrites");
+        return method === "get" && edge.isKvHidden ? Promise.resolve(null) : call();
+      }),
+      TAG_INDEX: inFront(env.TAG_INDEX, (_, call) => inFront(call(), toTagIndex)),
       COORDINATOR: objects(env.COORDINATOR, edge),
     });
   }
 
-  fetch(request) {
-    if (!request.url.endsWith("/counts")) return super.fetch(request);
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/kv-hidden") edge.isKvHidden = await request.json();
+    if (pathname !== "/counts") return pathname === "/kv-hidden" ? new Response() : super.fetch(request);
     const { numbers } = edge;
     edge.numbers = {};
     return Response.json({ numbers, statements: {} });
   }
+}
+
+/** Counts the edge's calls of the tag index: those for the feed, which come by the clock, and the others. */
+async function toTagIndex(_, call, [request]) {
+  // A message is an object of one field in CBOR: 0xa1, then the field's name after its length, 4 letters being "d".
+  const isFeed = /^.dfeed/.test(await request.clone().text());
+  edge.add(isFeed ? "feedCalls" : "objectCalls");
+  return call();
 }
 
 /** Makes a class whose objects count, and tell and forget what they have counted on `/counts`. `/fill` makes pages. */
@@ -129,10 +148,10 @@ function counting(binding, methods, counts) {
 }
 
 /** Stands in front of a namespace of objects, and counts the calls of each. */
-function objects(namespace, counts, name = "objectCalls") {
+function objects(namespace, counts) {
   return inFront(namespace, (method, call) => {
     const made = call();
-    return method === "get" || method === "getByName" ? counting(made, { fetch: name }, counts) : made;
+    return method === "get" || method === "getByName" ? counting(made, { fetch: "objectCalls" }, counts) : made;
   });
 }
 
@@ -140,7 +159,7 @@ function objects(namespace, counts, name = "objectCalls") {
 function inFront(binding, around) {
   const get = (target, name) => {
     if (typeof target[name] !== "function") return target[name];
-    return (...parameters) => around(name, () => target[name](...parameters));
+    return (...parameters) => around(name, () => target[name](...parameters), parameters);
   };
   return new Proxy(binding, { get });
 }
