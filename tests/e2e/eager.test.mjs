@@ -72,3 +72,30 @@ test("the progress adds up from the acknowledgement on", async () => {
     await isr.revalidate({ tag: "all" });
   }
 });
+
+test("an end is told only when all shards have come to theirs", async () => {
+  const isr = await start({ isr: settings });
+  const names = Array.from({ length: 40 }, (_, n) => `end-${n}`);
+  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
+  await isr.lab("end-0", { delay_ms: 2000 });
+  const seq = await refresh(isr, names);
+  const told = await until("an end", async () => {
+    const told = await progress(isr, seq);
+    return told.doneAt !== null && told;
+  });
+  assert.deepEqual(told.pages, { matched: 40, refreshed: 40, failed: 0, pending: 0 });
+});
+
+test("pages that take a while are rendered as many at a time as the alarm may have under way", async () => {
+  const routes = { "/lab/[name]": { revalidate: false, tags: ["all"] } };
+  const isr = await start({ isr: config({ refresh_rate: 100 }, routes) });
+  const names = Array.from({ length: 60 }, (_, n) => `slow-${n}`);
+  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
+  const delay = 100;
+  await withEach(names, (name) => isr.lab(name, { delay_ms: delay }));
+  const seq = await refresh(isr, names);
+  const began = performance.now();
+  await until("all pages", async () => (await progress(isr, seq)).pages.refreshed === names.length, { timeout: 60_000 });
+  const rounds = (performance.now() - began) / delay;
+  assert.ok(rounds < (3 * names.length) / driven, `it took the time of ${Math.round(rounds)} renders`);
+});
