@@ -67,6 +67,11 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
+        if let Scope::Tag(tag) = scope {
+            // Only published pages have tags: one row read for each.
+            let tagged = "SELECT COUNT(*) FROM (SELECT 1 FROM entry_tags WHERE tag = ? LIMIT ?)";
+            return self.count(tagged, &[tag.as_str().into(), MAX_COUNTED.into()]);
+        }
         let Concerned { condition, mut parameters } = Concerned::by(scope);
         parameters.push(MAX_COUNTED.into());
         self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)

@@ -43,7 +43,7 @@ class Events {
   async answered(label, event) {
     const own = shard("page", 0);
     const { connections, seconds } = this.#options;
-    const job = { shard: own, object: own, key: key("page", "fresh"), bytes: BYTES, connections };
+    const job = { shard: own, object: own, key: key("page", 0, "fresh"), bytes: BYTES, connections };
     for (const to of this.#coordinators) await this.#objects.send({ ...job, to, event: "miss", count: 1 });
     await this.#objects.copy({ ...job, to: "gateway", event, copyTo: "BARE" });
     return this.#alternate(label, [
@@ -58,14 +58,14 @@ class Events {
     const job = { shard: own, object: own, event: "stale", bytes: BYTES, count: PARKED };
     for (const to of this.#coordinators) {
       // A page for each round; all of them are stale by then.
-      const pages = { key: key("stale", `${to}-`), distinct: true, count: this.#options.rounds + 1, connections: 4 };
+      const pages = { key: key("stale", 0, `${to}-`), distinct: true, count: this.#options.rounds + 1, connections: 4 };
       await this.#objects.send({ ...job, ...pages, to, event: "miss" });
     }
     await sleep(1200);
-    await this.#objects.copy({ ...job, to: "gateway", key: key("stale", "gateway-0"), copyTo: "BARE_PARKS" });
+    await this.#objects.copy({ ...job, to: "gateway", key: key("stale", 0, "gateway-0"), copyTo: "BARE_PARKS" });
     const target = (to) => ({
-      before: (round) => this.#objects.hold(key("stale", `${to}-${round}`)),
-      run: async (round) => (await this.#objects.park({ ...job, to, key: key("stale", `${to}-${round}`) })).end(),
+      before: (round) => this.#objects.hold(key("stale", 0, `${to}-${round}`)),
+      run: async (round) => (await this.#objects.park({ ...job, to, key: key("stale", 0, `${to}-${round}`) })).end(),
     });
     return this.#alternate(label, [...this.#targets(target), { name: "bare", ...target("BARE_PARKS") }]);
   }
@@ -77,17 +77,17 @@ class Events {
     // An object of its own for each round, so that its tables are alike.
     const own = (round) => shard("page", round + 1);
     const job = (round) => ({ shard: own(round), object: own(round), event: "miss", bytes: BYTES, connections });
-    const first = { key: key("page", "first"), count: 1 };
-    const many = { key: key("page", "n"), distinct: true, seconds };
+    const first = (round) => ({ ...job(round), key: key("page", round + 1, "first"), count: 1 });
+    const many = (round) => ({ ...job(round), key: key("page", round + 1, "n"), distinct: true, seconds });
     const settle = () => sleep(300);
     const coordinator = (to) => ({
       before: async (round) => {
-        await this.#objects.send({ ...job(round), ...first, to });
+        await this.#objects.send({ ...first(round), to });
         await settle();
       },
       run: async (round) => {
         const before = await this.#objects.renders();
-        const measured = await this.#objects.send({ ...job(round), ...many, to });
+        const measured = await this.#objects.send({ ...many(round), to });
         const renders = (await this.#objects.renders()) - before;
         if (renders !== measured.requests) throw new Error(`${measured.requests} pages were asked for, and ${renders} rendered`);
         return measured;
@@ -96,10 +96,10 @@ class Events {
     const bare = (name, to) => ({
       name,
       before: async (round) => {
-        await this.#objects.copy({ ...job(round), ...first, to: "gateway", copyTo: to });
+        await this.#objects.copy({ ...first(round), to: "gateway", copyTo: to });
         await settle();
       },
-      run: (round) => this.#objects.send({ ...job(round), ...many, to }),
+      run: (round) => this.#objects.send({ ...many(round), to }),
     });
     return this.#alternate(label, [
       ...this.#targets(coordinator),

@@ -44,14 +44,14 @@ export async function memory(options) {
 }
 
 async function waiter(objects, to, worker) {
-  if (to !== "counted") await objects.copy({ ...JOB, bytes: BYTES, to: "counted", key: key("page", "first"), copyTo: to });
+  if (to !== "counted") await objects.copy({ ...JOB, bytes: BYTES, to: "counted", key: key("page", 0, "first"), copyTo: to });
   const park = async (name, count) => {
-    const job = { ...JOB, bytes: BYTES, to, key: key("page", name), count, waits: true };
+    const job = { ...JOB, bytes: BYTES, to, key: key("page", 0, name), count, waits: true };
     await objects.hold(job.key);
     return objects.park(job);
   };
   const warm = await park("warm", 200);
-  await objects.letGo(key("page", "warm"));
+  await objects.letGo(key("page", 0, "warm"));
   await warm.end();
   const before = await objects.memory(worker, OWN);
   await park("hung", WAITERS);
@@ -61,9 +61,9 @@ async function waiter(objects, to, worker) {
 }
 
 async function page(objects, to, worker) {
-  if (to !== "counted") await objects.copy({ ...JOB, bytes: PAGE_BYTES, to: "counted", key: key("page", "first", PAGE_BYTES), copyTo: to });
+  if (to !== "counted") await objects.copy({ ...JOB, bytes: PAGE_BYTES, to: "counted", key: key("page", 0, "first", PAGE_BYTES), copyTo: to });
   const render = async (name, count) => {
-    await objects.send({ ...JOB, bytes: PAGE_BYTES, to, key: key("page", name, PAGE_BYTES), distinct: true, count, connections: 8 });
+    await objects.send({ ...JOB, bytes: PAGE_BYTES, to, key: key("page", 0, name, PAGE_BYTES), distinct: true, count, connections: 8 });
     // KV has them by then.
     await sleep(500);
     return objects.memory(worker, OWN);

@@ -1,16 +1,19 @@
 // The runtime with the Worker that drives objects (`coordinator/driver.mjs`).
 
 import { heapBytes } from "./inspector.mjs";
-import { residentBytes, startObjects } from "./runtime.mjs";
+import { ADMIN_TOKEN, MOST_OBJECTS, residentBytes, startObjects } from "./runtime.mjs";
 
 /** The bytes of a page, where nothing else is said. */
 export const BYTES = 1024;
 
-/** Names a coordinator object. */
-export const shard = (route, number) => `/${route}/[bytes]/[name]#${number}`;
+/** Names a coordinator object: each has a route of its own. */
+export function shard(route, number) {
+  if (number >= MOST_OBJECTS) throw new RangeError(`there are routes for ${MOST_OBJECTS} objects only`);
+  return `/${route}${number}/[bytes]/[name]#0`;
+}
 
-/** Names a page. Any object takes any page: it is the edge that knows who owns what. */
-export const key = (route, name, bytes = BYTES) => `https://bench.example/${route}/${bytes}/${name}`;
+/** Names a page of the object of that number. A page whose name begins with `tagged` has two tags. */
+export const key = (route, number, name, bytes = BYTES) => `https://bench.example/${route}${number}/${bytes}/${name}`;
 
 export class Objects {
   #runtime;
@@ -66,6 +69,40 @@ export class Objects {
   /** Takes what an object of `counted.mjs` has counted since the last time. */
   async counts({ to, object }) {
     return (await this.#post("driver", "/call", JSON.stringify({ to, object, path: "/counts" }))).json();
+  }
+
+  /** Makes pages like one that an object has rendered. */
+  async fill(object, like, paths) {
+    const body = { like, origin: new URL(like).origin, paths };
+    await this.#post("driver", "/call", JSON.stringify({ to: "counted", object, path: "/fill", body }));
+  }
+
+  /** Sends the counted gateway a request. */
+  edge(path, init) {
+    return fetch(`http://127.0.0.1:${this.#runtime.ports.counted}${path}`, init);
+  }
+
+  /** Takes what the counted gateway has counted since the last time, but for its objects. */
+  async edgeCounts() {
+    return (await this.edge("/counts")).json();
+  }
+
+  /** Has KV show the counted gateway nothing, or all that there is. */
+  async hideKv(isHidden) {
+    await this.edge("/kv-hidden", { method: "POST", body: JSON.stringify(isHidden) });
+  }
+
+  /** Invalidates through the counted gateway, and returns the receipt. */
+  async invalidate(what) {
+    const init = { method: "POST", headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body: JSON.stringify(what) };
+    const response = await this.edge("/__isr/revalidate", init);
+    if (!response.ok) throw new Error(`an invalidation is answered with ${response.status}: ${await response.text()}`);
+    return (await response.json()).invalidations[0];
+  }
+
+  /** Empties the cache of the counted gateway of pages. */
+  async emptyCache(urls) {
+    await this.#post("janitor", "/", JSON.stringify({ cache: "counted", urls }));
   }
 
   /** Returns the memory of a Worker: of its Wasm, if it is `counted`, of its heap, and of the process. */

@@ -5,10 +5,14 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { median, short } from "./stats.mjs";
+import { perMillion, PRICES, price } from "./cost.mjs";
+import { median, quantile, short } from "./stats.mjs";
 
 /** What the gateway is meant to reach, in requests per second of the bare Worker. */
 const TARGET = { label: "L1 HIT 50 KB", ratio: 0.9 };
+
+/** What an invalidation of a tag with many pages may take, next to one of a tag with few. */
+const MOST_FOR_MANY = 2;
 
 /** What the numbers depend on. */
 export function facts(options) {
@@ -34,7 +38,7 @@ export function sizes(root) {
   });
 }
 
-export function markdown({ facts, sizes, hits, stampede, events, rows, memory }) {
+export function markdown({ facts, sizes, hits, stampede, events, rows, memory, tags, cost }) {
   const parts = [
     `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
       `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
@@ -44,6 +48,8 @@ export function markdown({ facts, sizes, hits, stampede, events, rows, memory })
   if (events.length > 0) parts.push("## Events at one coordinator", eventTable(events));
   if (rows.length > 0) parts.push("## What an event costs", costTable(rows), "Rows written, by statement:", statementTable(rows));
   if (memory.length > 0) parts.push("## Memory of a coordinator", memoryTable(memory));
+  if (tags.length > 0) parts.push("## Acknowledgement of an invalidation", tagTable(tags), tagTarget(tags), "Rows read, by statement:", readTable(tags));
+  if (cost.length > 0) parts.push("## What it costs", priceTable(cost), hitTarget(cost), viewTable(cost), feedPrice(cost));
   parts.push("## Size", sizeTable(sizes));
   return `${parts.filter(Boolean).join("\n\n")}\n`;
 }
@@ -129,6 +135,79 @@ function memoryTable(rows) {
   const bytes = (number) => (number === undefined || Number.isNaN(number) ? "–" : `${Math.round(number)}`);
   const lines = rows.map(({ label, object, wasm, heap, resident }) => [label, object, ...[wasm, heap, resident].map(bytes)]);
   return table(head, lines, 2);
+}
+
+function tagTable(tags) {
+  const head = ["tag", "pages", "p50 ms", "p90 ms", "to few", "object", "statements", "rows read", "rows written", "calls", "Wasm", "heap"];
+  const [few] = tags;
+  const lines = tags.flatMap(({ tag, pages, millis, invalidations, tagIndex, coordinators, wasm, heap }) => {
+    const figures = ({ numbers, statements }) => {
+      const sum = (field) => Object.values(statements).reduce((sum, statement) => sum + statement[field], 0);
+      return [sum("times"), sum("rowsRead"), sum("rowsWritten"), numbers.objectCalls ?? 0].map((figure) => exact(figure / invalidations));
+    };
+    const times = [median(millis), quantile(millis, 0.9), median(millis) / median(few.millis)].map(short);
+    return [
+      [tag, `${pages}`, ...times, "tag index", ...figures(tagIndex), `${wasm}`, `${Math.round(heap)}`],
+      ["", "", "", "", "", "coordinators", ...figures(coordinators), "", ""],
+    ];
+  });
+  return table(head, lines, 1);
+}
+
+function tagTarget([few, many]) {
+  const ratio = median(many.millis) / median(few.millis);
+  const verdict = ratio <= MOST_FOR_MANY ? "met" : "NOT met";
+  return `Target: the tag with many pages within ${MOST_FOR_MANY} times of the one with few: **${verdict}** (${short(ratio)}).`;
+}
+
+function readTable(tags) {
+  const lines = tags.flatMap(({ tag, invalidations, tagIndex, coordinators }) =>
+    [...Object.entries(tagIndex.statements), ...Object.entries(coordinators.statements)]
+      .filter(([, { rowsRead }]) => rowsRead / invalidations > 10)
+      .map(([text, { times, rowsRead }], index) => [index === 0 ? tag : "", `\`${text}\``, exact(times / invalidations), exact(rowsRead / invalidations)]),
+  );
+  return table(["tag", "statement", "times", "rows read"], lines, 2);
+}
+
+/** The share of hits for which the cost of page views is told. */
+const SHARES = [0.9, 0.99, 0.999];
+
+function priceTable(rows) {
+  const head = ["", "per", "object calls", "KV reads", "KV writes", "rows written", "alarms set", "alarm runs", "rows read", "USD per million"];
+  const names = ["objectCalls", "kvReads", "kvWrites", "rowsWritten", "alarmsSet", "alarmRuns", "rowsRead"];
+  const lines = rows.map((row) => {
+    const per = row.label.startsWith("HIT") ? 1000 : 1;
+    const figures = names.map((name) => exact(((row.numbers[name] ?? 0) / row.events) * per));
+    return [row.label, `${per}`, ...figures, dollars(price(row))];
+  });
+  const prices = Object.entries(PRICES).map(([name, each]) => `${name} ${each}`).join(", ");
+  return `${table(head, lines, 1)}\n\nUSD per million, the request to the Worker included: ${prices}.`;
+}
+
+function hitTarget(rows) {
+  const { numbers, events } = rows.find(({ label }) => label === "HIT from L1");
+  const calls = numbers.objectCalls ?? 0;
+  return `Target: no calls of objects for ${events} HITs but for the feed: **${calls === 0 ? "met" : "NOT met"}** (${calls}).`;
+}
+
+function viewTable(rows) {
+  const others = ["MISS that renders", "MISS that renders, 2 tags", "STALE that renders"];
+  const lines = SHARES.map((share) => [`${share * 100} % HITs from L1`, ...others.map((other) => dollars(perMillion(rows, share, other)))]);
+  return table(["USD per million page views", ...others.map((other) => `the others: ${other}`)], lines, 1);
+}
+
+function feedPrice(rows) {
+  // An isolate that is never idle asks twice in `freshness_bound`, which is 10 s.
+  const month = (30 * 86_400) / 5;
+  const asked = rows.reduce((sum, { numbers }) => sum + numbers.feed, 0);
+  return (
+    `The feed goes by the clock and is not in these figures (${asked} calls while all of this was measured): at most a call ` +
+    `every 5 s for an isolate that is never idle, ${dollars((month / 1e6) * PRICES.objectCalls)} USD a month.`
+  );
+}
+
+function dollars(number) {
+  return number >= 1 ? number.toFixed(2) : number.toFixed(3);
 }
 
 /** Counts are whole, but for what many events share. */

@@ -7,14 +7,14 @@ import { BYTES, key, Objects, shard } from "./objects.mjs";
 const MANY = 50;
 
 /** After this time an object has done all that it does behind an answer: its alarm looks after a render and a write to L2 11 s later. */
-const QUIET_MILLIS = 12_500;
+export const QUIET_MILLIS = 12_500;
 
 /** The kinds. Each has an object of its own, which has rendered a first page before. */
 const KINDS = [
   { label: "miss that renders", event: "miss", name: "second" },
   { label: "miss that renders, one of many", event: "miss", name: "n", distinct: true, count: MANY },
-  { label: "miss that renders, 2 tags", route: "tagged", event: "miss", name: "second" },
-  { label: "miss that renders, 2 new tags", route: "tagged", firstRoute: "page", event: "miss", name: "second" },
+  { label: "miss that renders, 2 tags", event: "miss", name: "tagged-second", firstName: "tagged-first" },
+  { label: "miss that renders, 2 new tags", event: "miss", name: "tagged-second" },
   { label: "stale that renders", route: "stale", event: "stale", name: "first" },
   { label: "stale, render under way", route: "stale", event: "stale", name: "first", count: MANY, parks: true },
   { label: "stale, page just rendered", event: "stale", name: "first", count: MANY },
@@ -55,13 +55,11 @@ export async function rows({ progress }) {
 }
 
 /** What the driver is told of a kind. */
-function job({ route = "page", firstRoute = route, name, ...kind }, number) {
+function job({ route = "page", name, firstName = "first", ...kind }, number) {
   const own = shard(route, number);
   const shared = { to: "counted", object: own, shard: own, bytes: BYTES, connections: 1, count: 1 };
-  // The site holds pages by name.
-  const page = (route, name) => key(route, `${number}-${name}`);
-  const first = { ...shared, event: "miss", key: page(firstRoute, "first") };
-  return { ...shared, ...kind, key: page(route, name), first };
+  const first = { ...shared, event: "miss", key: key(route, number, firstName) };
+  return { ...shared, ...kind, key: key(route, number, name), first };
 }
 
 /** Counts what events cost that wait: neither the one before them that begins the render, nor the end of the render. */

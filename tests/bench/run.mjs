@@ -4,15 +4,17 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.mjs";
+import { cost } from "./cost.mjs";
 import { events } from "./events.mjs";
 import { memory } from "./memory.mjs";
 import { facts, markdown, sizes } from "./report.mjs";
 import { rows } from "./rows.mjs";
 import { ROOT } from "./runtime.mjs";
+import { tags } from "./tags.mjs";
 
 /** What can be measured: at the Worker, and at the coordinator object. */
 const AT_WORKER = ["l1", "l2", "stampede"];
-const AT_OBJECT = ["events", "rows", "memory"];
+const AT_OBJECT = ["events", "rows", "memory", "tags", "cost"];
 const ALL = [...AT_WORKER, ...AT_OBJECT];
 
 const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site; and its coordinator
@@ -54,7 +56,7 @@ if (values.help) {
     against: values.against,
     progress: (message) => process.stderr.write(`    ${message}\n`),
   };
-  const report = { facts: facts(options), sizes: sizes(ROOT), hits: [], stampede: [], events: [], rows: [], memory: [] };
+  const report = { facts: facts(options), sizes: sizes(ROOT), hits: [], stampede: [], events: [], rows: [], memory: [], tags: [], cost: [] };
   if (AT_WORKER.some((name) => only.includes(name))) {
     const bench = await Bench.start(options);
     try {
@@ -68,6 +70,8 @@ if (values.help) {
   if (only.includes("events")) report.events = await events(options);
   if (only.includes("rows")) report.rows = await rows(options);
   if (only.includes("memory")) report.memory = await memory(options);
+  if (only.includes("tags")) report.tags = await tags(options);
+  if (only.includes("cost")) report.cost = await cost(options);
   if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(markdown(report));
 }

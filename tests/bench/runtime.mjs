@@ -24,11 +24,24 @@ const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[na
 /** Objects keep what they hold in memory: an idle one would be given up after ten seconds. */
 const OBJECT = { useSQLite: true, unsafePreventEviction: true };
 
-/** The routes of the gateways whose objects are measured. A page of `/stale` is stale after a second. */
+/** The holder may invalidate at `counted`. */
+export const ADMIN_TOKEN = "admin-token-of-the-benchmark";
+
+/** How many objects share the pages of `/of`. */
+export const SHARDS = 8;
+
+/** A route for each object that is measured by itself: an object hands on what is not its own. */
+export const MOST_OBJECTS = 100;
+
+/** The routes of the gateways whose objects are measured. A page of `/stale0` and so on is stale after a second. */
 const OBJECT_ROUTES = {
-  "/page/[bytes]/[name]": { revalidate: false },
-  "/tagged/[bytes]/[name]": { revalidate: false, tags: ["news", "start"] },
-  "/stale/[bytes]/[name]": { revalidate: 1 },
+  "/of/[bytes]/[name]": { revalidate: false, shards: SHARDS },
+  ...Object.fromEntries(
+    Array.from({ length: MOST_OBJECTS }, (_, number) => [
+      [`/page${number}/[bytes]/[name]`, { revalidate: false }],
+      [`/stale${number}/[bytes]/[name]`, { revalidate: 1 }],
+    ]).flat(),
+  ),
 };
 
 /**
@@ -61,9 +74,10 @@ export async function start(others = {}) {
  *
  * - `site`: pages of any size, held back if need be
  * - `gateway`, and more gateways by name: those whose coordinators are measured
- * - `counted`: the same gateway, its objects counting what they ask the platform for
+ * - `counted`: the same gateway, counting what it and its objects ask the platform for
  * - `bare`: objects that give the coordinator's answers
  * - `driver`: sends messages to all of these
+ * - `janitor`: empties the cache of a gateway
  *
  * A disk that other programs use as well would be most of what is measured: SQLite waits for it at every write. So the
  * databases lie in memory, where the system offers that.
@@ -81,7 +95,8 @@ export async function startObjects({ others = {}, inspect = false, renderTimeout
     ...objects.map(([binding, object]) => [binding, { ...object, scriptName: "bare" }]),
     ["TAG_INDEX", { className: "IsrTagIndex", scriptName: "counted", ...OBJECT }],
   ]);
-  const own = { routes: OBJECT_ROUTES, renderTimeout, kv: "", main: [] };
+  const settings = { canonical_origin: `https://${HOST}`, ...(renderTimeout && { render_timeout: renderTimeout }) };
+  const own = { routes: OBJECT_ROUTES, kv: "", main: [], settings };
   const workers = [
     worker("site", OBJECTS, ["site.mjs"], {}),
     ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { ...own, kv: name })),
@@ -92,6 +107,7 @@ export async function startObjects({ others = {}, inspect = false, renderTimeout
       kvNamespaces: { KV: "bare" },
     }),
     worker("driver", OBJECTS, ["driver.mjs", "cbor.mjs"], { durableObjects: driven, serviceBindings: { SITE: "site" } }),
+    worker("janitor", BENCH, ["janitor.mjs"], {}),
   ];
   return launch(workers, inspect ? { inspectorPort: 0 } : {}, memoryFolder());
 }
@@ -129,10 +145,10 @@ function memoryFolder() {
   }
 }
 
-function gateway(name, root, { routes = ROUTES, renderTimeout = 60, kv = "isr", main = [], objectsOf = name } = {}) {
+function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main = [], objectsOf = name } = {}) {
   const object = (className) => ({ className, ...OBJECT, ...(objectsOf !== name && { scriptName: objectsOf }) });
   return worker(name, root, [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
-    bindings: { ISR: { cache_name: name, render_timeout: renderTimeout, routes } },
+    bindings: { ISR: { cache_name: name, ...settings, routes }, ISR_ADMIN_TOKEN: ADMIN_TOKEN },
     serviceBindings: { ORIGIN: "site" },
     kvNamespaces: { ISR_CACHE: kv },
     durableObjects: { COORDINATOR: object("IsrCoordinator"), TAG_INDEX: object("IsrTagIndex") },

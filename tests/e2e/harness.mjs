@@ -38,8 +38,8 @@ export function config(changes = {}, routes = {}) {
   return { ...ISR, ...changes, routes: { ...ISR.routes, ...routes } };
 }
 
-/** A Worker as Miniflare takes it: the gateway. Later tests may want several of them, sharing KV and objects. */
-function gateway({ isr, bindings, kv, origin, objects, main = [] }) {
+/** A Worker as Miniflare takes it: the gateway. Several of them may share KV and objects. */
+function gateway({ isr, bindings, kv, origin, objects, services, main = [] }) {
   // The main module comes first: Miniflare does not follow imports from it.
   const modules = [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
@@ -53,7 +53,7 @@ function gateway({ isr, bindings, kv, origin, objects, main = [] }) {
       Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
     ),
     kvNamespaces: kv,
-    serviceBindings: origin ? { ORIGIN: origin } : {},
+    serviceBindings: { ...(origin && { ORIGIN: origin }), ...services },
     bindings: { ISR: isr, ISR_ADMIN_TOKEN: adminToken, ISR_BYPASS_TOKEN: bypassToken, ...bindings },
   };
 }
@@ -62,9 +62,10 @@ function gateway({ isr, bindings, kv, origin, objects, main = [] }) {
  * The gateway as another colo has it: an isolate and an L1 of its own, before the same KV and the same objects.
  * @param {string} name
  * @param {object} isr
+ * @param {object} [options] as those of `start`
  */
-export function colo(name, isr) {
-  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv: ["ISR_CACHE"], origin: siteName, objects: classes });
+export function colo(name, isr, { kv = ["ISR_CACHE"], services = {} } = {}) {
+  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv, origin: siteName, objects: classes, services });
   for (const object of Object.values(worker.durableObjects)) object.scriptName = deployment.name;
   return { ...worker, name };
 }
@@ -88,6 +89,8 @@ const site = {
  * @param {any} [options.isr] the variable `ISR`; by default that of wrangler.toml
  * @param {Record<string, unknown>} [options.bindings] more variables and secrets; `undefined` takes one away
  * @param {string[]} [options.kv] names of KV namespaces
+ * @param {Record<string, unknown>} [options.services] more bindings to Workers
+ * @param {string} [options.kvOwner] the Worker to which the real KV is bound as `ISR_CACHE`, if it is not the gateway
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
  * @param {Record<string, string>} [options.objects] classes of Durable Objects by binding
  * @param {object[]} [options.workers] more Workers, as Miniflare takes them
@@ -96,10 +99,11 @@ const site = {
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
-  bindings = {}, kv = ["ISR_CACHE"], origin = siteName, objects = classes, workers = [], troubled, port = 0, folder, ...rest
+  bindings = {}, kv = ["ISR_CACHE"], services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
+  troubled, port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
-  const main = gateway({ isr, bindings, kv, origin, objects, main: troubled ? ["tests/e2e/troubled.mjs"] : [] });
+  const main = gateway({ isr, bindings, kv, origin, objects, services, main: troubled ? ["tests/e2e/troubled.mjs"] : [] });
   for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({
@@ -114,7 +118,7 @@ export async function start({
     workers: [main, site, ...workers],
   }));
   const { origin: address } = await miniflare.ready;
-  const runtime = new Runtime(miniflare, address, logs);
+  const runtime = new Runtime(miniflare, address, logs, kvOwner);
   running.add(runtime);
   return runtime;
 }
@@ -129,9 +133,11 @@ after(async () => {
 
 class Runtime {
   #miniflare;
+  #kvOwner;
 
-  constructor(miniflare, address, logs) {
+  constructor(miniflare, address, logs, kvOwner) {
     this.#miniflare = miniflare;
+    this.#kvOwner = kvOwner;
     /** Where the gateway listens, as the URL of its origin. */
     this.address = address;
     /** What the Workers have logged: `level: message`. */
@@ -213,7 +219,7 @@ class Runtime {
 
   /** Lists what is stored in L2 under a path: the names of KV entries are the pages' URLs. */
   async stored(path) {
-    const kv = await this.#miniflare.getKVNamespace("ISR_CACHE", deployment.name);
+    const kv = await this.#miniflare.getKVNamespace("ISR_CACHE", this.#kvOwner);
     const { keys } = await kv.list({ prefix: `http://${host}${path}` });
     return keys.map((key) => key.name);
   }

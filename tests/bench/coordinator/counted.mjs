@@ -1,12 +1,51 @@
-// The gateway, with a count of what its objects ask the platform for. The Rust code sees the same objects as always, but
-// for methods that count before they do what they are there for.
+// The gateway, with a count of what it and its objects ask the platform for. The Rust code sees the same objects as always,
+// but for methods that count before they do what they are there for.
 
 import { wasmBytes } from "./wasm.mjs";
 import Gateway, * as entry from "../../../src/edge/entry.mjs";
 
-export default Gateway;
+/** What the edge has asked for, and whether KV shows it nothing, as it may for a minute after a write. */
+const edge = {
+  numbers: {},
+  isKvHidden: false,
+  add(name) {
+    this.numbers[name] = (this.numbers[name] ?? 0) + 1;
+  },
+};
 
-/** Makes a class whose objects count, and tell and forget what they have counted on `/counts`. */
+/** The gateway. It tells and forgets what it has counted on `/counts`. On `/kv-hidden` it is told whether KV shows it nothing. */
+export default class extends Gateway {
+  constructor(ctx, env) {
+    super(ctx, {
+      ...env,
+      ISR_CACHE: inFront(env.ISR_CACHE, (method, call) => {
+        edge.add(method === "get" ? "kvReads" : "kvWrites");
+        return method === "get" && edge.isKvHidden ? Promise.resolve(null) : call();
+      }),
+      TAG_INDEX: inFront(env.TAG_INDEX, (_, call) => inFront(call(), toTagIndex)),
+      COORDINATOR: objects(env.COORDINATOR, edge),
+    });
+  }
+
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/kv-hidden") edge.isKvHidden = await request.json();
+    if (pathname !== "/counts") return pathname === "/kv-hidden" ? new Response() : super.fetch(request);
+    const { numbers } = edge;
+    edge.numbers = {};
+    return Response.json({ numbers, statements: {} });
+  }
+}
+
+/** Counts the edge's calls of the tag index: those for the feed, which come by the clock, and the others. */
+async function toTagIndex(_, call, [request]) {
+  // A message is an object of one field in CBOR: 0xa1, then the field's name after its length, 4 letters being "d".
+  const isFeed = /^.dfeed/.test(await request.clone().text());
+  edge.add(isFeed ? "feedCalls" : "objectCalls");
+  return call();
+}
+
+/** Makes a class whose objects count, and tell and forget what they have counted on `/counts`. `/fill` makes pages. */
 function counted(Class) {
   return class extends Class {
     #counts;
@@ -25,6 +64,7 @@ function counted(Class) {
 
     fetch(request) {
       if (request.url.endsWith("/counts")) return Response.json({ ...this.#counts.take(), wasmBytes: wasmBytes() });
+      if (request.url.endsWith("/fill")) return fill(this.ctx.storage.sql, request);
       return super.fetch(request);
     }
 
@@ -37,6 +77,24 @@ function counted(Class) {
 
 export const IsrCoordinator = counted(entry.IsrCoordinator);
 export const IsrTagIndex = counted(entry.IsrTagIndex);
+
+/**
+ * Makes pages without rendering them: the rows of a page that was rendered, once more for each of the paths. What the object
+ * knows besides (which tags are registered) it has learnt from the page that was rendered.
+ */
+async function fill(sql, request) {
+  const { like, origin, paths } = await request.json();
+  const from = { entries: { key: "? || path.value", path: "path.value" }, entry_tags: { key: "? || path.value" } };
+  for (const [table, changed] of Object.entries(from)) {
+    const columns = sql.exec(`SELECT * FROM ${table} LIMIT 0`).columnNames;
+    const values = columns.map((column) => changed[column] ?? `page.${column}`).join(", ");
+    sql.exec(
+      `INSERT INTO ${table} (${columns.join(", ")}) SELECT ${values} FROM json_each(?) path, ${table} page WHERE page.key = ?`,
+      origin, JSON.stringify(paths), like,
+    );
+  }
+  return new Response();
+}
 
 class Counts {
   #numbers = {};
@@ -101,7 +159,7 @@ function objects(namespace, counts) {
 function inFront(binding, around) {
   const get = (target, name) => {
     if (typeof target[name] !== "function") return target[name];
-    return (...parameters) => around(name, () => target[name](...parameters));
+    return (...parameters) => around(name, () => target[name](...parameters), parameters);
   };
   return new Proxy(binding, { get });
 }

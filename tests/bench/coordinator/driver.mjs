@@ -42,7 +42,7 @@ export default {
       case "/copy":
         return copy(object, job, env);
       case "/call":
-        return object.fetch(`https://object${job.path}`, { method: "POST" });
+        return object.fetch(`https://object${job.path}`, { method: "POST", body: JSON.stringify(job.body ?? null) });
     }
   },
 };

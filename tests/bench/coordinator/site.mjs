@@ -1,5 +1,6 @@
 // The site behind the coordinators: `/<route>/<bytes>/<name>` is a page of that many bytes, at once; or, if the page is
-// held, as soon as it is released. It counts its renders.
+// held, as soon as it is released. A page whose name begins with `tagged` has two tags; one of `/of` has the first part of
+// its name as its tag. It counts its renders.
 
 const held = new Set();
 let renders = 0;
@@ -19,7 +20,10 @@ export default {
     }
     renders++;
     while (held.has(pathname)) await scheduler.wait(5);
-    const [, , bytes] = pathname.split("/");
-    return new Response("x".repeat(Number(bytes)), { headers: { "content-type": "text/html; charset=utf-8" } });
+    const [, route, bytes, name] = pathname.split("/");
+    const headers = new Headers({ "content-type": "text/html; charset=utf-8" });
+    if (name.startsWith("tagged")) headers.set("cache-tag", "news, start");
+    if (route === "of") headers.set("cache-tag", name.split("-")[0]);
+    return new Response("x".repeat(Number(bytes)), { headers });
   },
 };

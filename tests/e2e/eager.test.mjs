@@ -1,0 +1,101 @@
+/** An eager refresh of many pages, killed on its way. `ISR_E2E_EAGER_PAGES=10000` makes them as many as are promised. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { adminToken, config, newFolder, start, until } from "./harness.mjs";
+
+const pages = Number(process.env.ISR_E2E_EAGER_PAGES ?? 1000);
+const shards = 4;
+const kills = 2;
+
+/** Renders that the alarm of a shard has under way at the most: those are the ones that a kill makes it begin again. */
+const driven = 6;
+
+/** How long the refresh may take, and how often it is looked at. */
+const patience = { timeout: 60_000 + 100 * pages, every: 200 };
+
+const settings = config({ refresh_rate: 100 }, { "/lab/[name]": { revalidate: false, shards, tags: ["all"] } });
+
+/** Does something for each page, a few at a time. */
+async function withEach(names, act) {
+  const rest = names.values();
+  const one = async () => {
+    for (const name of rest) await act(name);
+  };
+  await Promise.all(Array.from({ length: 16 }, one));
+}
+
+/** Fills the cache, and has all of its pages rendered again. Returns the number of the invalidation. */
+async function refresh(isr, names) {
+  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
+  const { json } = await isr.revalidate({ tag: "all", mode: "stale", refresh: "eager" });
+  const [{ seq, pages: { matched } }] = json.invalidations;
+  assert.equal(matched, names.length);
+  return seq;
+}
+
+async function progress(isr, seq) {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  return (await isr.fetch(`/__isr/invalidations/${seq}`, { headers })).json;
+}
+
+test(`an eager refresh of ${pages} pages that is killed twice goes on where it was`, async () => {
+  const folder = await newFolder();
+  let isr = await start({ folder, isr: settings });
+  const names = Array.from({ length: pages }, (_, n) => `killed-${n}`);
+  const seq = await refresh(isr, names);
+  for (let kill = 1; kill <= kills; kill += 1) {
+    const part = Math.floor((pages * kill) / (kills + 1));
+    await until(`${part} pages`, async () => (await progress(isr, seq)).pages.refreshed >= part, patience);
+    await isr.kill();
+    isr = await start({ folder, isr: settings });
+  }
+  const told = await until("all pages", async () => {
+    const told = (await progress(isr, seq)).pages;
+    return told.refreshed + told.failed >= pages && told;
+  }, patience);
+  assert.deepEqual(told, { matched: pages, refreshed: pages, failed: 0, pending: 0 });
+
+  const renders = [];
+  await withEach(names, async (name) => renders.push(await isr.renders(name)));
+  assert.deepEqual(renders.filter((count) => count < 2), [], "each page was rendered once more");
+  const again = renders.reduce((sum, count) => sum + count - 2, 0);
+  assert.ok(again <= kills * shards * driven, `${again} renders too many`);
+});
+
+test("the progress adds up from the acknowledgement on", async () => {
+  const isr = await start({ isr: settings });
+  const names = Array.from({ length: 40 }, (_, n) => `adds-up-${n}`);
+  for (let round = 0; round < 5; round += 1) {
+    const { matched, refreshed, failed, pending } = (await progress(isr, await refresh(isr, names))).pages;
+    assert.equal(refreshed + failed + pending, matched, `of ${matched}: ${refreshed} refreshed, ${pending} pending`);
+    await isr.revalidate({ tag: "all" });
+  }
+});
+
+test("an end is told only when all shards have come to theirs", async () => {
+  const isr = await start({ isr: settings });
+  const names = Array.from({ length: 40 }, (_, n) => `end-${n}`);
+  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
+  await isr.lab("end-0", { delay_ms: 2000 });
+  const seq = await refresh(isr, names);
+  const told = await until("an end", async () => {
+    const told = await progress(isr, seq);
+    return told.doneAt !== null && told;
+  });
+  assert.deepEqual(told.pages, { matched: 40, refreshed: 40, failed: 0, pending: 0 });
+});
+
+test("pages that take a while are rendered as many at a time as the alarm may have under way", async () => {
+  const routes = { "/lab/[name]": { revalidate: false, tags: ["all"] } };
+  const isr = await start({ isr: config({ refresh_rate: 100 }, routes) });
+  const names = Array.from({ length: 60 }, (_, n) => `slow-${n}`);
+  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
+  const delay = 100;
+  await withEach(names, (name) => isr.lab(name, { delay_ms: delay }));
+  const seq = await refresh(isr, names);
+  const began = performance.now();
+  await until("all pages", async () => (await progress(isr, seq)).pages.refreshed === names.length, { timeout: 60_000 });
+  const rounds = (performance.now() - began) / delay;
+  assert.ok(rounds < (3 * names.length) / driven, `it took the time of ${Math.round(rounds)} renders`);
+});
