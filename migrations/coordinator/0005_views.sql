@@ -65,7 +65,7 @@ SELECT
   status,                          -- HTTP status of the published page
   body_bytes,
   tags,
-  heat,                            -- how often it was rendered of late
+  heat,                            -- how often it was rendered again of late
   render_began_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', render_began_at / 1000.0, 'unixepoch') AS render_began_utc,
   rendered_at,                     -- when its last byte arrived

@@ -33,7 +33,8 @@ SELECT
   (SELECT COUNT(*) FROM deliveries d WHERE d.seq = i.seq AND d.due IS NULL) AS applied,
   (SELECT COUNT(*) FROM deliveries d WHERE d.seq = i.seq AND d.due IS NOT NULL) AS pending,
   (SELECT COALESCE(SUM(d.matched), 0) FROM deliveries d WHERE d.seq = i.seq) AS matched,   -- pages, where it is applied
-  (SELECT group_concat(d.shard, ', ') FROM deliveries d WHERE d.seq = i.seq AND d.due IS NOT NULL) AS pending_shards,
+  (SELECT group_concat(d.shard, ', ') FROM
+    (SELECT shard FROM deliveries WHERE seq = i.seq AND due IS NOT NULL ORDER BY shard) d) AS pending_shards,
   (SELECT MAX(d.attempts) FROM deliveries d WHERE d.seq = i.seq AND d.due IS NOT NULL) AS failed_attempts,
   (SELECT MIN(d.due) FROM deliveries d WHERE d.seq = i.seq) AS next_attempt_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT MIN(d.due) FROM deliveries d WHERE d.seq = i.seq) / 1000.0, 'unixepoch')
@@ -50,5 +51,6 @@ SELECT
   (SELECT COUNT(*) FROM deliveries d WHERE d.due IS NOT NULL AND d.shard = s.shard) AS pending,
   (SELECT MIN(d.seq) FROM deliveries d WHERE d.due IS NOT NULL AND d.shard = s.shard) AS oldest_pending
 FROM
-  (SELECT shard, route, group_concat(shards, ', ') AS spread_over FROM shards GROUP BY shard, route) s
+  (SELECT shard, route, group_concat(shards, ', ') AS spread_over
+    FROM (SELECT * FROM shards ORDER BY shard, shards) GROUP BY shard, route) s
   LEFT JOIN (SELECT shard, COUNT(*) AS tags FROM tag_shards GROUP BY shard) t ON t.shard = s.shard;

@@ -66,7 +66,7 @@ pub struct PageState {
     pub body_bytes: Option<u64>,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// How often it was rendered of late.
+    /// How often it was rendered again of late.
     pub heat: u64,
     /// When its render began.
     pub render_began_at: Option<Timestamp>,
