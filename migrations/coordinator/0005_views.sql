@@ -96,8 +96,9 @@ SELECT
   rendering_until,                 -- when the render is given up
   strftime('%Y-%m-%dT%H:%M:%fZ', rendering_until / 1000.0, 'unixepoch') AS rendering_until_utc,
   rendering_attempt,               -- renders begun before it that could not be used
-  l2,                              -- what L2 (KV) holds: 'written': this page. 'unknown': something else, or nothing.
-  l2_version,                      -- may be older than version, with the same content
+  l2,                              -- what L2 (KV) holds. written: the page. writing, deleting: that is still to be done.
+                                   -- none: nothing was ever written. unknown: nothing, or something of no use.
+  l2_version,                      -- may be older than version, with the same content; NULL: not known for certain
   l2_written_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', l2_written_at / 1000.0, 'unixepoch') AS l2_written_utc,
   l2_due,                          -- when the write that is to be made is attempted (again)
@@ -136,8 +137,8 @@ FROM
     CASE
       WHEN e.l2_pending = 'delete' THEN 'deleting'
       WHEN e.l2_pending IS NOT NULL THEN 'writing'
-      WHEN e.l2_version IS NOT NULL THEN 'written'
       WHEN e.l2_written_at IS NULL THEN 'none'
+      WHEN e.version IS NOT NULL THEN 'written'
       ELSE 'unknown'
     END AS l2,
     e.l2_version,

@@ -155,7 +155,7 @@ pub enum RenderPurpose {
 pub struct L2State {
     /// In one word.
     pub state: L2,
-    /// The version that it holds, which may be older, with the same content.
+    /// The version that it holds, if that is known for certain; it may be older, with the same content.
     pub version: Option<Version>,
     /// When it was last written.
     pub written_at: Option<Timestamp>,
@@ -177,7 +177,7 @@ pub enum L2 {
     Writing,
     /// A deletion is still to be made.
     Deleting,
-    /// Something else, or nothing.
+    /// Nothing, or something of no use.
     Unknown,
 }
 

@@ -181,12 +181,12 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn l2_by_code(entry: &Entry) -> L2State {
-    let state = match (entry.pending, entry.copy, entry.written_at) {
+    let state = match (entry.pending, entry.written_at, &entry.page) {
         (Some(PendingWrite { version: None, .. }), ..) => L2::Deleting,
         (Some(_), ..) => L2::Writing,
-        (None, Some(_), _) => L2::Written,
-        (None, None, Some(_)) => L2::Unknown,
-        (None, None, None) => L2::None,
+        (None, None, _) => L2::None,
+        (None, Some(_), Some(_)) => L2::Written,
+        (None, Some(_), None) => L2::Unknown,
     };
     L2State {
         state,
@@ -198,6 +198,9 @@ fn l2_by_code(entry: &Entry) -> L2State {
 }
 
 proptest! {
+    // Eight pages each.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn a_page_is_in_the_state_in_which_the_code_sees_it(
         entries in prop::collection::vec(entry(), PATHS.len()),
@@ -291,6 +294,27 @@ proptest! {
             let told = store.inspect(&all(Pages::Tag(name.clone()))).unwrap();
             let carried = states.iter().filter(|(_, page)| page.is_some_and(|page| page.tags.contains(&name)));
             prop_assert_eq!((told.totals, told.pages.len()), (Some(totals(Some(&name))), carried.count()));
+        }
+    }
+}
+
+#[test]
+fn a_prefix_concerns_what_it_concerns_for_the_code() {
+    let deep = "/a".repeat(20);
+    for prefix in ["/", "/a", "/ab", "/a/b", "/a/b/c", "/%C3%BC", &deep[..32]] {
+        for path_of_page in ["/", "/a", "/ab", "/a/b", "/a/bc", "/a/b/c", "/ab/c", "/%C3%BC/x", "/%C3%BCx", "/A", &deep]
+        {
+            let (store, key) = (store(), key(path_of_page));
+            let page = page(&key, 1, ENDLESS, &[]);
+            save(&store, &key, &Entry { page: Some(page.clone()), ..Entry::default() });
+            let scope = Scope::Prefix(PathPrefix::try_from(path(prefix)).unwrap());
+            let invalidation = Invalidation { seq: 1, at: at(2), scope, mode: Mode::Stale, refresh: Refresh::Lazy };
+            store.note_invalidation(&invalidation, version(2), &Clock::resume(None)).unwrap();
+            let is_concerned = store.invalidated(&page).unwrap().is_some();
+            assert_eq!(is_concerned, names(&invalidation.scope, &page), "{prefix} {path_of_page}");
+            let shown = store.inspect(&all(Pages::All)).unwrap().pages.remove(0);
+            let state = if is_concerned { State::Stale } else { State::Fresh };
+            assert_eq!((shown.state, shown.invalidated.is_some()), (state, is_concerned), "{prefix} {path_of_page}");
         }
     }
 }
