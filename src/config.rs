@@ -49,7 +49,7 @@ pub struct Config {
     pub expire: Duration,
     /// How long after ageing the last good copy may stand in for a failing origin. Default: as `expire`; up to a year.
     pub stale_if_error: Duration,
-    /// The longest a colo may miss an invalidation. Default 10 s; 1 to 300 s.
+    /// The longest a colo may miss an invalidation. Default 10 s; 0 (asked for on each request) to 300 s.
     pub freshness_bound: Duration,
     /// How long a render may take before it counts as failed. Default 60 s; 1 to 600 s.
     pub render_timeout: Duration,

@@ -88,14 +88,14 @@ pub struct ShardProgress {
 }
 
 impl ShardProgress {
-    /// Adds what two shards say. The later end counts.
+    /// Adds what two shards say. There is an end once both have come to theirs.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
             done: self.done + other.done,
             failed: self.failed + other.failed,
             pending: self.pending + other.pending,
-            done_at: self.done_at.max(other.done_at),
+            done_at: self.done_at.zip(other.done_at).map(|(one, other)| one.max(other)),
         }
     }
 }
@@ -236,6 +236,8 @@ pub enum Verdict {
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
+        /// The word for `Cache-Status`.
+        detail: String,
     },
     /// Nothing can be had here now, though the site may be well.
     Refused {

@@ -3,6 +3,7 @@
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::config::{Config, SETTINGS, Scope};
+use cloudflare_isr::semantics::cache_status::DETAILS;
 use serde_json::Value;
 
 const README: &str = include_str!("../README.md");
@@ -69,6 +70,16 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
         .lines()
         .filter(|line| line.contains(" | top level | ") || line.contains(" | route | ") || line.contains(" | both | "));
     assert_eq!(rows.count(), SETTINGS.len(), "a row of README.md names a setting that there is not");
+}
+
+#[test]
+fn every_detail_of_cache_status_is_explained() {
+    let mut sections = README.split("\n## ");
+    let section = sections.find_map(|section| section.strip_prefix("What `Cache-Status` says\n"));
+    let rows = section.expect("the section is there").lines();
+    let words = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let explained: Vec<&str> = words.filter(|word| !word.starts_with("l1-after-")).collect();
+    assert_eq!(explained, DETAILS);
 }
 
 #[test]

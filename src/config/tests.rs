@@ -116,7 +116,7 @@ fn all_problems_are_reported_at_once() {
         "revalidat": 5,
         "shards": 2,
         "expire": "1h",
-        "freshness_bound": 0,
+        "freshness_bound": 301,
         "routes": {
             "/blog/:slug": { "revalidate": 1.5, "ttl": 5, "l1_ttl": 60 },
             "/blog/[id]": { "tags": ["ok", "a,b", 7] },
@@ -130,7 +130,7 @@ fn all_problems_are_reported_at_once() {
             "ISR.revalidat: no setting has this name; did you mean `revalidate`?",
             "ISR.shards: this setting stands in the wrong table; move it to the route's own table",
             "ISR.expire: \"1h\" is not a number; write whole seconds from 0 to 31536000",
-            "ISR.freshness_bound: 0 is below 1; write whole seconds from 1 to 300",
+            "ISR.freshness_bound: 301 is above 300; write whole seconds from 0 to 300",
             "ISR.routes.\"/a/*/b\": `*` is not the last segment; write `[name]` for one segment in the middle, or end \
              the pattern here",
             "ISR.routes.\"/a/*/b\".shards: 257 is above 256; write a whole number from 1 to 256",

@@ -99,5 +99,7 @@ pub enum Answer {
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
+        /// The word for `Cache-Status`.
+        detail: &'static str,
     },
 }

@@ -1,6 +1,6 @@
 //! Messages to the two objects.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -23,8 +23,19 @@ pub(super) enum CallError {
     #[error("the binding is missing")]
     Unbound,
     /// The platform could not reach the object, or the object threw.
-    #[error("the object could not be reached: {0}")]
-    Unreachable(String),
+    #[error("the object could not be reached: {message}")]
+    Unreachable {
+        /// The exception's own words.
+        message: String,
+        /// Whether another try may do better, as the platform says.
+        retryable: bool,
+    },
+    /// The platform does not let more requests through to the object: another try would add to its load.
+    #[error("the object is overloaded: {0}")]
+    Overloaded(String),
+    /// There was no answer within the time that the caller had.
+    #[error("the object did not answer in time")]
+    Timeout,
     /// The object refused the message.
     #[error("the object answered {0}")]
     Refused(u16),
@@ -33,18 +44,44 @@ pub(super) enum CallError {
     Garbled,
 }
 
-impl From<JsValue> for CallError {
-    fn from(error: JsValue) -> Self {
-        Self::Unreachable(js::describe(&error))
+impl CallError {
+    /// Returns the word for `Cache-Status`.
+    pub(super) const fn detail(&self) -> &'static str {
+        match self {
+            Self::Unbound | Self::Unreachable { .. } => "coordinator-unreachable",
+            Self::Overloaded(_) => "coordinator-overloaded",
+            Self::Timeout => "coordinator-timeout",
+            Self::Refused(_) | Self::Garbled => "coordinator-failed",
+        }
     }
 }
 
-/// Tells a coordinator of a miss or of a stale copy.
+impl From<JsValue> for CallError {
+    fn from(error: JsValue) -> Self {
+        // What the platform throws when an object fails has these two marks.
+        let has = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
+        let message = js::describe(&error);
+        if has("overloaded") {
+            Self::Overloaded(message)
+        } else {
+            Self::Unreachable { message, retryable: has("retryable") }
+        }
+    }
+}
+
+/// Tells a coordinator of a miss or of a stale copy; once more if the platform says that this may help.
 pub(super) async fn coordinator(
     env: &Env,
     shard: &ShardName,
     message: &ToCoordinator,
 ) -> Result<(Verdict, Response), CallError> {
+    match ask(env, shard, message).await {
+        Err(CallError::Unreachable { retryable: true, .. }) => ask(env, shard, message).await,
+        answer => answer,
+    }
+}
+
+async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), CallError> {
     let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
     let response = post(&stub, message).await?;
     let verdict = response.headers().get(VERDICT_HEADER)?;

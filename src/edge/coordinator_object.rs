@@ -1,4 +1,4 @@
-//! The coordinator Durable Object: gives its shard what happens, and performs what comes back.
+//! The coordinator Durable Object: gives its shard what happens, and has performed what comes back.
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::cell::{Cell, RefCell};
@@ -6,49 +6,43 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
-use futures::future::select;
-use futures::stream::FuturesUnordered;
 use js_sys::{ArrayBuffer, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::Headers;
-use worker::{Delay, DurableObject, Env, Request, Response, State, durable_object};
+use web_sys::{AbortController, Headers};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::coordinator::{Effect, Found, Input, Moment, Outcome, Shard, WaiterId, Wanted};
+use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
 use crate::edge::alarm::Alarm;
-use crate::edge::l2::L2Error;
-use crate::edge::render::{self, Content, Order};
-use crate::edge::settings::{self, Settings};
+use crate::edge::body::{Budget, Reader};
+use crate::edge::render::Content;
+use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, envelope, feed_poll, js};
 use crate::feed::Invalidation;
-use crate::page::{PageHead, PageMeta};
+use crate::page::PageMeta;
 use crate::protocol::{
-    Applied, MESSAGE_PATH, RPC_PATH, RegisterAnswer, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
+    Applied, MESSAGE_PATH, RPC_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
+use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
 use crate::store::{CoordinatorStore, StoreError};
 use crate::version::Version;
 
-/// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
-const MAX_DRIVEN: usize = 6;
-
-/// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
-/// longest render may take 10.
-const ALARM_RUN: Duration = Duration::from_mins(4);
-
-/// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
-const NAP: Duration = Duration::from_secs(1);
-
-/// How long the tag index may take to register tags.
-const REGISTER_WITHIN: Duration = Duration::from_secs(5);
-
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
+
+/// The most bytes of bodies that are coming: besides them, the object holds pages that L2 does not show yet.
+const MAX_GROWING_BYTES: u64 = 48 * 1024 * 1024;
+
+/// How much longer than the edge itself a visitor's request waits here: the edge is to be the one that gives up.
+const MISS_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the report of a stale copy waits here for the page that replaces it.
+const STALE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Owns the pages of one route shard. Bind it as `COORDINATOR`, with SQLite.
 #[durable_object(alarm)]
@@ -84,30 +78,35 @@ impl DurableObject for IsrCoordinator {
 
 /// What a waiting request gets.
 enum Reply {
-    /// An answer, with or without a page.
-    Answer(Verdict, Option<(PageMeta, Content)>),
+    /// An answer without a page.
+    Bare(Verdict),
+    /// An answer with a page, of which it is a reader from now on.
+    Page(Verdict, Box<PageMeta>, Rc<HeaderList>, Reader),
     /// Word that another coordinator owns the page.
     Forward(ShardName),
 }
 
 /// The object's life in memory: all of it can be lost at any moment.
-struct Object {
-    env: Env,
-    settings: Rc<Settings>,
+pub(super) struct Object {
+    pub(super) env: Env,
+    pub(super) settings: Rc<Settings>,
     sql: ObjectSql,
-    shard: RefCell<Shard<ObjectSql, Content>>,
-    alarm: Alarm,
+    pub(super) shard: RefCell<Shard<ObjectSql, Content>>,
+    pub(super) alarm: Alarm,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
     last_waiter: Cell<u64>,
+    /// What the bodies that are coming may have together.
+    pub(super) budget: Budget,
+    /// Breaks off renders that are under way.
+    pub(super) aborts: RefCell<BTreeMap<Version, AbortController>>,
     /// Renders that the run of the alarm is to begin.
-    to_drive: RefCell<Vec<(PageKey, Version)>>,
+    pub(super) to_drive: RefCell<Vec<(PageKey, Version)>>,
     /// Wakes a run of the alarm that waits for its renders.
-    bell: RefCell<Option<mpsc::Sender<()>>>,
+    pub(super) bell: RefCell<Option<mpsc::Sender<()>>>,
 }
 
-fn moment() -> Moment {
-    Moment { now: js::now(), random: js::random() }
-}
+/// A registration of tags that is under way: resolves when the shard has been told of its outcome.
+pub(super) type Registration = oneshot::Receiver<()>;
 
 impl Object {
     fn open(state: State, env: Env) -> Result<Rc<Self>, StoreError> {
@@ -123,6 +122,8 @@ impl Object {
             alarm: Alarm::new(state),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
+            budget: Budget::new(MAX_GROWING_BYTES),
+            aborts: RefCell::default(),
             to_drive: RefCell::default(),
             bell: RefCell::default(),
         });
@@ -148,7 +149,7 @@ impl Object {
         };
         let waiter = WaiterId(self.last_waiter.get() + 1);
         self.last_waiter.set(waiter.0);
-        let input = match message.clone() {
+        let (input, patience) = match message.clone() {
             ToCoordinator::Invalidate(invalidation) => {
                 return match self.invalidate(invalidation) {
                     Ok(applied) => message_response(&applied),
@@ -170,10 +171,11 @@ impl Object {
                 };
             }
             ToCoordinator::Miss { shard, key, newer_than, forwarded } => {
-                Input::Request { waiter, shard, key, served: None, newer_than, forwarded }
+                let patience = self.settings.config.miss_timeout + MISS_GRACE;
+                (Input::Request { waiter, shard, key, served: None, newer_than, forwarded }, patience)
             }
             ToCoordinator::Stale { shard, key, version, newer_than, forwarded } => {
-                Input::Request { waiter, shard, key, served: Some(version), newer_than, forwarded }
+                (Input::Request { waiter, shard, key, served: Some(version), newer_than, forwarded }, STALE_PATIENCE)
             }
         };
         let (sender, receiver) = oneshot::channel();
@@ -182,16 +184,18 @@ impl Object {
             self.waiters.borrow_mut().remove(&waiter);
             return failed(&error);
         }
-        match receiver.await {
-            Ok(Reply::Answer(verdict, page)) => answer(&verdict, page),
-            Ok(Reply::Forward(owner)) => match calls::forward(&self.env, &owner, message).await {
-                Ok(response) => Ok(response.into()),
-                Err(error) => {
-                    worker::console_error!("coordinator: {owner} owns the page, but: {error}");
-                    Response::error("the owner of the page can't be reached", 503)
-                }
-            },
-            Err(oneshot::Canceled) => Response::error("the request was given up", 503),
+        match js::within(patience, receiver).await {
+            Some(Ok(Reply::Bare(verdict))) => answer(&verdict, envelope::response(200, &Headers::new()?, None)?),
+            Some(Ok(Reply::Page(verdict, meta, headers, reader))) => {
+                answer(&verdict, envelope::wrap(&meta, &headers, &reader.into_js())?)
+            }
+            Some(Ok(Reply::Forward(owner))) => self.forward(&owner, message, patience).await,
+            Some(Err(oneshot::Canceled)) => Response::error("the request was given up", 503),
+            None => {
+                self.waiters.borrow_mut().remove(&waiter);
+                self.on_or_log(Input::TimedOut { waiter });
+                answer(&refused("timeout"), envelope::response(200, &Headers::new()?, None)?)
+            }
         }
     }
 
@@ -203,32 +207,41 @@ impl Object {
         Ok(Applied { matched })
     }
 
-    /// Gives the shard an input, and performs what comes back.
-    fn on(self: &Rc<Self>, input: Input<Content>) -> Result<(), StoreError> {
+    /// Gets the answer of the coordinator that owns the page.
+    async fn forward(&self, owner: &ShardName, message: ToCoordinator, patience: Duration) -> worker::Result<Response> {
+        match js::within(patience, calls::forward(&self.env, owner, message)).await {
+            Some(Ok(response)) => Ok(response.into()),
+            failure => {
+                worker::console_error!("coordinator: {owner} owns the page, but: {failure:?}");
+                Response::error("the owner of the page can't be reached", 503)
+            }
+        }
+    }
+
+    /// Gives the shard an input, and begins to perform what comes back.
+    pub(super) fn on(self: &Rc<Self>, input: Input<Content>) -> Result<Vec<Registration>, StoreError> {
         let effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
-        self.perform_all(effects);
-        Ok(())
+        Ok(self.perform_all(effects))
     }
 
-    fn on_or_log(self: &Rc<Self>, input: Input<Content>) {
-        if let Err(error) = self.on(input) {
+    pub(super) fn on_or_log(self: &Rc<Self>, input: Input<Content>) -> Vec<Registration> {
+        self.on(input).unwrap_or_else(|error| {
             worker::console_error!("coordinator: {error}");
-        }
+            Vec::new()
+        })
     }
 
-    fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) {
-        for effect in effects {
-            self.perform(effect);
-        }
+    fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) -> Vec<Registration> {
+        effects.into_iter().filter_map(|effect| self.perform(effect)).collect()
     }
 
-    fn perform(self: &Rc<Self>, effect: Effect<Content>) {
+    fn perform(self: &Rc<Self>, effect: Effect<Content>) -> Option<Registration> {
         let object = Rc::clone(self);
         match effect {
             Effect::Reply { waiter, verdict, page } => {
                 if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
-                    // Whoever has stopped waiting needs no answer.
-                    let _ = sender.send(Reply::Answer(verdict, page));
+                    // Whoever has stopped waiting needs no answer, and signs off from the body with it.
+                    let _ = sender.send(Reply::new(verdict, page));
                 }
             }
             Effect::Forward { waiter, owner } => {
@@ -240,10 +253,20 @@ impl Object {
             Effect::Render { key, token, driven: false } => {
                 spawn_local(async move { object.render(key, token).await });
             }
-            Effect::Abandon { .. } => {}
+            Effect::Abandon { token } => {
+                if let Some(abort) = self.aborts.borrow().get(&token) {
+                    abort.abort();
+                }
+            }
             Effect::Register { token, shard, shards, tags, since } => {
                 let message = ToTagIndex::Register { shard, shards, tags, since };
-                spawn_local(async move { object.register(token, message).await });
+                let (sender, registration) = oneshot::channel();
+                spawn_local(async move {
+                    object.register(token, message).await;
+                    // Nobody need listen.
+                    let _ = sender.send(());
+                });
+                return Some(registration);
             }
             Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
             Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
@@ -256,119 +279,7 @@ impl Object {
                 }
             }
         }
-    }
-
-    /// Renders a page to its end: until it is published, or will not be.
-    async fn render(self: Rc<Self>, key: PageKey, token: Version) {
-        let config = &self.settings.config;
-        let site = settings::site(&self.env, config);
-        let (outcome, answer) = match (site, config.routes.find(key.path())) {
-            (Some(site), Some(route)) => {
-                let order = Order {
-                    key: &key,
-                    token,
-                    route,
-                    max_body_bytes: config.max_body_bytes,
-                    timeout: config.render_timeout,
-                };
-                render::render(&site, &order).await
-            }
-            // The route has left the configuration: nobody will ask for the page any more.
-            _ => (Outcome::Unregistered, None),
-        };
-        let input = Input::Ended { key, token, outcome, answer };
-        let effects = self.shard.borrow_mut().on(config, moment(), input);
-        match effects {
-            Ok(effects) => {
-                for effect in effects {
-                    match effect {
-                        Effect::Register { token, shard, shards, tags, since } => {
-                            let message = ToTagIndex::Register { shard, shards, tags, since };
-                            Rc::clone(&self).register(token, message).await;
-                        }
-                        effect => self.perform(effect),
-                    }
-                }
-            }
-            Err(error) => worker::console_error!("coordinator: {error}"),
-        }
-    }
-
-    async fn register(self: Rc<Self>, token: Version, message: ToTagIndex) {
-        let asked = calls::tag_index::<RegisterAnswer>(&self.env, &message);
-        let answer = match js::within(REGISTER_WITHIN, asked).await {
-            Some(Ok(answer)) => Some(answer),
-            failure => {
-                worker::console_error!("coordinator: tags could not be registered: {failure:?}");
-                None
-            }
-        };
-        self.on_or_log(Input::Registered { token, answer });
-    }
-
-    async fn read(self: Rc<Self>, wanted: Wanted) {
-        let page = match settings::l2(&self.env) {
-            Some(l2) => l2.page(&wanted.page.key).await,
-            None => Ok(None),
-        };
-        let found = match page {
-            Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
-                Found::Same(Content { headers: Rc::new(head.headers), body })
-            }
-            Ok(_) | Err(L2Error::Format(_)) => Found::Other,
-            Err(error) => {
-                worker::console_error!("L2: {}: {error}", wanted.page.key);
-                Found::Unknown
-            }
-        };
-        self.on_or_log(Input::Read { wanted, found });
-    }
-
-    async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
-        let (key, version) = (meta.key.clone(), Some(meta.version));
-        let head = PageHead { meta, headers: (*content.headers).clone() };
-        let written = match settings::l2(&self.env) {
-            Some(l2) => l2.put_page(&head, &content.body).await,
-            None => Err(L2Error::Unbound),
-        };
-        self.wrote(key, version, &written);
-    }
-
-    async fn delete(self: Rc<Self>, key: PageKey) {
-        let deleted = match settings::l2(&self.env) {
-            Some(l2) => l2.delete_page(&key).await,
-            None => Err(L2Error::Unbound),
-        };
-        self.wrote(key, None, &deleted);
-    }
-
-    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), L2Error>) {
-        if let Err(error) = result {
-            worker::console_error!("L2: {key}: {error}");
-        }
-        self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
-    }
-
-    /// Drives renders behind stale copies to their end, and has done what is due.
-    async fn alarm(self: &Rc<Self>) {
-        self.alarm.begin();
-        let (bell, mut rung) = mpsc::channel(1);
-        self.bell.replace(Some(bell));
-        let began = js::now();
-        let mut driven = FuturesUnordered::new();
-        loop {
-            let takes_more = js::now().since(began) < ALARM_RUN;
-            let room = if takes_more { MAX_DRIVEN.saturating_sub(driven.len()) } else { 0 };
-            self.on_or_log(Input::Alarm { room });
-            driven.extend(self.to_drive.take().into_iter().map(|(key, token)| Rc::clone(self).render(key, token)));
-            if driven.is_empty() {
-                break;
-            }
-            select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
-        }
-        self.bell.replace(None);
-        let shard = self.shard.borrow();
-        self.alarm.end(if shard.has_queued() { Ok(Some(js::now())) } else { shard.next_deadline() });
+        None
     }
 }
 
@@ -390,11 +301,28 @@ pub(super) fn failed(error: &StoreError) -> worker::Result<Response> {
     Response::error("the object's store failed", 500)
 }
 
-fn answer(verdict: &Verdict, page: Option<(PageMeta, Content)>) -> worker::Result<Response> {
-    let response = match page {
-        Some((meta, content)) => envelope::wrap(&meta, &content.headers, &content.body)?,
-        None => envelope::response(200, &Headers::new()?, None)?,
-    };
+impl Reply {
+    fn new(verdict: Verdict, page: Option<(PageMeta, Content)>) -> Self {
+        let Some((meta, content)) = page else {
+            return Self::Bare(verdict);
+        };
+        match content.body.reader() {
+            Some(reader) => Self::Page(verdict, Box::new(meta), content.headers, reader),
+            // It has broken off, or is over its bound and what has come of it is gone.
+            None => Self::Bare(refused("lost")),
+        }
+    }
+}
+
+fn refused(detail: &str) -> Verdict {
+    Verdict::Refused { detail: detail.to_owned() }
+}
+
+fn moment() -> Moment {
+    Moment { now: js::now(), random: js::random() }
+}
+
+fn answer(verdict: &Verdict, response: web_sys::Response) -> worker::Result<Response> {
     response.headers().set(VERDICT_HEADER, &verdict.to_header_value())?;
     Ok(response.into())
 }

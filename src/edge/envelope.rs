@@ -3,6 +3,7 @@
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Response, ResponseInit};
 
+use crate::edge::js;
 use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
 use crate::semantics::headers::HeaderList;
@@ -47,4 +48,11 @@ pub(super) fn wrap(meta: &PageMeta, headers: &HeaderList, body: &js_sys::Object)
 /// Reads what is known of a wrapped page; `None` if the response is not one.
 pub(super) fn meta(response: &Response) -> Option<PageMeta> {
     PageMeta::from_header_value(&response.headers().get(META_HEADER).ok()??).ok()
+}
+
+/// Lets go of a response whose body nobody will read: it need not be sent.
+pub(super) fn discard(response: &Response) {
+    if let Some(body) = response.body() {
+        js::forget(body.cancel());
+    }
 }

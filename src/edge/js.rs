@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Request, Response};
 use worker::{Delay, Env};
 
@@ -30,6 +30,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub(super) fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<Fetcher, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
+    fn digest_promise(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
 }
 
 impl Fetcher {
@@ -60,6 +63,25 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn random() -> u128 {
     let word = || u128::from(js_sys::Math::random().to_bits());
     word() << 64 ^ word() << 40 ^ word()
+}
+
+/// Computes the SHA-256 of bytes, which stay in JavaScript.
+pub(super) async fn sha256(bytes: &Uint8Array) -> Result<[u8; 32], JsValue> {
+    let digest = JsFuture::from(digest_promise("SHA-256", bytes)?).await?;
+    let mut out = [0; 32];
+    let digest = Uint8Array::new(&digest);
+    if digest.length() != 32 {
+        return Err(JsValue::from_str("a SHA-256 of another length"));
+    }
+    digest.copy_to(&mut out);
+    Ok(out)
+}
+
+/// Lets a promise go on whose outcome makes no difference.
+pub(super) fn forget(promise: Promise) {
+    spawn_local(async move {
+        let _ = JsFuture::from(promise).await;
+    });
 }
 
 /// Awaits a future for at most `limit`.

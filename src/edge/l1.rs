@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use js_sys::Object;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, Response, WorkerGlobalScope};
@@ -10,7 +11,7 @@ use web_sys::{Cache, Headers, Response, WorkerGlobalScope};
 use crate::config::Config;
 use crate::edge::{envelope, js};
 use crate::page::PageMeta;
-use crate::protocol::VERDICT_HEADER;
+use crate::protocol::{META_HEADER, VERDICT_HEADER};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 
@@ -49,7 +50,8 @@ pub(super) enum Found {
     Nothing,
 }
 
-async fn open(config: &Config) -> Result<Cache, JsValue> {
+/// Opens the cache of this colo.
+pub(super) async fn open(config: &Config) -> Result<Cache, JsValue> {
     let opened = CACHE.with_borrow(|cache| cache.clone().filter(|(name, _)| *name == config.cache_name));
     if let Some((_, cache)) = opened {
         return Ok(cache);
@@ -80,15 +82,17 @@ pub(super) async fn get(config: &Config, key: &PageKey) -> Found {
     mark.as_deref().and_then(PassMark::parse).map_or(Found::Nothing, Found::Pass)
 }
 
-/// Keeps a wrapped page for as long as it can be of use, at most `l1_ttl`.
-pub(super) async fn put_page(config: &Config, meta: &PageMeta, page: Response, now: Timestamp) {
+/// Keeps a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the page as it came. All
+/// of the body must be at hand: the Cache API may keep one that breaks off.
+pub(super) async fn put_page(config: &Config, meta: &PageMeta, wrapped: &Headers, body: &Object, now: Timestamp) {
     let useful = meta.windows.end().map_or(Duration::MAX, |end| end.since(now));
     let result = async {
         // The headers of an answer are immutable.
-        let headers = Headers::new_with_headers(&page.headers())?;
+        let headers = Headers::new_with_headers(wrapped)?;
+        headers.set(META_HEADER, &meta.to_header_value())?;
         // A coordinator's answer says what this one request gets; it is not part of the page.
         headers.delete(VERDICT_HEADER)?;
-        put(config, &meta.key, headers, page.body().as_deref(), useful.min(config.l1_ttl)).await
+        put(config, &meta.key, headers, Some(body), useful.min(config.l1_ttl)).await
     };
     report(result.await);
 }
@@ -107,7 +111,7 @@ async fn put(
     config: &Config,
     key: &PageKey,
     headers: Headers,
-    body: Option<&js_sys::Object>,
+    body: Option<&Object>,
     ttl: Duration,
 ) -> Result<(), JsValue> {
     if ttl.as_secs() == 0 {

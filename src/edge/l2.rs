@@ -40,6 +40,9 @@ pub(super) enum L2Error {
     /// There is no namespace.
     #[error("the binding ISR_CACHE is missing")]
     Unbound,
+    /// Part of the page's body is not there.
+    #[error("the page is not whole")]
+    Partial,
     /// The value is not a page that this code can read.
     #[error("the value is not usable: {0}")]
     Format(#[from] FormatError),

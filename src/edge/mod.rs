@@ -3,37 +3,46 @@
 //! | file | what it touches |
 //! |---|---|
 //! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
-//! | `isr` | one visitor's request, from key to response |
+//! | `isr` | which requests the cache answers |
+//! | `visit`, `miss`, `stale` | one visitor's request: what L1 and L2 have, what the coordinator says, what is told it |
 //! | `hit` | the short way of a plain HIT, for `entry.mjs` |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
-//! | `l1`, `l2` | Cache API, KV |
+//! | `l1`, `fill`, `l2` | Cache API and what goes into it, KV |
 //! | `site` | the site behind the cache |
 //! | `feed_poll` | what this isolate knows to be invalidated |
 //! | `calls` | messages to the two objects |
-//! | `coordinator_object`, `render` | the coordinator Durable Object |
+//! | `coordinator_object`, `coordinator_work`, `render` | the coordinator Durable Object |
+//! | `body`, `source` | the bytes of an answer while they come |
 //! | `tag_index_object` | the tag index Durable Object |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `js` | responses, headers, time, randomness |
 
 mod admin;
 mod alarm;
+mod body;
 mod calls;
 mod coordinator_object;
+mod coordinator_work;
 mod envelope;
 mod feed_poll;
+mod fill;
 mod gateway;
 mod hit;
 mod isr;
 mod js;
 mod l1;
 mod l2;
+mod miss;
 mod render;
 mod respond;
 mod settings;
 mod site;
+mod source;
 mod sql;
+mod stale;
 mod tag_index_object;
+mod visit;
 
 pub use self::coordinator_object::IsrCoordinator;
 pub use self::gateway::gateway;

@@ -1,24 +1,33 @@
-//! One render: ask the site, read the body within its bound, judge.
+//! One render: ask the site, judge its answer, and pass the body on while it comes.
+//!
+//! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
+//! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, ReadableStreamDefaultReader, Response};
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
 
-use crate::coordinator;
+use crate::coordinator::Outcome;
+use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::site::Site;
+use crate::edge::source::Source;
 use crate::edge::{envelope, js};
 use crate::page::PageMeta;
 use crate::route::Route;
+use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
 use crate::time::Timestamp;
 use crate::version::Version;
+
+/// How long a reader of a body that is over its bound may hold it up without taking anything.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// What a render needs to know.
 pub(super) struct Order<'a> {
@@ -30,8 +39,12 @@ pub(super) struct Order<'a> {
     pub(super) route: &'a Route,
     /// The most bytes of a body.
     pub(super) max_body_bytes: u64,
+    /// What all bodies of the object may have together.
+    pub(super) budget: &'a Budget,
     /// How long the site may take, to the last byte.
     pub(super) timeout: Duration,
+    /// Breaks the render off.
+    pub(super) abort: AbortController,
 }
 
 /// Headers and body of an answer. A clone copies neither: the body stays in JavaScript.
@@ -40,33 +53,42 @@ pub(super) struct Content {
     /// The headers that are kept.
     pub(super) headers: Rc<HeaderList>,
     /// The body.
-    pub(super) body: Uint8Array,
+    pub(super) body: Body,
 }
 
-/// What has come of a render, and what the site answered: a page, or an answer of a failing site to be relayed.
-pub(super) type Outcome = (coordinator::Outcome, Option<(PageMeta, Content)>);
+/// How a render has ended.
+pub(super) struct Ended {
+    /// What has come of it.
+    pub(super) outcome: Outcome,
+    /// What the site answered, if all of it is there: a page, or an answer of a failing site to be relayed.
+    pub(super) answer: Option<(PageMeta, Content)>,
+}
 
-/// Renders a page. Tags are not registered here.
-pub(super) async fn render(site: &Site, order: &Order<'_>) -> Outcome {
-    let failed = |failure| (coordinator::Outcome::Failed(failure), None);
-    let Ok(abort) = AbortController::new() else {
-        return failed(SiteFailure::Broken);
-    };
-    match js::within(order.timeout, ask(site, order, &abort)).await {
-        Some(Ok(outcome)) => outcome,
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, answer: None }
+    }
+}
+
+/// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
+/// are not registered here.
+pub(super) async fn render(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Ended {
+    match js::within(order.timeout, ask(site, order, on_head)).await {
+        Some(Ok(ended)) => ended,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
-            failed(SiteFailure::Broken)
+            Outcome::Failed(SiteFailure::Broken).into()
         }
         None => {
-            abort.abort();
-            failed(SiteFailure::Timeout)
+            order.abort.abort();
+            Outcome::Failed(SiteFailure::Timeout).into()
         }
     }
 }
 
-async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<Outcome, JsValue> {
-    let response = site.render(order.key, &abort.signal()).await?;
+async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
+    let began = js::now();
+    let response = site.render(order.key, &order.abort.signal()).await?;
     let status = response.status();
     let headers = envelope::header_list(&response.headers());
     let asked = Asked {
@@ -78,28 +100,93 @@ async fn ask(site: &Site, order: &Order<'_>, abort: &AbortController) -> Result<
         tags: order.route.tags(),
         max_body_bytes: order.max_body_bytes,
     };
-    let verdict = storable::judge(status, &headers, &asked);
-    let (storable, mut failure) = match verdict {
+    let (storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => (relayed(&headers, asked.start), Some(failure)),
         Verdict::Pass(reason) => {
-            abort.abort();
-            return Ok((coordinator::Outcome::Uncacheable(reason), None));
+            order.abort.abort();
+            return Ok(Outcome::Uncacheable(reason).into());
         }
     };
-    let Some(body) = read(&response, order.max_body_bytes).await? else {
-        abort.abort();
-        let too_large = coordinator::Outcome::Uncacheable(NotStored::TooLarge);
-        return Ok((failure.map_or(too_large, coordinator::Outcome::Failed), None));
-    };
-    let body_bytes = u64::from(body.length());
-    failure = failure.or(storable::judge_body(status, body_bytes).err());
+    let source = Source::of(&response)?;
+    let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers } = storable;
-    let (key, version, rendered_at) = (order.key.clone(), order.token, js::now());
-    let meta =
-        PageMeta { key, version, status, rendered_at, windows, tags, body_bytes: Some(body_bytes), digest: None };
-    let result = failure.map_or_else(|| coordinator::Outcome::Done(meta.clone()), coordinator::Outcome::Failed);
-    Ok((result, Some((meta, Content { headers: Rc::new(headers), body }))))
+    let content = Content { headers: Rc::new(headers), body };
+    let head = || PageMeta {
+        key: order.key.clone(),
+        version: order.token,
+        status,
+        rendered_at: js::now(),
+        windows,
+        tags: tags.clone(),
+        body_bytes: None,
+        digest: None,
+    };
+
+    let mut on_head = failure.is_none().then_some(on_head);
+    while let Some(chunk) = source.next().await? {
+        let fit = writer.push(chunk);
+        if fit == Fit::Over {
+            if let Some(failure) = failure {
+                order.abort.abort();
+                return Ok(Outcome::Failed(failure).into());
+            }
+            let left = order.timeout.saturating_sub(js::now().since(began));
+            spawn_local(stream_on(writer, source, order.abort.clone(), left));
+            return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+        }
+        if let Some(on_head) = on_head.take() {
+            on_head(head(), content.clone());
+        }
+    }
+    // Nothing has gone over the bound, so all of it has been kept.
+    let bytes = writer.end().unwrap_or_else(|| Uint8Array::new_with_length(0));
+    let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
+    let failure = failure.or(storable::judge_body(status, bytes.length().into()).err());
+    if let Some(failure) = failure {
+        return Ok(Ended { outcome: Outcome::Failed(failure), answer: Some((meta, content)) });
+    }
+    let digest = Digest::of(&Parts {
+        status,
+        headers: &content.headers,
+        tags: &meta.tags,
+        start: order.token.time(),
+        windows: &meta.windows,
+        body_sha256: &js::sha256(&bytes).await?,
+    });
+    let meta = PageMeta { digest: Some(digest), ..meta };
+    Ok(Ended { outcome: Outcome::Done(meta.clone()), answer: Some((meta, content)) })
+}
+
+/// Passes the rest of a body that is over its bound on to those who have joined it.
+async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, left: Duration) {
+    let passed = js::within(left, async move {
+        while wait_for_room(&mut writer).await.is_ok() {
+            let Some(chunk) = source.next().await? else {
+                writer.end();
+                break;
+            };
+            writer.push(chunk);
+        }
+        Ok::<_, JsValue>(())
+    });
+    match passed.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => worker::console_warn!("render: broken off over the bound: {}", js::describe(&error)),
+        None => abort.abort(),
+    }
+}
+
+/// Waits for the readers of a body that is over its bound, but not for one that takes nothing at all.
+async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
+    loop {
+        let taken = writer.taken_by_all();
+        match js::within(STALLED, writer.room()).await {
+            Some(room) => return room,
+            None if writer.taken_by_all() == taken => writer.let_go(),
+            None => {}
+        }
+    }
 }
 
 /// Prepares the answer of a failing site to be handed to those who wait: it is never fresh, and has no tags.
@@ -107,33 +194,4 @@ fn relayed(headers: &HeaderList, now: Timestamp) -> Storable {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
     Storable { windows, tags: Vec::new(), headers: headers.for_sharing() }
-}
-
-/// Reads a body into one buffer, or returns `None` once it is over `limit`. The bytes stay in JavaScript.
-async fn read(response: &Response, limit: u64) -> Result<Option<Uint8Array>, JsValue> {
-    let Some(stream) = response.body() else {
-        return Ok(Some(Uint8Array::new_with_length(0)));
-    };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
-    let mut chunks: Vec<Uint8Array> = Vec::new();
-    let mut total = 0_u32;
-    loop {
-        let step = JsFuture::from(reader.read()).await?;
-        if Reflect::get(&step, &"done".into())?.is_truthy() {
-            break;
-        }
-        let chunk: Uint8Array = Reflect::get(&step, &"value".into())?.unchecked_into();
-        total = total.saturating_add(chunk.length());
-        if u64::from(total) > limit {
-            return Ok(None);
-        }
-        chunks.push(chunk);
-    }
-    let body = Uint8Array::new_with_length(total);
-    let mut offset = 0;
-    for chunk in chunks {
-        body.set(&chunk, offset);
-        offset += chunk.length();
-    }
-    Ok(Some(body))
 }

@@ -180,7 +180,7 @@ impl Object {
         });
         let told = js::within(ACKNOWLEDGE_WITHIN, asked.buffer_unordered(PARALLEL).try_collect::<Vec<_>>()).await;
         let pages = match told {
-            Some(Ok(told)) => Some(told.into_iter().fold(ShardProgress::default(), ShardProgress::and)),
+            Some(Ok(told)) => Some(told.into_iter().reduce(ShardProgress::and).unwrap_or_default()),
             failure => {
                 worker::console_warn!("tag index: the progress of {seq} is not known: {failure:?}");
                 None

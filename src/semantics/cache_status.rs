@@ -1,9 +1,56 @@
 //! The `Cache-Status` response header (RFC 9211) and the short form of it, `X-ISR-Status`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The name under which this cache speaks of itself (RFC 9211 §2).
 const CACHE_NAME: &str = "cloudflare-isr";
+
+/// The words that `detail` may have. Some begin with `l1-after-` besides: see [`CacheStatus::with_l1_after`].
+pub const DETAILS: [&str; 30] = [
+    // Where a copy was found, if not in L1.
+    "l2",
+    "coordinator",
+    // Why a copy is served that is not fresh by its own times.
+    "feed-unavailable",
+    "invalidated",
+    // What is wrong with the site.
+    "site-error",
+    "render-timeout",
+    "backoff",
+    "breaker",
+    // Why the coordinator has nothing to give.
+    "queue-full",
+    "queue-timeout",
+    "waiters-full",
+    "timeout",
+    "lost",
+    "moved",
+    "unreadable",
+    "tag-index",
+    "unpublished",
+    // Why there is no answer of the coordinator.
+    "coordinator-unreachable",
+    "coordinator-overloaded",
+    "coordinator-timeout",
+    "coordinator-failed",
+    // Why an answer of the site is not stored.
+    "not-stored",
+    "status",
+    "cache-control",
+    "revalidate-0",
+    "vary",
+    "cache-tag",
+    "too-large",
+    "redirect-to-itself",
+    "uri-too-long",
+];
+
+/// Finds a word among those that this version knows: what came over the wire is not shown.
+#[must_use]
+pub fn known_detail(word: &str) -> Option<&'static str> {
+    DETAILS.into_iter().find(|known| *known == word)
+}
 
 /// What became of a request: the value of `X-ISR-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +108,7 @@ pub struct CacheStatus {
     /// `collapsed`: the request shared the render of another (RFC 9211 §2.6).
     pub collapsed: bool,
     /// `detail`: a word of this cache's own (RFC 9211 §2.8), of token characters.
-    pub detail: Option<&'static str>,
+    pub detail: Option<Cow<'static, str>>,
 }
 
 impl CacheStatus {
@@ -81,7 +128,13 @@ impl CacheStatus {
     /// Adds a detail.
     #[must_use]
     pub fn with_detail(self, detail: Option<&'static str>) -> Self {
-        Self { detail, ..self }
+        Self { detail: detail.map(Cow::Borrowed), ..self }
+    }
+
+    /// Adds the detail that L1 helped out after a failure that has this word.
+    #[must_use]
+    pub fn with_l1_after(self, failure: &str) -> Self {
+        Self { detail: Some(format!("l1-after-{failure}").into()), ..self }
     }
 }
 
@@ -111,7 +164,7 @@ impl fmt::Display for CacheStatus {
         if self.collapsed {
             f.write_str("; collapsed")?;
         }
-        if let Some(detail) = self.detail {
+        if let Some(detail) = &self.detail {
             write!(f, "; detail={detail}")?;
         }
         Ok(())
@@ -128,6 +181,7 @@ mod tests {
             (CacheStatus::hit(Some(30)), "cloudflare-isr; hit; ttl=30"),
             (CacheStatus::hit(None), "cloudflare-isr; hit"),
             (CacheStatus::hit(Some(-4)).with_detail(Some("backoff")), "cloudflare-isr; hit; ttl=-4; detail=backoff"),
+            (CacheStatus::hit(None).with_l1_after("queue-full"), "cloudflare-isr; hit; detail=l1-after-queue-full"),
             (
                 CacheStatus {
                     fwd_status: Some(200),

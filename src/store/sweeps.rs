@@ -11,6 +11,9 @@ use crate::version::Version;
 /// How far pages are counted where the count is only told.
 pub const MAX_COUNTED: u64 = 100_000;
 
+/// How many invalidations that are over are kept, to tell what has come of them.
+const KEPT: u64 = 1000;
+
 /// A page that is to be dealt with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swept {
@@ -179,23 +182,23 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn end_sweeps(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.sql()
-            .query(
-                "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
+        self.sql().query(
+            "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
                  AND NOT EXISTS (SELECT 1 FROM sweep_pages p WHERE p.seq = sweeps.seq)",
-                &[now.as_millis().into()],
-            )
-            .map(drop)
+            &[now.as_millis().into()],
+        )?;
+        let old = "SELECT seq FROM sweeps WHERE done_at IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?";
+        self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
     }
 
-    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, those are counted that
-    /// are still as they were, up to [`MAX_COUNTED`].
+    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, or not listed yet, those
+    /// are counted that are still as they were, up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn progress(&self, invalidation: &Invalidation) -> Result<ShardProgress, StoreError> {
-        let rows =
-            self.sql().query("SELECT done, failed, done_at FROM sweeps WHERE seq = ?", &[invalidation.seq.into()])?;
+        let listed = "SELECT done, failed, done_at FROM sweeps WHERE seq = ? AND matched IS NOT NULL";
+        let rows = self.sql().query(listed, &[invalidation.seq.into()])?;
         if let Some(row) = rows.into_iter().next() {
             let mut columns = Columns::of("sweeps", row);
             let (done, failed) = (columns.number()?, columns.number()?);

@@ -68,9 +68,10 @@ export async function start(others = {}) {
  * A disk that other programs use as well would be most of what is measured: SQLite waits for it at every write. So the
  * databases lie in memory, where the system offers that.
  *
- * @param {{ others?: Record<string, string>, inspect?: boolean }} options `inspect`: heaps can be looked at.
+ * @param {{ others?: Record<string, string>, inspect?: boolean, renderTimeout?: number }} options `inspect`: heaps can be
+ *   looked at; `renderTimeout`: in seconds.
  */
-export async function startObjects({ others = {}, inspect = false } = {}) {
+export async function startObjects({ others = {}, inspect = false, renderTimeout } = {}) {
   const gateways = { gateway: ROOT, ...others };
   const classes = { BARE: "Bare", BARE_PARKS: "BareParks", BARE_WRITES: "BareWrites", BARE_RENDERS: "BareRenders" };
   const objects = Object.entries(classes).map(([binding, className]) => [binding, { className, ...OBJECT }]);
@@ -80,7 +81,7 @@ export async function startObjects({ others = {}, inspect = false } = {}) {
     ...objects.map(([binding, object]) => [binding, { ...object, scriptName: "bare" }]),
     ["TAG_INDEX", { className: "IsrTagIndex", scriptName: "counted", ...OBJECT }],
   ]);
-  const own = { routes: OBJECT_ROUTES, kv: "", main: [] };
+  const own = { routes: OBJECT_ROUTES, renderTimeout, kv: "", main: [] };
   const workers = [
     worker("site", OBJECTS, ["site.mjs"], {}),
     ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { ...own, kv: name })),
@@ -128,10 +129,10 @@ function memoryFolder() {
   }
 }
 
-function gateway(name, root, { routes = ROUTES, kv = "isr", main = [], objectsOf = name } = {}) {
+function gateway(name, root, { routes = ROUTES, renderTimeout = 60, kv = "isr", main = [], objectsOf = name } = {}) {
   const object = (className) => ({ className, ...OBJECT, ...(objectsOf !== name && { scriptName: objectsOf }) });
   return worker(name, root, [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
-    bindings: { ISR: { cache_name: name, routes } },
+    bindings: { ISR: { cache_name: name, render_timeout: renderTimeout, routes } },
     serviceBindings: { ORIGIN: "site" },
     kvNamespaces: { ISR_CACHE: kv },
     durableObjects: { COORDINATOR: object("IsrCoordinator"), TAG_INDEX: object("IsrTagIndex") },

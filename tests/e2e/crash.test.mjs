@@ -74,6 +74,33 @@ test("right after a page was answered: a whole page, old or new, and the store i
   }
 });
 
+test("between a render and the write to L2: the page is rendered again, and the old one is not taken for it", async () => {
+  const folder = await newFolder();
+  const before = await start({ folder, troubled: true });
+  const headers = { "X-ISR-Revalidate": "false" };
+  const paths = [await before.lab("unwritten", { headers }), await before.lab("overwritten", { headers })];
+  await before.fetch(paths[1]);
+  await until("L2", async () => (await before.stored(paths[1])).length);
+  await before.trouble({ kv: "hangs" });
+  assert.equal((await before.revalidate({ path: paths[1] })).status, 200);
+  const answers = await Promise.all(paths.map((path) => before.fetch(path)));
+  assert.deepEqual(answers.map(({ isr, render }) => [isr, render]), [["MISS", 1], ["MISS", 2]]);
+  await before.kill();
+
+  // The first colo has the new pages in its L1; the others find nothing, and the old page in L2.
+  for (const cache_name of ["cloudflare-isr", "second-colo", "third-colo"]) {
+    const after = await start({ folder, isr: config({ cache_name }) });
+    for (const [n, path] of paths.entries()) {
+      const answer = await after.fetch(path);
+      assert.ok(answer.status === 200 && answer.render > n, `${cache_name}: ${path} shows render ${answer.render}`);
+    }
+    if (cache_name === "third-colo") {
+      for (const path of paths) await until("L2", async () => (await after.stored(path)).length);
+    }
+    await after.kill();
+  }
+});
+
 test("right after an invalidation was acknowledged: it holds", async () => {
   const folder = await newFolder();
   const before = await start({ folder });
@@ -83,7 +110,8 @@ test("right after an invalidation was acknowledged: it holds", async () => {
   assert.deepEqual((await Promise.all(calls)).map(({ status }) => status), [200, 200]);
   await before.kill();
 
-  const after = await start({ folder });
+  // What the colo has kept of the feed outlives the runtime, for as long as it may be used.
+  const after = await start({ folder, isr: config({ freshness_bound: 0 }) });
   for (const path of ["/lab/forgotten", "/article"]) {
     const answer = await after.fetch(path);
     assert.deepEqual([answer.isr, answer.render], ["MISS", 2], path);

@@ -39,9 +39,9 @@ export function config(changes = {}, routes = {}) {
 }
 
 /** A Worker as Miniflare takes it: the gateway. Later tests may want several of them, sharing KV and objects. */
-function gateway({ isr, bindings, kv, origin, objects }) {
+function gateway({ isr, bindings, kv, origin, objects, main = [] }) {
   // The main module comes first: Miniflare does not follow imports from it.
-  const modules = ["src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"];
+  const modules = [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
   return {
     name: deployment.name,
@@ -91,14 +91,15 @@ const site = {
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
  * @param {Record<string, string>} [options.objects] classes of Durable Objects by binding
  * @param {object[]} [options.workers] more Workers, as Miniflare takes them
+ * @param {boolean} [options.troubled] whether the platform can be made to fail: see {@link Runtime.trouble}
  * @param {number} [options.port] by default any that is free
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
-  bindings = {}, kv = ["ISR_CACHE"], origin = siteName, objects = classes, workers = [], port = 0, folder, ...rest
+  bindings = {}, kv = ["ISR_CACHE"], origin = siteName, objects = classes, workers = [], troubled, port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
-  const main = gateway({ isr, bindings, kv, origin, objects });
+  const main = gateway({ isr, bindings, kv, origin, objects, main: troubled ? ["tests/e2e/troubled.mjs"] : [] });
   for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({
@@ -140,14 +141,27 @@ class Runtime {
   /** Sends a visitor's request to the gateway, and reads the answer to its end. Redirects are not followed. */
   async fetch(pathAndQuery, { method = "GET", headers = {}, body, timeout = 20_000, visitedHost = host } = {}) {
     const began = performance.now();
-    // Not by fetch(), which can't name another host than the address.
-    const response = await new Promise((resolve, reject) => {
+    const response = await this.#request(pathAndQuery, { method, headers, body, timeout, visitedHost });
+    const bytes = decoded(Buffer.concat(await response.toArray()), response.headers["content-encoding"]);
+    return new Answer(response.statusCode, headersOf(response), bytes, performance.now() - began);
+  }
+
+  /** Sends a visitor's request to the gateway, and returns once the first byte of the body is there. */
+  async watch(pathAndQuery, { timeout = 60_000 } = {}) {
+    const began = performance.now();
+    const response = await this.#request(pathAndQuery, { method: "GET", headers: {}, timeout, visitedHost: host });
+    const watched = new Watched(response);
+    await watched.began;
+    watched.firstMillis = performance.now() - began;
+    return watched;
+  }
+
+  /** Not by fetch(), which can't name another host than the address. */
+  #request(pathAndQuery, { method, headers, body, timeout, visitedHost }) {
+    return new Promise((resolve, reject) => {
       const options = { method, headers: { ...headers, host: visitedHost }, signal: AbortSignal.timeout(timeout) };
       http.request(this.address + pathAndQuery, options, resolve).on("error", reject).end(body);
     });
-    const headerList = Object.entries(response.headersDistinct).flatMap(([name, lines]) => lines.map((line) => [name, line]));
-    const bytes = decoded(Buffer.concat(await response.toArray()), response.headers["content-encoding"]);
-    return new Answer(response.statusCode, new Headers(headerList), bytes, performance.now() - began);
   }
 
   /** Sends a request to another Worker, past the gateway. */
@@ -173,7 +187,20 @@ class Runtime {
 
   /** Returns how often the page /lab/<name> was rendered. */
   async renders(name) {
-    return (await this.site(`/lab-stats/${name}`)).json.renders;
+    return (await this.labStats(name)).renders;
+  }
+
+  async labStats(name) {
+    return (await this.site(`/lab-stats/${name}`)).json;
+  }
+
+  /**
+   * Has the platform fail from now on, or not any more. For a runtime that was started with `troubled`.
+   * @param {import("./troubled.mjs").Trouble} trouble
+   */
+  async trouble(trouble) {
+    const answer = await this.fetch("/trouble", { method: "POST", body: JSON.stringify(trouble) });
+    assert.equal(answer.status, 200, answer.text);
   }
 
   /** Asks for a page until `X-ISR-Status` is this, and returns that answer. */
@@ -204,6 +231,45 @@ class Runtime {
   }
 }
 
+/** An answer that is still coming. */
+class Watched {
+  #response;
+
+  constructor(response) {
+    this.#response = response;
+    const headers = headersOf(response);
+    this.status = response.statusCode;
+    this.isr = headers.get("x-isr-status");
+    this.cacheStatus = cacheStatus(headers.get("cache-status"));
+    this.render = Number(headers.get("x-render-count"));
+    const chunks = [];
+    /** Resolves with the first byte, or at the end. */
+    this.began = new Promise((resolve) => {
+      for (const event of ["data", "end", "error", "close"]) response.once(event, resolve);
+    });
+    /** Resolves to the body, or to "broken off". */
+    this.body = new Promise((resolve) => {
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve(response.complete ? Buffer.concat(chunks) : "broken off"));
+      response.on("error", () => resolve("broken off"));
+    });
+  }
+
+  /** Stops reading for a while. */
+  pause() {
+    this.#response.pause();
+  }
+
+  resume() {
+    this.#response.resume();
+  }
+
+  /** Goes away in the middle. */
+  leave() {
+    this.#response.destroy();
+  }
+}
+
 /** An answer that has been read to its end. */
 class Answer {
   constructor(status, headers, body, millis) {
@@ -219,6 +285,10 @@ class Answer {
   get json() {
     return JSON.parse(this.text);
   }
+}
+
+function headersOf(response) {
+  return new Headers(Object.entries(response.headersDistinct).flatMap(([name, lines]) => lines.map((line) => [name, line])));
 }
 
 /** Undoes the compression that a response says it has. */

@@ -22,7 +22,7 @@ const unstorable = {
   "302": [{ status: 302, headers: { Location: "/elsewhere" } }, "status"],
   "403": [{ status: 403 }, "status"],
   "204": [{ status: 204 }, "status"],
-  large: [{ body: "x".repeat(100_001), chunks: 3 }, "too-large"],
+  large: [{ bytes: 100_001, announce: true }, "too-large"],
 };
 
 for (const [name, [behaviour, detail]] of Object.entries(unstorable)) {

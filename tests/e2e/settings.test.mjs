@@ -18,7 +18,7 @@ const mistakes = [
   ["an unknown setting of a route", { isr: config({}, { "/x": { shard: 5 } }) }, [/ISR\.routes\."\/x"\.shard\b/, /`shards`/]],
   ["a setting in the wrong table", { isr: config({ shards: 2 }) }, [/ISR\.shards/, /route's own table/]],
   ["a number as text", { isr: config({ expire: "5" }) }, [/ISR\.expire/, /whole seconds from 0 to 31536000/]],
-  ["a number out of bounds", { isr: config({ freshness_bound: 301 }) }, [/ISR\.freshness_bound/, /from 1 to 300/]],
+  ["a number out of bounds", { isr: config({ freshness_bound: 301 }) }, [/ISR\.freshness_bound/, /from 0 to 300/]],
   ["a fraction", { isr: config({ render_timeout: 1.5 }) }, [/ISR\.render_timeout/, /1\.5/, /whole/]],
   ["a malformed pattern", { isr: config({}, { "/[": {} }) }, [/ISR\.routes\."\/\["/]],
   ["two patterns for the same paths", { isr: config({}, { "/lab/[other]": {} }) }, [/ISR\.routes/, /matches the same paths/]],

@@ -328,7 +328,7 @@ fn verdicts_are_what_they_were() {
     now.said("Unchanged", &Verdict::Unchanged);
     now.said("Pass", &Verdict::Pass { until: START, detail: None });
     now.said("Pass, with a word", &Verdict::Pass { until: START, detail: Some(detail()) });
-    now.said("Unavailable", &Verdict::Unavailable { retry_at: START });
+    now.said("Unavailable", &Verdict::Unavailable { retry_at: START, detail: detail() });
     now.said("Refused", &Verdict::Refused { detail: detail() });
     now.end();
 }

@@ -145,7 +145,7 @@ fn a_verdict_header() {
         Verdict::Relay { detail: String::new() },
         Verdict::Unchanged,
         Verdict::Pass { until: START, detail: Some("vary".to_owned()) },
-        Verdict::Unavailable { retry_at: START },
+        Verdict::Unavailable { retry_at: START, detail: "breaker".to_owned() },
         Verdict::Refused { detail: "queue-full".to_owned() },
     ];
     let samples = verdicts.map(|verdict| encode(&verdict));

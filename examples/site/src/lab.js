@@ -8,34 +8,42 @@ import { field, htmlPage, json, noStore, readBody, readForm, render, renderHeade
  * @property {number} [delay_ms] wait before answering
  * @property {number} [status]
  * @property {string} [body] instead of the page in the site's layout
+ * @property {number} [bytes] instead of it: a body of so many bytes
  * @property {Record<string, string | string[]>} [headers] a list sends the header as often as it has entries
  * @property {number} [chunks] stream the body in so many pieces
  * @property {number} [chunk_delay_ms] wait between two pieces
+ * @property {boolean} [announce] say in Content-Length how long the body is
  * @property {"throw" | "break"} [fail] throw an exception instead of answering, or break off in the middle of the body
  *
  * @typedef {import("./index.js").Context} Context
  */
 
 const maxBody = 1024 * 1024;
+const maxBytes = 64 * maxBody;
 const maxRequest = 2 * maxBody;
 const nullBodyStatus = [204, 205, 304];
 
 /** @param {Context} context */
 export async function lab({ store, url, param: name }) {
   const { count, behaviour } = await store.enterLab(name, url.pathname);
-  const { delay_ms = 0, status = 200, headers = {}, chunks, chunk_delay_ms = 0, fail } = behaviour;
+  const { delay_ms = 0, status = 200, headers = {}, bytes, chunks, chunk_delay_ms = 0, announce, fail } = behaviour;
 
   if (delay_ms > 0) await scheduler.wait(delay_ms);
   if (fail === "throw") throw new Error(`/lab/${name} was told to throw`);
 
   const rendered = { path: url.pathname, count, at: new Date().toISOString() };
-  const text = behaviour.body ?? labPage(name, behaviour, rendered);
+  const text = () => new TextEncoder().encode(behaviour.body ?? labPage(name, behaviour, rendered).toString());
+  const body = bytes === undefined ? text() : numbered(bytes);
+  const finish = () => store.finishLab(name);
+  const isStreamed = chunks !== undefined || fail === "break";
   const response = new Response(
     nullBodyStatus.includes(status) ? null
-      : chunks || fail === "break" ? streamed(text, chunks ?? 2, chunk_delay_ms, fail === "break")
-        : text,
+      : isStreamed ? streamed(body, chunks ?? 2, chunk_delay_ms, fail === "break", finish)
+        : body,
     { status, headers: { "content-type": "text/html; charset=utf-8", ...renderHeaders(rendered) } },
   );
+  if (!isStreamed) await finish();
+  if (announce) response.headers.set("content-length", String(body.length));
   for (const [header, value] of Object.entries(headers)) {
     response.headers.delete(header);
     for (const one of [value].flat()) response.headers.append(header, one);
@@ -88,6 +96,7 @@ ${names.map((name) => html`<form class="card" method="post" action="/lab">
 <div class="grid pairs">
 ${numberField("delay_ms", "Delay, ms")}
 ${numberField("status", "Status", "200")}
+${numberField("bytes", "Length of the body, bytes", "as it comes")}
 ${numberField("chunks", "Pieces of the body", "1")}
 ${numberField("chunk_delay_ms", "Delay between them, ms")}
 </div>
@@ -119,7 +128,7 @@ export async function labPanelSubmit({ request, store }) {
   } else {
     /** @type {Record<string, any>} */
     const behaviour = {};
-    for (const key of ["delay_ms", "status", "chunks", "chunk_delay_ms"]) {
+    for (const key of ["delay_ms", "status", "bytes", "chunks", "chunk_delay_ms"]) {
       if (field(form, key) !== "") behaviour[key] = Number(field(form, key));
     }
     for (const key of ["body", "fail"]) {
@@ -149,22 +158,25 @@ function check(input) {
     errors.push(`${key} must be an integer from ${min} to ${max}`);
   };
 
-  const known = ["delay_ms", "status", "body", "headers", "chunks", "chunk_delay_ms", "fail"];
+  const known = ["delay_ms", "status", "body", "bytes", "headers", "chunks", "chunk_delay_ms", "announce", "fail"];
   for (const key of Object.keys(input)) {
     if (!known.includes(key)) errors.push(`${JSON.stringify(key)} is not known; known are ${known.join(", ")}`);
   }
   integer("delay_ms", 0, 60_000);
   integer("status", 200, 599);
-  integer("chunks", 1, 100);
+  integer("bytes", 0, maxBytes);
+  integer("chunks", 1, 1000);
   integer("chunk_delay_ms", 0, 10_000);
 
-  const { body, headers, fail, status, chunk_delay_ms, chunks } = input;
+  const { body, bytes, headers, announce, fail, status, chunk_delay_ms, chunks } = input;
   if (body !== undefined && (typeof body !== "string" || new TextEncoder().encode(body).length > maxBody)) {
     errors.push(`body must be a string of at most ${maxBody} bytes`);
   }
+  if (body !== undefined && bytes !== undefined) errors.push("body and bytes don't go together");
+  if (announce !== undefined && typeof announce !== "boolean") errors.push("announce must be true or false");
   if (fail !== undefined && fail !== "throw" && fail !== "break") errors.push('fail must be "throw" or "break"');
-  if (nullBodyStatus.includes(status) && (body || chunks !== undefined || fail === "break")) {
-    errors.push(`an answer with status ${status} has no body, so body, chunks and "break" make no sense`);
+  if (nullBodyStatus.includes(status) && (body || bytes || chunks !== undefined || announce || fail === "break")) {
+    errors.push(`an answer with status ${status} has no body, so body, bytes, chunks, announce and "break" make no sense`);
   }
   if (chunk_delay_ms !== undefined && chunks === undefined) errors.push("chunk_delay_ms needs chunks");
   if (headers !== undefined) errors.push(...checkHeaders(headers));
@@ -210,14 +222,28 @@ function parseHeaders(text) {
 }
 
 /**
- * @param {string} text
+ * A body of exactly so many bytes, in lines of 16 that say how many bytes stand before them.
+ * @param {number} length
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function numbered(length) {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 16) {
+    for (let i = 0, rest = at; i < 15; i += 1, rest = Math.floor(rest / 10)) bytes[at + 14 - i] = 48 + (rest % 10);
+    bytes[at + 15] = 10;
+  }
+  return bytes;
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {number} wanted how many chunks; fewer if there are fewer bytes
  * @param {number} delay between two chunks
  * @param {boolean} breaks whether the stream fails after half of the chunks
+ * @param {() => Promise<void>} finish what to do when all of it has been sent
  * @returns {ReadableStream<Uint8Array>}
  */
-function streamed(text, wanted, delay, breaks) {
-  const bytes = new TextEncoder().encode(text);
+function streamed(bytes, wanted, delay, breaks, finish) {
   const chunks = Math.min(Math.max(wanted, breaks ? 2 : 1), bytes.length);
   const end = breaks ? Math.ceil(chunks / 2) : chunks;
   let next = 0;
@@ -231,6 +257,7 @@ function streamed(text, wanted, delay, breaks) {
       } else if (breaks) {
         controller.error(new Error("the lab page was told to break off"));
       } else {
+        await finish();
         controller.close();
       }
     },

@@ -34,6 +34,12 @@ export class SiteStore extends DurableObject {
   #inFlight = new Map();
 
   /**
+   * How many lab pages have been sent to the last byte, by name. Only kept in memory.
+   * @type {Map<string, number>}
+   */
+  #finished = new Map();
+
+  /**
    * @param {DurableObjectState} ctx
    * @param {import("./index.js").Env} env
    */
@@ -109,6 +115,14 @@ export class SiteStore extends DurableObject {
   }
 
   /**
+   * Notes that the last byte of a lab page has left.
+   * @param {string} name
+   */
+  finishLab(name) {
+    this.#finished.set(name, (this.#finished.get(name) ?? 0) + 1);
+  }
+
+  /**
    * @param {string} name
    * @param {Behaviour} behaviour
    */
@@ -132,13 +146,18 @@ export class SiteStore extends DurableObject {
   /**
    * @param {string} name
    * @param {string} path
-   * @returns {{renders: number, inFlight: number, maxInFlight: number}}
+   * @returns {{renders: number, finished: number, inFlight: number, maxInFlight: number}}
    */
   labStats(name, path) {
     const [row] = this.sql.exec("SELECT count FROM renders WHERE path = ?", path).toArray();
     const { ends, max } = this.#inFlight.get(name) ?? { ends: [], max: 0 };
     const now = Date.now();
-    return { renders: Number(row?.count ?? 0), inFlight: ends.filter((end) => end > now).length, maxInFlight: max };
+    return {
+      renders: Number(row?.count ?? 0),
+      finished: this.#finished.get(name) ?? 0,
+      inFlight: ends.filter((end) => end > now).length,
+      maxInFlight: max,
+    };
   }
 
   /**

@@ -128,7 +128,8 @@ impl Step<'_, '_> {
 
     fn too_old(&mut self, token: Version) {
         let retry_at = self.back_off(token);
-        let answer = self.stand_in("render-timeout").unwrap_or(Answer::Unavailable { retry_at });
+        let detail = "render-timeout";
+        let answer = self.stand_in(detail).unwrap_or(Answer::Unavailable { retry_at, detail });
         self.actions.push(Action::AnswerParked { answer });
     }
 

@@ -80,7 +80,7 @@ impl Step<'_, '_> {
             return self.join(waiter);
         }
         let (detail, otherwise) = match (self.held_back(), self.context.room) {
-            (Some(HeldBack::Failing { detail, retry_at }), _) => (detail, Answer::Unavailable { retry_at }),
+            (Some(HeldBack::Failing { detail, retry_at }), _) => (detail, Answer::Unavailable { retry_at, detail }),
             (Some(HeldBack::Unpublished), _) => ("unpublished", Answer::Refused { detail: "unpublished" }),
             (None, Room::None) => ("queue-full", Answer::Refused { detail: "queue-full" }),
             (None, Room::Now) => {

@@ -93,10 +93,12 @@ fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
         Answer::Pass { until, reason } => {
             Verdict::Pass { until: *until, detail: reason.map(|reason| reason.as_str().to_owned()) }
         }
-        Answer::Unavailable { retry_at } => Verdict::Unavailable { retry_at: *retry_at },
+        Answer::Unavailable { retry_at, detail } => {
+            Verdict::Unavailable { retry_at: *retry_at, detail: (*detail).to_owned() }
+        }
         // There is no answer of the failing site to be relayed: it could not be reached at all.
         Answer::Relay { .. } | Answer::Page(_) | Answer::Growing(_) | Answer::Stale { .. } => {
-            Verdict::Unavailable { retry_at: now }
+            Verdict::Unavailable { retry_at: now, detail: "site-error".to_owned() }
         }
     }
 }

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::{Beside, Shard, Turn};
-use crate::coordinator::Event;
 use crate::coordinator::io::Effect;
+use crate::coordinator::{Event, Room};
 use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::protocol::ShardProgress;
 use crate::store::{Sql, StoreError, Swept};
@@ -83,7 +83,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                     self.sweep_at = self.sweep_at.max(earliest).plus(pace);
                 }
                 Fate::UnderWay => {}
-                Fate::Waits => break,
+                Fate::Waits => {
+                    // One of those under way will make room, unless they are not the alarm's.
+                    is_idle = self.renders.room() == Room::None;
+                    break;
+                }
             }
             is_idle &= fate == Fate::UnderWay;
         }
@@ -110,7 +114,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         match (entry.lease.is_some(), swept.begun) {
             (true, _) => Ok(Fate::UnderWay),
             (false, true) => Ok(Fate::Failed),
-            (false, false) if !may_begin => Ok(Fate::Waits),
+            (false, false) if !may_begin || self.renders.room() == Room::None => Ok(Fate::Waits),
             (false, false) => {
                 self.step(turn, key, Event::Refresh, Beside::default())?;
                 let has_begun = self.store.load(key)?.lease.is_some();

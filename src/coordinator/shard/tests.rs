@@ -366,8 +366,12 @@ fn a_request_ends_a_lease_that_nobody_has_ended() {
     on(&mut shard, at(0), miss(1, "/a"));
     let late = 70_000 + 1;
     let effects = on(&mut shard, at(late), miss(2, "/a"));
-    let unavailable = |waiter| format!("reply {waiter} Unavailable {{ retry_at: Timestamp({}) }} -", late + 1006);
-    assert_eq!(effects, [unavailable(1), "abandon".to_owned(), unavailable(2)]);
+    let unavailable = |waiter, detail| {
+        let retry_at = late + 1006;
+        format!("reply {waiter} Unavailable {{ retry_at: Timestamp({retry_at}), detail: {detail:?} }} -")
+    };
+    let expected = [unavailable(1, "render-timeout"), "abandon".to_owned(), unavailable(2, "backoff")];
+    assert_eq!(effects, expected);
 }
 
 #[test]

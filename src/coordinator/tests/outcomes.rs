@@ -60,7 +60,7 @@ fn a_failure_without_a_copy_is_relayed_once_and_then_held_back() {
     key.on(Event::Miss { waiter: ONE });
     assert_eq!(key.fails(), [Action::AnswerParked { answer: Answer::Relay { detail: "site-error" } }]);
     let retry_at = key.now.plus(SECOND);
-    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at })]);
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })]);
     assert_eq!(key.entry.lease, None);
 }
 
@@ -163,7 +163,7 @@ fn a_lease_that_is_too_old_answers_those_who_wait() {
     assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
     let actions = key.after(SECOND * 40).on(Event::Ended { token, outcome: Outcome::TooOld });
     let retry_at = key.now.plus(SECOND);
-    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Unavailable { retry_at } }]);
+    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Unavailable { retry_at, detail: "render-timeout" } }]);
     assert_eq!((key.entry.lease, key.entry.failures), (None, 1));
     let outcome = Outcome::Done(key.page(token));
     assert_eq!(key.on(Event::Ended { token, outcome }), [], "the result comes too late");
@@ -185,7 +185,7 @@ fn a_lost_leader_is_replaced_by_the_alarm_or_by_the_next_visitor() {
     assert_eq!(key.ends(Outcome::Lost), lost);
     let retry_at = key.now.plus(SECOND);
     let actions = key.on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at })], "but not for ever");
+    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })], "but not for ever");
 
     let (mut key, page) = Key::published();
     key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version: page.version });

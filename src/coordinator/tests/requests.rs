@@ -68,7 +68,11 @@ fn a_page_whose_bytes_are_lost_is_rendered_again() {
     assert_eq!(key.entry.page.as_ref(), Some(&page), "L2 may show it yet");
     let retry_at = key.now.plus(SECOND);
     let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
-    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at })], "and it is not looked for without end");
+    assert_eq!(
+        actions,
+        [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })],
+        "and it is not looked for without end"
+    );
 }
 
 #[test]
@@ -145,7 +149,10 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
 
     let mut other = Key { breaker: open, now, ..Key::new() };
     let retry_at = now.plus(SECOND);
-    assert_eq!(other.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at })]);
+    assert_eq!(
+        other.on(Event::Miss { waiter: ONE }),
+        [answer(ONE, Answer::Unavailable { retry_at, detail: "breaker" })]
+    );
     let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(probe, [Action::Park { waiter: ONE }, Action::Render { token: other.token() }]);
 

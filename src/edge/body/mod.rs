@@ -1,0 +1,266 @@
+//! The bytes of an answer, as several readers see them while they still come.
+//!
+//! One [`Writer`] gives what the site sends; any number of [`Reader`]s get it, each at its own pace and each from the
+//! first byte on, however late it joins. The bytes stay in JavaScript: what is moved here are references to them.
+//!
+//! ```text
+//!              push                      push (over the bound)
+//!            ┌──────┐                  ┌────────────────────┐
+//!            ▼      │                  │                    ▼
+//! grow() ─▶ growing ┴──────────────────┘           wide ─▶ wide, ended
+//!              │  end                                │
+//!              ├───────▶ whole                       │
+//!              │                                     │
+//!              └── dropped before the end ─▶ broken ◀┘
+//! ```
+//!
+//! | state | bytes | a new reader | a reader that has all there is |
+//! |---|---|---|---|
+//! | growing | all are kept | begins with the first | waits |
+//! | whole | all, as one buffer | gets the buffer | is at the end |
+//! | wide: over the bound | kept until the readers at hand have them | is refused | waits |
+//! | wide, ended | the same | is refused | is at the end |
+//! | broken | none | is refused | gets an error, never a clean end |
+//!
+//! What may go wrong:
+//!
+//! | what | then |
+//! |---|---|
+//! | the site breaks off, or its time is over | the writer is dropped: broken |
+//! | a body of unknown length passes the bound | wide: it streams on to those who have joined, and is not stored |
+//! | all bodies of an object together are too many bytes | this one goes wide: see [`Budget`]; a wide one goes slower |
+//! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is 1 MiB behind |
+//! | a reader goes away | dropping it is signing off; a wide body without readers is [`Deserted`] |
+//! | a reader goes away and nobody says so | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
+
+mod chunk;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures::{Stream, StreamExt};
+use js_sys::{Object, Uint8Array};
+use thiserror::Error;
+use wasm_bindgen::JsCast;
+use wasm_streams::ReadableStream;
+
+pub(super) use self::chunk::Chunk;
+pub(super) use self::state::Budget;
+use self::state::{Kept, Phase, Place, State};
+
+/// The bytes of an answer: whole, or still growing. A clone is the same body.
+pub(super) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
+
+/// Gives a body its bytes. Dropped before the end it leaves the body broken.
+pub(super) struct Writer<C: Chunk = Uint8Array> {
+    state: Rc<RefCell<State<C>>>,
+    limit: u64,
+}
+
+/// Gets a body's bytes from the first on. Dropping it is signing off.
+pub(super) struct Reader<C: Chunk = Uint8Array> {
+    state: Rc<RefCell<State<C>>>,
+    id: u64,
+}
+
+/// Whether a body is within its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// All of it is kept.
+    Within,
+    /// It goes on to those who read it already, and is not kept.
+    Over,
+}
+
+/// Nobody reads a body that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Deserted;
+
+/// The body came to no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the site broke off in the middle of the body")]
+pub(super) struct BrokenOff;
+
+impl<C> Clone for Body<C> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<C> fmt::Debug for Body<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+impl<C: Chunk> Body<C> {
+    /// Makes a body of bytes that are all there.
+    pub(super) fn whole(bytes: C) -> Self {
+        Self(Rc::new(RefCell::new(State::new(Phase::Whole(bytes), Budget::new(0)))))
+    }
+
+    /// Begins a body. Up to `limit` bytes of it are kept, as long as `budget` lasts.
+    pub(super) fn grow(limit: u64, budget: &Budget) -> (Writer<C>, Self) {
+        let state = Rc::new(RefCell::new(State::new(Phase::Growing, budget.clone())));
+        (Writer { state: Rc::clone(&state), limit }, Self(state))
+    }
+
+    /// Returns the bytes if they are all there.
+    pub(super) fn bytes(&self) -> Option<C> {
+        match &self.0.borrow().phase {
+            Phase::Whole(bytes) => Some(bytes.clone()),
+            Phase::Growing | Phase::Wide { .. } | Phase::Broken => None,
+        }
+    }
+
+    /// Joins the readers, or returns `None` if what has come is not kept any more.
+    pub(super) fn reader(&self) -> Option<Reader<C>> {
+        let mut state = self.0.borrow_mut();
+        match state.phase {
+            Phase::Growing | Phase::Whole(_) => {}
+            Phase::Wide { .. } | Phase::Broken => return None,
+        }
+        state.last_reader += 1;
+        let id = state.last_reader;
+        state.readers.insert(id, Place::default());
+        Some(Reader { state: Rc::clone(&self.0), id })
+    }
+}
+
+impl<C: Chunk> Writer<C> {
+    /// Adds bytes. Once the body is over its bound, [`Self::room`] is to be awaited before more are added.
+    pub(super) fn push(&mut self, chunk: C) -> Fit {
+        let mut state = self.state.borrow_mut();
+        let bytes = chunk.bytes();
+        let is_growing = matches!(state.phase, Phase::Growing);
+        let fits = is_growing && state.kept + bytes <= self.limit && state.charge(bytes);
+        if !fits {
+            state.widen();
+        }
+        let awaited_by = if fits { 0 } else { state.readers.len() };
+        if fits || awaited_by > 0 {
+            if !fits {
+                state.charge(bytes);
+            }
+            state.kept += bytes;
+            state.chunks.push_back(Kept { chunk, awaited_by });
+        }
+        let wakers = state.take_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        if fits { Fit::Within } else { Fit::Over }
+    }
+
+    /// Waits until the slowest reader of a wide body is not too far behind.
+    ///
+    /// # Errors
+    /// [`Deserted`] if there are no readers.
+    pub(super) async fn room(&mut self) -> Result<(), Deserted> {
+        poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            if state.readers.is_empty() {
+                return Poll::Ready(Err(Deserted));
+            }
+            if state.has_room() {
+                return Poll::Ready(Ok(()));
+            }
+            state.writer = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Returns how many chunks all readers have taken: as long as it rises, nobody holds the body up.
+    pub(super) fn taken_by_all(&self) -> usize {
+        self.state.borrow().dropped
+    }
+
+    /// Breaks the body off for the readers of a wide one that are the farthest behind, so that they hold up the others no
+    /// longer.
+    pub(super) fn let_go(&mut self) {
+        let mut state = self.state.borrow_mut();
+        let wakers = state.let_go();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the body well, and returns all of its bytes if they were kept.
+    pub(super) fn end(self) -> Option<C> {
+        let mut state = self.state.borrow_mut();
+        let bytes = match state.phase {
+            Phase::Growing => {
+                let bytes = C::join(state.chunks.iter().map(|kept| &kept.chunk), state.kept);
+                state.clear();
+                state.phase = Phase::Whole(bytes.clone());
+                Some(bytes)
+            }
+            Phase::Wide { .. } => {
+                state.phase = Phase::Wide { ended: true };
+                None
+            }
+            Phase::Whole(_) | Phase::Broken => None,
+        };
+        let wakers = state.take_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        bytes
+    }
+}
+
+impl<C: Chunk> Drop for Writer<C> {
+    fn drop(&mut self) {
+        let mut state = self.state.borrow_mut();
+        if let Phase::Growing | Phase::Wide { ended: false } = state.phase {
+            state.phase = Phase::Broken;
+            state.clear();
+        }
+        let wakers = state.take_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<C: Chunk> Stream for Reader<C> {
+    type Item = Result<C, BrokenOff>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.state.borrow_mut();
+        let (item, wakers) = state.take(self.id, context.waker());
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        item
+    }
+}
+
+impl<C: Chunk> Drop for Reader<C> {
+    fn drop(&mut self) {
+        let mut state = self.state.borrow_mut();
+        let place = state.sign_off(self.id);
+        let writer = state.writer.take();
+        drop(state);
+        // What a waker belongs to may own readers of this body: it is let go of when the state is not borrowed.
+        drop(place);
+        writer.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Reader {
+    /// Returns what a `Response` takes as its body: a buffer if all bytes are there, else a stream.
+    pub(super) fn into_js(self) -> Object {
+        if let Some(bytes) = Body(Rc::clone(&self.state)).bytes() {
+            return bytes.into();
+        }
+        let chunks = self.map(|item| match item {
+            Ok(chunk) => Ok(chunk.into()),
+            Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
+        });
+        ReadableStream::from_stream(chunks).into_raw().unchecked_into()
+    }
+}

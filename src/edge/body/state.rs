@@ -1,0 +1,200 @@
+//! What writer, readers and body have in common.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::BrokenOff;
+use super::chunk::Chunk;
+
+/// How far the slowest reader of a wide body may be behind before the writer waits for it, in bytes.
+pub(super) const WINDOW: u64 = 1024 * 1024;
+
+/// Bytes that all growing bodies of an object may have together. A clone is the same budget.
+#[derive(Clone, Debug)]
+pub(in crate::edge) struct Budget {
+    pub(super) left: Rc<Cell<u64>>,
+}
+
+pub(super) struct State<C> {
+    pub(super) phase: Phase<C>,
+    pub(super) chunks: VecDeque<Kept<C>>,
+    /// How many chunks stood before the first that is kept.
+    pub(super) dropped: usize,
+    /// Bytes of the chunks that are kept: those that the slowest reader of a wide body is behind.
+    pub(super) kept: u64,
+    /// What of them counts against the budget.
+    pub(super) charged: u64,
+    pub(super) budget: Budget,
+    pub(super) readers: BTreeMap<u64, Place>,
+    pub(super) last_reader: u64,
+    pub(super) writer: Option<Waker>,
+}
+
+pub(super) enum Phase<C> {
+    Growing,
+    Wide { ended: bool },
+    Whole(C),
+    Broken,
+}
+
+pub(super) struct Kept<C> {
+    pub(super) chunk: C,
+    /// How many readers of a wide body have yet to take it.
+    pub(super) awaited_by: usize,
+}
+
+/// How far a reader has come.
+#[derive(Default)]
+pub(super) struct Place {
+    /// The number of the next chunk.
+    pub(super) next: usize,
+    /// The bytes that it has.
+    pub(super) taken: u64,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Budget {
+    /// Makes a budget of so many bytes.
+    pub(in crate::edge) fn new(bytes: u64) -> Self {
+        Self { left: Rc::new(Cell::new(bytes)) }
+    }
+}
+
+impl<C: Chunk> State<C> {
+    pub(super) fn new(phase: Phase<C>, budget: Budget) -> Self {
+        Self {
+            phase,
+            chunks: VecDeque::new(),
+            dropped: 0,
+            kept: 0,
+            charged: 0,
+            budget,
+            readers: BTreeMap::new(),
+            last_reader: 0,
+            writer: None,
+        }
+    }
+
+    /// Gives a reader what it has not yet, or remembers whom to wake; and returns who is to be woken.
+    pub(super) fn take(&mut self, id: u64, waker: &Waker) -> (Poll<Option<Result<C, BrokenOff>>>, Option<Waker>) {
+        // Who was let go has no place any more.
+        let Some(place) = self.readers.get_mut(&id) else {
+            return (Poll::Ready(Some(Err(BrokenOff))), None);
+        };
+        let ended = match &self.phase {
+            Phase::Broken => return (Poll::Ready(Some(Err(BrokenOff))), None),
+            Phase::Whole(bytes) => {
+                let rest = (place.taken < bytes.bytes()).then(|| Ok(bytes.rest(place.taken)));
+                place.taken = bytes.bytes();
+                return (Poll::Ready(rest), None);
+            }
+            Phase::Wide { ended } => *ended,
+            Phase::Growing => false,
+        };
+        let Some(kept) = self.chunks.get_mut(place.next.saturating_sub(self.dropped)) else {
+            if ended {
+                return (Poll::Ready(None), None);
+            }
+            place.waker = Some(waker.clone());
+            return (Poll::Pending, None);
+        };
+        place.next += 1;
+        place.taken += kept.chunk.bytes();
+        kept.awaited_by = kept.awaited_by.saturating_sub(1);
+        let chunk = kept.chunk.clone();
+        self.trim();
+        let writer = if self.has_room() { self.writer.take() } else { None };
+        (Poll::Ready(Some(Ok(chunk))), writer)
+    }
+
+    /// Takes a reader out, who is awaited no longer.
+    pub(super) fn sign_off(&mut self, id: u64) -> Option<Place> {
+        let place = self.readers.remove(&id)?;
+        let next = place.next.saturating_sub(self.dropped);
+        self.chunks.iter_mut().skip(next).for_each(|kept| kept.awaited_by = kept.awaited_by.saturating_sub(1));
+        self.trim();
+        Some(place)
+    }
+
+    /// Takes out the readers that await the first chunk of a wide body, and returns those that wait.
+    pub(super) fn let_go(&mut self) -> Vec<Waker> {
+        if self.chunks.is_empty() || !matches!(self.phase, Phase::Wide { .. }) {
+            return Vec::new();
+        }
+        let first = self.dropped;
+        let last: Vec<u64> = self.readers.iter().filter(|(_, place)| place.next <= first).map(|(id, _)| *id).collect();
+        last.into_iter().filter_map(|id| self.sign_off(id)?.waker).collect()
+    }
+
+    /// Tells whether the writer may go on: it waits for readers that are far behind, and, while the budget is used up, for
+    /// any that is behind.
+    pub(super) fn has_room(&self) -> bool {
+        self.kept == 0 || (self.kept <= WINDOW && self.kept == self.charged)
+    }
+
+    /// From now on chunks are kept only for the readers at hand.
+    pub(super) fn widen(&mut self) {
+        if !matches!(self.phase, Phase::Growing) {
+            return;
+        }
+        self.phase = Phase::Wide { ended: false };
+        let mut arriving = vec![0; self.chunks.len() + 1];
+        for place in self.readers.values() {
+            if let Some(readers) = arriving.get_mut(place.next) {
+                *readers += 1;
+            }
+        }
+        let mut awaited_by = 0;
+        for (kept, readers) in self.chunks.iter_mut().zip(arriving) {
+            awaited_by += readers;
+            kept.awaited_by = awaited_by;
+        }
+        self.trim();
+    }
+
+    /// Drops the chunks of a wide body that all of its readers have.
+    pub(super) fn trim(&mut self) {
+        if !matches!(self.phase, Phase::Wide { .. }) {
+            return;
+        }
+        while let Some(first) = self.chunks.front().filter(|first| first.awaited_by == 0) {
+            self.kept -= first.chunk.bytes();
+            self.dropped += 1;
+            self.chunks.pop_front();
+        }
+        self.refund(self.charged.saturating_sub(self.kept));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
+        self.kept = 0;
+        self.refund(self.charged);
+    }
+
+    pub(super) fn charge(&mut self, bytes: u64) -> bool {
+        let Some(left) = self.budget.left.get().checked_sub(bytes) else {
+            return false;
+        };
+        self.budget.left.set(left);
+        self.charged += bytes;
+        true
+    }
+
+    pub(super) fn refund(&mut self, bytes: u64) {
+        self.charged -= bytes;
+        self.budget.left.set(self.budget.left.get() + bytes);
+    }
+
+    /// Returns all readers that wait.
+    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.readers.values_mut().filter_map(|place| place.waker.take()).collect()
+    }
+}
+
+impl<C> Drop for State<C> {
+    fn drop(&mut self) {
+        self.budget.left.set(self.budget.left.get() + self.charged);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a coordinator object has to do that takes time: renders, the tag index, L2, the alarm. The outcome of each is
+//! another input of the shard.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc;
+use futures::future::{join_all, select};
+use futures::stream::FuturesUnordered;
+use web_sys::AbortController;
+use worker::Delay;
+
+use crate::coordinator::{Found, Input, Outcome, Wanted};
+use crate::edge::body::Body;
+use crate::edge::coordinator_object::{Object, Registration};
+use crate::edge::l2::L2Error;
+use crate::edge::render::{self, Content, Ended, Order};
+use crate::edge::{calls, js, settings};
+use crate::page::{PageHead, PageMeta};
+use crate::protocol::{RegisterAnswer, ToTagIndex};
+use crate::semantics::key::PageKey;
+use crate::semantics::storable::SiteFailure;
+use crate::version::Version;
+
+/// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
+const MAX_DRIVEN: usize = 6;
+
+/// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
+/// longest render may take 10.
+const ALARM_RUN: Duration = Duration::from_mins(4);
+
+/// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
+const NAP: Duration = Duration::from_secs(1);
+
+/// How long the tag index may take to register tags.
+const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+impl Object {
+    /// Renders a page to its end: until it is published, or will not be.
+    pub(super) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
+        let mut registrations = Vec::new();
+        let ended = self.run(&key, token, &mut registrations).await;
+        self.aborts.borrow_mut().remove(&token);
+        let Ended { outcome, answer } = ended;
+        registrations.extend(self.on_or_log(Input::Ended { key, token, outcome, answer }));
+        // A render that has its tags registered is over after that.
+        join_all(registrations).await;
+    }
+
+    async fn run(self: &Rc<Self>, key: &PageKey, token: Version, registrations: &mut Vec<Registration>) -> Ended {
+        let config = &self.settings.config;
+        let (Some(site), Some(route)) = (settings::site(&self.env, config), config.routes.find(key.path())) else {
+            // The route has left the configuration: nobody will ask for the page any more.
+            return Outcome::Unregistered.into();
+        };
+        let Ok(abort) = AbortController::new() else {
+            return Outcome::Failed(SiteFailure::Broken).into();
+        };
+        self.aborts.borrow_mut().insert(token, abort.clone());
+        let order = Order {
+            key,
+            token,
+            route,
+            max_body_bytes: config.max_body_bytes,
+            budget: &self.budget,
+            timeout: config.render_timeout,
+            abort,
+        };
+        let on_head = |page, content| {
+            let head = Input::Head { key: key.clone(), token, answer: (page, content) };
+            registrations.extend(self.on_or_log(head));
+        };
+        render::render(&site, &order, on_head).await
+    }
+
+    pub(super) async fn register(self: Rc<Self>, token: Version, message: ToTagIndex) {
+        let asked = calls::tag_index::<RegisterAnswer>(&self.env, &message);
+        let answer = match js::within(REGISTER_WITHIN, asked).await {
+            Some(Ok(answer)) => Some(answer),
+            failure => {
+                worker::console_error!("coordinator: tags could not be registered: {failure:?}");
+                None
+            }
+        };
+        self.on_or_log(Input::Registered { token, answer });
+    }
+
+    pub(super) async fn read(self: Rc<Self>, wanted: Wanted) {
+        let page = match settings::l2(&self.env) {
+            Some(l2) => l2.page(&wanted.page.key).await,
+            None => Ok(None),
+        };
+        let found = match page {
+            Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
+                Found::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
+            }
+            Ok(_) | Err(L2Error::Format(_)) => Found::Other,
+            Err(error) => {
+                worker::console_error!("L2: {}: {error}", wanted.page.key);
+                Found::Unknown
+            }
+        };
+        self.on_or_log(Input::Read { wanted, found });
+    }
+
+    pub(super) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
+        let (key, version) = (meta.key.clone(), Some(meta.version));
+        let head = PageHead { meta, headers: (*content.headers).clone() };
+        let written = match (settings::l2(&self.env), content.body.bytes()) {
+            (Some(l2), Some(body)) => l2.put_page(&head, &body).await,
+            (Some(_), None) => Err(L2Error::Partial),
+            (None, _) => Err(L2Error::Unbound),
+        };
+        self.wrote(key, version, &written);
+    }
+
+    pub(super) async fn delete(self: Rc<Self>, key: PageKey) {
+        let deleted = match settings::l2(&self.env) {
+            Some(l2) => l2.delete_page(&key).await,
+            None => Err(L2Error::Unbound),
+        };
+        self.wrote(key, None, &deleted);
+    }
+
+    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), L2Error>) {
+        if let Err(error) = result {
+            worker::console_error!("L2: {key}: {error}");
+        }
+        self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
+    }
+
+    /// Drives renders behind stale copies to their end, and has done what is due.
+    pub(super) async fn alarm(self: &Rc<Self>) {
+        self.alarm.begin();
+        let (bell, mut rung) = mpsc::channel(1);
+        self.bell.replace(Some(bell));
+        let began = js::now();
+        let mut driven = FuturesUnordered::new();
+        loop {
+            let takes_more = js::now().since(began) < ALARM_RUN;
+            let room = if takes_more { MAX_DRIVEN.saturating_sub(driven.len()) } else { 0 };
+            self.on_or_log(Input::Alarm { room });
+            driven.extend(self.to_drive.take().into_iter().map(|(key, token)| Rc::clone(self).render(key, token)));
+            if driven.is_empty() {
+                break;
+            }
+            select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
+        }
+        self.bell.replace(None);
+        let shard = self.shard.borrow();
+        self.alarm.end(if shard.has_queued() { Ok(Some(js::now())) } else { shard.next_deadline() });
+    }
+}

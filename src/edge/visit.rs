@@ -1,0 +1,171 @@
+//! One visitor's request for a page of a route: what L1 and L2 have, and whether that will do.
+
+use wasm_bindgen::JsValue;
+use web_sys::Response;
+use worker::Context;
+
+use crate::edge::fill::Fill;
+use crate::edge::isr::{Handled, Isr};
+use crate::edge::l1::{self, Found};
+use crate::edge::respond::{self, Told};
+use crate::edge::{envelope, feed_poll, js, settings};
+use crate::page::PageMeta;
+use crate::route::Route;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::key::PageKey;
+use crate::serve::{self, Judgement};
+use crate::shard::ShardName;
+use crate::time::Timestamp;
+
+/// A request for a page of a route.
+pub(super) struct Visit<'a> {
+    pub(super) isr: &'a Isr,
+    pub(super) context: &'a Context,
+    pub(super) route: &'a Route,
+    pub(super) key: PageKey,
+    /// False for HEAD.
+    pub(super) with_body: bool,
+}
+
+/// A wrapped page, and what is known of it.
+pub(super) type Stored = (PageMeta, Response);
+
+/// Where a copy was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    L1,
+    L2,
+}
+
+impl Visit<'_> {
+    /// Answers the visitor.
+    pub(super) async fn answer(&self) -> Result<Handled, JsValue> {
+        let config = self.isr.config();
+        let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
+        let ((), found) = futures::join!(feed, l1::get(config, &self.key));
+        match found {
+            Found::Page(meta, page) => self.with_copy((meta, page), Source::L1).await,
+            Found::Pass(mark) if self.still_passes(mark) => Ok(skip("not-stored")),
+            Found::Pass(_) | Found::Nothing => match self.look_in_l2().await? {
+                Some(copy) => self.with_copy(copy, Source::L2).await,
+                None => self.miss(None, None).await,
+            },
+        }
+    }
+
+    /// Tells whether a pass mark holds: an invalidation of the path lifts it.
+    pub(super) fn still_passes(&self, mark: l1::PassMark) -> bool {
+        let lifted =
+            feed_poll::with_known(|feed| feed.path_verdict(self.key.path(), self.route.id(), mark.since).is_some());
+        js::now() < mark.until && !lifted
+    }
+
+    async fn look_in_l2(&self) -> Result<Option<Stored>, JsValue> {
+        let Some(l2) = settings::l2(&self.isr.env) else {
+            return Ok(None);
+        };
+        match l2.page(&self.key).await {
+            Ok(Some((head, body))) => {
+                let page = envelope::wrap(&head.meta, &head.headers, &body)?;
+                Ok(Some((head.meta, page)))
+            }
+            Ok(None) => Ok(None),
+            // A value that can't be used is a miss: the coordinator overwrites it.
+            Err(error) => {
+                worker::console_error!("L2: {}: {error}", self.key);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn with_copy(&self, (meta, page): Stored, source: Source) -> Result<Handled, JsValue> {
+        let (outcome, detail) = match self.judge(&meta) {
+            Judgement::Fresh => (Outcome::Hit, None),
+            Judgement::Stale { detail } => (Outcome::Stale, detail),
+            Judgement::Unusable { stands_in } => {
+                let newer_than = self.invalidated_at(&meta);
+                return self.miss(stands_in.then_some((meta, page)), newer_than).await;
+            }
+        };
+        if outcome == Outcome::Stale {
+            self.report_stale(&meta);
+        } else if source == Source::L2 {
+            self.keep_whole(&meta, &page)?;
+        }
+        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail.or(source.detail()));
+        self.respond(&meta, &page, outcome, status)
+    }
+
+    /// Judges a copy by what is known at this moment.
+    pub(super) fn judge(&self, meta: &PageMeta) -> Judgement {
+        let bound = self.isr.config().freshness_bound;
+        feed_poll::with_current(bound, |feed| serve::judge(meta, self.route.id(), feed, js::now()))
+    }
+
+    /// Returns the time of the invalidation that has made a copy invalid, as far as this isolate knows.
+    pub(super) fn invalidated_at(&self, meta: &PageMeta) -> Option<Timestamp> {
+        feed_poll::with_known(|feed| feed.verdict(meta, self.route.id())).map(|invalidated| invalidated.at)
+    }
+
+    /// Keeps a page in L1 whose bytes are all here, behind the response.
+    fn keep_whole(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
+        // Without a body in the response there is no second reader.
+        let copy = if self.with_body { page.clone()? } else { Clone::clone(page) };
+        let (isr, meta) = (self.isr.clone(), meta.clone());
+        self.context.wait_until(async move {
+            if let Some(body) = copy.body() {
+                l1::put_page(isr.config(), &meta, &copy.headers(), &body, js::now()).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Keeps a coordinator's page in L1 once all of it has come, behind the response.
+    pub(super) fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
+        match Fill::begin(&meta.key) {
+            Some(fill) => {
+                let copy = if self.with_body { page.clone()? } else { Clone::clone(page) };
+                let (isr, meta) = (self.isr.clone(), meta.clone());
+                self.context.wait_until(async move { fill.run(isr.config(), &meta, &copy).await });
+            }
+            None if self.with_body => {}
+            None => envelope::discard(page),
+        }
+        Ok(())
+    }
+
+    pub(super) fn respond(
+        &self,
+        meta: &PageMeta,
+        page: &Response,
+        outcome: Outcome,
+        status: CacheStatus,
+    ) -> Result<Handled, JsValue> {
+        let told = Told { outcome, status };
+        let expose = self.isr.config().expose_headers;
+        respond::page(meta, page, &told, expose, self.with_body, js::now()).map(Handled::Response)
+    }
+
+    pub(super) fn shard(&self) -> ShardName {
+        ShardName::of(self.route, self.key.path())
+    }
+}
+
+impl Source {
+    const fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::L1 => None,
+            Self::L2 => Some("l2"),
+        }
+    }
+}
+
+/// Lets the site answer, and says how that came.
+pub(super) fn told(outcome: Outcome, status: CacheStatus) -> Handled {
+    Handled::Pass(Some(Told { outcome, status }))
+}
+
+/// Lets the site answer, for it is not stored or can't be had here.
+pub(super) fn skip(detail: &'static str) -> Handled {
+    told(Outcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(detail)))
+}

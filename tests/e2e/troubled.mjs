@@ -1,0 +1,88 @@
+/**
+ * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, tagIndex, kv }`.
+ *
+ * Only what the platform does is put on; the gateway and its objects are those that are deployed. The visitor's Worker and
+ * the objects run in one isolate here, and so one variable is enough for both.
+ */
+import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from "../../src/edge/entry.mjs";
+
+/**
+ * @typedef {object} Trouble
+ * @property {"throws" | "hangs" | "errs" | "overloaded" | "flickers"} [coordinator]
+ * @property {"throws"} [tagIndex]
+ * @property {"hangs" | "refuses"} [kv]
+ */
+
+/** @type {Trouble} */
+let trouble = {};
+
+/** Longer than any of the tests. */
+const never = () => scheduler.wait(600_000);
+
+function troubled(env) {
+  const { COORDINATOR, ISR_CACHE } = env;
+  return {
+    ...env,
+    COORDINATOR: {
+      getByName(name) {
+        const stub = COORDINATOR.getByName(name);
+        return { fetch: (request) => reach(stub, request) };
+      },
+    },
+    ISR_CACHE: {
+      get: (...args) => ISR_CACHE.get(...args),
+      delete: (...args) => ISR_CACHE.delete(...args),
+      async put(...args) {
+        if (trouble.kv === "hangs") await never();
+        if (trouble.kv === "refuses") throw new Error("KV PUT failed: 500 Internal Server Error");
+        return ISR_CACHE.put(...args);
+      },
+    },
+  };
+}
+
+/** What the platform throws carries these marks. */
+async function reach(stub, request) {
+  if (trouble.coordinator === "overloaded") {
+    throw Object.assign(new Error("Durable Object is overloaded. Too many requests queued."), { overloaded: true, retryable: true });
+  }
+  if (trouble.coordinator === "flickers") {
+    trouble = {};
+    throw Object.assign(new Error("Durable Object reset because its code was updated."), { retryable: true });
+  }
+  return stub.fetch(request);
+}
+
+export class IsrCoordinator extends Coordinator {
+  constructor(ctx, env) {
+    super(ctx, troubled(env));
+  }
+
+  async fetch(request) {
+    if (trouble.coordinator === "throws") throw new Error("the object is in trouble");
+    if (trouble.coordinator === "errs") return new Response("trouble", { status: 500 });
+    if (trouble.coordinator === "hangs") await never();
+    return super.fetch(request);
+  }
+}
+
+export class IsrTagIndex extends TagIndex {
+  async fetch(request) {
+    if (trouble.tagIndex === "throws") throw new Error("the object is in trouble");
+    return super.fetch(request);
+  }
+}
+
+export default class extends Gateway {
+  constructor(ctx, env) {
+    super(ctx, troubled(env));
+  }
+
+  async fetch(request) {
+    if (request.method === "POST" && new URL(request.url).pathname === "/trouble") {
+      trouble = await request.json();
+      return Response.json(trouble);
+    }
+    return super.fetch(request);
+  }
+}
