@@ -16,7 +16,7 @@
 //! | [`config`], [`route`], [`time`], [`version`], [`shard`] | settings, patterns, and the notions of when and where |
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
 //! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
-//! | [`invalidate`] | what a caller asks to be invalidated |
+//! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
 //! | [`serve`] | the edge's decision |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
 //! | [`store`] | what the objects keep in SQLite |
@@ -26,6 +26,7 @@ pub mod config;
 pub mod coordinator;
 mod fault;
 pub mod feed;
+pub mod inspect;
 pub mod invalidate;
 pub mod page;
 pub mod protocol;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{Invalidation, Mode, Refresh, Scope};
+use crate::inspect::answer::ShardQuestion;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
@@ -62,6 +63,8 @@ pub enum ToCoordinator {
     Invalidate(Invalidation),
     /// Asks how far a shard is with an invalidation. The answer is a [`ShardProgress`].
     Progress(Invalidation),
+    /// Asks what is known of pages. The answer is a [`crate::inspect::answer::ShardAnswer`].
+    Inspect(ShardQuestion),
 }
 
 /// A coordinator's answer to [`ToCoordinator::Invalidate`].
@@ -122,7 +125,7 @@ impl ToCoordinator {
             Self::Stale { key, version, newer_than, .. } => {
                 Self::Stale { shard, key, version, newer_than, forwarded: true }
             }
-            other @ (Self::Invalidate(_) | Self::Progress(_)) => other,
+            other @ (Self::Invalidate(_) | Self::Progress(_) | Self::Inspect(_)) => other,
         }
     }
 }
@@ -162,6 +165,17 @@ pub enum ToTagIndex {
     Feed {
         /// The number.
         since: u64,
+    },
+    /// Asks what is known of a tag. The answer is a [`crate::inspect::answer::TagEntry`].
+    InspectTag {
+        /// The tag.
+        tag: Tag,
+    },
+    /// Asks what is known of a coordinator. The answer is a [`crate::inspect::answer::ShardEntry`], or nothing if it has
+    /// never been about to publish a page.
+    InspectShard {
+        /// Its name.
+        shard: ShardName,
     },
 }
 

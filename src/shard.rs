@@ -53,6 +53,12 @@ impl ShardName {
         self.parts().0
     }
 
+    /// Returns the number among the shards of the route.
+    #[must_use]
+    pub fn number(&self) -> u16 {
+        self.parts().1.parse().unwrap_or_default()
+    }
+
     fn parts(&self) -> (&str, &str) {
         self.0.rsplit_once('#').unwrap_or((&self.0, ""))
     }

@@ -7,6 +7,29 @@ use cloudflare_isr::semantics::cache_status::DETAILS;
 use serde_json::Value;
 
 const README: &str = include_str!("../README.md");
+const INSPECT: &str = include_str!("../docs/inspect.md");
+
+/// The schemas of the objects, by the word that stands before the name of a query.
+const SCHEMAS: [(&str, &[&str]); 2] = [
+    (
+        "coordinator",
+        &[
+            include_str!("../migrations/coordinator/0001_init.sql"),
+            include_str!("../migrations/coordinator/0002_copies_and_breaker.sql"),
+            include_str!("../migrations/coordinator/0003_scopes.sql"),
+            include_str!("../migrations/coordinator/0004_sweeps.sql"),
+            include_str!("../migrations/coordinator/0005_views.sql"),
+        ],
+    ),
+    (
+        "tag_index",
+        &[
+            include_str!("../migrations/tag_index/0001_init.sql"),
+            include_str!("../migrations/tag_index/0002_scopes_and_directory.sql"),
+            include_str!("../migrations/tag_index/0003_views.sql"),
+        ],
+    ),
+];
 
 /// Returns the contents of all fenced blocks of a language, without their indentation.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -66,4 +89,32 @@ fn configurations_that_are_shown_are_accepted() {
     for isr in shown.iter().chain(&isr_of(include_str!("../wrangler.toml"))) {
         assert_eq!(Config::from_json(isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
     }
+}
+
+/// That they give what they should, `tests/e2e/inspect.test.mjs` shows.
+#[test]
+fn queries_that_are_shown_are_for_one_object_each_and_run_there() {
+    let heads: Vec<&str> = INSPECT.lines().filter_map(|line| line.strip_prefix("```sql ")).collect();
+    assert!(heads.len() > 10 && blocks(INSPECT, "sql").is_empty(), "each says for which object it is, and its name");
+    let mut run = 0;
+    for (object, migrations) in SCHEMAS {
+        let database = rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory");
+        for migration in migrations {
+            database.execute_batch(migration).expect("it is SQL");
+        }
+        for head in heads.iter().filter(|head| head.split(' ').next() == Some(object)) {
+            for query in blocks(INSPECT, &format!("sql {head}")) {
+                database.prepare(&query).unwrap_or_else(|error| panic!("{head}: {error}"));
+                run += 1;
+            }
+        }
+        let mut names = database
+            .prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+            .expect("it is SQL");
+        let names = names.query_map([], |row| row.get::<_, String>(0)).expect("it runs");
+        for name in names.map(|name| name.expect("it is text")) {
+            assert!(INSPECT.contains(&format!("`{name}`")), "docs/inspect.md does not say what {name} is");
+        }
+    }
+    assert_eq!(run, heads.len(), "a name is there twice, or an object is unknown");
 }

@@ -29,7 +29,7 @@ use crate::protocol::{
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
-use crate::store::StoreError;
+use crate::store::{CoordinatorStore, StoreError};
 use crate::version::Version;
 
 /// The most bytes of a message.
@@ -90,6 +90,7 @@ enum Reply {
 pub(super) struct Object {
     pub(super) env: Env,
     pub(super) settings: Rc<Settings>,
+    sql: ObjectSql,
     pub(super) shard: RefCell<Shard<ObjectSql, Content>>,
     pub(super) alarm: Alarm,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
@@ -111,10 +112,12 @@ impl Object {
     fn open(state: State, env: Env) -> Result<Rc<Self>, StoreError> {
         let settings = Settings::of(&env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
         let (state, sql) = ObjectSql::of(state);
-        let (shard, effects) = Shard::open(sql?, &settings.config, moment())?;
+        let sql = sql?;
+        let (shard, effects) = Shard::open(sql.clone(), &settings.config, moment())?;
         let object = Rc::new(Self {
             env,
             settings,
+            sql,
             shard: RefCell::new(shard),
             alarm: Alarm::new(state),
             waiters: RefCell::default(),
@@ -156,6 +159,14 @@ impl Object {
             ToCoordinator::Progress(invalidation) => {
                 return match self.shard.borrow().progress(&invalidation) {
                     Ok(progress) => message_response(&progress),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Inspect(question) => {
+                // The views are read beside the shard, which is not asked, and not changed.
+                let store = CoordinatorStore::open(self.sql.clone());
+                return match store.and_then(|store| store.inspect(&question)) {
+                    Ok(answer) => message_response(&answer),
                     Err(error) => failed(&error),
                 };
             }

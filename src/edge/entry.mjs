@@ -25,7 +25,7 @@ function answer(text) {
 async function call(object, method, argument, options) {
 	const request = new Request("https://object/v1/rpc", { method: "POST", body: JSON.stringify({ method, argument, options }) });
 	const response = await object.fetch(request);
-	if (!response.ok) throw new IsrError({ code: "unavailable", message: "the invalidation could not be recorded; try again" });
+	if (!response.ok) throw new IsrError({ code: "unavailable", message: "the object could not carry it out; try again" });
 	return answer(await response.text());
 }
 
@@ -135,6 +135,21 @@ export default class extends WorkerEntrypoint {
 	invalidation(seq) {
 		return this.#rpc("invalidation", seq);
 	}
+
+	/** Resolves to what carries a tag, in which state; `{ after, limit }` page through the list. */
+	inspectTag(tag, options) {
+		return this.#rpc("inspectTag", tag, options);
+	}
+
+	/** Resolves to what is known of all variants of a path. */
+	inspectPath(path, options) {
+		return this.#rpc("inspectPath", path, options);
+	}
+
+	/** Resolves to what is known of a coordinator, `<route>#<number>`, and of its pages. */
+	inspectShard(name, options) {
+		return this.#rpc("inspectShard", name, options);
+	}
 }
 
 export class IsrCoordinator extends DurableObject {
@@ -168,6 +183,18 @@ export class IsrCoordinator extends DurableObject {
 	invalidation(seq) {
 		return call(this.#object, "invalidation", seq);
 	}
+
+	inspectTag(tag, options) {
+		return call(this.#object, "inspectTag", tag, options);
+	}
+
+	inspectPath(path, options) {
+		return call(this.#object, "inspectPath", path, options);
+	}
+
+	inspectShard(name, options) {
+		return call(this.#object, "inspectShard", name, options);
+	}
 }
 
 export class IsrTagIndex extends DurableObject {
@@ -200,5 +227,17 @@ export class IsrTagIndex extends DurableObject {
 
 	invalidation(seq) {
 		return call(this.#object, "invalidation", seq);
+	}
+
+	inspectTag(tag, options) {
+		return call(this.#object, "inspectTag", tag, options);
+	}
+
+	inspectPath(path, options) {
+		return call(this.#object, "inspectPath", path, options);
+	}
+
+	inspectShard(name, options) {
+		return call(this.#object, "inspectShard", name, options);
 	}
 }

@@ -22,7 +22,7 @@ extern "C" {
 }
 
 /// SQLite of one object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ObjectSql {
     sql: worker::SqlStorage,
     storage: TransactionalStorage,

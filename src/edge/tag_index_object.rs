@@ -14,10 +14,12 @@ use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, feed_poll, js};
 use crate::feed::{Mode, Refresh, Scope};
+use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TAG_INDEX_NAME,
     ToCoordinator, ToTagIndex, decode,
 };
+use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
 use crate::tag_index::delivery_pause;
@@ -65,6 +67,18 @@ impl TagIndex for Itself<'_> {
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
         Ok(self.0.progress(seq).await?)
+    }
+
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
+        Ok(self.0.store()?.inspect_tag(&tag)?)
+    }
+
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
+        Ok(self.0.store()?.inspect_shard(&shard)?)
+    }
+
+    fn env(&self) -> &Env {
+        &self.0.env
     }
 }
 
@@ -125,6 +139,8 @@ impl Object {
             }
             ToTagIndex::Feed { since } => message_response(&self.store()?.feed(since, FEED_ROWS)?),
             ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
+            ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
+            ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
@@ -22,6 +22,7 @@ const MIGRATIONS: [Migration; 4] = [
     },
     Migration { name: "0003_scopes", sql: include_str!("../../migrations/coordinator/0003_scopes.sql") },
     Migration { name: "0004_sweeps", sql: include_str!("../../migrations/coordinator/0004_sweeps.sql") },
+    Migration { name: "0005_views", sql: include_str!("../../migrations/coordinator/0005_views.sql") },
 ];
 
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.

@@ -4,6 +4,7 @@
 //! [`Sql`].
 
 mod coordinator;
+mod inspect;
 mod migrate;
 #[cfg(test)]
 pub(crate) mod rusqlite;

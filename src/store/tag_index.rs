@@ -12,12 +12,13 @@ use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") },
     Migration {
         name: "0002_scopes_and_directory",
         sql: include_str!("../../migrations/tag_index/0002_scopes_and_directory.sql"),
     },
+    Migration { name: "0003_views", sql: include_str!("../../migrations/tag_index/0003_views.sql") },
 ];
 
 /// How far the clocks of two objects may differ without harm.
@@ -63,6 +64,10 @@ impl<S: Sql> TagIndexStore<S> {
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         Ok(Self { sql })
+    }
+
+    pub(super) fn sql(&self) -> &S {
+        &self.sql
     }
 
     /// Notes that a shard, one of so many of its route, carries tags, and tells what was invalidated at `since` or

@@ -14,6 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use cloudflare_isr::inspect::answer::{
+    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
+    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
+};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
@@ -213,6 +217,105 @@ fn messages_are_what_they_were() {
     now.sent("Progress", &progress);
     now.sent("FeedPage", &FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true });
     now.end();
+}
+
+/// Their names are also those of the fields that callers of an inspection get.
+#[test]
+fn messages_of_an_inspection_are_what_they_were() {
+    let page = key("https://example.com/blog/hello");
+    let mut now = Messages::new(include_str!("inspection.txt"));
+    let question = |pages, after, limit, totals| ToCoordinator::Inspect(ShardQuestion { pages, after, limit, totals });
+    now.sent("ToCoordinator::Inspect", &question(Pages::All, None, 100, true));
+    now.sent("ToCoordinator::Inspect, a path", &question(Pages::Path(path("/blog/hello")), Some(page), 7, false));
+    now.sent("ToCoordinator::Inspect, a tag", &question(Pages::Tag(tag("post:1")), None, 0, true));
+    now.sent("ToTagIndex::InspectTag", &ToTagIndex::InspectTag { tag: tag("post:1") });
+    now.sent("ToTagIndex::InspectShard", &ToTagIndex::InspectShard { shard: shard("/blog/[slug]#3") });
+    let totals = Totals { total: 6, fresh: 3, stale: 2, expired: 1 };
+    let pages = vec![shown_page(), shown_render()];
+    now.sent("ShardAnswer", &ShardAnswer { shard: None, totals: Some(totals), pages, more: true });
+    let breaker = BreakerState { state: BreakerWord::HalfOpen, failures: 9, probe_at: Some(START) };
+    let state = ShardState {
+        pages: totals,
+        passing: 1,
+        failing: 2,
+        tags: 12,
+        renders: 3,
+        l2: PendingWrites { pending: 2, failing: 1 },
+        breaker,
+        sweeps: Sweeps { open: 1, pages: 5 },
+        last_invalidation: Some(7),
+    };
+    now.sent("ShardAnswer, a whole shard", &ShardAnswer { shard: Some(state), ..ShardAnswer::default() });
+    let last_invalidation = Some(LastInvalidation { seq: 7, mode: Mode::Expire, at: START });
+    now.sent("TagEntry", &TagEntry { shards: vec![shard("/blog/[slug]#3")], last_invalidation, pending: 1 });
+    now.sent("ShardEntry", &Some(ShardEntry { pending: 2, oldest_pending: Some(7) }));
+    now.end();
+}
+
+fn shown_page() -> PageState {
+    let page = page();
+    let windows = page.meta.windows;
+    PageState {
+        path: page.meta.key.path().to_owned(),
+        key: page.meta.key,
+        state: State::Expired,
+        version: Some(version()),
+        status: Some(200),
+        body_bytes: Some(8),
+        tags: page.meta.tags,
+        heat: 3,
+        render_began_at: Some(START),
+        rendered_at: Some(page.meta.rendered_at),
+        fresh_until: windows.fresh_until,
+        stale_until: windows.stale_until,
+        error_until: windows.error_until,
+        invalidated: Some(InvalidatedBy {
+            seq: 7,
+            kind: "tag".to_owned(),
+            name: "post:1".to_owned(),
+            mode: Mode::Expire,
+            at: START.plus(HOUR),
+        }),
+        failures: 1,
+        failure_began_at: Some(START.plus(HOUR)),
+        retry_at: Some(START.plus(HOUR * 2)),
+        pass_until: None,
+        rendering: None,
+        l2: L2State {
+            state: L2::Written,
+            version: Some(version()),
+            written_at: Some(START),
+            due_at: None,
+            attempts: 0,
+        },
+    }
+}
+
+fn shown_render() -> PageState {
+    let expires_at = START.plus(HOUR);
+    let rendering = Rendering { purpose: RenderPurpose::Background, began_at: START, expires_at, attempt: 1 };
+    PageState {
+        key: key("https://example.com/"),
+        path: "/".to_owned(),
+        state: State::Absent,
+        version: None,
+        status: None,
+        body_bytes: None,
+        tags: Vec::new(),
+        heat: 0,
+        render_began_at: None,
+        rendered_at: None,
+        fresh_until: None,
+        stale_until: None,
+        error_until: None,
+        invalidated: None,
+        failures: 0,
+        failure_began_at: None,
+        retry_at: None,
+        pass_until: None,
+        rendering: Some(rendering),
+        l2: L2State { state: L2::None, version: None, written_at: None, due_at: None, attempts: 0 },
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bolero::check;
 use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Scope};
+use cloudflare_isr::inspect::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{InvalidateAnswer, RegisterAnswer, ToCoordinator, ToTagIndex, Verdict, decode, encode};
 use cloudflare_isr::route::RouteId;
@@ -20,6 +21,7 @@ use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::TIME;
 use crate::input::Bytes;
@@ -175,6 +177,9 @@ fn a_message_to_a_coordinator() {
         ToCoordinator::Progress(by_path.clone()),
         ToCoordinator::Invalidate(by_path),
         ToCoordinator::Invalidate(by_tag),
+        inspect(Pages::All, None),
+        inspect(Pages::Path(CanonicalPath::parse("/blog").expect("it is a path")), Some(head().meta.key)),
+        inspect(Pages::Tag(tags().remove(0)), None),
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -186,8 +191,20 @@ fn a_message_to_a_coordinator() {
             ToCoordinator::Invalidate(invalidation) | ToCoordinator::Progress(invalidation) => {
                 check_invalidation(invalidation);
             }
+            ToCoordinator::Inspect(question) => {
+                question.after.iter().for_each(check_key);
+                match &question.pages {
+                    Pages::All => {}
+                    Pages::Path(path) => check_path(path),
+                    Pages::Tag(tag) => check_tags(std::slice::from_ref(tag)),
+                }
+            }
         });
     });
+}
+
+fn inspect(pages: Pages, after: Option<PageKey>) -> ToCoordinator {
+    ToCoordinator::Inspect(ShardQuestion { pages, after, limit: 100, totals: true })
 }
 
 #[test]
@@ -197,6 +214,8 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::Invalidate { scope: invalidations().remove(0).scope, mode: Mode::Expire, refresh: Refresh::Eager },
         ToTagIndex::Progress { seq: 6 },
         ToTagIndex::Feed { since: 6 },
+        ToTagIndex::InspectTag { tag: tags().remove(0) },
+        ToTagIndex::InspectShard { shard: shard() },
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -206,6 +225,8 @@ fn a_message_to_the_tag_index() {
                 check_tags(tags);
             }
             ToTagIndex::Invalidate { scope, .. } => check_scope(scope),
+            ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
+            ToTagIndex::InspectShard { shard } => check_shard(shard),
             ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}
         });
     });
@@ -224,5 +245,34 @@ fn an_answer_of_the_tag_index() {
         a_message::<RegisterAnswer>(&bytes, |answer| answer.invalidations.iter().for_each(check_invalidation));
         a_message::<InvalidateAnswer>(&bytes, |answer| check_invalidation(&answer.invalidation));
         a_message::<FeedPage>(&bytes, |page| page.rows.iter().for_each(check_invalidation));
+    });
+}
+
+#[test]
+fn an_answer_to_an_inspection() {
+    let rendering = json!({ "purpose": "cold", "beganAt": 1, "expiresAt": 2, "attempt": 0 });
+    let pages = [("fresh", json!(null)), ("absent", rendering)].map(|(state, rendering)| {
+        serde_json::from_value(json!({
+            "key": "https://e.com/a", "path": "/a", "state": state, "status": 200, "tags": ["blog"], "heat": 1,
+            "renderBeganAt": 1, "failures": 0, "rendering": rendering, "l2": { "state": "none", "attempts": 0 },
+        }))
+        .expect("it is a page's state")
+    });
+    let totals = Some(Totals { total: 1, fresh: 1, stale: 0, expired: 0 });
+    let samples = [
+        encode(&ShardAnswer { shard: None, totals, pages: pages.into(), more: true }),
+        encode(&TagEntry { shards: vec![shard()], last_invalidation: None, pending: 1 }),
+        encode(&Some(ShardEntry { pending: 1, oldest_pending: Some(7) })),
+    ];
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let bytes = input.of(&samples);
+        a_message::<ShardAnswer>(&bytes, |answer| {
+            for page in &answer.pages {
+                check_key(&page.key);
+                check_tags(&page.tags);
+            }
+        });
+        a_message::<TagEntry>(&bytes, |entry| entry.shards.iter().for_each(check_shard));
+        a_message::<Option<ShardEntry>>(&bytes, |_| {});
     });
 }

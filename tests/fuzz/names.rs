@@ -2,6 +2,7 @@
 
 use bolero::check;
 use cloudflare_isr::config::{CanonicalOrigin, SiteUrl};
+use cloudflare_isr::inspect::{Inspect, MAX_LIMIT, Place, Subject};
 use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl};
 use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::shard::ShardName;
@@ -201,6 +202,55 @@ fn urls_of_the_configuration() {
         if let Ok(site) = SiteUrl::parse(&text) {
             assert_eq!(SiteUrl::parse(site.as_str()).as_ref(), Ok(&site));
             assert!(!site.as_str().ends_with('/') && !site.as_str().contains(['?', '#']), "{site}");
+        }
+    });
+}
+
+/// A question that is understood is within its bounds, and the cursor in it comes back from its text.
+#[test]
+fn an_inspection() {
+    let words = [
+        "tag=",
+        "path=",
+        "shard=",
+        "after=",
+        "limit=",
+        "&",
+        "post:1",
+        "/blog",
+        "/*%230",
+        "+",
+        "https://e.com/a?b%3D1",
+        "7",
+        "1000",
+        "1001",
+        "%",
+        "%20",
+        "%00",
+        "ü",
+        "#",
+        "?",
+    ];
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let Ok(question) = Inspect::from_query(&input.of(&words)) else { return };
+        assert!((1..=MAX_LIMIT).contains(&question.limit));
+        match question.subject {
+            Subject::Tag { tag, after } => {
+                assert_eq!(Tag::parse(tag.as_str()), Ok(tag));
+                if let Some(place) = after {
+                    check_shard(&place.shard);
+                    check_key(&place.key);
+                    assert_eq!(Place::parse(&place.to_string()), Some(place));
+                }
+            }
+            Subject::Path { path, after } => {
+                check_path(&path);
+                after.iter().for_each(check_key);
+            }
+            Subject::Shard { shard, after } => {
+                check_shard(&shard);
+                after.iter().for_each(check_key);
+            }
         }
     });
 }

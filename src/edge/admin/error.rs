@@ -1,0 +1,120 @@
+//! Why a call was not carried out, and what the caller is told.
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::edge::calls::CallError;
+use crate::inspect::InspectError;
+use crate::invalidate;
+use crate::shard::ShardName;
+use crate::store::StoreError;
+
+/// The most bytes of a request body.
+pub(super) const MAX_BODY_BYTES: u64 = 16 * 1024;
+
+/// Whose fault it is that a call was not carried out, and what the caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(in crate::edge) enum AdminError {
+    /// There is nothing at this path, or the path is switched off.
+    #[error("there is nothing here")]
+    NotFound,
+    /// Another method than the one that is served.
+    #[error("use {allow}")]
+    Method {
+        /// The method that is served.
+        allow: &'static str,
+    },
+    /// No token, or a wrong one.
+    #[error("send the admin token as `Authorization: Bearer <token>`")]
+    Unauthorized,
+    /// The body's length is not announced.
+    #[error("send the body's length in `Content-Length`")]
+    Length,
+    /// The body is over its bound.
+    #[error("the body may have at most {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+    /// The argument is not what is expected.
+    #[error("{0}")]
+    Argument(String),
+    /// No invalidation of that number is in the log.
+    #[error("no invalidation {seq} is known: the log keeps the newest 100,000")]
+    UnknownInvalidation {
+        /// The number.
+        seq: u64,
+    },
+    /// No coordinator of that name has had anything to do.
+    #[error("no coordinator {shard} is known: neither the configuration nor the tag index names it")]
+    UnknownShard {
+        /// The name.
+        shard: ShardName,
+    },
+    /// The tag index could not be reached: nothing is known to be recorded.
+    #[error("the invalidation could not be recorded; try again")]
+    Unavailable,
+    /// An object that is to be shown could not be reached.
+    #[error("an object could not be reached; try again")]
+    Unanswered,
+}
+
+impl AdminError {
+    /// Logs why an object that is to be shown could not be reached.
+    #[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
+    pub(super) fn unanswered(error: CallError) -> Self {
+        worker::console_error!("inspection: {error}");
+        Self::Unanswered
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::NotFound | Self::UnknownInvalidation { .. } | Self::UnknownShard { .. } => 404,
+            Self::Method { .. } => 405,
+            Self::Unauthorized => 401,
+            Self::Length => 411,
+            Self::TooLarge => 413,
+            Self::Argument(_) => 400,
+            Self::Unavailable | Self::Unanswered => 503,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound | Self::UnknownInvalidation { .. } | Self::UnknownShard { .. } => "not_found",
+            Self::Method { .. } => "method_not_allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::Length => "length_required",
+            Self::TooLarge => "too_large",
+            Self::Argument(_) => "invalid_argument",
+            Self::Unavailable | Self::Unanswered => "unavailable",
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "error": { "code": self.code(), "message": self.to_string() } })
+    }
+}
+
+impl From<invalidate::CallError> for AdminError {
+    fn from(error: invalidate::CallError) -> Self {
+        Self::Argument(error.to_string())
+    }
+}
+
+impl From<InspectError> for AdminError {
+    fn from(error: InspectError) -> Self {
+        Self::Argument(error.to_string())
+    }
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        worker::console_error!("tag index: {error}");
+        Self::Unavailable
+    }
+}
+
+impl From<CallError> for AdminError {
+    fn from(error: CallError) -> Self {
+        worker::console_error!("tag index: {error}");
+        Self::Unavailable
+    }
+}

@@ -1,0 +1,116 @@
+//! Calls from outside: invalidation on demand, and inspection. `/__isr/...` for whoever has the token, and the same as RPC
+//! methods for Workers that are bound to the gateway or to its objects.
+
+mod error;
+mod http;
+mod inspect;
+mod rpc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use worker::Env;
+
+pub(super) use self::error::AdminError;
+pub(super) use self::http::{http, is_admin};
+pub(super) use self::rpc::{rpc, rpc_with};
+use crate::edge::calls;
+use crate::edge::feed_poll;
+use crate::feed::{Invalidation, Mode, Refresh, Scope};
+use crate::inspect::answer::{ShardEntry, TagEntry};
+use crate::invalidate::Call;
+use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
+use crate::semantics::tag::Tag;
+use crate::shard::ShardName;
+use crate::time::Timestamp;
+
+/// How many calls to objects are under way at a time.
+const PARALLEL: usize = 6;
+
+/// Whoever records invalidations, and knows where tags are.
+pub(super) trait TagIndex {
+    /// Records an invalidation, and delivers it.
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError>;
+
+    /// Tells what has come of one; `None` if it is not known (any more).
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError>;
+
+    /// Tells what is known of a tag.
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError>;
+
+    /// Tells what is known of a coordinator; `None` if it has never been about to publish a page.
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError>;
+
+    /// Returns the bindings, to reach coordinators by.
+    fn env(&self) -> &Env;
+}
+
+impl TagIndex for Env {
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
+        Ok(calls::tag_index(self, &ToTagIndex::Invalidate { scope, mode, refresh }).await?)
+    }
+
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+        Ok(calls::tag_index(self, &ToTagIndex::Progress { seq }).await?)
+    }
+
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
+        calls::tag_index(self, &ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
+    }
+
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
+        calls::tag_index(self, &ToTagIndex::InspectShard { shard }).await.map_err(AdminError::unanswered)
+    }
+
+    fn env(&self) -> &Env {
+        self
+    }
+}
+
+/// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
+async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
+    let Call { scopes, mode, refresh } = call;
+    let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(PARALLEL);
+    answers.map_ok(receipt).try_collect().await
+}
+
+/// Says what has come of an invalidation.
+async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, AdminError> {
+    let progress = tag_index.progress(seq).await?.ok_or(AdminError::UnknownInvalidation { seq })?;
+    let mut value = described(&progress.invalidation, progress.applied, progress.pending, progress.matched);
+    value["pages"] = match progress.pages {
+        Some(pages) => json!({
+            "matched": progress.matched,
+            "refreshed": pages.done,
+            "failed": pages.failed,
+            "pending": pages.pending,
+        }),
+        None => json!({ "matched": progress.matched }),
+    };
+    value["doneAt"] = json!(progress.pages.and_then(|pages| pages.done_at).map(Timestamp::as_millis));
+    Ok(value)
+}
+
+/// Notes an invalidation for this isolate, and says what the caller is told of it.
+fn receipt(answer: InvalidateAnswer) -> Value {
+    let value = described(&answer.invalidation, answer.applied, answer.pending, answer.matched);
+    feed_poll::note(answer.invalidation);
+    value
+}
+
+fn described(invalidation: &Invalidation, applied: u64, pending: u64, matched: u64) -> Value {
+    let (scope, name) = match &invalidation.scope {
+        Scope::Path(path) => ("path", json!(path.as_str())),
+        Scope::Tag(tag) => ("tag", json!(tag.as_str())),
+        Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
+        Scope::Route(route) => ("route", json!(route.as_str())),
+        Scope::Everything => ("everything", json!(true)),
+    };
+    json!({
+        "seq": invalidation.seq,
+        scope: name,
+        "mode": invalidation.mode,
+        "refresh": invalidation.refresh,
+        "pages": { "matched": matched },
+        "shards": { "applied": applied, "pending": pending },
+    })
+}
