@@ -24,6 +24,7 @@ impl World<'_> {
     pub(super) fn give(&mut self, input: Input<Body>) -> Checked {
         self.wake()?;
         self.checks.input();
+        self.inputs += 1;
         let moment = self.moment();
         let effects = self.object.on(&self.workshop.config, moment, input);
         self.perform_all(effects)
@@ -35,6 +36,7 @@ impl World<'_> {
             return Ok(());
         }
         let moment = self.waking_moment();
+        self.inputs += 1;
         let effects = self.object.awake(&self.workshop.config, moment);
         let (now, life) = (self.now, self.object.life);
         self.story.tell(now, || format!("the object wakes to life {life}"));
@@ -171,8 +173,15 @@ impl World<'_> {
         self.entry(key).lease.is_some_and(|lease| lease.token == token)
     }
 
+    /// Returns what is on record of a page. It can change with an input only.
     pub(super) fn entry(&self, key: usize) -> Entry {
-        self.object.entry(&self.workshop.keys[key])
+        let mut read = self.read.borrow_mut();
+        if let Some((_, entry)) = read.get(&key).filter(|(input, _)| *input == self.inputs) {
+            return entry.clone();
+        }
+        let entry = self.object.entry(&self.workshop.keys[key]);
+        read.insert(key, (self.inputs, entry.clone()));
+        entry
     }
 
     /// Promise 1: what comes under a token that is not current changes nothing.
@@ -293,7 +302,7 @@ impl World<'_> {
             Coming::Own { .. } => false,
             Coming::Commit { key, value, .. } => {
                 let version = value.as_ref().map(|(page, _)| page.version);
-                due <= now + OUTLIVES && (half ^ due) % 2 == 0 && is_last(*key, version)
+                due <= now + OUTLIVES && (half ^ due).is_multiple_of(2) && is_last(*key, version)
             }
             _ => true,
         });

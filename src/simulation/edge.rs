@@ -72,9 +72,8 @@ impl Edge {
         }
         let may_poll = now >= self.paused_until && self.polling_since.is_none();
         match (self.is_current(now, bound), may_poll) {
-            (true, false) => return Refresh::No,
             (false, false) if self.polling_since.is_some() => return Refresh::Wait,
-            (false, false) => return Refresh::No,
+            (_, false) => return Refresh::No,
             (_, true) => self.polling_since = Some(now),
         }
         if self.is_current(now, bound) { Refresh::Behind } else { Refresh::First }

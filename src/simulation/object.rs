@@ -136,6 +136,11 @@ impl Object {
         leases.into_iter().map(|(_, lease)| lease).collect()
     }
 
+    /// Tells whether a lease has an end, or a write is due, some time.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.store.next_deadline().expect("the database is sound").is_some()
+    }
+
     /// Tells whether the object counts a page as invalidated.
     pub(super) fn is_invalidated(&self, page: &PageMeta) -> bool {
         let since = self.store.invalidated(page);

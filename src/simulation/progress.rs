@@ -38,7 +38,7 @@ impl Progress {
         let Some(total) = self.total else { return };
         let mut out = std::io::stderr();
         if !out.is_terminal() {
-            if done % (total / 10).max(1) == 0 {
+            if done.is_multiple_of((total / 10).max(1)) {
                 eprintln!("{}", self.line(done, total));
             }
             return;

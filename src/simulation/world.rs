@@ -1,5 +1,6 @@
 //! A world: the coordinator, the tag index, edges, L2 and the site, on a virtual clock.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{Checked, Checks, Violation, promise};
@@ -13,7 +14,7 @@ use super::story::{BEGINNING, Story};
 use super::visits::Visit;
 use super::weather::Weather;
 use super::workshop::Workshop;
-use crate::coordinator::{Moment, WaiterId};
+use crate::coordinator::{Entry, Moment, WaiterId};
 use crate::store::TagIndexStore;
 use crate::version::Version;
 
@@ -65,6 +66,9 @@ pub(super) struct World<'w> {
     /// Which visit a request belongs to, and for which page it is.
     pub(super) asked: BTreeMap<WaiterId, (u64, usize)>,
     pub(super) last_waiter: u64,
+    /// How many inputs the coordinator was given, and what was on record of a page after which.
+    pub(super) inputs: u64,
+    pub(super) read: RefCell<BTreeMap<usize, (u64, Entry)>>,
     pub(super) story: Story,
     /// Whether two worlds of this seed are compared: then what is random depends on the time, not on what came before.
     pub(super) is_calm: bool,
@@ -122,6 +126,8 @@ impl<'w> World<'w> {
             last_visit: 0,
             asked: BTreeMap::new(),
             last_waiter: 0,
+            inputs: 0,
+            read: RefCell::default(),
             story,
             is_calm: false,
             evictions: None,
@@ -197,10 +203,7 @@ impl<'w> World<'w> {
             && !self
                 .queue
                 .any(|coming| matches!(coming, Coming::Own { .. } | Coming::Commit { .. } | Coming::Register { .. }))
-            && (0..self.workshop.keys.len()).all(|key| {
-                let entry = self.entry(key);
-                entry.lease.is_none() && entry.pending.is_none()
-            });
+            && !self.object.has_deadline();
         if is_idle && self.evictions.as_mut().is_some_and(|random| random.one_in(2)) {
             let now = self.now;
             self.story.tell(now, || "the object is evicted".to_owned());

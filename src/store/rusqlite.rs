@@ -64,9 +64,10 @@ impl Sql for MemorySql {
     }
 
     fn transaction<T>(&self, body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.0.execute_batch("BEGIN").map_err(refused)?;
+        let run = |statement| self.0.prepare_cached(statement)?.execute([]);
+        run("BEGIN").map_err(refused)?;
         let result = body();
-        self.0.execute_batch(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(refused)?;
+        run(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(refused)?;
         result
     }
 }

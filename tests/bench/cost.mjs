@@ -42,7 +42,7 @@ const paths = (route, number, name, count = EVENTS) => Array.from({ length: coun
 
 /** @returns {Promise<Row[]>} */
 export async function cost({ progress }) {
-  const objects = await Objects.start();
+  const objects = await Objects.start({ renderTimeout: 1 });
   try {
     const cost = new Cost(objects, progress);
     return [
