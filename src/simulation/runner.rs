@@ -110,7 +110,11 @@ fn run(workshop: &mut Workshop, seed: u64, is_told: bool) -> (Checked, Vec<Strin
         let mut world = World::new(workshop, seed, is_told);
         let result = world.run();
         let story = world.into_parts().0;
-        if result.is_err() || !seed.is_multiple_of(TWINS_EVERY) { (result, story) } else { twins::run(workshop, seed, is_told) }
+        if result.is_err() || !seed.is_multiple_of(TWINS_EVERY) {
+            (result, story)
+        } else {
+            twins::run(workshop, seed, is_told)
+        }
     }));
     caught.unwrap_or_else(|panic| {
         // What it has left behind is not to be trusted.
