@@ -33,6 +33,10 @@ pub(crate) enum Fault {
     SkipMend,
     /// A page whose bytes died before L2 had them is believed to be in L2.
     BelieveLostWrite,
+    /// Each time that it is told of an invalidation, the clock runs ahead a bit more.
+    RunAhead,
+    /// A render that is begun anew because of what a registration has told is not broken off.
+    KeepRunning,
     /// The clock is not saved: a new life issues versions from the wall clock alone.
     ForgetClock,
     /// Back-off is not saved.
@@ -56,7 +60,7 @@ pub(crate) enum Fault {
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::AnyToken,
         Self::TwoLeases,
         Self::PublishInvalidated,
@@ -70,6 +74,8 @@ impl Fault {
         Self::WriteAtOnce,
         Self::SkipMend,
         Self::BelieveLostWrite,
+        Self::RunAhead,
+        Self::KeepRunning,
         Self::ForgetClock,
         Self::ForgetBackOff,
         Self::ForgetBreaker,

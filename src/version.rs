@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use ulid::Ulid;
 
+use crate::fault::{self, Fault};
 use crate::time::Timestamp;
 
 /// A ULID, issued by the [`Clock`] of one object when a render begins. It is the lease's fencing token, and the
@@ -108,8 +109,8 @@ impl Clock {
     /// would take a render that begins now for newer than an invalidation to come.
     pub fn observe(&mut self, time: Timestamp, now: Timestamp, random: u128) -> Version {
         let received = self.issue(now.max(time), random);
-        if received.time() == time {
-            self.last = Version::from_parts(time, (1 << RANDOM_BITS) - 1);
+        if received.time() == time || fault::on(Fault::RunAhead) {
+            self.last = Version::from_parts(received.time(), (1 << RANDOM_BITS) - 1);
         }
         received
     }
@@ -139,6 +140,16 @@ mod tests {
     fn a_time_past_the_last_does_not_go_round() {
         let last = Version::from_parts(Timestamp::from_millis(MAX_MILLIS), 1);
         assert_eq!(Version::from_parts(Timestamp::from_millis(u64::MAX), 1), last);
+    }
+
+    #[test]
+    fn it_runs_ahead_of_what_it_was_told_by_a_millisecond_at_most() {
+        let (told, now) = (Timestamp::from_millis(5_000), Timestamp::from_millis(10));
+        let mut clock = Clock::resume(None);
+        for random in 0..1_000 {
+            clock.observe(told, now, random);
+        }
+        assert_eq!(clock.issue(now, 1).time(), Timestamp::from_millis(5_001));
     }
 
     proptest! {

@@ -83,7 +83,7 @@ impl World<'_> {
             Own::Wrote { key, version, taken } => {
                 self.give(Input::Wrote { key: self.workshop.keys[key].clone(), version, taken })
             }
-            Own::Read(wanted) => self.read(wanted),
+            Own::Read(wanted) => self.read(*wanted),
             Own::TimedOut { waiter } => self.time_out(waiter),
             Own::Nap { number } if number == self.object.nap => self.run_alarm(),
             Own::Nap { .. } => Ok(()),
@@ -319,7 +319,7 @@ impl World<'_> {
     fn forget_overtaken_deletions(&mut self) {
         for key in 0..self.workshop.keys.len() {
             if self.entry(key).pending.is_some_and(|pending| pending.version.is_some()) {
-                self.last_write[key] = None;
+                self.is_deleted[key] = false;
             }
         }
     }
@@ -362,7 +362,7 @@ impl World<'_> {
             }
             (Some(_), None) => false,
             // What was last decided was to delete it; or else what was published last died before it was written.
-            (None, copy) => self.last_write[key] != Some(None) || copy.is_none(),
+            (None, copy) => !self.is_deleted[key] || copy.is_none(),
         };
         promise(6, is_met, || format!("L2 has {l2:?}, the coordinator {:?}", entry.page))
     }

@@ -46,7 +46,7 @@ impl World<'_> {
                     return self.read(wanted);
                 }
                 let due = now + self.latency();
-                self.queue.push(due, Coming::Own { life, outcome: Own::Read(wanted) });
+                self.queue.push(due, Coming::Own { life, outcome: Own::Read(Box::new(wanted)) });
             }
             Effect::Write(page, body) => {
                 let key = self.workshop.number_of(&page.key);
@@ -165,7 +165,7 @@ impl World<'_> {
             Coming::Commit { life, key, value, told: taken }
         };
         self.queue.push(lands, coming);
-        self.last_write[key] = Some(version);
+        self.is_deleted[key] = version.is_none();
         let clock_was_set = if self.written_in[key] == life { 0 } else { 2 * self.weather.skew };
         self.written_in[key] = life;
         self.checks.written(key, now, clock_was_set)

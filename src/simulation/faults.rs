@@ -17,13 +17,14 @@ pub(super) fn by_name(name: &str) -> Fault {
 /// Returns the promise that a mistake breaks.
 const fn promise_of(fault: Fault) -> u8 {
     match fault {
-        Fault::AnyToken | Fault::TwoLeases | Fault::ForgetClock => 1,
+        Fault::AnyToken | Fault::TwoLeases | Fault::KeepRunning | Fault::ForgetClock => 1,
         Fault::PublishInvalidated
         | Fault::AnswerInvalidated
         | Fault::IgnoreRegistration
         | Fault::JoinInvalidatedStream
         | Fault::IgnoreNewerThan
-        | Fault::IgnoreFeed => 2,
+        | Fault::IgnoreFeed
+        | Fault::RunAhead => 2,
         Fault::ForgetWaiter | Fault::AnswerTwice => 4,
         Fault::FailureForgets => 5,
         Fault::WriteAtOnce | Fault::SkipMend | Fault::BelieveLostWrite | Fault::SkipWriteAlways => 6,

@@ -20,19 +20,18 @@ const BAD_TIME: u64 = 60_000;
 
 impl World<'_> {
     /// Has somebody edit something, and invalidate what shows it.
-    pub(super) fn edit(&mut self) -> Checked {
+    pub(super) fn edit(&mut self) {
         if self.random.one_in(self.weather.site_goes_bad) {
             let until = self.now + self.random.below(BAD_TIME);
             self.site.go_bad(until);
         }
         let at_once = if self.random.one_in(self.weather.bursts) { 2 + self.random.below(6) } else { 1 };
         for _ in 0..at_once {
-            self.invalidate()?;
+            self.invalidate();
         }
-        Ok(())
     }
 
-    fn invalidate(&mut self) -> Checked {
+    fn invalidate(&mut self) {
         self.site.edit(&mut self.random);
         let edit = self.site.edits;
         let workshop = self.workshop;
@@ -62,14 +61,13 @@ impl World<'_> {
         self.checks.record(&invalidation, edit);
         self.unacknowledged.insert(seq, (invalidation, edit));
         for delivery in self.tag_index.deliveries_of(seq, BATCH).expect("it is sound") {
-            self.attempt(delivery);
+            self.attempt(&delivery);
         }
         self.acknowledge(seq);
-        Ok(())
     }
 
     /// Attempts a delivery. It may be lost, or the news of it, and it may come twice.
-    fn attempt(&mut self, delivery: Delivery) {
+    fn attempt(&mut self, delivery: &Delivery) {
         let lost = self.random.one_in(self.weather.delivery_lost);
         if lost {
             self.queue.push(self.now + DELIVER_WITHIN, Coming::PutOff(delivery.clone()));
@@ -107,10 +105,9 @@ impl World<'_> {
     }
 
     /// Strikes a delivery off.
-    pub(super) fn delivered(&mut self, seq: u64) -> Checked {
+    pub(super) fn delivered(&mut self, seq: u64) {
         self.tag_index.delivered(seq, &self.workshop.shard, 0).expect("it is sound");
         self.acknowledge(seq);
-        Ok(())
     }
 
     fn acknowledge(&mut self, seq: u64) {
@@ -140,7 +137,7 @@ impl World<'_> {
     pub(super) fn redeliver(&mut self) {
         let now = Timestamp::from_millis(self.now);
         for delivery in self.tag_index.deliveries_due(now, BATCH).expect("it is sound") {
-            self.attempt(delivery);
+            self.attempt(&delivery);
         }
     }
 }

@@ -26,11 +26,8 @@
 //! death, or never, and never if a later one was begun; KV tells of writes in the order in which it takes them; an alarm
 //! is not lost for good if somebody asks the object again; messages between objects take a millisecond at least; clocks
 //! differ by less than a second.
-#![allow(clippy::unnecessary_wraps, reason = "whatever happens in a world may break a promise: all of it has one type")]
-#![allow(clippy::needless_pass_by_value, reason = "what comes is used up")]
-#![allow(clippy::option_option, reason = "a write may be one of nothing, a deletion, and there may be none")]
-#![allow(clippy::large_enum_variant, reason = "there are a handful of each at a time")]
 
+mod answers;
 mod checks;
 mod coordinator;
 mod database;

@@ -13,6 +13,9 @@ use crate::store::Delivery;
 use crate::time::Timestamp;
 use crate::version::Version;
 
+/// The coordinator's answer; `None` if there will be none.
+pub(super) type Told = Option<(Verdict, Option<(PageMeta, Body)>)>;
+
 /// Something on its way.
 #[derive(Debug)]
 pub(super) enum Coming {
@@ -21,7 +24,7 @@ pub(super) enum Coming {
     /// An edge's message reaches the coordinator.
     Ask { visit: u64, key: usize, served: Option<Version>, newer_than: Option<Timestamp> },
     /// The coordinator's answer reaches the edge; `None` if the object died.
-    Answer { visit: u64, answer: Option<(Verdict, Option<(PageMeta, Body)>)> },
+    Answer { visit: u64, answer: Told },
     /// An edge stops waiting.
     GiveUp { visit: u64 },
     /// A registration reaches the tag index.
@@ -59,7 +62,7 @@ pub(super) enum Own {
         version: Option<Version>,
         taken: bool,
     },
-    Read(Wanted),
+    Read(Box<Wanted>),
     /// A request has waited for long enough.
     TimedOut {
         waiter: WaiterId,

@@ -15,7 +15,7 @@ use super::world::World;
 use crate::fault::{Fault, Guard};
 
 /// Every so often, a seed is a pair of worlds as well.
-const TWINS_EVERY: u64 = 8;
+const TWINS_EVERY: u64 = 16;
 
 /// How much of a story is shown with a failure.
 const LAST_LINES: usize = 60;

@@ -48,8 +48,8 @@ pub(super) struct World<'w> {
     pub(super) unacknowledged: BTreeMap<u64, (crate::feed::Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,
     pub(super) l2: L2,
-    /// What was last decided to be written to L2.
-    pub(super) last_write: Vec<Option<Option<Version>>>,
+    /// Whether what was last begun to be written to L2 is a deletion.
+    pub(super) is_deleted: Vec<bool>,
     /// In which life that was.
     pub(super) written_in: Vec<u32>,
     pub(super) site: Site,
@@ -114,7 +114,7 @@ impl<'w> World<'w> {
             unacknowledged: BTreeMap::new(),
             edges,
             l2: L2::new(workshop.keys.len(), EDGES + 1),
-            last_write: vec![None; workshop.keys.len()],
+            is_deleted: vec![false; workshop.keys.len()],
             written_in: vec![0; workshop.keys.len()],
             site: Site::default(),
             bodies: BTreeMap::new(),
@@ -170,7 +170,10 @@ impl<'w> World<'w> {
     fn step(&mut self) -> Checked {
         match self.random.below(20) {
             0..6 => self.visit(),
-            6 => self.edit(),
+            6 => {
+                self.edit();
+                Ok(())
+            }
             7 => {
                 let most = self.random.pick(&[1_000, 20_000, 20_000, 300_000]);
                 let until = self.now + self.random.below(most);
@@ -254,7 +257,10 @@ impl<'w> World<'w> {
             Coming::Poll { edge, sent } => self.poll(edge, sent),
             Coming::Ask { visit, key, served, newer_than } => self.ask(visit, key, served, newer_than),
             Coming::Answer { visit, answer } => self.answer(visit, answer),
-            Coming::GiveUp { visit } => self.give_up(visit),
+            Coming::GiveUp { visit } => {
+                self.give_up(visit);
+                Ok(())
+            }
             Coming::Register { .. } => {
                 self.register(coming);
                 Ok(())
@@ -268,7 +274,10 @@ impl<'w> World<'w> {
                 if is_heard { self.own(Own::Wrote { key, version, taken: told }) } else { Ok(()) }
             }
             Coming::Deliver(invalidation) => self.deliver(invalidation),
-            Coming::Delivered { seq } => self.delivered(seq),
+            Coming::Delivered { seq } => {
+                self.delivered(seq);
+                Ok(())
+            }
             Coming::PutOff(delivery) => {
                 self.put_off(&delivery);
                 Ok(())

@@ -132,7 +132,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.invalidate(turn.moment, invalidation)?;
         }
         self.store.note_registered(&tags, shards)?;
-        if let Some(render) = self.renders.get_mut(token) {
+        if let Some(render) = self.renders.get_mut(token).filter(|_| !fault::on(Fault::KeepRunning)) {
             render.stage = Stage::Asked;
         }
         match ended {
