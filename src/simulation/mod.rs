@@ -26,6 +26,14 @@
 //! death, or never, and never if a later one was begun; KV tells of writes in the order in which it takes them; an alarm
 //! is not lost for good if somebody asks the object again; messages between objects take a millisecond at least; clocks
 //! differ by less than a second.
+//!
+//! What is known, and let pass here: a request that knows of an invalidation before the coordinator does, and that waits for
+//! a render which had begun before, gets its page (`Checks::shown`); an answer that is invalidated as it comes, and then
+//! breaks off, is repeated at once though somebody has seen a part of it (`Checks::failed`); a purge of what is just being
+//! rendered also takes the older copy, though that may not carry the tag (`World::check_published`), and whoever looks at a
+//! purged page deletes it, even under a token that is not current (`World::give_in_vain`); a deletion from L2 that was
+//! overtaken by a newer page dies with that page's bytes (`World::forget_overtaken_deletions`); and an older copy of the
+//! same content leaves KV before the page's own time is over (`L2::forgets`).
 
 mod answers;
 mod checks;
@@ -67,10 +75,11 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn no_schedule_breaks_a_promise() {
-    match number("SEED") {
+    let result = match number("SEED") {
         Some(seed) => tell(seed, None),
         None => Search::of(0..SCHEDULES).expect_none(&Progress::at_the_end()),
-    }
+    };
+    result.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// For `cargo xtask sim`, which sets the variables.
@@ -79,13 +88,18 @@ fn no_schedule_breaks_a_promise() {
 fn long() {
     let fault = env::var("FAULT").ok().map(|name| faults::by_name(&name));
     let first = number("SEED");
-    match (number("SCHEDULES"), first) {
+    let result = match (number("SCHEDULES"), first) {
         (None, Some(seed)) => tell(seed, fault),
         (count, _) => {
             let first = first.unwrap_or_default();
             let seeds = first..first.saturating_add(count.unwrap_or(LONG));
             let progress = Progress::bar(seeds.end - seeds.start);
-            Search { fault, ..Search::of(seeds) }.expect_none(&progress);
+            Search { fault, ..Search::of(seeds) }.expect_none(&progress)
         }
+    };
+    if let Err(failure) = result {
+        println!("{failure}");
+        // What a failed test has to say besides would push it out of sight.
+        std::process::exit(1);
     }
 }

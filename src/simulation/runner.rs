@@ -68,35 +68,35 @@ impl Search {
         best.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Fails with the story of the first seed that breaks a promise.
-    pub(super) fn expect_none(&self, progress: &Progress) {
+    /// Fails with the first seed that breaks a promise, and prints the end of its story.
+    pub(super) fn expect_none(&self, progress: &Progress) -> Result<(), String> {
         let found = self.first(progress);
         progress.end();
-        if let Some((seed, violation)) = found {
-            let (_, story) = told(seed, self.fault);
-            for line in story.iter().skip(story.len().saturating_sub(LAST_LINES)) {
-                println!("{line}");
-            }
-            fail(seed, &violation);
+        let Some((seed, violation)) = found else { return Ok(()) };
+        let (_, story) = told(seed, self.fault);
+        for line in story.iter().skip(story.len().saturating_sub(LAST_LINES)) {
+            println!("{line}");
         }
+        Err(failure(seed, self.fault, &violation))
     }
 }
 
-/// Tells the whole story of a seed, and fails if it breaks a promise.
-pub(super) fn tell(seed: u64, fault: Option<Fault>) {
+/// Prints the whole story of a seed, and fails if it breaks a promise.
+pub(super) fn tell(seed: u64, fault: Option<Fault>) -> Result<(), String> {
     let (result, story) = told(seed, fault);
     for line in &story {
         println!("{line}");
     }
-    match result {
-        Ok(()) => println!("seed {seed} keeps all promises"),
-        Err(violation) => fail(seed, &violation),
+    if result.is_ok() {
+        println!("seed {seed} keeps all promises");
     }
+    result.map_err(|violation| failure(seed, fault, &violation))
 }
 
-fn fail(seed: u64, violation: &Violation) {
+fn failure(seed: u64, fault: Option<Fault>, violation: &Violation) -> String {
     let Violation { promise, what } = violation;
-    panic!("seed {seed} breaks promise {promise}: {what}\nthe whole story: cargo xtask sim --seed {seed}");
+    let fault = fault.map_or_else(String::new, |fault| format!(" --fault {fault:?}"));
+    format!("seed {seed} breaks promise {promise}: {what}\nits whole story: cargo xtask sim --seed {seed}{fault}")
 }
 
 fn told(seed: u64, fault: Option<Fault>) -> (Checked, Vec<String>) {
