@@ -18,7 +18,7 @@ pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
     CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES, MISS_TIMEOUT,
-    PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS,
+    PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
@@ -59,6 +59,8 @@ pub struct Config {
     pub pass_ttl: Duration,
     /// How many renders an eager refresh begins in a second in each shard. Default 10; 1 to 100.
     pub refresh_rate: u32,
+    /// Over how many objects the tag index is spread. Default 1; 1 to 32.
+    pub tag_shards: u16,
     /// How long a colo's copy of a page may live. Default 3,600 s; 1 to 86,400 s.
     pub l1_ttl: Duration,
     /// The largest body that is stored, in bytes. Default 10 MiB; 1 to 25 MiB less 64 KiB, KV's limit less the header.
@@ -115,6 +117,11 @@ impl Config {
             miss_timeout: top.seconds_or_default("miss_timeout", &MISS_TIMEOUT),
             pass_ttl: top.seconds_or_default("pass_ttl", &PASS_TTL),
             refresh_rate: top.number("refresh_rate", &REFRESH_RATE).unwrap_or(REFRESH_RATE.default),
+            // Bounded by 32.
+            tag_shards: top
+                .number("tag_shards", &TAG_SHARDS)
+                .and_then(|number| u16::try_from(number).ok())
+                .unwrap_or(1),
             l1_ttl: top.seconds_or_default("l1_ttl", &L1_TTL),
             max_body_bytes: top.number("max_body_bytes", &MAX_BODY_BYTES).unwrap_or(MAX_BODY_BYTES.default).into(),
             expose_headers: top.flag("expose_headers").unwrap_or(EXPOSE_HEADERS_DEFAULT),

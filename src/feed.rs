@@ -10,9 +10,11 @@ use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 
-/// The most rows that the tag index keeps for edges. Past it the oldest leave, and raise the floor.
+/// The most rows that the tag index keeps for edges, all its objects together. Past it the oldest leave, and raise the
+/// floor.
 pub const MAX_FEED_ROWS: usize = 10_000;
 
 /// The most scopes that an edge remembers before it folds the older half into its floor: more than the tag index ever
@@ -133,7 +135,8 @@ pub struct Invalidation {
 /// What was invalidated, reduced to the latest time of each scope and mode: an older one says nothing more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
-    seq: u64,
+    /// Up to which number the part of each object is known.
+    known: BTreeMap<TagIndexName, u64>,
     floor: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
     tags: BTreeMap<Tag, Marks>,
@@ -194,19 +197,22 @@ pub struct FeedPage {
 }
 
 impl Feed {
-    /// Returns the number from which to ask on.
+    /// Returns the number from which to ask an object on.
     #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
+    pub fn seq(&self, index: TagIndexName) -> u64 {
+        self.known.get(&index).copied().unwrap_or_else(|| index.before_first())
     }
 
-    /// Takes in an answer of the tag index.
+    /// Takes in an answer of a tag index object.
     pub fn extend(&mut self, page: FeedPage) {
         self.floor = self.floor.max(page.floor);
         for row in page.rows {
             self.note(row.scope, row.mode, row.at);
         }
-        self.seq = self.seq.max(page.seq);
+        if let Some(index) = TagIndexName::of_seq(page.seq) {
+            let known = self.known.entry(index).or_default();
+            *known = page.seq.max(*known);
+        }
     }
 
     /// Takes in one invalidation that this isolate has learnt of by itself. Its number is not counted: others before
@@ -337,7 +343,7 @@ mod tests {
         once.extend(answer.clone());
         let mut twice = once.clone();
         twice.extend(answer);
-        assert_eq!((once.seq(), &once), (3, &twice));
+        assert_eq!((once.seq(TagIndexName::ROOT), &once), (3, &twice));
     }
 
     #[test]

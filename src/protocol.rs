@@ -26,9 +26,6 @@ pub const META_HEADER: &str = "x-isr-meta";
 /// The header that carries a coordinator's [`Verdict`].
 pub const VERDICT_HEADER: &str = "x-isr-verdict";
 
-/// The name of the one tag index object.
-pub const TAG_INDEX_NAME: &str = "tags#0";
-
 /// What an edge, or the tag index, tells a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,7 +127,17 @@ impl ToCoordinator {
     }
 }
 
-/// What a coordinator, or an edge, tells the tag index.
+/// A message to a tag index object, and over how many objects its sender takes tags to be spread. While a new number is
+/// being deployed, the two may not agree: then the object refuses, for each would look for a tag elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagIndexCall {
+    /// The setting `tag_shards`.
+    pub tag_shards: u16,
+    /// The message.
+    pub message: ToTagIndex,
+}
+
+/// What a coordinator, or an edge, tells a tag index object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToTagIndex {
@@ -186,6 +193,15 @@ pub struct RegisterAnswer {
     pub invalidations: Vec<Invalidation>,
     /// Invalidations of up to this time may be missing.
     pub floor: Timestamp,
+}
+
+impl RegisterAnswer {
+    /// Adds what another object has answered.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.invalidations.extend(other.invalidations);
+        Self { floor: self.floor.max(other.floor), ..self }
+    }
 }
 
 /// The answer to [`ToTagIndex::Invalidate`].

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{MAX_CACHE_NAME_CHARS, MAX_QUERY_NAMES, MAX_ROUTES};
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
+use crate::tag_index::MAX_TAG_SHARDS;
 
 const YEAR: u32 = 31_536_000;
 
@@ -20,11 +21,12 @@ pub(super) const L1_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 86_
 pub(super) const MAX_BODY_BYTES: Number =
     Number { unit: Unit::Bytes, min: 1, max: 25 * 1024 * 1024 - 64 * 1024, default: 10 * 1024 * 1024 };
 pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
+pub(super) const TAG_SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: MAX_TAG_SHARDS as u32, default: 1 };
 pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 19] = [
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
@@ -33,6 +35,7 @@ pub const SETTINGS: [Setting; 18] = [
     Setting { name: "miss_timeout", scope: Scope::TopLevel, kind: Kind::Number(MISS_TIMEOUT) },
     Setting { name: "pass_ttl", scope: Scope::TopLevel, kind: Kind::Number(PASS_TTL) },
     Setting { name: "refresh_rate", scope: Scope::TopLevel, kind: Kind::Number(REFRESH_RATE) },
+    Setting { name: "tag_shards", scope: Scope::TopLevel, kind: Kind::Number(TAG_SHARDS) },
     Setting { name: "l1_ttl", scope: Scope::TopLevel, kind: Kind::Number(L1_TTL) },
     Setting { name: "max_body_bytes", scope: Scope::TopLevel, kind: Kind::Number(MAX_BODY_BYTES) },
     Setting { name: "expose_headers", scope: Scope::TopLevel, kind: Kind::Flag { default: EXPOSE_HEADERS_DEFAULT } },
@@ -81,7 +84,7 @@ pub enum Unit {
     Seconds,
     /// Bytes.
     Bytes,
-    /// Coordinator objects.
+    /// Objects that share the work.
     Shards,
     /// Renders begun in a second.
     Renders,

@@ -34,7 +34,7 @@ const fn secs(seconds: u64) -> Duration {
 fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
-        render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, l1_ttl: 3600s, max_body_bytes: 10485760, \
+        render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
         expose_headers: true, cache_name: \"cloudflare-isr\", canonical_origin: None, origin: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
@@ -53,7 +53,7 @@ fn an_empty_route_table_means_the_defaults() {
 fn every_setting_is_read() {
     let config = Config::from_json(&json!({
         "revalidate": false, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
-        "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
+        "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
         "routes": { "/blog/[slug]": {
             "revalidate": 0, "expire": 7, "stale_if_error": 9, "tags": ["news", "blog", "news"], "shards": 256,
@@ -62,7 +62,7 @@ fn every_setting_is_read() {
     }))
     .unwrap();
     let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
-        render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, l1_ttl: 86400s, max_body_bytes: 26148864, \
+        render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
@@ -287,7 +287,7 @@ fn odd_names_are_shown_as_toml_has_them() {
     assert_eq!(
         line(&with("a \"b\"\n", json!(1))),
         "ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of revalidate, expire, stale_if_error, \
-         freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, l1_ttl, max_body_bytes, expose_headers, cache_name, \
+         freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, tag_shards, l1_ttl, max_body_bytes, expose_headers, cache_name, \
          canonical_origin, origin, routes",
     );
 }

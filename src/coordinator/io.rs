@@ -170,6 +170,8 @@ pub enum Effect<B> {
         shard: ShardName,
         /// Over how many shards its route is spread.
         shards: u16,
+        /// Whether the shard itself is new to the tag index, as one of that many.
+        is_new: bool,
         /// The tags.
         tags: Vec<Tag>,
         /// What was invalidated since then is to be told.

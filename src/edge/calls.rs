@@ -10,16 +10,15 @@ use web_sys::{Request, RequestInit, Response};
 use worker::Env;
 
 use crate::edge::js::{self, Fetcher};
-use crate::edge::settings;
-use crate::protocol::{
-    MESSAGE_PATH, TAG_INDEX_NAME, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
-};
+use crate::edge::settings::{self, Settings};
+use crate::protocol::{MESSAGE_PATH, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
 use crate::shard::ShardName;
+use crate::tag_index::TagIndexName;
 
 /// Why a call to an object came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum CallError {
-    /// The binding is not there.
+    /// The binding is not there, or the configuration is not valid.
     #[error("the binding is missing")]
     Unbound,
     /// The platform could not reach the object, or the object threw.
@@ -105,10 +104,15 @@ pub(super) async fn deliver<A: DeserializeOwned>(
     answer(&post(&stub, message).await?).await
 }
 
-/// Asks the tag index.
-pub(super) async fn tag_index<A: DeserializeOwned>(env: &Env, message: &ToTagIndex) -> Result<A, CallError> {
-    let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(TAG_INDEX_NAME)?;
-    answer(&post(&stub, message).await?).await
+/// Asks a tag index object.
+pub(super) async fn tag_index<A: DeserializeOwned>(
+    env: &Env,
+    index: TagIndexName,
+    message: ToTagIndex,
+) -> Result<A, CallError> {
+    let tag_shards = Settings::of(env).map_err(|_| CallError::Unbound)?.config.tag_shards;
+    let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(&index.to_string())?;
+    answer(&post(&stub, &TagIndexCall { tag_shards, message }).await?).await
 }
 
 async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, CallError> {

@@ -30,6 +30,7 @@ use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
 use crate::store::{CoordinatorStore, StoreError};
+use crate::tag_index::TagIndexName;
 use crate::version::Version;
 
 /// The most bytes of a message.
@@ -258,11 +259,15 @@ impl Object {
                     abort.abort();
                 }
             }
-            Effect::Register { token, shard, shards, tags, since } => {
-                let message = ToTagIndex::Register { shard, shards, tags, since };
+            Effect::Register { token, shard, shards, is_new, tags, since } => {
+                let told = TagIndexName::to_be_told(tags, is_new, self.settings.config.tag_shards);
+                let messages = told
+                    .into_iter()
+                    .map(|(index, tags)| (index, ToTagIndex::Register { shard: shard.clone(), shards, tags, since }));
+                let messages = messages.collect();
                 let (sender, registration) = oneshot::channel();
                 spawn_local(async move {
-                    object.register(token, message).await;
+                    object.register(token, messages).await;
                     // Nobody need listen.
                     let _ = sender.send(());
                 });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
-use futures::future::{join_all, select};
+use futures::future::{join_all, select, try_join_all};
 use futures::stream::FuturesUnordered;
 use web_sys::AbortController;
 use worker::Delay;
@@ -21,6 +21,7 @@ use crate::page::{PageHead, PageMeta};
 use crate::protocol::{RegisterAnswer, ToTagIndex};
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::SiteFailure;
+use crate::tag_index::TagIndexName;
 use crate::version::Version;
 
 /// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
@@ -74,10 +75,11 @@ impl Object {
         render::render(&site, &order, on_head).await
     }
 
-    pub(super) async fn register(self: Rc<Self>, token: Version, message: ToTagIndex) {
-        let asked = calls::tag_index::<RegisterAnswer>(&self.env, &message);
-        let answer = match js::within(REGISTER_WITHIN, asked).await {
-            Some(Ok(answer)) => Some(answer),
+    pub(super) async fn register(self: Rc<Self>, token: Version, messages: Vec<(TagIndexName, ToTagIndex)>) {
+        let asked =
+            messages.into_iter().map(|(index, message)| calls::tag_index::<RegisterAnswer>(&self.env, index, message));
+        let answer = match js::within(REGISTER_WITHIN, try_join_all(asked)).await {
+            Some(Ok(answers)) => answers.into_iter().reduce(RegisterAnswer::and),
             failure => {
                 worker::console_error!("coordinator: tags could not be registered: {failure:?}");
                 None

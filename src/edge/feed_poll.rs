@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use worker::{Context, Delay, Env};
 
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::edge::js;
 use crate::edge::settings::Settings;
 use crate::feed::{Feed, FeedPage, Invalidation};
 use crate::protocol::ToTagIndex;
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 
 /// How long a request waits for the feed before it goes on without.
@@ -129,17 +131,22 @@ async fn poll(env: &Env, config: &Config) {
     });
 }
 
-/// Asks until there is nothing more; the number of rows is bounded by the tag index. Returns until when the copy is
-/// complete now.
+/// Asks each object for its part. Returns until when the copy is complete now.
 async fn fetch_rows(env: &Env, config: &Config) -> Result<Timestamp, CallError> {
+    let parts = TagIndexName::all(config.tag_shards).map(|index| fetch_part(env, config, index));
+    Ok(try_join_all(parts).await?.into_iter().min().unwrap_or_default())
+}
+
+/// Asks one object until there is nothing more; the number of rows is bounded there.
+async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<Timestamp, CallError> {
     let mut sent = None;
     loop {
-        let known = STATE.with_borrow(|state| state.feed.seq());
+        let known = STATE.with_borrow(|state| state.feed.seq(index));
         // Isolates that are about equally far ask the same question, so that one answer serves the colo.
         let since = known - known % BLOCK;
         let (at, page) = match colo::get(config, since).await {
             Some(shared) => shared,
-            None => ask(env, config, since).await?,
+            None => ask(env, config, index, since).await?,
         };
         // What was asked for first is complete the least.
         let complete_until = *sent.get_or_insert(at);
@@ -154,9 +161,9 @@ async fn fetch_rows(env: &Env, config: &Config) -> Result<Timestamp, CallError> 
     }
 }
 
-async fn ask(env: &Env, config: &Config, since: u64) -> Result<(Timestamp, FeedPage), CallError> {
+async fn ask(env: &Env, config: &Config, index: TagIndexName, since: u64) -> Result<(Timestamp, FeedPage), CallError> {
     let sent = js::now();
-    let page: FeedPage = calls::tag_index(env, &ToTagIndex::Feed { since }).await?;
+    let page: FeedPage = calls::tag_index(env, index, ToTagIndex::Feed { since }).await?;
     colo::put(config, since, sent, &page).await;
     Ok((sent, page))
 }
@@ -182,8 +189,9 @@ mod colo {
     /// The least bound for which an answer is shared: the Cache API counts in whole seconds.
     const LEAST_BOUND: Duration = Duration::from_secs(2);
 
-    fn url(since: u64) -> String {
-        format!("https://feed.cloudflare-isr.invalid/v1/{since}")
+    /// With another number of objects, answers from before are of no use: see `TagIndexStore::one_of`.
+    fn url(config: &Config, since: u64) -> String {
+        format!("https://feed.cloudflare-isr.invalid/v1/{}/{since}", config.tag_shards)
     }
 
     /// Returns an answer that is less than half of the bound old, and when it was asked for.
@@ -193,7 +201,7 @@ mod colo {
         }
         let found = async {
             let cache = l1::open(config).await?;
-            let response: Response = JsFuture::from(cache.match_with_str(&url(since))).await?.dyn_into()?;
+            let response: Response = JsFuture::from(cache.match_with_str(&url(config, since))).await?.dyn_into()?;
             let sent = response.headers().get(SENT_HEADER)?;
             let body: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
             Ok::<_, JsValue>((sent, Uint8Array::new(&body).to_vec()))
@@ -216,7 +224,7 @@ mod colo {
             headers.set(SENT_HEADER, &sent.as_millis().to_string())?;
             let answer = envelope::response(200, &headers, Some(&Uint8Array::from(encode(page).as_slice())))?;
             let cache = l1::open(config).await?;
-            JsFuture::from(cache.put_with_str(&url(since), &answer)).await
+            JsFuture::from(cache.put_with_str(&url(config, since), &answer)).await
         };
         if let Err(error) = put.await {
             worker::console_warn!("feed: not shared with the colo: {}", js::describe(&error));

@@ -16,13 +16,13 @@ use crate::edge::{admin, calls, feed_poll, js};
 use crate::feed::{Mode, Refresh, Scope};
 use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::protocol::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TAG_INDEX_NAME,
+    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
     ToCoordinator, ToTagIndex, decode,
 };
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
-use crate::tag_index::delivery_pause;
+use crate::tag_index::{TagIndexName, delivery_pause};
 
 /// How long the caller of an invalidation waits for the coordinators.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
@@ -57,24 +57,42 @@ impl DurableObject for IsrTagIndex {
     }
 }
 
-/// The tag index, called by itself.
+/// The tag index as one of its objects calls it: what the object knows by itself, it does not ask for.
 struct Itself<'a>(&'a Rc<Object>);
+
+impl Itself<'_> {
+    fn is(&self, other: Option<TagIndexName>) -> bool {
+        self.0.name.is_some() && self.0.name == other
+    }
+}
 
 impl TagIndex for Itself<'_> {
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        Ok(self.0.invalidate(scope, mode, refresh).await?)
+        if self.is(Some(TagIndexName::of_scope(&scope, self.0.tag_shards()?))) {
+            return Ok(self.0.invalidate(scope, mode, refresh).await?);
+        }
+        self.0.env.invalidate(scope, mode, refresh).await
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
-        Ok(self.0.progress(seq).await?)
+        if self.is(TagIndexName::of_seq(seq)) {
+            return Ok(self.0.progress(seq).await?);
+        }
+        self.0.env.progress(seq).await
     }
 
     async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
-        Ok(self.0.store()?.inspect_tag(&tag)?)
+        if self.is(Some(TagIndexName::of_tag(&tag, self.0.tag_shards()?))) {
+            return Ok(self.0.store()?.inspect_tag(&tag)?);
+        }
+        self.0.env.inspect_tag(tag).await
     }
 
     async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
-        Ok(self.0.store()?.inspect_shard(&shard)?)
+        if self.is(Some(TagIndexName::ROOT)) && self.0.tag_shards()? == 1 {
+            return Ok(self.0.store()?.inspect_shard(&shard)?);
+        }
+        self.0.env.inspect_shard(shard).await
     }
 
     fn env(&self) -> &Env {
@@ -86,22 +104,30 @@ struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
     alarm: Alarm,
-    /// Whether this is the object that edges and coordinators ask. One of another name has been called by mistake.
-    is_the_one: bool,
+    /// Its name; an object of another name has been called by mistake.
+    name: Option<TagIndexName>,
 }
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        let is_the_one = state.id().name().is_none_or(|name| name == TAG_INDEX_NAME);
+        // An object that was made when the platform did not tell names yet is the only one.
+        let name = state.id().name().map_or(Some(TagIndexName::ROOT), |name| TagIndexName::parse(&name));
         let (state, sql) = ObjectSql::of(state);
-        let store = sql.and_then(TagIndexStore::open);
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), is_the_one });
+        let store = sql.and_then(TagIndexStore::open).and_then(|store| {
+            let tag_shards = tag_shards(&env)?;
+            store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards, js::now())
+        });
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), name });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
 
     fn store(&self) -> Result<&TagIndexStore<ObjectSql>, StoreError> {
         self.store.as_ref().map_err(Clone::clone)
+    }
+
+    fn tag_shards(&self) -> Result<u16, StoreError> {
+        tag_shards(&self.env)
     }
 
     async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
@@ -111,8 +137,11 @@ impl Object {
         };
         let answered = match path.as_str() {
             RPC_PATH => return self.rpc(&body).await,
-            MESSAGE_PATH => match decode::<ToTagIndex>(&body) {
-                Some(message) => self.message(message).await,
+            MESSAGE_PATH => match decode::<TagIndexCall>(&body) {
+                Some(call) if self.tag_shards().is_ok_and(|tag_shards| tag_shards != call.tag_shards) => {
+                    return Response::error("not for this number of tag index objects", 409);
+                }
+                Some(call) => self.message(call.message).await,
                 None => return Response::error("not a message of this version", 400),
             },
             _ => return Response::error("not a path of this version", 404),
@@ -121,9 +150,6 @@ impl Object {
     }
 
     async fn rpc(self: &Rc<Self>, call: &[u8]) -> worker::Result<Response> {
-        if !self.is_the_one {
-            return Response::ok(admin::rpc(&self.env, call).await);
-        }
         Response::ok(admin::rpc_with(call, &Itself(self)).await)
     }
 
@@ -250,4 +276,10 @@ impl Object {
         }
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }
+}
+
+/// Returns over how many objects the tag index is spread.
+fn tag_shards(env: &Env) -> Result<u16, StoreError> {
+    let settings = Settings::of(env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
+    Ok(settings.config.tag_shards)
 }

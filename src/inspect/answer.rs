@@ -303,3 +303,11 @@ pub struct ShardEntry {
     /// The number of the oldest of those invalidations.
     pub oldest_pending: Option<u64>,
 }
+
+impl ShardEntry {
+    /// Adds what two tag index objects say. The oldest is that of the first.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { pending: self.pending + other.pending, oldest_pending: self.oldest_pending.or(other.oldest_pending) }
+    }
+}

@@ -32,7 +32,7 @@ impl World<'_> {
                 return Err(Violation::of(4, format!("a request is handed on to {owner}")));
             }
             Effect::Render { key, token, driven } => return self.render(self.workshop.number_of(&key), token, driven),
-            Effect::Register { token, shard: _, shards, tags, since } => {
+            Effect::Register { token, shard: _, shards, is_new: _, tags, since } => {
                 if let Some(render) = self.object.renders.get_mut(&token) {
                     render.is_registering = true;
                 }

@@ -92,7 +92,7 @@ impl World<'_> {
         let fails = self.random.one_in(self.weather.tag_index_fails) || local > sent + POLL_PATIENCE;
         let mut is_over = true;
         if !fails && !fault::on(Fault::IgnoreFeed) {
-            let since = self.edges[edge].feed.seq();
+            let since = self.edges[edge].feed.seq(crate::tag_index::TagIndexName::ROOT);
             let page = self.tag_index.feed(since, FEED_ROWS).expect("it is sound");
             is_over = !(page.more && page.seq > since);
             self.edges[edge].feed.extend(page);

@@ -251,7 +251,7 @@ impl<S: Sql> CoordinatorStore<S> {
             self.sql.query(
                 "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT (kind, name, mode) DO UPDATE SET seq = excluded.seq, at = excluded.at, \
-                 received = excluded.received WHERE excluded.seq > seq",
+                 received = excluded.received WHERE (excluded.at, excluded.seq) > (at, seq)",
                 &[
                     kind.into(),
                     name.into(),
@@ -301,6 +301,32 @@ impl<S: Sql> CoordinatorStore<S> {
             }
             Ok(())
         })
+    }
+
+    /// Notes over how many objects the tag index is spread, and tells whether they were another number before.
+    ///
+    /// If so, nothing is known to be registered any more, and whatever was rendered so far counts as stale: its tags may
+    /// have got another home, which would not tell this object of their invalidations.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_tag_shards(&self, tag_shards: u16, received: Version, clock: &Clock) -> Result<bool, StoreError> {
+        let known = self.fact("tag_shards")?;
+        if known.as_deref().unwrap_or("1") == tag_shards.to_string() {
+            return Ok(false);
+        }
+        self.sql.transaction(|| {
+            self.sql.query("DELETE FROM registered_tags", &[])?;
+            self.sql.query("DELETE FROM facts WHERE name = 'registered_as_one_of'", &[])?;
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES ('everything', '', 'stale', 0, 0, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET received = excluded.received",
+                &[received.to_string().into()],
+            )?;
+            self.set_fact("tag_shards", &tag_shards.to_string())?;
+            self.set_fact("clock", &clock.last().to_string())
+        })?;
+        Ok(true)
     }
 
     /// Returns when the oldest render under way began.

@@ -10,6 +10,7 @@ use crate::shard::ShardName;
 use crate::store::coordinator::{mode_by_name, mode_name, refresh_by_name, refresh_name, scope_by_name, scope_columns};
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 
 const MIGRATIONS: [Migration; 3] = [
@@ -30,10 +31,12 @@ const LOG_ROWS: u64 = 100_000;
 /// How often the log and the feed are cut back to their bounds, in rows appended.
 const TRIM_EVERY: u64 = 100;
 
-/// The tables of the tag index object.
+/// The tables of a tag index object.
 #[derive(Debug)]
 pub struct TagIndexStore<S> {
     sql: S,
+    name: TagIndexName,
+    tag_shards: u16,
 }
 
 /// An invalidation that a shard has not applied yet.
@@ -57,13 +60,36 @@ pub struct Registered {
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Opens the database and brings its schema up to date.
+    /// Opens the database of the only tag index object, and brings its schema up to date.
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] if a later version of this code has written it.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql })
+        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1 })
+    }
+
+    /// Makes it that of one of so many objects.
+    ///
+    /// If they were another number before, what edges have learnt from those that they don't ask any more is not known
+    /// to new edges: the feed's floor is raised to `now`, so that they ask the coordinators for each copy from before.
+    /// One object that says so is enough, since an edge asks all of them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn one_of(self, name: TagIndexName, tag_shards: u16, now: Timestamp) -> Result<Self, StoreError> {
+        let store = Self { name, tag_shards, ..self };
+        let before = store.fact("tag_shards")?.unwrap_or(1);
+        if name == TagIndexName::ROOT && before != u64::from(tag_shards) {
+            store.sql.transaction(|| {
+                let has_history = "SELECT 1 FROM shards UNION ALL SELECT 1 FROM invalidations LIMIT 1";
+                if !store.sql.query(has_history, &[])?.is_empty() {
+                    store.raise_floor(now.plus(SKEW))?;
+                }
+                store.set_fact("tag_shards", tag_shards.into())
+            })?;
+        }
+        Ok(store)
     }
 
     pub(super) fn sql(&self) -> &S {
@@ -130,12 +156,16 @@ impl<S: Sql> TagIndexStore<S> {
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = scope_columns(&scope);
         let (seq, at) = self.sql.transaction(|| {
-            let rows = self.sql.query("SELECT at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
-            let last = rows.into_iter().next().map(|row| Columns::of("invalidations", row).number()).transpose()?;
-            let at = now.plus(SKEW).max(Timestamp::from_millis(last.unwrap_or_default()));
-            let rows = self.sql.query(
-                "INSERT INTO invalidations (at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+            let rows = self.sql.query("SELECT seq, at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
+            let mut last = rows.into_iter().next().map(|row| Columns::of("invalidations", row));
+            let mut column = || last.as_mut().map_or(Ok(0), Columns::number);
+            // The newest row is never cut off, so no number is given twice.
+            let seq = column()?.max(self.name.before_first()) + 1;
+            let at = now.plus(SKEW).max(Timestamp::from_millis(column()?));
+            self.sql.query(
+                "INSERT INTO invalidations (seq, at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?, ?)",
                 &[
+                    seq.into(),
                     at.as_millis().into(),
                     kind.into(),
                     name.into(),
@@ -143,7 +173,6 @@ impl<S: Sql> TagIndexStore<S> {
                     refresh_name(refresh).into(),
                 ],
             )?;
-            let seq = one_number("invalidations", rows)?;
             self.sql.query(
                 "INSERT INTO feed (kind, name, mode, seq, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, name, mode) \
                  DO UPDATE SET seq = excluded.seq, at = MAX(at, excluded.at)",
@@ -196,18 +225,13 @@ impl<S: Sql> TagIndexStore<S> {
 
     /// Cuts feed and log back to their bounds. What leaves the feed raises its floor.
     fn trim(&self, seq: u64) -> Result<(), StoreError> {
-        let rows = self
-            .sql
-            .query("SELECT seq FROM feed ORDER BY seq DESC LIMIT 1 OFFSET ?", &[(MAX_FEED_ROWS as u64).into()])?;
+        let kept = MAX_FEED_ROWS as u64 / u64::from(self.tag_shards.max(1));
+        let rows = self.sql.query("SELECT seq FROM feed ORDER BY seq DESC LIMIT 1 OFFSET ?", &[kept.into()])?;
         if !rows.is_empty() {
             let newest_gone = one_number("feed", rows)?;
             let rows = self.sql.query("SELECT MAX(at) FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
-            let floor = Timestamp::from_millis(one_number("feed", rows)?).max(self.floor()?);
+            self.raise_floor(Timestamp::from_millis(one_number("feed", rows)?))?;
             self.sql.query("DELETE FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
-            self.sql.query(
-                "INSERT OR REPLACE INTO facts (name, value) VALUES ('floor', ?)",
-                &[floor.as_millis().to_string().into()],
-            )?;
         }
         self.sql.query(
             "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries WHERE due IS NOT NULL)",
@@ -343,9 +367,21 @@ impl<S: Sql> TagIndexStore<S> {
     }
 
     fn floor(&self) -> Result<Timestamp, StoreError> {
-        let rows = self.sql.query("SELECT value FROM facts WHERE name = 'floor'", &[])?;
-        let floor = rows.into_iter().next().map(|row| Columns::of("facts", row).parsed(|text| text.parse().ok()));
-        floor.transpose().map(|floor| Timestamp::from_millis(floor.unwrap_or_default()))
+        Ok(Timestamp::from_millis(self.fact("floor")?.unwrap_or_default()))
+    }
+
+    fn raise_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.set_fact("floor", floor.max(self.floor()?).as_millis())
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = ?", &[name.into()])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).parsed(|text| text.parse().ok())).transpose()
+    }
+
+    fn set_fact(&self, name: &str, value: u64) -> Result<(), StoreError> {
+        let statement = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)";
+        self.sql.query(statement, &[name.into(), value.to_string().into()]).map(drop)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
@@ -236,7 +237,7 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     }
     let mut feed = Feed::default();
     loop {
-        let answer = store.feed(feed.seq(), 1000).unwrap();
+        let answer = store.feed(feed.seq(TagIndexName::ROOT), 1000).unwrap();
         let more = answer.more;
         feed.extend(answer);
         if !more {
@@ -248,6 +249,61 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
     assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
+}
+
+/// The root of a tag index that is spread over that many objects, on a database that may have had another life.
+fn root_of(tag_shards: u16, sql: MemorySql, now: u64) -> TagIndexStore<MemorySql> {
+    TagIndexStore::open(sql).and_then(|store| store.one_of(TagIndexName::ROOT, tag_shards, at(now))).unwrap()
+}
+
+#[test]
+fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
+    let first = TagIndexName::all(2).last().unwrap();
+    let store = TagIndexStore::open(MemorySql::new()).and_then(|store| store.one_of(first, 2, at(0))).unwrap();
+    let append = |tag_name: String, time| {
+        store.append(Scope::Tag(tag(&tag_name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap().seq
+    };
+    assert_eq!(append("a".to_owned(), 100), first.before_first() + 1);
+    assert_eq!(append("b".to_owned(), 100), first.before_first() + 2);
+    for number in 0..MAX_FEED_ROWS as u64 / 2 + 98 {
+        append(format!("t{number}"), 1000 + number);
+    }
+    let rows = store.feed(first.before_first(), 100_000).unwrap().rows;
+    assert_eq!(rows.len(), MAX_FEED_ROWS / 2, "all objects together keep as many rows as one would");
+    assert_eq!(rows.last().map(|row| row.seq), Some(first.before_first() + MAX_FEED_ROWS as u64 / 2 + 100));
+}
+
+#[test]
+fn another_number_of_tag_index_objects_raises_the_floor_once() {
+    let fresh = root_of(4, MemorySql::new(), 100);
+    assert_eq!(fresh.feed(0, 10).unwrap().floor, at(0), "there is nothing that an edge could miss");
+    fresh.register(&shard("/#0"), 1, &[tag("x")], at(0)).unwrap();
+    let sql = |store: &TagIndexStore<MemorySql>| store.sql().copy();
+    let same = root_of(4, sql(&fresh), 200);
+    assert_eq!(same.feed(0, 10).unwrap().floor, at(0));
+    let fewer = root_of(1, sql(&same), 300);
+    assert_eq!(fewer.feed(0, 10).unwrap().floor, at(300).plus(SKEW));
+    assert_eq!(root_of(1, sql(&fewer), 400).feed(0, 10).unwrap().floor, at(300).plus(SKEW));
+}
+
+#[test]
+fn of_two_invalidations_of_one_scope_the_later_counts_whichever_object_has_numbered_it() {
+    let store = coordinator();
+    let mut clock = Clock::resume(None);
+    let mut note = |seq, time| {
+        let scope = Scope::Tag(tag("x"));
+        let invalidation = Invalidation { seq, at: at(time), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
+        let received = clock.observe(at(time), at(time), 1);
+        store.note_invalidation(&invalidation, received, &clock).unwrap();
+        let later = Version::from_parts(received.time(), u128::MAX >> 48);
+        store.invalidated_since(later, "/", &[tag("x")]).unwrap()
+    };
+    let elsewhere = TagIndexName::all(2).last().unwrap().before_first() + 1;
+    for (seq, time) in [(7, 100), (elsewhere, 200), (8, 300)] {
+        assert_eq!(note(seq, time), None, "nothing is later than the one that has just come");
+    }
+    let before = Version::from_parts(at(250), 1);
+    assert_eq!(store.invalidated_since(before, "/", &[tag("x")]), Ok(Some(Mode::Expire)), "8 came after 250");
 }
 
 #[test]

@@ -1,6 +1,10 @@
-//! The tag index's decision, free of I/O: when a delivery that failed is attempted again.
+//! The tag index's decisions, free of I/O: which object knows what, and when a delivery that failed is attempted again.
+
+mod name;
 
 use std::time::Duration;
+
+pub use self::name::{MAX_TAG_SHARDS, TagIndexName};
 
 /// The first pause after a failed delivery, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));

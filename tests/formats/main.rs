@@ -21,7 +21,7 @@ use cloudflare_isr::inspect::answer::{
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
-    TAG_INDEX_NAME, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
+    TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
 use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;
@@ -30,6 +30,7 @@ use cloudflare_isr::semantics::headers::HeaderList;
 use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl};
 use cloudflare_isr::semantics::tag::Tag;
 use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::tag_index::TagIndexName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;
@@ -207,7 +208,7 @@ fn messages_are_what_they_were() {
         &ToTagIndex::Invalidate { scope: route, mode: Mode::Expire, refresh: Refresh::Lazy },
     );
     now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
-    now.sent("ToTagIndex::Feed", &ToTagIndex::Feed { since: 6 });
+    now.sent("TagIndexCall, ToTagIndex::Feed", &TagIndexCall { tag_shards: 4, message: ToTagIndex::Feed { since: 6 } });
     now.sent("RegisterAnswer", &RegisterAnswer { invalidations: vec![by_tag()], floor: START });
     now.sent("InvalidateAnswer", &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9 });
     now.sent("Applied", &Applied { matched: 9 });
@@ -342,7 +343,12 @@ fn messages_go_by_these_paths_and_headers() {
 /// Every object keeps its SQLite under its name: an object of another name begins with nothing. Append, never change.
 #[test]
 fn objects_are_found_under_their_names_forever() {
-    assert_eq!(TAG_INDEX_NAME, "tags#0");
+    assert_eq!(TagIndexName::ROOT.to_string(), "tags#0");
+    for (tag_shards, text, name) in
+        [(1, "post:1", "tags#0"), (2, "post:1", "tags#1"), (8, "post:1", "tags#3"), (32, "blog", "tags#10")]
+    {
+        assert_eq!(TagIndexName::of_tag(&tag(text), tag_shards).to_string(), name);
+    }
     for (pattern, shards, path, name) in [
         ("/*", 1, "/", "/*#0"),
         ("/*", 8, "/", "/*#2"),

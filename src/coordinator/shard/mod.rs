@@ -90,7 +90,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     pub fn open(sql: S, config: &Config, moment: Moment) -> Result<(Self, Vec<Effect<B>>), StoreError> {
         let store = CoordinatorStore::open(sql)?;
         let name = store.shard()?.as_deref().and_then(ShardName::from_stored);
-        let clock = store.clock()?;
+        let mut clock = store.clock()?;
+        let mut received = clock.last();
+        let mut moved = clock;
+        let at_move = moved.issue(moment.now, moment.random);
+        if store.note_tag_shards(config.tag_shards, at_move, &moved)? {
+            (clock, received) = (moved, at_move);
+        }
         let breaker = if fault::on(Fault::ForgetBreaker) { Breaker::default() } else { store.breaker()? };
         let mut shard = Self {
             store,
@@ -100,7 +106,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             waiting: BTreeSet::new(),
             parked: BTreeMap::new(),
             renders: Renders::default(),
-            received: if fault::on(Fault::ForgetReceived) { Clock::resume(None).last() } else { clock.last() },
+            received: if fault::on(Fault::ForgetReceived) { Clock::resume(None).last() } else { received },
             sweep_at: Timestamp::default(),
             held: Held::default(),
             effects: Vec::new(),

@@ -55,7 +55,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let shard = self.name.clone().ok_or(StoreError::Corrupt { table: "facts", column: 0 })?;
         let shards = turn.config.routes.by_id(shard.route()).map_or(0, Route::shards);
         let tags = self.store.unregistered(&answer.0.tags)?;
-        let is_known = tags.is_empty() && self.store.is_registered(shards)?;
+        let is_new = !self.store.is_registered(shards)?;
+        let is_known = tags.is_empty() && !is_new;
         let Some(render) = self.renders.get_mut(token).filter(|_| !is_known) else {
             return Ok(Some(answer));
         };
@@ -64,7 +65,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let start = answer.0.render_start();
         let since = self.store.oldest_lease()?.map_or(start, |oldest| oldest.min(start));
         render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), shards, since, answer, ended }));
-        self.effects.push(Effect::Register { token, shard, shards, tags, since });
+        self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
         Ok(None)
     }
 

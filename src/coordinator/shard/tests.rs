@@ -147,6 +147,33 @@ fn a_shard_registers_itself_before_its_first_page() {
 }
 
 #[test]
+fn after_a_change_of_tag_shards_tags_are_registered_anew_before_a_page_is_fresh() {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/a"));
+    let first = token(&shard, "/a");
+    on(&mut shard, at(50), rendered("/a", first, &["x"]));
+    on(&mut shard, at(60), Input::Registered { token: first, answer: Some(RegisterAnswer::default()) });
+    assert_eq!(on(&mut shard, at(70), miss(2, "/a")), ["reply 2 page rendered=false collapsed=false body"]);
+
+    let config = Config { tag_shards: 4, ..config() };
+    let reopened = Shard::open(shard.store.into_sql(), &config, at(100)).unwrap();
+    let (mut shard, _): (TestShard, _) = reopened;
+    on(&mut shard, at(110), miss(3, "/a"));
+    let second = token(&shard, "/a");
+    assert_ne!(first, second, "the page is stale, and is rendered again");
+    assert_eq!(on(&mut shard, at(111), Input::Alarm { room: 1 }), ["render /a driven=true"]);
+    assert_eq!(on(&mut shard, at(120), rendered("/a", second, &["x"])), ["register x since 110"]);
+    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &config, at(130)).unwrap();
+    on(&mut shard, at(140), miss(4, "/b"));
+    let third = token(&shard, "/b");
+    on(&mut shard, at(150), rendered("/b", third, &[]));
+    on(&mut shard, at(160), Input::Registered { token: third, answer: Some(RegisterAnswer::default()) });
+    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &config, at(170)).unwrap();
+    on(&mut shard, at(180), miss(5, "/b"));
+    assert_eq!(shard.store.load(&key("/b")).unwrap().lease, None, "the same number again changes nothing");
+}
+
+#[test]
 fn tags_are_registered_before_the_page_is_published() {
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/a"));

@@ -6,6 +6,7 @@ mod http;
 mod inspect;
 mod rpc;
 
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use worker::Env;
@@ -15,12 +16,14 @@ pub(super) use self::http::{http, is_admin};
 pub(super) use self::rpc::{rpc, rpc_with};
 use crate::edge::calls;
 use crate::edge::feed_poll;
+use crate::edge::settings::Settings;
 use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::invalidate::Call;
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 
 /// How many calls to objects are under way at a time.
@@ -46,24 +49,43 @@ pub(super) trait TagIndex {
 
 impl TagIndex for Env {
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        Ok(calls::tag_index(self, &ToTagIndex::Invalidate { scope, mode, refresh }).await?)
+        let index = TagIndexName::of_scope(&scope, tag_shards(self)?);
+        Ok(calls::tag_index(self, index, ToTagIndex::Invalidate { scope, mode, refresh }).await?)
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
-        Ok(calls::tag_index(self, &ToTagIndex::Progress { seq }).await?)
+        // An object that is not asked any more knows its numbers still.
+        match TagIndexName::of_seq(seq) {
+            Some(index) => Ok(calls::tag_index(self, index, ToTagIndex::Progress { seq }).await?),
+            None => Ok(None),
+        }
     }
 
     async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
-        calls::tag_index(self, &ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
+        let index = TagIndexName::of_tag(&tag, tag_shards(self)?);
+        calls::tag_index(self, index, ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
     }
 
     async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
-        calls::tag_index(self, &ToTagIndex::InspectShard { shard }).await.map_err(AdminError::unanswered)
+        let asked = TagIndexName::all(tag_shards(self)?).map(|index| {
+            calls::tag_index::<Option<ShardEntry>>(self, index, ToTagIndex::InspectShard { shard: shard.clone() })
+        });
+        let told = try_join_all(asked).await.map_err(AdminError::unanswered)?;
+        Ok(told.into_iter().flatten().reduce(ShardEntry::and))
     }
 
     fn env(&self) -> &Env {
         self
     }
+}
+
+/// Returns over how many objects the tag index is spread.
+fn tag_shards(env: &Env) -> Result<u16, AdminError> {
+    let settings = Settings::of(env).map_err(|error| {
+        worker::console_error!("tag index: {error}");
+        AdminError::Unavailable
+    })?;
+    Ok(settings.config.tag_shards)
 }
 
 /// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.

@@ -1,0 +1,138 @@
+//! Which tag index object knows what: tags are spread over several of them by the setting `tag_shards`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::feed::Scope;
+use crate::semantics::tag::Tag;
+
+/// The most tag index objects: each edge asks all of them for their part of the feed.
+pub const MAX_TAG_SHARDS: u16 = 32;
+
+/// How many invalidations one object can number before it would run into the numbers of the next. Numbers stay far below
+/// 2^53, up to which JavaScript counts, and show in decimal which object has given them.
+const NUMBERS: u64 = 1_000_000_000_000;
+
+/// What the names begin with.
+const PREFIX: &str = "tags#";
+
+/// The name of a tag index object: `tags#<number>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagIndexName(u16);
+
+impl TagIndexName {
+    /// The object that knows every coordinator, and takes every invalidation that names no tag.
+    pub const ROOT: Self = Self(0);
+
+    /// Names the object that knows a tag: the first eight bytes of SHA-256 over the tag, modulo `tag_shards`.
+    #[must_use]
+    pub fn of_tag(tag: &Tag, tag_shards: u16) -> Self {
+        if tag_shards <= 1 {
+            return Self::ROOT;
+        }
+        let digest = Sha256::digest(tag.as_str());
+        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Self(u16::try_from(number % u64::from(tag_shards)).unwrap_or_default())
+    }
+
+    /// Tells which objects have to know that a shard carries tags. If the shard itself is new, the root is one of them.
+    #[must_use]
+    pub fn to_be_told(tags: Vec<Tag>, is_new: bool, tag_shards: u16) -> BTreeMap<Self, Vec<Tag>> {
+        let mut told = BTreeMap::new();
+        if is_new {
+            told.insert(Self::ROOT, Vec::new());
+        }
+        for tag in tags {
+            told.entry(Self::of_tag(&tag, tag_shards)).or_default().push(tag);
+        }
+        told
+    }
+
+    /// Names the object that takes an invalidation.
+    #[must_use]
+    pub fn of_scope(scope: &Scope, tag_shards: u16) -> Self {
+        match scope {
+            Scope::Tag(tag) => Self::of_tag(tag, tag_shards),
+            Scope::Path(_) | Scope::Prefix(_) | Scope::Route(_) | Scope::Everything => Self::ROOT,
+        }
+    }
+
+    /// Names the object that has numbered an invalidation; `None` if no object gives such numbers.
+    #[must_use]
+    pub fn of_seq(seq: u64) -> Option<Self> {
+        u16::try_from(seq / NUMBERS).ok().filter(|number| *number < MAX_TAG_SHARDS).map(Self)
+    }
+
+    /// Goes through all objects that there are.
+    pub fn all(tag_shards: u16) -> impl Iterator<Item = Self> {
+        (0..tag_shards.max(1)).map(Self)
+    }
+
+    /// Reads the name of an object.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix(PREFIX)?.parse().ok().filter(|number| *number < MAX_TAG_SHARDS).map(Self)?;
+        (name.to_string() == text).then_some(name)
+    }
+
+    /// Returns the number before the first that the object gives.
+    #[must_use]
+    pub fn before_first(self) -> u64 {
+        u64::from(self.0) * NUMBERS
+    }
+}
+
+impl fmt::Display for TagIndexName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_has_one_home_and_homes_are_filled_alike() {
+        let mut homes = BTreeMap::new();
+        for number in 0..4000 {
+            let tag = Tag::parse(&format!("post:{number}")).unwrap();
+            assert_eq!(TagIndexName::of_tag(&tag, 1), TagIndexName::ROOT);
+            *homes.entry(TagIndexName::of_tag(&tag, 4)).or_insert(0) += 1;
+        }
+        assert_eq!(homes.keys().copied().collect::<Vec<_>>(), TagIndexName::all(4).collect::<Vec<_>>());
+        assert!(homes.values().all(|tags| (900..1100).contains(tags)), "{homes:?}");
+    }
+
+    #[test]
+    fn the_root_is_told_of_new_shards_and_each_object_of_its_tags() {
+        let tags: Vec<Tag> = ["a", "b", "c"].iter().map(|tag| Tag::parse(tag).unwrap()).collect();
+        let told = TagIndexName::to_be_told(tags.clone(), false, 1);
+        assert_eq!(told, BTreeMap::from([(TagIndexName::ROOT, tags.clone())]));
+        assert_eq!(TagIndexName::to_be_told(vec![], true, 8), BTreeMap::from([(TagIndexName::ROOT, vec![])]));
+        let told = TagIndexName::to_be_told(tags.clone(), true, MAX_TAG_SHARDS);
+        assert!(told.contains_key(&TagIndexName::ROOT));
+        for tag in &tags {
+            assert!(told[&TagIndexName::of_tag(tag, MAX_TAG_SHARDS)].contains(tag));
+        }
+        assert_eq!(told.values().flatten().count(), tags.len());
+    }
+
+    #[test]
+    fn a_number_tells_who_has_given_it() {
+        for name in TagIndexName::all(MAX_TAG_SHARDS) {
+            assert_eq!(TagIndexName::of_seq(name.before_first()), Some(name));
+            assert_eq!(TagIndexName::of_seq(name.before_first() + NUMBERS - 1), Some(name));
+            assert_eq!(TagIndexName::parse(&name.to_string()), Some(name));
+        }
+        assert_eq!(TagIndexName::of_seq(u64::from(MAX_TAG_SHARDS) * NUMBERS), None);
+        assert_eq!(TagIndexName::of_seq(u64::MAX), None);
+        for wrong in ["", "tags#", "tags#32", "tags#01", "tags#-1", "/*#0", "tags#1 "] {
+            assert_eq!(TagIndexName::parse(wrong), None, "{wrong}");
+        }
+    }
+}
