@@ -83,7 +83,8 @@ impl Settings {
     }
 }
 
-fn config(env: &Env) -> Result<Config, ConfigError> {
+/// Reads the variable `ISR` alone, whatever else may be missing.
+pub(super) fn config(env: &Env) -> Result<Config, ConfigError> {
     let missing = || ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name());
     let value: JsValue = js::binding(env, Binding::Settings.default_name()).ok_or_else(missing)?;
     // The variable is a table in wrangler.toml, and may be JSON text where it is set by hand.

@@ -10,7 +10,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::edge::admin::{AdminError, TagIndex};
 use crate::edge::alarm::Alarm;
 use crate::edge::coordinator_object::{body_of, failed, message_response};
-use crate::edge::settings::Settings;
+use crate::edge::settings::{self, Settings};
 use crate::edge::sql::ObjectSql;
 use crate::edge::{admin, calls, feed_poll, js};
 use crate::feed::{Mode, Refresh, Scope};
@@ -106,6 +106,7 @@ struct Object {
     alarm: Alarm,
     /// Its name; an object of another name has been called by mistake.
     name: Option<TagIndexName>,
+    tag_shards: Result<u16, StoreError>,
 }
 
 impl Object {
@@ -113,11 +114,12 @@ impl Object {
         // An object that was made when the platform did not tell names yet is the only one.
         let name = state.id().name().map_or(Some(TagIndexName::ROOT), |name| TagIndexName::parse(&name));
         let (state, sql) = ObjectSql::of(state);
-        let store = sql.and_then(TagIndexStore::open).and_then(|store| {
-            let tag_shards = tag_shards(&env)?;
-            store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards, js::now())
-        });
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), name });
+        let config = settings::config(&env).map_err(|error| StoreError::Unconfigured(error.to_string()));
+        let tag_shards = config.map(|config| config.tag_shards);
+        let store = sql
+            .and_then(TagIndexStore::open)
+            .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()));
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), name, tag_shards });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
@@ -127,7 +129,7 @@ impl Object {
     }
 
     fn tag_shards(&self) -> Result<u16, StoreError> {
-        tag_shards(&self.env)
+        self.tag_shards.clone()
     }
 
     async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
@@ -276,10 +278,4 @@ impl Object {
         }
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }
-}
-
-/// Returns over how many objects the tag index is spread.
-fn tag_shards(env: &Env) -> Result<u16, StoreError> {
-    let settings = Settings::of(env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
-    Ok(settings.config.tag_shards)
 }
