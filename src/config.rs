@@ -9,6 +9,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod url;
+mod vary;
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
 use crate::route::{Pattern, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
-use crate::semantics::key::QueryPolicy;
+use crate::semantics::key::{QueryPolicy, TrailingSlash};
 use crate::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
 
 /// The most routes a configuration may have.
@@ -35,6 +36,31 @@ pub const MAX_QUERY_NAMES: usize = 32;
 
 /// The longest name of a query parameter, in bytes.
 pub const MAX_QUERY_NAME_BYTES: usize = 128;
+
+/// The most hosts a configuration may name.
+pub const MAX_HOSTS: usize = 100;
+
+/// Query parameters that say where a visitor comes from, and never what the page shows.
+const TRACKING: [&str; 18] = [
+    "utm_*",
+    "gclid",
+    "gclsrc",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "fbclid",
+    "msclkid",
+    "mc_cid",
+    "mc_eid",
+    "igshid",
+    "_ga",
+    "_gl",
+    "srsltid",
+    "twclid",
+    "ttclid",
+    "li_fat_id",
+    "yclid",
+];
 
 /// The longest name of the Cache API's cache, in characters.
 pub const MAX_CACHE_NAME_CHARS: usize = 64;
@@ -69,6 +95,8 @@ pub struct Config {
     pub expose_headers: bool,
     /// The name of the Cache API's cache. Default `cloudflare-isr`; 1 to 64 letters, digits, `.`, `_` and `-`.
     pub cache_name: String,
+    /// The hosts whose pages are cached; `*.` at the beginning stands for all below. Empty: any host.
+    pub hosts: Vec<String>,
     /// The origin that pages are keyed by, rather than by the host of the request.
     pub canonical_origin: Option<CanonicalOrigin>,
     /// The site, when it is not a service binding.
@@ -98,15 +126,29 @@ impl Config {
         }
     }
 
+    /// Tells whether pages of a host are cached.
+    #[must_use]
+    pub fn serves_host(&self, host: &str) -> bool {
+        let is_named = |pattern: &String| match pattern.strip_prefix('*') {
+            // What is left begins with a point.
+            Some(ending) => host.len() > ending.len() && host.ends_with(ending),
+            None => host == pattern,
+        };
+        self.hosts.is_empty() || self.hosts.iter().any(is_named)
+    }
+
     /// Reads the top level; a value that leaves a problem is replaced by its default, and nobody will see it.
     fn read(mut top: Reader<'_, '_>) -> Self {
         let revalidate = top.revalidate();
         let expire = top.seconds("expire", &EXPIRE);
         let stale_if_error = top.seconds("stale_if_error", &EXPIRE);
+        let ignored = top.optional_list("ignore_query", MAX_QUERY_NAMES, ignored_name);
         let defaults = RouteDefaults {
             revalidate: revalidate.unwrap_or(Revalidate::After(REVALIDATE.default_seconds())),
             expire: expire.unwrap_or(EXPIRE.default_seconds()),
             stale_if_error,
+            trailing_slash: top.text("trailing_slash", trailing_slash).unwrap_or_default(),
+            ignored: ignored.unwrap_or_else(|| TRACKING.map(str::to_owned).into()),
         };
         Self {
             revalidate: defaults.revalidate,
@@ -128,20 +170,23 @@ impl Config {
             cache_name: top.text("cache_name", cache_name).unwrap_or_else(|| CACHE_NAME_DEFAULT.to_owned()),
             canonical_origin: top.text("canonical_origin", CanonicalOrigin::parse),
             origin: top.text("origin", SiteUrl::parse),
-            routes: routes(&mut top, defaults),
+            hosts: top.list("hosts", MAX_HOSTS, url::host_pattern),
+            routes: routes(&mut top, &defaults),
         }
     }
 }
 
 /// What a route falls back to.
-#[derive(Clone, Copy)]
 struct RouteDefaults {
     revalidate: Revalidate,
     expire: Duration,
     stale_if_error: Option<Duration>,
+    trailing_slash: TrailingSlash,
+    /// Query parameters that make no difference where all others do.
+    ignored: Vec<String>,
 }
 
-fn routes(top: &mut Reader<'_, '_>, defaults: RouteDefaults) -> Routes {
+fn routes(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes {
     let Some(table) = top.table("routes", MAX_ROUTES) else {
         return Routes::default();
     };
@@ -162,17 +207,19 @@ fn routes(top: &mut Reader<'_, '_>, defaults: RouteDefaults) -> Routes {
     })
 }
 
-fn route_settings(mut route: Reader<'_, '_>, defaults: RouteDefaults) -> RouteSettings {
+fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteSettings {
     let revalidate = route.revalidate().unwrap_or(defaults.revalidate);
     let expire = route.seconds("expire", &EXPIRE).unwrap_or(defaults.expire);
     let stale_if_error = route.seconds("stale_if_error", &EXPIRE).or(defaults.stale_if_error).unwrap_or(expire);
     let tags = route.list("tags", MAX_TAGS_PER_PAGE, |text| Tag::parse(text).map_err(Flaw::Tag));
     let shards = route.number("shards", &SHARDS).unwrap_or(SHARDS.default);
-    let query = if route.get("query").and_then(Value::as_str) == Some("all") {
-        QueryPolicy::All
-    } else {
-        QueryPolicy::Only(route.list("query", MAX_QUERY_NAMES, query_name).into_iter().collect())
+    let query = match route.get("query").and_then(Value::as_str) {
+        Some("all") => QueryPolicy::AllBut(defaults.ignored.clone()),
+        Some("none") => QueryPolicy::default(),
+        _ => QueryPolicy::Only(route.list("query", MAX_QUERY_NAMES, query_name).into_iter().collect()),
     };
+    let trailing_slash = route.text("trailing_slash", trailing_slash).unwrap_or(defaults.trailing_slash);
+    let vary = vary::read(&mut route);
     RouteSettings {
         revalidate,
         expire,
@@ -181,6 +228,8 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: RouteDefaults) -> RouteSe
         // Bounded by 256 just above.
         shards: u16::try_from(shards).unwrap_or(1),
         query,
+        trailing_slash,
+        vary,
     }
 }
 
@@ -192,6 +241,15 @@ fn cache_name(text: &str) -> Result<String, Flaw> {
         return Err(Flaw::Character(character));
     }
     if text.len() > MAX_CACHE_NAME_CHARS { Err(Flaw::TooLong(text.len())) } else { Ok(text.to_owned()) }
+}
+
+fn trailing_slash(word: &str) -> Result<TrailingSlash, Flaw> {
+    TrailingSlash::parse(word).ok_or(Flaw::NotAWord)
+}
+
+/// A name, or with `*` at its end the beginning of names.
+fn ignored_name(text: &str) -> Result<String, Flaw> {
+    query_name(text.strip_suffix('*').unwrap_or(text)).map(|_| text.to_owned())
 }
 
 fn query_name(text: &str) -> Result<String, Flaw> {

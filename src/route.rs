@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::semantics::freshness::Revalidate;
-pub use crate::semantics::key::QueryPolicy;
+pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 use crate::semantics::tag::Tag;
+use crate::semantics::vary::Vary;
 
 pub use self::pattern::{MAX_PARAM_NAME_BYTES, MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern, PatternError};
 
@@ -73,6 +74,10 @@ pub struct RouteSettings {
     pub shards: u16,
     /// Which query parameters make pages different.
     pub query: QueryPolicy,
+    /// What a slash at the end of a path means.
+    pub trailing_slash: TrailingSlash,
+    /// What makes pages of one URL different.
+    pub vary: Vary,
 }
 
 /// A pattern with its settings.
@@ -138,6 +143,18 @@ impl Route {
     #[must_use]
     pub fn query(&self) -> &QueryPolicy {
         &self.settings.query
+    }
+
+    /// Returns what a slash at the end of a path means.
+    #[must_use]
+    pub fn trailing_slash(&self) -> TrailingSlash {
+        self.settings.trailing_slash
+    }
+
+    /// Returns what makes pages of one URL different.
+    #[must_use]
+    pub fn vary(&self) -> &Vary {
+        &self.settings.vary
     }
 }
 

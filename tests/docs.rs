@@ -58,6 +58,7 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
             Scope::TopLevel => "top level",
             Scope::Route => "route",
             Scope::Both => "both",
+            Scope::Vary => "`vary`",
         };
         let default = match setting.default_text() {
             words if words == "none" || words == "required" || words.starts_with("as ") => words,
@@ -66,9 +67,12 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
         let row = format!("| `{}` | {place} | {default} | {} |", setting.name, setting.accepts());
         assert!(README.contains(&row), "README.md lacks a row that begins with\n{row}");
     }
-    let rows = README
-        .lines()
-        .filter(|line| line.contains(" | top level | ") || line.contains(" | route | ") || line.contains(" | both | "));
+    let rows = README.lines().filter(|line| {
+        line.contains(" | top level | ")
+            || line.contains(" | route | ")
+            || line.contains(" | both | ")
+            || line.contains(" | `vary` | ")
+    });
     assert_eq!(rows.count(), SETTINGS.len(), "a row of README.md names a setting that there is not");
 }
 

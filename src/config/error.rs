@@ -150,6 +150,7 @@ fn table(scope: Scope) -> &'static str {
         Scope::TopLevel => "[vars.ISR]",
         Scope::Route => "the route's own table",
         Scope::Both => "[vars.ISR] or the route's own table",
+        Scope::Vary => "the table `vary` of a route",
     }
 }
 
@@ -180,6 +181,30 @@ pub enum Flaw {
     /// It has a character that may not stand there.
     #[error("has {0:?} in it")]
     Character(char),
+    /// It is not a language tag.
+    #[error("is not a language tag")]
+    NotALanguage,
+    /// It is not a class of devices.
+    #[error("is not a class of devices")]
+    NotADevice,
+    /// It is not the code of a country.
+    #[error("is not two capital letters")]
+    NotACountry,
+    /// It is not a host, nor `*.` and a host.
+    #[error("is not a host")]
+    NotAHost,
+    /// It is neither of the words that may stand here.
+    #[error("is not one of the words")]
+    NotAWord,
+    /// A name has something in it that names of cookies and headers may not have.
+    #[error("is under a name that can't be one")]
+    NotAName,
+    /// A header that is spoken for.
+    #[error("is of a header that this cache, the connection or another setting has taken")]
+    Reserved,
+    /// So many variants of each page, and that is too many.
+    #[error("makes {0} variants of each page")]
+    TooManyVariants(usize),
     /// It is not a tag.
     #[error("is not a tag ({0})")]
     Tag(TagError),

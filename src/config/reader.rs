@@ -1,5 +1,6 @@
 //! A table of the configuration while it is read: looks values up by name and collects what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -46,6 +47,11 @@ impl<'v, 'p> Reader<'v, 'p> {
         self.problems.push(Problem::new(path, fault));
     }
 
+    /// Returns where a setting stands, as one writes it in TOML below `vars`.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+
     /// Returns a value as it stands.
     pub(super) fn get(&self, name: &str) -> Option<&'v Value> {
         self.table.get(name)
@@ -85,6 +91,17 @@ impl<'v, 'p> Reader<'v, 'p> {
         self.read(name, |value| parse(value.as_str().ok_or(Flaw::Not("text"))?))
     }
 
+    /// Reads a list as [`Self::list`] does, but tells one that is empty from none.
+    pub(super) fn optional_list<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        parse: impl Fn(&str) -> Result<T, Flaw>,
+    ) -> Option<Vec<T>> {
+        self.get(name)?;
+        Some(self.list(name, max, parse))
+    }
+
     /// Reads a list of texts of a certain form; each that is malformed is a problem of its own.
     pub(super) fn list<T>(&mut self, name: &str, max: usize, parse: impl Fn(&str) -> Result<T, Flaw>) -> Vec<T> {
         let values = self.read(name, |value| {
@@ -101,10 +118,43 @@ impl<'v, 'p> Reader<'v, 'p> {
         items
     }
 
+    /// Reads a table of lists by name: each name and each text of a certain form, at most `max` names and texts of each.
+    pub(super) fn lists<T>(
+        &mut self,
+        name: &str,
+        max: usize,
+        parse_name: fn(&str) -> Result<String, Flaw>,
+        parse: fn(&str) -> Result<T, Flaw>,
+    ) -> BTreeMap<String, Vec<T>> {
+        let named = self.read(name, |value| {
+            let named = value.as_object().ok_or(Flaw::Not("a table"))?;
+            if named.len() > max { Err(Flaw::TooMany(named.len())) } else { Ok(named) }
+        });
+        let mut read = BTreeMap::new();
+        for (own, value) in named.into_iter().flatten() {
+            let path = format!("{}.{}", self.path_of(name), key(own));
+            let listed = parse_name(own).and_then(|own| {
+                let values = value.as_array().ok_or(Flaw::Not("a list"))?;
+                let bounded = match values.len() {
+                    0 => Err(Flaw::Empty),
+                    entries if entries > max => Err(Flaw::TooMany(entries)),
+                    _ => Ok(values),
+                };
+                let text = |value: &Value| value.as_str().ok_or(Flaw::Not("text")).and_then(parse);
+                Ok((own, bounded?.iter().map(text).collect::<Result<Vec<T>, Flaw>>()?))
+            });
+            match listed {
+                Ok((own, values)) => drop(read.insert(own, values)),
+                Err(flaw) => self.refuse(path, name, value, flaw),
+            }
+        }
+        read
+    }
+
     /// Reads a table that must be there, with at least one entry.
     pub(super) fn table(&mut self, name: &str, max: usize) -> Option<&'v Map<String, Value>> {
         if self.get(name).is_none() {
-            self.report(format!("{}.{name}", self.path), Fault::Missing { accepts: accepts(name) });
+            self.report(self.path_of(name), Fault::Missing { accepts: accepts(name) });
         }
         self.read(name, |value| match value.as_object().ok_or(Flaw::Not("a table"))? {
             table if table.is_empty() => Err(Flaw::Empty),
@@ -115,10 +165,11 @@ impl<'v, 'p> Reader<'v, 'p> {
 
     fn read<T>(&mut self, name: &str, parse: impl FnOnce(&'v Value) -> Result<T, Flaw>) -> Option<T> {
         let value = self.get(name)?;
-        parse(value).map_err(|flaw| self.refuse(format!("{}.{name}", self.path), name, value, flaw)).ok()
+        parse(value).map_err(|flaw| self.refuse(self.path_of(name), name, value, flaw)).ok()
     }
 
-    fn refuse(&mut self, path: String, name: &str, value: &Value, flaw: Flaw) {
+    /// Leaves a problem with a value.
+    pub(super) fn refuse(&mut self, path: String, name: &str, value: &Value, flaw: Flaw) {
         self.report(path, Fault::Value { found: show(value), flaw, accepts: accepts(name) });
     }
 }

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use super::{MAX_CACHE_NAME_CHARS, MAX_QUERY_NAMES, MAX_ROUTES};
+use super::vary::MAX_VALUES;
+use super::{MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAMES, MAX_ROUTES};
+use crate::semantics::key::TrailingSlash;
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
+use crate::semantics::vary::MAX_VARIANTS;
 use crate::tag_index::MAX_TAG_SHARDS;
 
 const YEAR: u32 = 31_536_000;
@@ -26,7 +29,7 @@ pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 28] = [
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
@@ -41,11 +44,20 @@ pub const SETTINGS: [Setting; 19] = [
     Setting { name: "expose_headers", scope: Scope::TopLevel, kind: Kind::Flag { default: EXPOSE_HEADERS_DEFAULT } },
     Setting { name: "cache_name", scope: Scope::TopLevel, kind: Kind::CacheName },
     Setting { name: "canonical_origin", scope: Scope::TopLevel, kind: Kind::Origin },
+    Setting { name: "hosts", scope: Scope::TopLevel, kind: Kind::Hosts },
+    Setting { name: "ignore_query", scope: Scope::TopLevel, kind: Kind::IgnoredQuery },
+    Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
     Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
     Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
     Setting { name: "query", scope: Scope::Route, kind: Kind::Query },
+    Setting { name: "vary", scope: Scope::Route, kind: Kind::Vary },
+    Setting { name: "language", scope: Scope::Vary, kind: Kind::Languages },
+    Setting { name: "device", scope: Scope::Vary, kind: Kind::Devices },
+    Setting { name: "country", scope: Scope::Vary, kind: Kind::Countries },
+    Setting { name: "cookie", scope: Scope::Vary, kind: Kind::Values { example: "{ theme = [\"dark\", \"light\"] }" } },
+    Setting { name: "header", scope: Scope::Vary, kind: Kind::Values { example: "{ X-Ab-Test = [\"a\", \"b\"] }" } },
 ];
 
 /// One row of [`SETTINGS`].
@@ -68,12 +80,14 @@ pub enum Scope {
     Route,
     /// In both; the top level holds the default of all routes.
     Both,
+    /// In the table `vary` of a route.
+    Vary,
 }
 
 impl Scope {
     /// Says whether a setting of this scope may stand in a table of that one.
     pub(super) fn includes(self, table: Self) -> bool {
-        self == Self::Both || self == table
+        self == table || (self == Self::Both && table != Self::Vary)
     }
 }
 
@@ -133,8 +147,27 @@ pub enum Kind {
     Routes,
     /// A list of tags.
     Tags,
-    /// A list of names of query parameters, or all of them.
+    /// A list of names of query parameters, or all of them, or none.
     Query,
+    /// A list of hosts.
+    Hosts,
+    /// A list of names of query parameters; `*` at the end stands for any ending.
+    IgnoredQuery,
+    /// What a slash at the end of a path means.
+    TrailingSlash,
+    /// A table of what makes pages of one URL different.
+    Vary,
+    /// A list of language tags.
+    Languages,
+    /// A list of classes of devices.
+    Devices,
+    /// A list of countries.
+    Countries,
+    /// A table of lists of values, by name.
+    Values {
+        /// How such a table may look.
+        example: &'static str,
+    },
 }
 
 impl Setting {
@@ -149,6 +182,10 @@ impl Setting {
             Kind::Origin | Kind::Url => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
             Kind::Tags | Kind::Query => "[]".to_owned(),
+            Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
+            Kind::Hosts => "any".to_owned(),
+            Kind::IgnoredQuery => "tracking parameters".to_owned(),
+            Kind::Vary | Kind::Languages | Kind::Devices | Kind::Countries | Kind::Values { .. } => "none".to_owned(),
         }
     }
 
@@ -175,7 +212,19 @@ impl Setting {
             Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
             Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),
-            Kind::Query => format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], or \"all\""),
+            Kind::Query => {
+                format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], \"all\" or \"none\"")
+            }
+            Kind::Hosts => format!("at most {MAX_HOSTS} hosts, such as [\"example.com\", \"*.example.com\"]"),
+            Kind::IgnoredQuery => format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"utm_*\", \"gclid\"]"),
+            Kind::TrailingSlash => "\"strip\", \"keep\" or \"redirect\"".to_owned(),
+            Kind::Vary => {
+                format!("a table that makes at most {MAX_VARIANTS} variants, such as {{ language = [\"en\", \"de\"] }}")
+            }
+            Kind::Languages => format!("at most {MAX_VALUES} language tags, such as [\"en\", \"de-AT\"]"),
+            Kind::Devices => "a list of \"desktop\", \"mobile\" and \"tablet\"".to_owned(),
+            Kind::Countries => format!("at most {MAX_VALUES} countries, such as [\"DE\", \"AT\"]"),
+            Kind::Values { example } => format!("lists of values by name, such as {example}"),
         }
     }
 }

@@ -1,6 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::semantics::language::LanguageTag;
+use crate::semantics::vary::{Device, Vary};
 
 fn lines(value: &Value) -> Vec<String> {
     Config::from_json(value).unwrap_err().to_string().lines().map(str::to_owned).collect()
@@ -35,7 +37,7 @@ fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
         render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
-        expose_headers: true, cache_name: \"cloudflare-isr\", canonical_origin: None, origin: None, routes: ";
+        expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
     let expected = RouteSettings {
@@ -45,6 +47,8 @@ fn an_empty_route_table_means_the_defaults() {
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::Only([].into()),
+        trailing_slash: TrailingSlash::Strip,
+        vary: Vary::default(),
     };
     assert_eq!(*route, Route::new(Pattern::parse("/*").unwrap(), expected));
 }
@@ -55,15 +59,20 @@ fn every_setting_is_read() {
         "revalidate": false, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
+        "hosts": ["*.Example.com", "bücher.de"], "ignore_query": ["q*"], "trailing_slash": "keep",
         "routes": { "/blog/[slug]": {
             "revalidate": 0, "expire": 7, "stale_if_error": 9, "tags": ["news", "blog", "news"], "shards": 256,
-            "query": ["page", "q", "page"],
+            "query": ["page", "q", "page"], "trailing_slash": "redirect",
+            "vary": {
+                "language": ["en", "de-AT"], "device": ["mobile", "desktop"], "country": ["DE"],
+                "cookie": { "theme": ["dark"] }, "header": { "X-Ab": ["a", "b"] },
+            },
         } },
     }))
     .unwrap();
     let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
-        expose_headers: false, cache_name: \"My.cache_1-x\", canonical_origin: \
+        expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
@@ -73,6 +82,14 @@ fn every_setting_is_read() {
         tags: vec![Tag::parse("blog").unwrap(), Tag::parse("news").unwrap()],
         shards: 256,
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
+        trailing_slash: TrailingSlash::Redirect,
+        vary: Vary {
+            languages: ["en", "de-AT"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
+            devices: vec![Device::Mobile, Device::Desktop],
+            countries: vec!["DE".to_owned()],
+            cookies: [("theme".to_owned(), vec!["dark".to_owned()])].into(),
+            headers: [("x-ab".to_owned(), vec!["a".to_owned(), "b".to_owned()])].into(),
+        },
     };
     let route = config.routes.by_id("/blog/[slug]").unwrap();
     assert_eq!(*route, Route::new(Pattern::parse("/blog/[slug]").unwrap(), expected));
@@ -107,7 +124,97 @@ fn a_route_falls_back_to_the_top_level() {
 fn all_queries_can_be_allowed() {
     let config = Config::from_json(&route_with("query", json!("all"))).unwrap();
     let policy = config.routes.find("/blog/x").unwrap().query().clone();
-    assert_eq!((policy.clone(), policy.allows("any")), (QueryPolicy::All, true));
+    let allowed = ["any", "utm_source", "utm", "gclid", "gclidx"].map(|name| policy.allows(name));
+    assert_eq!(allowed, [true, false, true, false, true], "tracking parameters make no difference");
+    for (ignored, expected) in [(json!([]), true), (json!(["a*"]), false), (json!(["an"]), true)] {
+        let mut config = route_with("query", json!("all"));
+        config["ignore_query"] = ignored;
+        let config = Config::from_json(&config).unwrap();
+        assert_eq!(config.routes.find("/blog/x").unwrap().query().allows("any"), expected);
+    }
+    let none = Config::from_json(&route_with("query", json!("none"))).unwrap();
+    assert_eq!(*none.routes.find("/blog/x").unwrap().query(), QueryPolicy::default());
+}
+
+#[test]
+fn hosts_are_those_that_are_named() {
+    let serves = |hosts: Value, host| Config::from_json(&with("hosts", hosts)).unwrap().serves_host(host);
+    for (hosts, host, expected) in [
+        (json!([]), "any.example", true),
+        (json!(["E.com"]), "e.com", true),
+        (json!(["e.com"]), "www.e.com", false),
+        (json!(["*.e.com"]), "www.e.com", true),
+        (json!(["*.e.com"]), "a.b.e.com", true),
+        (json!(["*.e.com"]), "e.com", false),
+        (json!(["*.e.com"]), "evile.com", false),
+        (json!(["*.e.com"]), ".e.com", false),
+        (json!(["[::1]", "127.0.0.1"]), "[::1]", true),
+    ] {
+        assert_eq!(serves(hosts.clone(), host), expected, "{hosts} {host}");
+    }
+    let accepts = "write at most 100 hosts, such as [\"example.com\", \"*.example.com\"]";
+    for (host, found) in [("e.com:80", "\"e.com:80\""), ("a b", "\"a b\""), ("", "\"\""), ("a/b", "\"a/b\"")] {
+        assert_eq!(line(&with("hosts", json!([host]))), format!("ISR.hosts[0]: {found} is not a host; {accepts}"));
+    }
+}
+
+#[test]
+fn what_makes_variants_is_checked() {
+    let said = |vary: Value| line(&route_with("vary", vary));
+    let at = |rest: &str| format!("ISR.routes.\"/blog/[slug]\".vary{rest}");
+    for (vary, expected) in [
+        (
+            json!({ "lang": ["en"] }),
+            at(".lang: no setting has this name; write one of language, device, country, cookie, header"),
+        ),
+        (json!({ "languages": ["en"] }), at(".languages: no setting has this name; did you mean `language`?")),
+        (
+            json!({ "language": ["e_n"] }),
+            at(
+                ".language[0]: \"e_n\" is not a language tag; write at most 32 language tags, such as [\"en\", \"de-AT\"]",
+            ),
+        ),
+        (
+            json!({ "device": ["phone"] }),
+            at(
+                ".device[0]: \"phone\" is not a class of devices; write a list of \"desktop\", \"mobile\" and \"tablet\"",
+            ),
+        ),
+        (
+            json!({ "country": ["de"] }),
+            at(".country[0]: \"de\" is not two capital letters; write at most 32 countries, such as [\"DE\", \"AT\"]"),
+        ),
+        (
+            json!({ "cookie": { "a b": ["x"] } }),
+            at(
+                ".cookie.\"a b\": a list is under a name that can't be one; write lists of values by name, such as { theme = [\"dark\", \"light\"] }",
+            ),
+        ),
+        (
+            json!({ "cookie": { "a": ["x;y"] } }),
+            at(
+                ".cookie.a: a list has ';' in it; write lists of values by name, such as { theme = [\"dark\", \"light\"] }",
+            ),
+        ),
+        (
+            json!({ "header": { "Cookie": ["x"] } }),
+            at(
+                ".header.Cookie: a list is of a header that this cache, the connection or another setting has taken; write lists of values by name, such as { X-Ab-Test = [\"a\", \"b\"] }",
+            ),
+        ),
+        (
+            json!({ "header": { "x": [] } }),
+            at(".header.x: a list is empty; write lists of values by name, such as { X-Ab-Test = [\"a\", \"b\"] }"),
+        ),
+        (
+            json!({ "cookie": { "a": ["1", "2", "3"], "b": ["1", "2", "3"], "c": ["1", "2", "3", "4"] } }),
+            at(
+                ": a table makes 80 variants of each page; write a table that makes at most 64 variants, such as { language = [\"en\", \"de\"] }",
+            ),
+        ),
+    ] {
+        assert_eq!(said(vary), expected);
+    }
 }
 
 #[test]
@@ -136,7 +243,7 @@ fn all_problems_are_reported_at_once() {
             "ISR.routes.\"/a/*/b\".shards: 257 is above 256; write a whole number from 1 to 256",
             "ISR.routes.\"/blog/:slug\".l1_ttl: this setting stands in the wrong table; move it to [vars.ISR]",
             "ISR.routes.\"/blog/:slug\".ttl: no setting has this name; write one of revalidate, expire, \
-             stale_if_error, tags, shards, query",
+             stale_if_error, trailing_slash, tags, shards, query, vary",
             "ISR.routes.\"/blog/:slug\".revalidate: 1.5 is not a whole number; write whole seconds from 1 to 31536000, \
              `false` (never ages) or 0 (never stored)",
             "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may hold visible ASCII characters other \
@@ -231,7 +338,7 @@ fn values_at_the_top_level_are_checked() {
 
 #[test]
 fn values_of_a_route_are_checked() {
-    let names = "write at most 32 parameter names, such as [\"page\"], or \"all\"";
+    let names = "write at most 32 parameter names, such as [\"page\"], \"all\" or \"none\"";
     let tags = "write at most 64 tags, such as [\"blog\", \"news\"]";
     for (setting, value, at, message) in [
         ("query", json!("page"), "query", format!("\"page\" is not a list; {names}")),
@@ -288,7 +395,7 @@ fn odd_names_are_shown_as_toml_has_them() {
         line(&with("a \"b\"\n", json!(1))),
         "ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of revalidate, expire, stale_if_error, \
          freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, tag_shards, l1_ttl, max_body_bytes, expose_headers, cache_name, \
-         canonical_origin, origin, routes",
+         canonical_origin, hosts, ignore_query, trailing_slash, origin, routes",
     );
 }
 
@@ -297,7 +404,8 @@ fn odd_names_are_shown_as_toml_has_them() {
 fn every_listed_setting_is_read_where_it_may_stand() {
     for setting in SETTINGS {
         let message = |path: &str, value: Value| format!("{path}.{}: {} ", setting.name, error::show(&value));
-        let wrong = || json!({});
+        // No setting takes a number below 0.
+        let wrong = || json!(-1);
         if setting.scope.includes(Scope::TopLevel) {
             assert!(line(&with(setting.name, wrong())).starts_with(&message("ISR", wrong())), "{}", setting.name);
         }

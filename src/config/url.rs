@@ -71,6 +71,13 @@ impl fmt::Display for SiteUrl {
     }
 }
 
+/// Reads a host as it stands in [`RequestUrl::host`](crate::semantics::key::RequestUrl::host), or `*.` and a host.
+pub(super) fn host_pattern(text: &str) -> Result<String, Flaw> {
+    let (beginning, host) = text.strip_prefix("*.").map_or(("", text), |host| ("*.", host));
+    let host = url::Host::parse(host).ok().filter(|_| !host.contains('*')).ok_or(Flaw::NotAHost)?.to_string();
+    Ok(format!("{beginning}{host}"))
+}
+
 /// Splits a URL into its origin and its path without the slashes at the end.
 fn split(text: &str) -> Result<(String, String), Flaw> {
     // `Url` takes `https:example.com` as well.

@@ -22,7 +22,7 @@ use crate::edge::{admin, feed_poll, js};
 use crate::page::PageMeta;
 use crate::semantics::cache_status::{CacheStatus, Outcome};
 use crate::semantics::freshness::Revalidate;
-use crate::semantics::key::RequestUrl;
+use crate::semantics::key::{RequestUrl, TrailingSlash};
 use crate::serve::{self, Judgement};
 use crate::time::Timestamp;
 
@@ -66,7 +66,12 @@ pub fn key(env: &JsValue, url: &str) -> Option<String> {
         return None;
     }
     let origin = settings.config.canonical_origin.as_ref().map(CanonicalOrigin::as_str);
-    url.key(origin, route.query()).ok().map(|key| key.as_str().to_owned())
+    // What takes more than the URL to tell takes the long way.
+    let is_redirected = url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect;
+    if is_redirected || !route.vary().is_empty() || !settings.config.serves_host(url.host()) {
+        return None;
+    }
+    url.key(origin, route.query(), route.trailing_slash()).ok().map(|key| key.as_str().to_owned())
 }
 
 /// Returns what to do with a copy that is fresh: the plan's number, and then, line by line, a header to remove (`name`)

@@ -14,7 +14,8 @@ use crate::edge::visit::Visit;
 use crate::edge::{admin, visit};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::freshness::Revalidate;
-use crate::semantics::key::RequestUrl;
+use crate::semantics::key::{KeyError, RequestUrl, TrailingSlash};
+use crate::semantics::vary::Visitor;
 
 /// The cookie and the header that carry the draft token.
 const BYPASS_COOKIE: &str = "__isr_bypass";
@@ -86,11 +87,22 @@ impl Isr {
         if self.has_bypass_token(request)? {
             return Ok(visit::told(Outcome::Bypass, CacheStatus::forwarded(Forward::Bypass)));
         }
+        if route.revalidate() == Revalidate::NoStore {
+            return Ok(visit::told(Outcome::Skip, CacheStatus::forwarded(Forward::Bypass)));
+        }
+        if !self.config().serves_host(url.host()) {
+            return Ok(visit::skip("host"));
+        }
+        if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
+            return respond::moved(&url.without_slash()).map(Handled::Response);
+        }
         let origin = self.config().canonical_origin.as_ref().map(CanonicalOrigin::as_str);
-        let key = match (route.revalidate(), url.key(origin, route.query())) {
-            (Revalidate::NoStore, _) => return Ok(visit::told(Outcome::Skip, CacheStatus::forwarded(Forward::Bypass))),
-            (_, Err(_)) => return Ok(visit::skip("uri-too-long")),
-            (_, Ok(key)) => key,
+        let key = url.key(origin, route.query(), route.trailing_slash());
+        let variant = route.vary().variant(&Sent(request));
+        let key = match key.and_then(|key| key.with_variant(&variant)) {
+            Ok(key) => key,
+            Err(KeyError::TooLong) => return Ok(visit::skip("uri-too-long")),
+            Err(KeyError::Encoding | KeyError::NotAUrl) => return Ok(visit::skip("uri-encoding")),
         };
         let visit = Visit { isr: self, context, route, key, with_body: method == "GET" };
         visit.answer().await
@@ -106,6 +118,20 @@ impl Isr {
         let cookies = request.headers().get("cookie")?.unwrap_or_default();
         let claim = cookies.split(';').find_map(|pair| pair.trim().strip_prefix(BYPASS_COOKIE)?.strip_prefix('='));
         Ok(claim.is_some_and(|claim| token.is(claim)))
+    }
+}
+
+/// What a visitor has sent.
+struct Sent<'a>(&'a Request);
+
+impl Visitor for Sent<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.headers().get(name).ok().flatten()
+    }
+
+    fn country(&self) -> Option<String> {
+        let cf = Reflect::get(self.0, &"cf".into()).ok().filter(JsValue::is_object)?;
+        Reflect::get(&cf, &"country".into()).ok()?.as_string()
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn open(config: &Config) -> Result<Cache, JsValue> {
 
 /// Looks a page up. A cache that fails is one that has nothing.
 pub(super) async fn get(config: &Config, key: &PageKey) -> Found {
-    let found = async { JsFuture::from(open(config).await?.match_with_str(key.as_str())).await }.await;
+    let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
     let response = match found {
         Ok(found) => match found.dyn_into::<Response>() {
             Ok(response) => response,
@@ -119,7 +119,7 @@ async fn put(
     }
     headers.set("cache-control", &format!("public, max-age={}", ttl.as_secs()))?;
     let wrapped = envelope::response(200, &headers, body)?;
-    JsFuture::from(open(config).await?.put_with_str(key.as_str(), &wrapped)).await.map(drop)
+    JsFuture::from(open(config).await?.put_with_str(&key.cache_url(), &wrapped)).await.map(drop)
 }
 
 fn report(result: Result<(), JsValue>) {

@@ -98,6 +98,8 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
         expire: order.route.expire(),
         stale_if_error: order.route.stale_if_error(),
         tags: order.route.tags(),
+        vary: order.route.vary(),
+        trailing_slash: order.route.trailing_slash(),
         max_body_bytes: order.max_body_bytes,
     };
     let (storable, failure) = match storable::judge(status, &headers, &asked) {

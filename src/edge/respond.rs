@@ -96,6 +96,14 @@ pub(super) fn passed(response: Response, told: &Told, expose: bool) -> Result<Re
     Ok(copy)
 }
 
+/// Sends a visitor on to the path without a slash at its end. It depends on the configuration alone, which may change.
+pub(super) fn moved(location: &str) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("location", location)?;
+    headers.set("cache-control", CACHE_CONTROL)?;
+    envelope::response(308, &headers, None)
+}
+
 /// Builds a small JSON answer of the gateway itself.
 pub(super) fn json(status: u16, body: &serde_json::Value) -> Result<Response, JsValue> {
     let headers = Headers::new()?;

@@ -37,20 +37,24 @@ impl Site {
         }
     }
 
-    /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it.
+    /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it but the values
+    /// that the key names.
     pub(super) async fn render(&self, key: &PageKey, signal: &web_sys::AbortSignal) -> Result<Response, JsValue> {
         let headers = Headers::new()?;
         headers.set("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")?;
         headers.set("user-agent", concat!("cloudflare-isr/", env!("CARGO_PKG_VERSION")))?;
+        for (name, value) in key.variant().request_headers() {
+            headers.set(&name, &value)?;
+        }
         let init = RequestInit::new();
         init.set_redirect(RequestRedirect::Manual);
         init.set_headers(&headers);
         init.set_signal(Some(signal));
         match self {
-            Self::Service(service) => service.fetch(&Request::new_with_str_and_init(key.as_str(), &init)?).await,
+            Self::Service(service) => service.fetch(&Request::new_with_str_and_init(key.url(), &init)?).await,
             Self::Url(base) => {
                 headers.set(LOOP_HEADER, LOOP_NAME)?;
-                let url = format!("{base}{}", path_and_query(key.as_str()));
+                let url = format!("{base}{}", path_and_query(key.url()));
                 js::fetch(&Request::new_with_str_and_init(&url, &init)?).await
             }
         }

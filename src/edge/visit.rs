@@ -143,7 +143,11 @@ impl Visit<'_> {
     ) -> Result<Handled, JsValue> {
         let told = Told { outcome, status };
         let expose = self.isr.config().expose_headers;
-        respond::page(meta, page, &told, expose, self.with_body, js::now()).map(Handled::Response)
+        let response = respond::page(meta, page, &told, expose, self.with_body, js::now())?;
+        if let Some(field) = self.route.vary().field() {
+            response.headers().set("vary", &field)?;
+        }
+        Ok(Handled::Response(response))
     }
 
     pub(super) fn shard(&self) -> ShardName {

@@ -14,6 +14,8 @@ fn settings() -> RouteSettings {
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::default(),
+        trailing_slash: TrailingSlash::default(),
+        vary: Vary::default(),
     }
 }
 

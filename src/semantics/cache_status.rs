@@ -7,7 +7,7 @@ use std::fmt;
 const CACHE_NAME: &str = "cloudflare-isr";
 
 /// The words that `detail` may have. Some begin with `l1-after-` besides: see [`CacheStatus::with_l1_after`].
-pub const DETAILS: [&str; 30] = [
+pub const DETAILS: [&str; 32] = [
     // Where a copy was found, if not in L1.
     "l2",
     "coordinator",
@@ -44,6 +44,8 @@ pub const DETAILS: [&str; 30] = [
     "too-large",
     "redirect-to-itself",
     "uri-too-long",
+    "uri-encoding",
+    "host",
 ];
 
 /// Finds a word among those that this version knows: what came over the wire is not shown.

@@ -40,6 +40,19 @@ const CONSUMED: [&str; 14] = [
 /// The prefix of this cache's own headers: what stands under it from outside is never believed.
 pub const INTERNAL_PREFIX: &str = "x-isr-";
 
+/// Tells whether a text may be the name of a header or a cookie (`token`, RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// Tells whether a header, named in lower case, describes one connection.
+#[must_use]
+pub fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
+}
+
 /// Headers in their order, names in lower case, repeated names kept apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

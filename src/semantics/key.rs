@@ -1,4 +1,4 @@
-//! The name of a page: its canonical URL.
+//! The name of a page: its canonical URL, and which variant of it.
 //!
 //! Everything that a render may depend on is in the key, and the render is asked for by the key: what is not in the
 //! key does not reach the site. So a key can't stand for two different pages.
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
+
+use crate::semantics::vary::Variant;
 
 /// The longest key, in bytes. A longer one is not cached.
 pub const MAX_KEY_BYTES: usize = 4096;
@@ -25,6 +27,8 @@ pub enum QueryPolicy {
     Only(BTreeSet<String>),
     /// Every parameter. Whoever can ask for a page can then make up new pages.
     All,
+    /// Every parameter but those that match one of the patterns: a name, or with `*` at its end the beginning of names.
+    AllBut(Vec<String>),
 }
 
 impl QueryPolicy {
@@ -34,6 +38,10 @@ impl QueryPolicy {
         match self {
             Self::Only(names) => names.contains(name),
             Self::All => true,
+            Self::AllBut(patterns) => !patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(beginning) => name.starts_with(beginning),
+                None => name == pattern,
+            }),
         }
     }
 }
@@ -41,6 +49,36 @@ impl QueryPolicy {
 impl Default for QueryPolicy {
     fn default() -> Self {
         Self::Only(BTreeSet::new())
+    }
+}
+
+/// What a slash at the end of a path means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrailingSlash {
+    /// Nothing: it is no part of the key, and does not reach the site.
+    #[default]
+    Strip,
+    /// Another page.
+    Keep,
+    /// Nothing, but visitors are sent to the path without it (308).
+    Redirect,
+}
+
+impl TrailingSlash {
+    /// Returns the word for it in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strip => "strip",
+            Self::Keep => "keep",
+            Self::Redirect => "redirect",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Strip, Self::Keep, Self::Redirect].into_iter().find(|slash| slash.as_str() == word)
     }
 }
 
@@ -156,7 +194,9 @@ fn canonical_segment(raw: &str) -> Result<Cow<'_, str>, KeyError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestUrl {
     origin: String,
+    host: String,
     path: CanonicalPath,
+    slash: bool,
     query: String,
 }
 
@@ -170,9 +210,12 @@ impl RequestUrl {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(KeyError::NotAUrl);
         }
+        let path = CanonicalPath::parse(url.path())?;
         Ok(Self {
             origin: url.origin().ascii_serialization(),
-            path: CanonicalPath::parse(url.path())?,
+            host: url.host_str().unwrap_or_default().to_owned(),
+            slash: url.path().ends_with('/') && path.as_str() != "/",
+            path,
             query: url.query().unwrap_or_default().to_owned(),
         })
     }
@@ -183,12 +226,37 @@ impl RequestUrl {
         &self.path
     }
 
-    /// Builds the key: `<origin><path>[?<query>]`, the query reduced to what `policy` allows and sorted by name
-    /// (equal names keep their order).
+    /// Returns the host, in lower case and ASCII, without the port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Tells whether a slash is at the end of the path, and the path is more than that.
+    #[must_use]
+    pub fn has_trailing_slash(&self) -> bool {
+        self.slash
+    }
+
+    /// Returns the canonical path, and the query as it is: where a visitor is sent who has asked with a slash too many.
+    /// Two slashes are never at its beginning, so it does not lead to another host.
+    #[must_use]
+    pub fn without_slash(&self) -> String {
+        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        format!("{}{query}", self.path.as_str())
+    }
+
+    /// Builds the key of the page without variants: `<origin><path>[?<query>]`, the query reduced to what `policy` allows
+    /// and sorted by name (equal names keep their order).
     ///
     /// # Errors
     /// [`KeyError::TooLong`] past [`MAX_KEY_BYTES`], [`KeyError::Encoding`] for a parameter that is not UTF-8.
-    pub fn key(&self, canonical_origin: Option<&str>, policy: &QueryPolicy) -> Result<PageKey, KeyError> {
+    pub fn key(
+        &self,
+        canonical_origin: Option<&str>,
+        policy: &QueryPolicy,
+        trailing_slash: TrailingSlash,
+    ) -> Result<PageKey, KeyError> {
         let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
             url::form_urlencoded::parse(self.query.as_bytes()).filter(|(name, _)| policy.allows(name)).collect();
         // Bytes that are not UTF-8 all decode to the same character: such values can't be told apart.
@@ -200,6 +268,9 @@ impl RequestUrl {
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         let mut text = String::from(canonical_origin.unwrap_or(&self.origin));
         text.push_str(self.path.as_str());
+        if self.slash && trailing_slash == TrailingSlash::Keep {
+            text.push('/');
+        }
         if !pairs.is_empty() {
             text.push('?');
             text = url::form_urlencoded::Serializer::for_suffix(text.clone(), text.len()).extend_pairs(pairs).finish();
@@ -208,7 +279,8 @@ impl RequestUrl {
     }
 }
 
-/// The name of a page: a canonical URL, which is also what the site is asked for when the page is rendered.
+/// The name of a page: a canonical URL, which is also what the site is asked for when the page is rendered; then, if its
+/// route has variants, `#` and the [`Variant`]. No URL that reaches a server has a fragment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PageKey(String);
@@ -241,19 +313,56 @@ impl PageKey {
         }
     }
 
-    /// Returns the canonical URL.
+    /// Names a variant of this page.
+    ///
+    /// # Errors
+    /// [`KeyError::TooLong`] past [`MAX_KEY_BYTES`].
+    pub fn with_variant(self, variant: &Variant) -> Result<Self, KeyError> {
+        if variant.is_empty() {
+            return Ok(self);
+        }
+        let text = format!("{}#{}", self.url(), variant.to_text());
+        if text.len() > MAX_KEY_BYTES { Err(KeyError::TooLong) } else { Ok(Self(text)) }
+    }
+
+    /// Returns the whole name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the canonical path, shared by all keys of one page.
+    /// Returns the canonical URL, for which the site is asked.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.0.split_once('#').map_or(&self.0, |(url, _)| url)
+    }
+
+    /// Returns which variant of the page it is.
+    #[must_use]
+    pub fn variant(&self) -> Variant {
+        self.0.split_once('#').map(|(_, variant)| Variant::from_text(variant)).unwrap_or_default()
+    }
+
+    /// Returns the URL under which the Cache API has the page. That takes no notice of a fragment, so a variant has a
+    /// name under a host of its own, which is nobody's.
+    #[must_use]
+    pub fn cache_url(&self) -> Cow<'_, str> {
+        if !self.0.contains('#') {
+            return Cow::Borrowed(&self.0);
+        }
+        let name: String = url::form_urlencoded::byte_serialize(self.0.as_bytes()).collect();
+        Cow::Owned(format!("https://variants.cloudflare-isr.invalid/?{name}"))
+    }
+
+    /// Returns the canonical path, shared by all keys of one page: without a slash at its end.
     #[must_use]
     pub fn path(&self) -> &str {
-        let after_scheme = self.0.find("://").map_or(0, |at| at + 3);
-        let begin = self.0[after_scheme..].find('/').map_or(self.0.len(), |at| after_scheme + at);
-        let end = self.0[begin..].find('?').map_or(self.0.len(), |at| begin + at);
-        &self.0[begin..end]
+        let url = self.url();
+        let after_scheme = url.find("://").map_or(0, |at| at + 3);
+        let begin = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
+        let end = url[begin..].find('?').map_or(url.len(), |at| begin + at);
+        let path = &url[begin..end];
+        path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
     }
 
     /// Returns the name of the page's entry in KV: the key itself, or, where that is over 512 bytes, its SHA-256 as
@@ -286,7 +395,9 @@ mod tests {
     use super::*;
 
     fn key(url: &str, policy: &QueryPolicy) -> String {
-        RequestUrl::parse(url).and_then(|url| url.key(None, policy)).map_or_else(|e| format!("{e:?}"), |key| key.0)
+        RequestUrl::parse(url)
+            .and_then(|url| url.key(None, policy, TrailingSlash::Strip))
+            .map_or_else(|e| format!("{e:?}"), |key| key.0)
     }
 
     #[test]
@@ -343,8 +454,54 @@ mod tests {
             assert_eq!(key(url, policy), expected, "{url}");
         }
         let url = RequestUrl::parse("https://evil.example/a").unwrap();
-        assert_eq!(url.key(Some("https://good.example"), &none).unwrap().as_str(), "https://good.example/a");
+        assert_eq!(
+            url.key(Some("https://good.example"), &none, TrailingSlash::Strip).unwrap().as_str(),
+            "https://good.example/a"
+        );
         assert_eq!(key(&format!("https://e.com/{}", "a".repeat(MAX_KEY_BYTES)), &none), "TooLong");
+    }
+
+    #[test]
+    fn a_slash_at_the_end_means_what_the_route_says() {
+        let key =
+            |url: &str, slash| RequestUrl::parse(url).and_then(|url| url.key(None, &QueryPolicy::All, slash)).unwrap();
+        for (url, stripped, kept) in [
+            ("https://e.com/", "https://e.com/", "https://e.com/"),
+            ("https://e.com//", "https://e.com/", "https://e.com/"),
+            ("https://e.com/a/?x", "https://e.com/a?x=", "https://e.com/a/?x="),
+            ("https://e.com/a//", "https://e.com/a", "https://e.com/a/"),
+            ("https://e.com/a/%2e/", "https://e.com/a", "https://e.com/a/"),
+            ("https://e.com/a", "https://e.com/a", "https://e.com/a"),
+        ] {
+            assert_eq!(key(url, TrailingSlash::Strip).as_str(), stripped);
+            assert_eq!(key(url, TrailingSlash::Redirect).as_str(), stripped);
+            let kept_key = key(url, TrailingSlash::Keep);
+            assert_eq!((kept_key.as_str(), kept_key.path()), (kept, key(url, TrailingSlash::Strip).path()));
+        }
+        for (url, slash, to) in [
+            ("https://e.com/a/?x=%20", true, "/a?x=%20"),
+            ("https://e.com//evil.example//", true, "/evil.example"),
+            ("https://e.com/\\evil.example/", true, "/evil.example"),
+            ("https://e.com/", false, "/"),
+        ] {
+            let url = RequestUrl::parse(url).unwrap();
+            assert_eq!((url.has_trailing_slash(), url.without_slash().as_str()), (slash, to));
+        }
+    }
+
+    #[test]
+    fn a_variant_is_part_of_the_key_but_not_of_the_url() {
+        let page = PageKey::from_stored("https://e.com/a?x=1").unwrap();
+        let variant = Variant::from_text("language=de&cookie.theme=dark%23%3F");
+        let key = page.clone().with_variant(&variant).unwrap();
+        assert_eq!(key.as_str(), "https://e.com/a?x=1#language=de&cookie.theme=dark%23%3F");
+        assert_eq!((key.url(), key.path(), key.variant()), (page.as_str(), "/a", variant));
+        assert_eq!(page.clone().with_variant(&Variant::default()), Ok(page.clone()));
+        assert_eq!((page.variant(), page.cache_url().as_ref()), (Variant::default(), page.as_str()));
+        let other = page.with_variant(&Variant::from_text("language=en")).unwrap();
+        assert_ne!(key.cache_url(), other.cache_url());
+        assert!(!key.cache_url().contains('#') && Url::parse(&key.cache_url()).is_ok());
+        assert_eq!(PageKey::from_stored(key.as_str()), Ok(key));
     }
 
     #[test]
@@ -358,6 +515,32 @@ mod tests {
     }
 
     proptest! {
+        /// What a key stands for can be read from it, so two things never have one key.
+        #[test]
+        fn a_key_says_all_that_it_stands_for(
+            path in "(/[a-z%/.#?ü]{0,6}){1,3}",
+            pairs in prop::collection::vec(("[a-c=&%+#ü]{0,4}", "[a-c=&%+#ü /]{0,4}"), 0..4),
+            slash in prop::sample::select(vec![TrailingSlash::Strip, TrailingSlash::Keep]),
+            values in prop::collection::vec(("cookie\\.[a-z=&#]{1,4}", "[a-z=&#%? ]{1,4}"), 0..3),
+        ) {
+            let mut url = Url::parse("https://e.com/").unwrap();
+            url.set_path(&path);
+            url.query_pairs_mut().extend_pairs(&pairs);
+            let variant = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&values).finish();
+            let variant = Variant::from_text(&variant);
+            let Ok(parsed) = RequestUrl::parse(url.as_str()) else { return Ok(()) };
+            let Ok(key) = parsed.key(None, &QueryPolicy::All, slash).and_then(|key| key.with_variant(&variant)) else {
+                return Ok(());
+            };
+            let read = Url::parse(key.url()).unwrap();
+            let mut sorted = pairs.clone();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            prop_assert_eq!(read.query_pairs().into_owned().collect::<Vec<_>>(), sorted);
+            let kept = slash == TrailingSlash::Keep && parsed.has_trailing_slash();
+            prop_assert_eq!(read.path(), format!("{}{}", parsed.path().as_str(), if kept { "/" } else { "" }));
+            prop_assert_eq!((key.path(), key.variant()), (parsed.path().as_str(), variant));
+        }
+
         #[test]
         fn normalising_twice_changes_nothing(path in "/[a-zA-Z0-9%./|ü -]{0,40}") {
             if let Ok(once) = CanonicalPath::parse(&path) {
@@ -367,8 +550,8 @@ mod tests {
 
         #[test]
         fn a_key_is_its_own_key(path in "[a-z%/.ü]{0,20}", query in "[a-c=&%+ü]{0,20}") {
-            if let Ok(key) = RequestUrl::parse(&format!("https://e.com/{path}?{query}")).and_then(|u| u.key(None, &QueryPolicy::All)) {
-                let again = RequestUrl::parse(key.as_str()).and_then(|url| url.key(None, &QueryPolicy::All));
+            if let Ok(key) = RequestUrl::parse(&format!("https://e.com/{path}?{query}")).and_then(|u| u.key(None, &QueryPolicy::All, TrailingSlash::Keep)) {
+                let again = RequestUrl::parse(key.as_str()).and_then(|url| url.key(None, &QueryPolicy::All, TrailingSlash::Keep));
                 prop_assert_eq!(&again, &Ok(key.clone()));
                 prop_assert_eq!(PageKey::from_stored(key.as_str()), Ok(key));
             }

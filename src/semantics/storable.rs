@@ -8,8 +8,9 @@ use url::Url;
 use crate::semantics::cache_control::CacheControl;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::HeaderList;
-use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl};
+use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use crate::semantics::tag::{Tag, TagError};
+use crate::semantics::vary::Vary;
 use crate::time::Timestamp;
 
 /// Statuses that may be stored: heuristically cacheable ones (RFC 9110 §15.1) that make sense as a page.
@@ -33,6 +34,10 @@ pub struct Asked<'a> {
     pub stale_if_error: Duration,
     /// Tags of all pages of the route.
     pub tags: &'a [Tag],
+    /// What makes pages of the route different, besides their URL.
+    pub vary: &'a Vary,
+    /// What a slash at the end of a path means.
+    pub trailing_slash: TrailingSlash,
     /// The most bytes of a body.
     pub max_body_bytes: u64,
 }
@@ -155,13 +160,13 @@ fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Stor
             return Err(NotStored::CacheControl);
         }
     }
-    if headers.joined("vary").is_some_and(|value| varies(&value)) {
+    if headers.joined("vary").is_some_and(|value| !asked.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
     let revalidate = Revalidate::from_response(headers).unwrap_or(asked.revalidate);
     let (expire, stale_if_error) = stale_windows(headers, asked.expire, asked.stale_if_error);
     let windows = Windows::new(asked.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
-    if headers.get("location").is_some_and(|location| leads_to(location, asked.key)) {
+    if headers.get("location").is_some_and(|location| leads_to(location, asked)) {
         return Err(NotStored::RedirectToItself);
     }
     let announced = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -173,16 +178,12 @@ fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Stor
     Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept })
 }
 
-/// Tells whether a `Vary` names anything but `Accept-Encoding`: bytes are stored as identity, so that one is met.
-fn varies(vary: &str) -> bool {
-    vary.split(',').map(str::trim).any(|name| !name.is_empty() && !name.eq_ignore_ascii_case("accept-encoding"))
-}
-
-/// Tells whether a `Location` names the page itself: the key drops a trailing slash, which a site may insist on.
-fn leads_to(location: &str, key: &PageKey) -> bool {
-    let target = Url::parse(key.as_str()).and_then(|base| base.join(location));
+/// Tells whether a `Location` names the page itself: the key may drop a trailing slash, which a site may insist on.
+fn leads_to(location: &str, asked: &Asked<'_>) -> bool {
+    let target = Url::parse(asked.key.url()).and_then(|base| base.join(location));
     let target = target.ok().and_then(|url| RequestUrl::parse(url.as_str()).ok());
-    target.and_then(|url| url.key(None, &QueryPolicy::All).ok()).as_ref() == Some(key)
+    let target = target.and_then(|url| url.key(None, &QueryPolicy::All, asked.trailing_slash).ok());
+    target.is_some_and(|target| target.url() == asked.key.url())
 }
 
 /// Returns `expire` and `stale_if_error` as the response asks for, within those of the route (RFC 5861 §3 and §4).
@@ -211,6 +212,8 @@ mod tests {
             expire: EXPIRE,
             stale_if_error: EXPIRE,
             tags: &route_tag,
+            vary: &Vary::default(),
+            trailing_slash: TrailingSlash::Strip,
             max_body_bytes: 1000,
         };
         judge(status, &HeaderList::from_pairs(headers), &asked)

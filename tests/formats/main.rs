@@ -27,8 +27,9 @@ use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;
 use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::semantics::headers::HeaderList;
-use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl};
+use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use cloudflare_isr::semantics::tag::Tag;
+use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard::ShardName;
 use cloudflare_isr::tag_index::TagIndexName;
 use cloudflare_isr::time::Timestamp;
@@ -368,6 +369,8 @@ fn objects_are_found_under_their_names_forever() {
             tags: Vec::new(),
             shards,
             query: QueryPolicy::default(),
+            trailing_slash: TrailingSlash::default(),
+            vary: Vary::default(),
         };
         let route = Route::new(Pattern::parse(pattern).expect("it is a pattern"), settings);
         let owner = ShardName::of(&route, path);
@@ -391,7 +394,8 @@ fn pages_are_found_under_their_names_forever() {
         (&too_long, &too_long, Some("sha256:73d33dc2683bffaa60e2a95f2a024a8580a7526f9eacdb83ba380e715d6efde1")),
         (&query, &query, Some("sha256:411fb1be3725fba9c3d0d2fd32bd82a40304d2bd3b0352f66b755d0e493233cd")),
     ] {
-        let found = RequestUrl::parse(url).and_then(|url| url.key(None, &policy)).expect("it has a key");
+        let found =
+            RequestUrl::parse(url).and_then(|url| url.key(None, &policy, TrailingSlash::Strip)).expect("it has a key");
         assert_eq!((found.as_str(), found.kv_name().as_str()), (key, name.unwrap_or(key)));
         assert_eq!(PageKey::from_stored(key), Ok(found));
     }

@@ -6,8 +6,9 @@ use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::config::{Config, Kind, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS};
 use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern, Route, RouteSettings, Routes};
 use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy};
+use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy, TrailingSlash};
 use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
+use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard::ShardName;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +31,8 @@ fn settings(shards: u16) -> RouteSettings {
         tags: Vec::new(),
         shards,
         query: QueryPolicy::default(),
+        trailing_slash: TrailingSlash::default(),
+        vary: Vary::default(),
     }
 }
 

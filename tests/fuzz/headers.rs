@@ -7,9 +7,10 @@ use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::semantics::cache_control::CacheControl;
 use cloudflare_isr::semantics::freshness::Revalidate;
 use cloudflare_isr::semantics::headers::HeaderList;
-use cloudflare_isr::semantics::key::PageKey;
+use cloudflare_isr::semantics::key::{PageKey, TrailingSlash};
 use cloudflare_isr::semantics::storable::{Asked, MAX_HEADER_BYTES, Storable, Verdict, judge};
 use cloudflare_isr::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
+use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 
@@ -128,7 +129,10 @@ fn a_response() {
     let key = PageKey::from_stored("https://e.com/a").expect("it is a key");
     let route_tags = [Tag::parse("route").expect("it is a tag")];
     let (start, minute) = (Timestamp::from_millis(1_700_000_000_000), Duration::from_mins(1));
+    let vary = Vary::default();
     let asked = Asked {
+        vary: &vary,
+        trailing_slash: TrailingSlash::Strip,
         key: &key,
         start,
         revalidate: Revalidate::After(minute),

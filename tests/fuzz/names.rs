@@ -3,7 +3,7 @@
 use bolero::check;
 use cloudflare_isr::config::{CanonicalOrigin, SiteUrl};
 use cloudflare_isr::inspect::{Inspect, MAX_LIMIT, Place, Subject};
-use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl};
+use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::shard::ShardName;
 use cloudflare_isr::time::Timestamp;
@@ -100,16 +100,19 @@ fn a_url() {
             let Ok(url) = RequestUrl::parse(text) else { continue };
             check_path(url.path());
             for policy in [&QueryPolicy::All, &QueryPolicy::default(), &some] {
-                let Ok(key) = url.key(None, policy) else { continue };
+                let Ok(key) = url.key(None, policy, TrailingSlash::Strip) else { continue };
                 check_key(&key);
                 assert_eq!(key.path(), url.path().as_str());
                 let again = RequestUrl::parse(key.as_str()).expect("a key is a URL");
                 assert_eq!(again.path(), url.path());
                 assert_eq!(
-                    (again.key(None, policy).as_ref(), again.key(None, &QueryPolicy::All)),
+                    (
+                        again.key(None, policy, TrailingSlash::Strip).as_ref(),
+                        again.key(None, &QueryPolicy::All, TrailingSlash::Strip)
+                    ),
                     (Ok(&key), Ok(key.clone()))
                 );
-                if let Ok(other) = url.key(Some("https://other.example"), policy) {
+                if let Ok(other) = url.key(Some("https://other.example"), policy, TrailingSlash::Strip) {
                     check_key(&other);
                     assert_eq!(other.path(), key.path());
                 }
@@ -193,11 +196,14 @@ fn urls_of_the_configuration() {
         if let Ok(origin) = CanonicalOrigin::parse(&text) {
             assert_eq!(CanonicalOrigin::parse(origin.as_str()).as_ref(), Ok(&origin));
             assert!(!origin.authority().contains(['/', '@', '?', '#']), "{origin}");
-            let key =
-                RequestUrl::parse("https://e.com/a").and_then(|url| url.key(Some(origin.as_str()), &QueryPolicy::All));
+            let key = RequestUrl::parse("https://e.com/a")
+                .and_then(|url| url.key(Some(origin.as_str()), &QueryPolicy::All, TrailingSlash::Strip));
             let key = key.expect("it has a key");
             assert_eq!(key.as_str(), format!("{origin}/a"));
-            assert_eq!(RequestUrl::parse(key.as_str()).and_then(|url| url.key(None, &QueryPolicy::All)), Ok(key));
+            assert_eq!(
+                RequestUrl::parse(key.as_str()).and_then(|url| url.key(None, &QueryPolicy::All, TrailingSlash::Strip)),
+                Ok(key)
+            );
         }
         if let Ok(site) = SiteUrl::parse(&text) {
             assert_eq!(SiteUrl::parse(site.as_str()).as_ref(), Ok(&site));

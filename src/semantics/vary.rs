@@ -1,0 +1,342 @@
+//! Variants of a page: what of a visitor's request, besides the URL, may make a page different.
+//!
+//! A route lists the values that make a difference ([`Vary`]). Each request is brought down to one of them ([`Variant`]),
+//! which is part of the page's key; the site is asked for the page with these values and nothing else of the visitor. So
+//! the number of variants is bounded, and what `Vary` allows is exactly what is in the key (RFC 9110 §12.5.5, RFC 9111
+//! §4.1). Content codings are no variants: pages are stored as identity.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::semantics::language::{self, LanguageTag};
+
+/// The most variants that the pages of one route may have.
+pub const MAX_VARIANTS: usize = 64;
+
+/// What makes pages of a route different, besides the URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vary {
+    /// Languages in which the pages exist; the first is for whoever wants another.
+    pub languages: Vec<LanguageTag>,
+    /// Classes of devices; the first stands for those that are not listed.
+    pub devices: Vec<Device>,
+    /// Countries, as two capital letters; all others are one.
+    pub countries: Vec<String>,
+    /// Cookies by name, with the values that make a difference; any other value is as none.
+    pub cookies: BTreeMap<String, Vec<String>>,
+    /// Request headers by name in lower case, with the values that make a difference; any other is as none.
+    pub headers: BTreeMap<String, Vec<String>>,
+}
+
+/// A class of devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Device {
+    /// With a large screen.
+    Desktop,
+    /// A telephone.
+    Mobile,
+    /// A tablet.
+    Tablet,
+}
+
+impl Device {
+    /// All classes.
+    pub const ALL: [Self; 3] = [Self::Desktop, Self::Mobile, Self::Tablet];
+
+    /// Returns the word that Cloudflare has for it in `CF-Device-Type`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Mobile => "mobile",
+            Self::Tablet => "tablet",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|device| device.as_str() == word)
+    }
+
+    /// Tells the class of a visitor's device: by `CF-Device-Type`, if the zone sets it; else by the client hint for
+    /// mobiles; else by the words in `User-Agent` that browsers are known to use.
+    fn of(request: &impl Visitor) -> Self {
+        if let Some(device) = request.header("cf-device-type").and_then(|word| Self::parse(&word)) {
+            return device;
+        }
+        let agent = request.header("user-agent").unwrap_or_default();
+        let says = |word| agent.contains(word);
+        if says("iPad") || says("Tablet") || (says("Android") && !says("Mobile")) {
+            Self::Tablet
+        } else if request.header("sec-ch-ua-mobile").as_deref() == Some("?1") || says("Mobi") {
+            Self::Mobile
+        } else {
+            Self::Desktop
+        }
+    }
+}
+
+/// What is read of a visitor's request to find its variant.
+pub trait Visitor {
+    /// Returns the value of a request header, by its name in lower case.
+    fn header(&self, name: &str) -> Option<String>;
+
+    /// Returns the country from which the request comes, as two capital letters, if the platform knows.
+    fn country(&self) -> Option<String>;
+}
+
+/// One variant: the values chosen, by what they are of. An absent value is not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variant(Vec<(Axis, String)>);
+
+/// What a value of a variant is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Axis {
+    Language,
+    Device,
+    Country,
+    Cookie(String),
+    Header(String),
+}
+
+impl Axis {
+    fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Language => Cow::Borrowed("language"),
+            Self::Device => Cow::Borrowed("device"),
+            Self::Country => Cow::Borrowed("country"),
+            Self::Cookie(name) => Cow::Owned(format!("cookie.{name}")),
+            Self::Header(name) => Cow::Owned(format!("header.{name}")),
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        match (name, name.split_once('.')) {
+            ("language", _) => Some(Self::Language),
+            ("device", _) => Some(Self::Device),
+            ("country", _) => Some(Self::Country),
+            (_, Some(("cookie", name))) => Some(Self::Cookie(name.to_owned())),
+            (_, Some(("header", name))) => Some(Self::Header(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl Vary {
+    /// Tells whether pages differ by their URL alone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns how many variants a page can have. It saturates.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let or_none = self.cookies.values().chain(self.headers.values()).map(|values| values.len() + 1);
+        let countries = if self.countries.is_empty() { 1 } else { self.countries.len() + 1 };
+        let fixed = [self.languages.len().max(1), self.devices.len().max(1), countries];
+        or_none.chain(fixed).fold(1, usize::saturating_mul)
+    }
+
+    /// Brings a request down to one of the variants.
+    #[must_use]
+    pub fn variant(&self, request: &impl Visitor) -> Variant {
+        let mut chosen = Vec::new();
+        if let Some(default) = self.languages.first() {
+            let wanted = request.header("accept-language").unwrap_or_default();
+            let language = language::negotiate(&wanted, &self.languages).unwrap_or(default);
+            chosen.push((Axis::Language, language.as_str().to_owned()));
+        }
+        if let Some(default) = self.devices.first() {
+            let device = Some(Device::of(request)).filter(|device| self.devices.contains(device)).unwrap_or(*default);
+            chosen.push((Axis::Device, device.as_str().to_owned()));
+        }
+        let country = if self.countries.is_empty() { None } else { request.country() };
+        let country = country.filter(|country| self.countries.contains(country));
+        chosen.extend(country.map(|country| (Axis::Country, country)));
+        if !self.cookies.is_empty() {
+            let sent = request.header("cookie").unwrap_or_default();
+            let cookies = self.cookies.iter().filter_map(|(name, values)| {
+                let value = cookie(&sent, name).filter(|value| values.iter().any(|known| known == value))?;
+                Some((Axis::Cookie(name.clone()), value.to_owned()))
+            });
+            chosen.extend(cookies);
+        }
+        chosen.extend(self.headers.iter().filter_map(|(name, values)| {
+            let sent = request.header(name)?;
+            let value = values.iter().find(|known| *known == sent.trim())?;
+            Some((Axis::Header(name.clone()), value.clone()))
+        }));
+        Variant(chosen)
+    }
+
+    /// Tells whether everything that a response's `Vary` names is part of the key, or met by how pages are stored.
+    /// `*` never is.
+    #[must_use]
+    pub fn covers(&self, vary: &str) -> bool {
+        vary.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).all(|name| {
+            match name.as_str() {
+                "accept-encoding" => true,
+                "accept-language" => !self.languages.is_empty(),
+                "user-agent" | "sec-ch-ua-mobile" | "cf-device-type" => !self.devices.is_empty(),
+                "cf-ipcountry" => !self.countries.is_empty(),
+                "cookie" => !self.cookies.is_empty(),
+                name => self.headers.contains_key(name),
+            }
+        })
+    }
+
+    /// Returns the `Vary` that tells caches behind this one what makes the pages different (RFC 9110 §12.5.5). The country
+    /// is told from no header of the request: then it is `*`.
+    #[must_use]
+    pub fn field(&self) -> Option<String> {
+        if !self.countries.is_empty() {
+            return Some("*".to_owned());
+        }
+        let language = (!self.languages.is_empty()).then_some("accept-language");
+        let device = (!self.devices.is_empty()).then_some("user-agent, sec-ch-ua-mobile");
+        let cookie = (!self.cookies.is_empty()).then_some("cookie");
+        let fixed = language.into_iter().chain(device).chain(cookie);
+        let names: Vec<&str> = fixed.chain(self.headers.keys().map(String::as_str)).collect();
+        if names.is_empty() { None } else { Some(names.join(", ")) }
+    }
+}
+
+impl Variant {
+    /// Tells whether no value is chosen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the variant as it stands in a key: `language=de&cookie.theme=dark`.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let pairs = self.0.iter().map(|(axis, value)| (axis.name(), value));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    /// Reads what [`Self::to_text`] wrote; what it can't have written is left out.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(text.as_bytes());
+        Self(pairs.filter_map(|(name, value)| Some((Axis::parse(&name)?, value.into_owned()))).collect())
+    }
+
+    /// Returns the request headers that ask the site for this variant, names in lower case.
+    #[must_use]
+    pub fn request_headers(&self) -> Vec<(String, String)> {
+        let mut headers = Vec::new();
+        let mut cookies = Vec::new();
+        for (axis, value) in &self.0 {
+            match axis {
+                Axis::Language => headers.push(("accept-language".to_owned(), value.clone())),
+                Axis::Device => headers.push(("cf-device-type".to_owned(), value.clone())),
+                Axis::Country => headers.push(("cf-ipcountry".to_owned(), value.clone())),
+                Axis::Cookie(name) => cookies.push(format!("{name}={value}")),
+                Axis::Header(name) => headers.push((name.clone(), value.clone())),
+            }
+        }
+        if !cookies.is_empty() {
+            headers.push(("cookie".to_owned(), cookies.join("; ")));
+        }
+        headers
+    }
+}
+
+/// Returns the value of the first cookie of a name (RFC 6265 §4.2.1).
+fn cookie<'a>(sent: &'a str, name: &str) -> Option<&'a str> {
+    sent.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sent(&'static [(&'static str, &'static str)], Option<&'static str>);
+
+    impl Visitor for Sent {
+        fn header(&self, name: &str) -> Option<String> {
+            self.0.iter().find(|(sent, _)| *sent == name).map(|(_, value)| (*value).to_owned())
+        }
+
+        fn country(&self) -> Option<String> {
+            self.1.map(str::to_owned)
+        }
+    }
+
+    fn all() -> Vary {
+        let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        Vary {
+            languages: ["en", "de"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
+            devices: vec![Device::Desktop, Device::Mobile],
+            countries: values(&["DE", "AT"]),
+            cookies: [("theme".to_owned(), values(&["dark", "light"]))].into(),
+            headers: [("x-ab".to_owned(), values(&["a", "b"]))].into(),
+        }
+    }
+
+    #[test]
+    fn a_request_is_brought_down_to_one_of_the_listed_variants() {
+        const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148";
+        for (sent, text) in [
+            (Sent(&[], None), "language=en&device=desktop"),
+            (Sent(&[("accept-language", "fr, de-AT;q=0.7")], Some("FR")), "language=de&device=desktop"),
+            (Sent(&[("user-agent", PHONE)], Some("AT")), "language=en&device=mobile&country=AT"),
+            (Sent(&[("sec-ch-ua-mobile", "?1")], None), "language=en&device=mobile"),
+            (Sent(&[("user-agent", "Mozilla/5.0 (iPad)")], None), "language=en&device=desktop"),
+            (Sent(&[("cf-device-type", "mobile"), ("user-agent", "curl")], None), "language=en&device=mobile"),
+            (Sent(&[("cf-device-type", "toaster")], None), "language=en&device=desktop"),
+            (
+                Sent(&[("cookie", "session=secret; theme=dark; theme=light"), ("x-ab", " b ")], None),
+                "language=en&device=desktop&cookie.theme=dark&header.x-ab=b",
+            ),
+            (Sent(&[("cookie", "mytheme=dark; theme=\"dark\""), ("x-ab", "a, b")], None), "language=en&device=desktop"),
+        ] {
+            let variant = all().variant(&sent);
+            assert_eq!(variant.to_text(), text);
+            assert_eq!(Variant::from_text(text), variant);
+        }
+        assert!(Vary::default().variant(&Sent(&[("cookie", "theme=dark")], Some("DE"))).is_empty());
+        assert_eq!((all().count(), Vary::default().count()), (2 * 2 * 3 * 3 * 3, 1));
+    }
+
+    #[test]
+    fn the_site_is_asked_for_the_variant_and_nothing_else() {
+        let sent =
+            Sent(&[("cookie", "session=secret; theme=dark"), ("x-ab", "b"), ("accept-language", "de")], Some("DE"));
+        let headers = all().variant(&sent).request_headers();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected = [
+            ("accept-language", "de"),
+            ("cf-device-type", "desktop"),
+            ("cf-ipcountry", "DE"),
+            ("x-ab", "b"),
+            ("cookie", "theme=dark"),
+        ];
+        assert_eq!(headers, expected);
+        assert_eq!(Variant::default().request_headers(), []);
+    }
+
+    #[test]
+    fn a_vary_is_covered_by_what_is_in_the_key() {
+        let none = Vary::default();
+        for (vary, by_none, by_all) in [
+            ("", true, true),
+            ("Accept-Encoding", true, true),
+            ("accept-encoding, Accept-Language", false, true),
+            ("Cookie", false, true),
+            ("X-AB,User-Agent", false, true),
+            ("x-other", false, false),
+            ("authorization", false, false),
+            ("*", false, false),
+            ("accept-encoding, *", false, false),
+        ] {
+            assert_eq!((none.covers(vary), all().covers(vary)), (by_none, by_all), "{vary}");
+        }
+        assert_eq!((none.field(), all().field()), (None, Some("*".to_owned())));
+        let plain = Vary { countries: vec![], ..all() };
+        assert_eq!(plain.field(), Some("accept-language, user-agent, sec-ch-ua-mobile, cookie, x-ab".to_owned()));
+    }
+}
