@@ -180,6 +180,9 @@ pub enum Flaw {
     /// It has a character that may not stand there.
     #[error("has {0:?} in it")]
     Character(char),
+    /// It is a status that is never stored, or no status at all.
+    #[error("is not a status that can be stored")]
+    NeverStored,
     /// It is not a tag.
     #[error("is not a tag ({0})")]
     Tag(TagError),

@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use super::{MAX_CACHE_NAME_CHARS, MAX_QUERY_NAMES, MAX_ROUTES};
+use crate::semantics::statuses;
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
 
 const YEAR: u32 = 31_536_000;
 
 pub(super) const REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
+/// A page that is not there yet may be there soon.
+pub(super) const NOT_FOUND_REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
 pub(super) const EXPIRE: Number = Number { unit: Unit::Seconds, min: 0, max: YEAR, default: 604_800 };
 pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 0, max: 300, default: 10 };
 pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
@@ -24,8 +27,13 @@ pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
+    Setting {
+        name: "not_found_revalidate",
+        scope: Scope::Both,
+        kind: Kind::LifetimeWithin(NOT_FOUND_REVALIDATE, "revalidate"),
+    },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
     Setting { name: "freshness_bound", scope: Scope::TopLevel, kind: Kind::Number(FRESHNESS_BOUND) },
@@ -40,6 +48,7 @@ pub const SETTINGS: [Setting; 18] = [
     Setting { name: "canonical_origin", scope: Scope::TopLevel, kind: Kind::Origin },
     Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
+    Setting { name: "statuses", scope: Scope::Route, kind: Kind::Statuses },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
     Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
     Setting { name: "query", scope: Scope::Route, kind: Kind::Query },
@@ -111,6 +120,8 @@ impl Number {
 pub enum Kind {
     /// A number of seconds, `false` or 0.
     Lifetime(Number),
+    /// The same, whose default is at most the value of the setting named.
+    LifetimeWithin(Number, &'static str),
     /// A whole number.
     Number(Number),
     /// A whole number whose default is the value of the setting named.
@@ -128,6 +139,8 @@ pub enum Kind {
     Url,
     /// The table of routes, by pattern.
     Routes,
+    /// A list of statuses.
+    Statuses,
     /// A list of tags.
     Tags,
     /// A list of names of query parameters, or all of them.
@@ -140,11 +153,13 @@ impl Setting {
     pub fn default_text(&self) -> String {
         match self.kind {
             Kind::Lifetime(number) | Kind::Number(number) => number.default.to_string(),
+            Kind::LifetimeWithin(number, other) => format!("as `{other}`, at most {}", number.default),
             Kind::NumberAs(_, other) => format!("as `{other}`"),
             Kind::Flag { default } => default.to_string(),
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
             Kind::Origin | Kind::Url => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
+            Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
             Kind::Tags | Kind::Query => "[]".to_owned(),
         }
     }
@@ -153,7 +168,10 @@ impl Setting {
     #[must_use]
     pub fn unit(&self) -> Option<Unit> {
         match self.kind {
-            Kind::Lifetime(number) | Kind::Number(number) | Kind::NumberAs(number, _) => Some(number.unit),
+            Kind::Lifetime(number)
+            | Kind::LifetimeWithin(number, _)
+            | Kind::Number(number)
+            | Kind::NumberAs(number, _) => Some(number.unit),
             _ => None,
         }
     }
@@ -162,7 +180,7 @@ impl Setting {
     #[must_use]
     pub fn accepts(&self) -> String {
         match self.kind {
-            Kind::Lifetime(number) => {
+            Kind::Lifetime(number) | Kind::LifetimeWithin(number, _) => {
                 format!("{}, `false` (never ages) or 0 (never stored)", in_words(number))
             }
             Kind::Number(number) | Kind::NumberAs(number, _) => in_words(number),
@@ -171,10 +189,15 @@ impl Setting {
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
             Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
+            Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),
             Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),
             Kind::Query => format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], or \"all\""),
         }
     }
+}
+
+fn listed(statuses: &[u16]) -> String {
+    statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(Number { unit, min, max, .. }: Number) -> String {

@@ -6,5 +6,7 @@ pub mod digest;
 pub mod freshness;
 pub mod headers;
 pub mod key;
+pub mod policy;
+pub mod statuses;
 pub mod storable;
 pub mod tag;
