@@ -30,6 +30,7 @@ const NOW: u64 = 1_700_000_000;
 const STATUSES: [u16; 11] = [200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 451];
 
 /// A response, and what of its request makes a difference.
+#[allow(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others are")]
 #[derive(Clone, Debug, Default)]
 struct Response {
     status: u16,
@@ -169,8 +170,9 @@ const DIFFERENCES: [Difference; 13] = [
     },
     Difference {
         name: "a lifetime by the route",
-        why: "RFC 9111 §4.2.2 leaves to a cache what the response does not say. To this one none of max-age, Expires and Pragma (§5.4) says \
-              anything: they are for browsers. The route does, in seconds from the render, whatever Age says",
+        why: "RFC 9111 §4.2.2 leaves to a cache what the response does not say. To this one none of max-age, Expires and \
+              Pragma (§5.4) says anything: they are for browsers. The route does, in seconds from the render, whatever Age \
+              says",
         translate: |response| {
             response.expires = None;
             if !response.is_targeted {

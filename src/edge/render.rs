@@ -105,13 +105,13 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     };
     let (storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
-        Verdict::Fail(failure) => match relayed(&headers, asked.start) {
-            Some(relayed) => (relayed, Some(failure)),
-            None => {
+        Verdict::Fail(failure) => {
+            let Some(relayed) = relayed(&headers, asked.start) else {
                 order.abort.abort();
                 return Ok(Outcome::Failed(failure).into());
-            }
-        },
+            };
+            (relayed, Some(failure))
+        }
         Verdict::Pass(reason) => {
             order.abort.abort();
             return Ok(Outcome::Uncacheable(reason).into());

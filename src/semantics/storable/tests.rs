@@ -66,11 +66,14 @@ fn a_route_has_a_list_of_its_own() {
     assert_eq!(verdict(503), Verdict::Fail(SiteFailure::Status(503)));
 }
 
-/// One row for each rule: the section, the answer's headers, and what becomes of it.
+/// The section, the answer's headers, and what becomes of it.
+type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Verdict);
+
+/// One row for each rule.
 #[test]
 fn an_answer_of_200_is_stored_by_these_rules() {
     let long = "x".repeat(MAX_VALUE_BYTES + 1);
-    let rows: Vec<(&str, Vec<(&str, &str)>, Verdict)> = vec![
+    let rows: Vec<Row<'_>> = vec![
         // Storability.
         ("9111 3", vec![("content-type", "text/html")], stored(MINUTE, &[("content-type", "text/html")])),
         ("9111 3.3", vec![("content-range", "bytes 0-4/9")], pass(NotStored::Partial)),
