@@ -19,7 +19,7 @@ pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
     CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES, MISS_TIMEOUT,
-    PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
+    NOT_FOUND_REVALIDATE, PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
@@ -71,6 +71,8 @@ pub const MAX_CACHE_NAME_CHARS: usize = 64;
 pub struct Config {
     /// How long pages of a route without `revalidate` are fresh. Default 60 s; 1 s to a year, `false` or 0.
     pub revalidate: Revalidate,
+    /// How long a 404 or 410 is fresh in a route without `not_found_revalidate`; `None`: as the route's pages, at most 60 s.
+    pub not_found_revalidate: Option<Revalidate>,
     /// How long after ageing a stale copy may be served while it is revalidated. Default 7 days; up to a year.
     pub expire: Duration,
     /// How long after ageing the last good copy may stand in for a failing origin. Default: as `expire`; up to a year.
@@ -109,7 +111,8 @@ impl Config {
     /// Parses the value of the variable `ISR`.
     ///
     /// A route takes each setting that it leaves out from the top level. `stale_if_error` is looked for in the route,
-    /// then at the top level; given in neither, it is as the route's `expire`.
+    /// then at the top level; given in neither, it is as the route's `expire`. `not_found_revalidate` likewise; given in
+    /// neither, it is as the route's `revalidate`, and at most 60 s.
     ///
     /// # Errors
     ///
@@ -139,12 +142,14 @@ impl Config {
 
     /// Reads the top level; a value that leaves a problem is replaced by its default, and nobody will see it.
     fn read(mut top: Reader<'_, '_>) -> Self {
-        let revalidate = top.revalidate();
+        let revalidate = top.lifetime("revalidate", &REVALIDATE);
+        let not_found_revalidate = top.lifetime("not_found_revalidate", &NOT_FOUND_REVALIDATE);
         let expire = top.seconds("expire", &EXPIRE);
         let stale_if_error = top.seconds("stale_if_error", &EXPIRE);
         let ignored = top.optional_list("ignore_query", MAX_QUERY_NAMES, ignored_name);
         let defaults = RouteDefaults {
             revalidate: revalidate.unwrap_or(Revalidate::After(REVALIDATE.default_seconds())),
+            not_found_revalidate,
             expire: expire.unwrap_or(EXPIRE.default_seconds()),
             stale_if_error,
             trailing_slash: top.text("trailing_slash", trailing_slash).unwrap_or_default(),
@@ -152,6 +157,7 @@ impl Config {
         };
         Self {
             revalidate: defaults.revalidate,
+            not_found_revalidate,
             expire: defaults.expire,
             stale_if_error: stale_if_error.unwrap_or(defaults.expire),
             freshness_bound: top.seconds_or_default("freshness_bound", &FRESHNESS_BOUND),
@@ -179,6 +185,7 @@ impl Config {
 /// What a route falls back to.
 struct RouteDefaults {
     revalidate: Revalidate,
+    not_found_revalidate: Option<Revalidate>,
     expire: Duration,
     stale_if_error: Option<Duration>,
     trailing_slash: TrailingSlash,
@@ -208,9 +215,11 @@ fn routes(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes {
 }
 
 fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteSettings {
-    let revalidate = route.revalidate().unwrap_or(defaults.revalidate);
+    let revalidate = route.lifetime("revalidate", &REVALIDATE).unwrap_or(defaults.revalidate);
+    let not_found = route.lifetime("not_found_revalidate", &NOT_FOUND_REVALIDATE).or(defaults.not_found_revalidate);
     let expire = route.seconds("expire", &EXPIRE).unwrap_or(defaults.expire);
     let stale_if_error = route.seconds("stale_if_error", &EXPIRE).or(defaults.stale_if_error).unwrap_or(expire);
+    let statuses = route.statuses("statuses").unwrap_or_default();
     let tags = route.list("tags", MAX_TAGS_PER_PAGE, |text| Tag::parse(text).map_err(Flaw::Tag));
     let shards = route.number("shards", &SHARDS).unwrap_or(SHARDS.default);
     let query = match route.get("query").and_then(Value::as_str) {
@@ -222,8 +231,10 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
     let vary = vary::read(&mut route);
     RouteSettings {
         revalidate,
+        not_found_revalidate: not_found.unwrap_or_else(|| revalidate.at_most(NOT_FOUND_REVALIDATE.default_seconds())),
         expire,
         stale_if_error,
+        statuses,
         tags,
         // Bounded by 256 just above.
         shards: u16::try_from(shards).unwrap_or(1),

@@ -241,6 +241,21 @@ mod tests {
     }
 
     proptest! {
+        /// What came of a site comes out of L2: the same end-to-end headers, the same bytes.
+        #[test]
+        fn a_page_is_replayed_as_it_came(
+            pairs in prop::collection::vec(("[a-z][a-z0-9-]{0,9}", "[\\t -~ü]{0,20}"), 0..8),
+            body in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut page = head();
+            page.headers = HeaderList::from_pairs(&pairs).for_sharing();
+            page.meta.body_bytes = Some(body.len() as u64);
+            let value = [page.encode(), body.clone()].concat();
+            let offset = Prefix::read(&value).unwrap().body_offset();
+            let read = PageHead::decode(&value[..offset], value.len(), &page.meta.key);
+            prop_assert_eq!((read, &value[offset..]), (Ok(page), body.as_slice()));
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0..400_usize, at in 0..400_usize, flip: u8) {
             let key = head().meta.key;

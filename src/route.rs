@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::semantics::freshness::Revalidate;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
+use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::Tag;
 use crate::semantics::vary::Vary;
 
@@ -64,10 +65,14 @@ impl Borrow<str> for RouteId {
 pub struct RouteSettings {
     /// How long a page is fresh.
     pub revalidate: Revalidate,
+    /// How long an answer is fresh that says that there is no page (404, 410).
+    pub not_found_revalidate: Revalidate,
     /// How long after that a stale copy may be served while it is revalidated.
     pub expire: Duration,
     /// How long after that the last good copy may stand in for a failing origin.
     pub stale_if_error: Duration,
+    /// The statuses that are stored.
+    pub statuses: Statuses,
     /// Tags that every page of the route carries, in any order.
     pub tags: Vec<Tag>,
     /// Over how many coordinators the route's pages are spread, 1 to 256.
@@ -115,6 +120,12 @@ impl Route {
         self.settings.revalidate
     }
 
+    /// Returns how long an answer is fresh that says that there is no page, unless it says otherwise.
+    #[must_use]
+    pub fn not_found_revalidate(&self) -> Revalidate {
+        self.settings.not_found_revalidate
+    }
+
     /// Returns how long after ageing a stale copy may be served while it is revalidated.
     #[must_use]
     pub fn expire(&self) -> Duration {
@@ -125,6 +136,12 @@ impl Route {
     #[must_use]
     pub fn stale_if_error(&self) -> Duration {
         self.settings.stale_if_error
+    }
+
+    /// Returns the statuses that are stored.
+    #[must_use]
+    pub fn statuses(&self) -> &Statuses {
+        &self.settings.statuses
     }
 
     /// Returns the tags that every page of the route carries: sorted, each once.

@@ -205,6 +205,9 @@ pub enum Flaw {
     /// So many variants of each page, and that is too many.
     #[error("makes {0} variants of each page")]
     TooManyVariants(usize),
+    /// It is a status that is never stored, or no status at all.
+    #[error("is not a status that can be stored")]
+    NeverStored,
     /// It is not a tag.
     #[error("is not a tag ({0})")]
     Tag(TagError),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::error::{Fault, Flaw, Problem, key, show};
-use super::settings::{Number, REVALIDATE, SETTINGS, Scope};
+use super::settings::{Number, SETTINGS, Scope};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::statuses::{self, Statuses};
 
 /// Reads one table. Every method returns `None` for a value that is not there *or* not usable; in the second case it
 /// leaves a problem, so that whatever the caller puts in its place is never seen.
@@ -57,12 +58,12 @@ impl<'v, 'p> Reader<'v, 'p> {
         self.table.get(name)
     }
 
-    /// Reads a page's lifetime: seconds, `false` or 0.
-    pub(super) fn revalidate(&mut self) -> Option<Revalidate> {
-        self.read("revalidate", |value| match value {
+    /// Reads a page's lifetime: seconds within bounds, `false` or 0.
+    pub(super) fn lifetime(&mut self, name: &str, bounds: &Number) -> Option<Revalidate> {
+        self.read(name, |value| match value {
             Value::Bool(false) => Ok(Revalidate::Never),
             zero if zero.as_u64() == Some(0) => Ok(Revalidate::NoStore),
-            other => whole(other, &REVALIDATE).map(|n| Revalidate::After(Duration::from_secs(n.into()))),
+            other => whole(other, bounds).map(|n| Revalidate::After(Duration::from_secs(n.into()))),
         })
     }
 
@@ -104,13 +105,29 @@ impl<'v, 'p> Reader<'v, 'p> {
 
     /// Reads a list of texts of a certain form; each that is malformed is a problem of its own.
     pub(super) fn list<T>(&mut self, name: &str, max: usize, parse: impl Fn(&str) -> Result<T, Flaw>) -> Vec<T> {
+        self.values(name, max, |value| value.as_str().ok_or(Flaw::Not("text")).and_then(&parse))
+    }
+
+    /// Reads the statuses that are stored: at least one; each that never is stored is a problem of its own.
+    pub(super) fn statuses(&mut self, name: &str) -> Option<Statuses> {
+        if self.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            return self.read(name, |_| Err(Flaw::Empty));
+        }
+        let found = self.values(name, statuses::ALLOWED.len(), |value| {
+            let status = value.as_u64().ok_or(Flaw::Not("a whole number"))?;
+            u16::try_from(status).ok().filter(|status| statuses::ALLOWED.contains(status)).ok_or(Flaw::NeverStored)
+        });
+        Statuses::new(found).ok().filter(|_| self.get(name).is_some())
+    }
+
+    fn values<T>(&mut self, name: &str, max: usize, parse: impl Fn(&Value) -> Result<T, Flaw>) -> Vec<T> {
         let values = self.read(name, |value| {
             let values = value.as_array().ok_or(Flaw::Not("a list"))?;
             if values.len() > max { Err(Flaw::TooMany(values.len())) } else { Ok(values) }
         });
         let mut items = Vec::new();
         for (at, value) in values.into_iter().flatten().enumerate() {
-            match value.as_str().ok_or(Flaw::Not("text")).and_then(&parse) {
+            match parse(value) {
                 Ok(item) => items.push(item),
                 Err(flaw) => self.refuse(format!("{}.{name}[{at}]", self.path), name, value, flaw),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::vary::MAX_VALUES;
 use super::{MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAMES, MAX_ROUTES};
 use crate::semantics::key::TrailingSlash;
+use crate::semantics::statuses;
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
 use crate::semantics::vary::MAX_VARIANTS;
 use crate::tag_index::MAX_TAG_SHARDS;
@@ -13,6 +14,8 @@ use crate::tag_index::MAX_TAG_SHARDS;
 const YEAR: u32 = 31_536_000;
 
 pub(super) const REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
+/// A page that is not there yet may be there soon.
+pub(super) const NOT_FOUND_REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
 pub(super) const EXPIRE: Number = Number { unit: Unit::Seconds, min: 0, max: YEAR, default: 604_800 };
 pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 0, max: 300, default: 10 };
 pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
@@ -29,8 +32,13 @@ pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: &[Setting] = &[
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
+    Setting {
+        name: "not_found_revalidate",
+        scope: Scope::Both,
+        kind: Kind::LifetimeWithin(NOT_FOUND_REVALIDATE, "revalidate"),
+    },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
     Setting { name: "freshness_bound", scope: Scope::TopLevel, kind: Kind::Number(FRESHNESS_BOUND) },
@@ -49,6 +57,7 @@ pub const SETTINGS: [Setting; 28] = [
     Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
     Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
+    Setting { name: "statuses", scope: Scope::Route, kind: Kind::Statuses },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
     Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
     Setting { name: "query", scope: Scope::Route, kind: Kind::Query },
@@ -128,6 +137,8 @@ impl Number {
 pub enum Kind {
     /// A number of seconds, `false` or 0.
     Lifetime(Number),
+    /// The same, whose default is at most the value of the setting named.
+    LifetimeWithin(Number, &'static str),
     /// A whole number.
     Number(Number),
     /// A whole number whose default is the value of the setting named.
@@ -145,6 +156,8 @@ pub enum Kind {
     Url,
     /// The table of routes, by pattern.
     Routes,
+    /// A list of statuses.
+    Statuses,
     /// A list of tags.
     Tags,
     /// A list of names of query parameters, or all of them, or none.
@@ -176,11 +189,13 @@ impl Setting {
     pub fn default_text(&self) -> String {
         match self.kind {
             Kind::Lifetime(number) | Kind::Number(number) => number.default.to_string(),
+            Kind::LifetimeWithin(number, other) => format!("as `{other}`, at most {}", number.default),
             Kind::NumberAs(_, other) => format!("as `{other}`"),
             Kind::Flag { default } => default.to_string(),
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
             Kind::Origin | Kind::Url => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
+            Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
             Kind::Tags | Kind::Query => "[]".to_owned(),
             Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
             Kind::Hosts => "any".to_owned(),
@@ -193,7 +208,10 @@ impl Setting {
     #[must_use]
     pub fn unit(&self) -> Option<Unit> {
         match self.kind {
-            Kind::Lifetime(number) | Kind::Number(number) | Kind::NumberAs(number, _) => Some(number.unit),
+            Kind::Lifetime(number)
+            | Kind::LifetimeWithin(number, _)
+            | Kind::Number(number)
+            | Kind::NumberAs(number, _) => Some(number.unit),
             _ => None,
         }
     }
@@ -202,7 +220,7 @@ impl Setting {
     #[must_use]
     pub fn accepts(&self) -> String {
         match self.kind {
-            Kind::Lifetime(number) => {
+            Kind::Lifetime(number) | Kind::LifetimeWithin(number, _) => {
                 format!("{}, `false` (never ages) or 0 (never stored)", in_words(number))
             }
             Kind::Number(number) | Kind::NumberAs(number, _) => in_words(number),
@@ -211,6 +229,7 @@ impl Setting {
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
             Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
+            Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),
             Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),
             Kind::Query => {
                 format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], \"all\" or \"none\"")
@@ -227,6 +246,10 @@ impl Setting {
             Kind::Values { example } => format!("lists of values by name, such as {example}"),
         }
     }
+}
+
+fn listed(statuses: &[u16]) -> String {
+    statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(Number { unit, min, max, .. }: Number) -> String {

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::semantics::language::LanguageTag;
+use crate::semantics::statuses::Statuses;
 use crate::semantics::vary::{Device, Vary};
 
 fn lines(value: &Value) -> Vec<String> {
@@ -28,6 +29,12 @@ fn route_with(name: &str, value: Value) -> Value {
     config
 }
 
+/// The names that may stand in a table.
+fn known(scope: Scope) -> String {
+    let names: Vec<&str> = SETTINGS.iter().filter(|s| s.scope.includes(scope)).map(|s| s.name).collect();
+    names.join(", ")
+}
+
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -35,15 +42,17 @@ const fn secs(seconds: u64) -> Duration {
 #[test]
 fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
-    let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
+    let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
         render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
         expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
     let expected = RouteSettings {
         revalidate: Revalidate::After(secs(60)),
+        not_found_revalidate: Revalidate::After(secs(60)),
         expire: secs(604_800),
         stale_if_error: secs(604_800),
+        statuses: Statuses::default(),
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::Only([].into()),
@@ -56,12 +65,12 @@ fn an_empty_route_table_means_the_defaults() {
 #[test]
 fn every_setting_is_read() {
     let config = Config::from_json(&json!({
-        "revalidate": false, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
+        "revalidate": false, "not_found_revalidate": 5, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
         "hosts": ["*.Example.com", "bücher.de"], "ignore_query": ["q*"], "trailing_slash": "keep",
         "routes": { "/blog/[slug]": {
-            "revalidate": 0, "expire": 7, "stale_if_error": 9, "tags": ["news", "blog", "news"], "shards": 256,
+            "revalidate": 0, "not_found_revalidate": false, "expire": 7, "stale_if_error": 9, "statuses": [302, 200, 302], "tags": ["news", "blog", "news"], "shards": 256,
             "query": ["page", "q", "page"], "trailing_slash": "redirect",
             "vary": {
                 "language": ["en", "de-AT"], "device": ["mobile", "desktop"], "country": ["DE"],
@@ -70,15 +79,17 @@ fn every_setting_is_read() {
         } },
     }))
     .unwrap();
-    let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
+    let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
         revalidate: Revalidate::NoStore,
+        not_found_revalidate: Revalidate::Never,
         expire: secs(7),
         stale_if_error: secs(9),
+        statuses: Statuses::new([200, 302]).unwrap(),
         tags: vec![Tag::parse("blog").unwrap(), Tag::parse("news").unwrap()],
         shards: 256,
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
@@ -117,6 +128,27 @@ fn a_route_falls_back_to_the_top_level() {
         ),
     ] {
         assert_eq!(windows(top, route), expected);
+    }
+}
+
+#[test]
+fn what_is_not_found_is_fresh_for_a_minute_at_most_unless_it_is_said() {
+    let not_found = |mut top: Value, route: Value| {
+        top["routes"] = json!({ "/*": route });
+        Config::from_json(&top).unwrap().routes.find("/").unwrap().not_found_revalidate()
+    };
+    let after = |seconds| Revalidate::After(secs(seconds));
+    for (top, route, expected) in [
+        (json!({}), json!({ "revalidate": 3600 }), after(60)),
+        (json!({}), json!({ "revalidate": 5 }), after(5)),
+        (json!({}), json!({ "revalidate": false }), after(60)),
+        (json!({}), json!({ "revalidate": 0 }), Revalidate::NoStore),
+        (json!({ "revalidate": 10 }), json!({}), after(10)),
+        (json!({ "not_found_revalidate": 600 }), json!({ "revalidate": 5 }), after(600)),
+        (json!({ "not_found_revalidate": 600 }), json!({ "not_found_revalidate": 0 }), Revalidate::NoStore),
+        (json!({ "not_found_revalidate": 600 }), json!({ "not_found_revalidate": false }), Revalidate::Never),
+    ] {
+        assert_eq!(not_found(top.clone(), route.clone()), expected, "{top} {route}");
     }
 }
 
@@ -242,8 +274,7 @@ fn all_problems_are_reported_at_once() {
              the pattern here",
             "ISR.routes.\"/a/*/b\".shards: 257 is above 256; write a whole number from 1 to 256",
             "ISR.routes.\"/blog/:slug\".l1_ttl: this setting stands in the wrong table; move it to [vars.ISR]",
-            "ISR.routes.\"/blog/:slug\".ttl: no setting has this name; write one of revalidate, expire, \
-             stale_if_error, trailing_slash, tags, shards, query, vary",
+            &format!("ISR.routes.\"/blog/:slug\".ttl: no setting has this name; write one of {}", known(Scope::Route)),
             "ISR.routes.\"/blog/:slug\".revalidate: 1.5 is not a whole number; write whole seconds from 1 to 31536000, \
              `false` (never ages) or 0 (never stored)",
             "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may hold visible ASCII characters other \
@@ -340,6 +371,7 @@ fn values_at_the_top_level_are_checked() {
 fn values_of_a_route_are_checked() {
     let names = "write at most 32 parameter names, such as [\"page\"], \"all\" or \"none\"";
     let tags = "write at most 64 tags, such as [\"blog\", \"news\"]";
+    let statuses = "write a list of at least one out of 200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 414, 451";
     for (setting, value, at, message) in [
         ("query", json!("page"), "query", format!("\"page\" is not a list; {names}")),
         ("query", json!(["?page"]), "query[0]", format!("\"?page\" has '?' in it; {names}")),
@@ -347,6 +379,12 @@ fn values_of_a_route_are_checked() {
         ("query", json!(vec!["a"; 33]), "query", format!("a list has 33 entries; {names}")),
         ("tags", json!("blog"), "tags", format!("\"blog\" is not a list; {tags}")),
         ("tags", json!(vec!["a"; 65]), "tags", format!("a list has 65 entries; {tags}")),
+        ("statuses", json!([]), "statuses", format!("a list is empty; {statuses}")),
+        ("statuses", json!(200), "statuses", format!("200 is not a list; {statuses}")),
+        ("statuses", json!([200, "404"]), "statuses[1]", format!("\"404\" is not a whole number; {statuses}")),
+        ("statuses", json!([503]), "statuses[0]", format!("503 is not a status that can be stored; {statuses}")),
+        ("statuses", json!([65_736]), "statuses[0]", format!("65736 is not a status that can be stored; {statuses}")),
+        ("statuses", json!(vec![200; 13]), "statuses", format!("a list has 13 entries; {statuses}")),
         ("shards", json!(0), "shards", "0 is below 1; write a whole number from 1 to 256".to_owned()),
     ] {
         assert_eq!(line(&route_with(setting, value)), format!("ISR.routes.\"/blog/[slug]\".{at}: {message}"));
@@ -393,9 +431,7 @@ fn similar_names_are_suggested() {
 fn odd_names_are_shown_as_toml_has_them() {
     assert_eq!(
         line(&with("a \"b\"\n", json!(1))),
-        "ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of revalidate, expire, stale_if_error, \
-         freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, tag_shards, l1_ttl, max_body_bytes, expose_headers, cache_name, \
-         canonical_origin, hosts, ignore_query, trailing_slash, origin, routes",
+        format!("ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of {}", known(Scope::TopLevel)),
     );
 }
 
@@ -424,6 +460,12 @@ fn settings_describe_themselves() {
     };
     assert_eq!(row("expire"), ("604800".into(), Some(Unit::Seconds), "whole seconds from 0 to 31536000".into()));
     assert_eq!(row("stale_if_error").0, "as `expire`");
+    let not_found = "as `revalidate`, at most 60";
+    assert_eq!(
+        (row("not_found_revalidate").0.as_str(), row("not_found_revalidate").1),
+        (not_found, Some(Unit::Seconds))
+    );
+    assert_eq!(row("statuses").0, "[200, 203, 301, 308, 404, 410]");
     assert_eq!(row("cache_name").0, "\"cloudflare-isr\"");
     assert_eq!(row("max_body_bytes").2, "a whole number from 1 to 26148864");
 }

@@ -3,7 +3,7 @@
 use super::error::Flaw;
 use super::reader::Reader;
 use super::settings::Scope;
-use crate::semantics::headers::{INTERNAL_PREFIX, is_hop_by_hop, is_token};
+use crate::semantics::headers::{self, is_token};
 use crate::semantics::language::LanguageTag;
 use crate::semantics::vary::{Device, MAX_VARIANTS, Vary};
 
@@ -69,7 +69,7 @@ fn header_name(name: &str) -> Result<String, Flaw> {
     if !is_token(&name) {
         return Err(Flaw::NotAName);
     }
-    if RESERVED.contains(&name.as_str()) || name.starts_with(INTERNAL_PREFIX) || is_hop_by_hop(&name) {
+    if RESERVED.contains(&name.as_str()) || headers::Kind::of(&name) != headers::Kind::EndToEnd {
         return Err(Flaw::Reserved);
     }
     Ok(name)

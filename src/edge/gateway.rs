@@ -38,10 +38,9 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
         }
     };
     let site = settings::site(&env, isr.config()).ok_or("the binding ORIGIN is missing")?;
-    match (site.pass(&request).await, told) {
-        (Ok(response), Some(told)) => Ok(respond::passed(response, &told, isr.config().expose_headers)?),
-        (Ok(response), None) => Ok(response),
-        (Err(error), _) => {
+    match site.pass(&request).await {
+        Ok(response) => Ok(respond::passed(response, told.as_ref(), isr.config().expose_headers)?),
+        Err(error) => {
             worker::console_error!("the site could not be reached: {}", js::describe(&error));
             Ok(failure(502, "site_unreachable", "The site could not be reached.")?)
         }

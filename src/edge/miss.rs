@@ -125,7 +125,7 @@ impl Visit<'_> {
         let response = respond::json(503, &body)?;
         response.headers().set("retry-after", &wait.to_string())?;
         let told = Told { outcome: Outcome::Skip, status };
-        respond::passed(response, &told, self.isr.config().expose_headers).map(Handled::Response)
+        respond::passed(response, Some(&told), self.isr.config().expose_headers).map(Handled::Response)
     }
 
     async fn without_coordinator(&self, error: &CallError, stand_in: Option<Stored>) -> Result<Handled, JsValue> {

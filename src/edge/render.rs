@@ -94,7 +94,10 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     let asked = Asked {
         key: order.key,
         start: order.token.time(),
+        authorized: false,
+        statuses: order.route.statuses(),
         revalidate: order.route.revalidate(),
+        not_found_revalidate: order.route.not_found_revalidate(),
         expire: order.route.expire(),
         stale_if_error: order.route.stale_if_error(),
         tags: order.route.tags(),
@@ -104,7 +107,13 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     };
     let (storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
-        Verdict::Fail(failure) => (relayed(&headers, asked.start), Some(failure)),
+        Verdict::Fail(failure) => {
+            let Some(relayed) = relayed(&headers, asked.start) else {
+                order.abort.abort();
+                return Ok(Outcome::Failed(failure).into());
+            };
+            (relayed, Some(failure))
+        }
         Verdict::Pass(reason) => {
             order.abort.abort();
             return Ok(Outcome::Uncacheable(reason).into());
@@ -112,7 +121,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     };
     let source = Source::of(&response)?;
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
-    let Storable { windows, tags, headers } = storable;
+    let Storable { windows, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };
     let head = || PageMeta {
         key: order.key.clone(),
@@ -144,7 +153,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     // Nothing has gone over the bound, so all of it has been kept.
     let bytes = writer.end().unwrap_or_else(|| Uint8Array::new_with_length(0));
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
-    let failure = failure.or(storable::judge_body(status, bytes.length().into()).err());
+    let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
     if let Some(failure) = failure {
         return Ok(Ended { outcome: Outcome::Failed(failure), answer: Some((meta, content)) });
     }
@@ -191,9 +200,9 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
     }
 }
 
-/// Prepares the answer of a failing site to be handed to those who wait: it is never fresh, and has no tags.
-fn relayed(headers: &HeaderList, now: Timestamp) -> Storable {
+/// Prepares the answer of a failing site to be handed to those who wait, if it can be: it is never fresh, and has no tags.
+fn relayed(headers: &HeaderList, now: Timestamp) -> Option<Storable> {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
-    Storable { windows, tags: Vec::new(), headers: headers.for_sharing() }
+    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(headers)?, announced: None })
 }

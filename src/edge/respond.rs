@@ -79,19 +79,28 @@ pub(super) fn page(
     envelope::response(meta.status, &headers, if with_body { body.as_deref() } else { None })
 }
 
-/// Hands on an answer of the site, with a word on why it did not come from the cache.
-pub(super) fn passed(response: Response, told: &Told, expose: bool) -> Result<Response, JsValue> {
+/// Hands on an answer of the site, without the headers that are not a visitor's, and, if there is something to tell, with a
+/// word on why it did not come from the cache.
+pub(super) fn passed(response: Response, told: Option<&Told>, expose: bool) -> Result<Response, JsValue> {
     // An upgrade must be handed on as it is.
     if response.status() == 101 {
+        return Ok(response);
+    }
+    let withheld = envelope::header_list(&response.headers()).withheld_from_visitor();
+    if told.is_none() && withheld.is_empty() {
         return Ok(response);
     }
     // A response is itself a valid init: status and headers are copied, the body is handed over.
     let body = response.body();
     let copy = Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())?;
-    told.set(&copy.headers(), expose)?;
-    if told.outcome == Outcome::Bypass {
-        // A draft is for this visitor's eyes.
-        copy.headers().set("cache-control", "private, no-store")?;
+    let headers = copy.headers();
+    withheld.iter().try_for_each(|name| headers.delete(name))?;
+    if let Some(told) = told {
+        told.set(&headers, expose)?;
+        if told.outcome == Outcome::Bypass {
+            // A draft is for this visitor's eyes.
+            headers.set("cache-control", "private, no-store")?;
+        }
     }
     Ok(copy)
 }

@@ -3,6 +3,7 @@
 use wasm_bindgen::JsValue;
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 
+use crate::edge::envelope;
 use crate::edge::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
 
@@ -22,10 +23,18 @@ pub(super) enum Site {
 }
 
 impl Site {
-    /// Passes a visitor's request on as it is. The response is handed on as it is, redirects included.
+    /// Passes a visitor's request on, but for the headers that are not to reach a site. The response is handed on as it
+    /// comes, redirects included.
     pub(super) async fn pass(&self, request: &Request) -> Result<Response, JsValue> {
         match self {
-            Self::Service(service) => service.fetch(request).await,
+            Self::Service(service) => match withheld(request)? {
+                None => service.fetch(request).await,
+                Some(headers) => {
+                    let init = RequestInit::new();
+                    init.set_headers(&headers);
+                    service.fetch(&Request::new_with_request_and_init(request, &init)?).await
+                }
+            },
             Self::Url(base) => {
                 let init = RequestInit::new();
                 init.set_redirect(RequestRedirect::Manual);
@@ -73,11 +82,25 @@ fn path_and_query(url: &str) -> &str {
     url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
 }
 
+/// Returns a request's headers without those that are not to reach a site; `None` if all of them may.
+fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
+    let names = envelope::header_list(&request.headers()).withheld_from_site();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let headers = Headers::new_with_headers(&request.headers())?;
+    names.iter().try_for_each(|name| headers.delete(name))?;
+    Ok(Some(headers))
+}
+
 /// Copies what is passed on of a request: method, headers and body.
 fn as_init(request: &Request, init: &RequestInit) -> Result<RequestInit, JsValue> {
     let init = init.clone();
     init.set_method(&request.method());
-    let headers = Headers::new_with_headers(&request.headers())?;
+    let headers = match withheld(request)? {
+        Some(headers) => headers,
+        None => Headers::new_with_headers(&request.headers())?,
+    };
     headers.delete("host")?;
     init.set_headers(&headers);
     if let Some(body) = request.body() {

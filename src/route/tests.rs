@@ -9,8 +9,10 @@ use crate::semantics::key::CanonicalPath;
 fn settings() -> RouteSettings {
     RouteSettings {
         revalidate: Revalidate::Never,
+        not_found_revalidate: Revalidate::Never,
         expire: Duration::ZERO,
         stale_if_error: Duration::ZERO,
+        statuses: Statuses::default(),
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::default(),

@@ -2,63 +2,147 @@
 
 use std::time::Duration;
 
+use sfv::{BareItem, Dictionary, ListEntry, Parser};
+
 /// The largest delta-seconds that is told apart: a greater one means this one (RFC 9111 §1.2.2).
-const MAX_DELTA_SECONDS: u64 = 1 << 31;
+pub const MAX_DELTA_SECONDS: u64 = 1 << 31;
 
 /// The response directives that a shared cache acts on (RFC 9111 §5.2.2, RFC 5861 §3 and §4).
 ///
-/// A directive with a value that can't be read is treated as its most restrictive reading where it forbids, and as
-/// absent where it allows: `s-maxage=abc` allows nothing.
+/// What can't be read is read as what restricts most: a lifetime with a value that is none is a lifetime of 0, which is
+/// to be treated as stale (RFC 9111 §4.2.1), and a `private` with anything behind it is a `private`.
+#[allow(clippy::struct_excessive_bools, reason = "each is a directive that is there or not")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
-    /// `no-store`: nothing of the response may be stored.
+    /// `no-store`: nothing of the response may be stored (RFC 9111 §5.2.2.5).
     pub no_store: bool,
-    /// `private`, also with field names: a shared cache must not store it.
+    /// `must-understand`: a cache that knows what the status asks of it stores in spite of `no-store` (RFC 9111
+    /// §5.2.2.3).
+    pub must_understand: bool,
+    /// `private`, also with field names: a shared cache must not store it (RFC 9111 §5.2.2.7).
     pub private: bool,
-    /// `no-cache`, also with field names: not to be used without asking the site again.
+    /// `no-cache`, also with field names: not to be used without asking the site again (RFC 9111 §5.2.2.4).
     pub no_cache: bool,
-    /// `s-maxage`: freshness lifetime in shared caches.
+    /// `public`: may be stored also where the request had `Authorization` (RFC 9111 §5.2.2.9).
+    pub public: bool,
+    /// `must-revalidate`: not to be used stale (RFC 9111 §5.2.2.2).
+    pub must_revalidate: bool,
+    /// `proxy-revalidate`: the same for shared caches only (RFC 9111 §5.2.2.8).
+    pub proxy_revalidate: bool,
+    /// `s-maxage`: freshness lifetime in shared caches (RFC 9111 §5.2.2.10).
     pub s_maxage: Option<Duration>,
-    /// `max-age`: freshness lifetime.
+    /// `max-age`: freshness lifetime (RFC 9111 §5.2.2.1).
     pub max_age: Option<Duration>,
-    /// `stale-while-revalidate`: how long past freshness a response may be served while it is revalidated.
+    /// `stale-while-revalidate`: how long past freshness a response may be served while it is revalidated. `None` also if
+    /// it stands without a value, which is how frameworks write "for as long as the cache likes".
     pub stale_while_revalidate: Option<Duration>,
-    /// `stale-if-error`: how long past freshness a response may stand in for an error.
+    /// `stale-if-error`: how long past freshness a response may stand in for an error; `None` as above.
     pub stale_if_error: Option<Duration>,
 }
 
 impl CacheControl {
-    /// Reads a header value. Names are case-insensitive; unknown directives are ignored (RFC 9111 §5.2.3). The first
-    /// of a repeated directive counts (RFC 9111 §4.2.1).
+    /// Reads a value of `Cache-Control`. Names are case-insensitive; unknown directives are ignored (RFC 9111 §5.2.3).
+    /// The first of a repeated directive counts (RFC 9111 §4.2.1).
     #[must_use]
     pub fn parse(value: &str) -> Self {
-        let mut found = Self::default();
+        let mut found = Found::default();
         for directive in split_outside_quotes(value) {
             let (name, argument) = match directive.split_once('=') {
                 Some((name, argument)) => (name.trim_matches([' ', '\t']), Some(argument.trim_matches([' ', '\t']))),
                 None => (directive, None),
             };
-            let seconds = || argument.and_then(delta_seconds);
-            match name.to_ascii_lowercase().as_str() {
-                "no-store" => found.no_store = true,
-                "private" => found.private = true,
-                "no-cache" => found.no_cache = true,
-                "s-maxage" => found.s_maxage = found.s_maxage.or_else(seconds),
-                "max-age" => found.max_age = found.max_age.or_else(seconds),
-                "stale-while-revalidate" => {
-                    found.stale_while_revalidate = found.stale_while_revalidate.or_else(seconds);
-                }
-                "stale-if-error" => found.stale_if_error = found.stale_if_error.or_else(seconds),
-                _ => {}
-            }
+            let argument = match argument {
+                Some(argument) => delta_seconds(argument).map_or(Argument::Other, Argument::Seconds),
+                None => Argument::None,
+            };
+            found.add(&name.to_ascii_lowercase(), argument);
         }
-        found
+        found.0
     }
 
-    /// Tells whether a shared cache is forbidden to keep the response for reuse.
+    /// Reads a value of a targeted field, which is a structured dictionary (RFC 9213 §2.1). `None` if it is malformed or
+    /// empty: then it is as if it were not there.
+    ///
+    /// A value of another type than the directive's is not taken for one (§2.1): `max-age="60"` and `max-age=1.5` are
+    /// lifetimes of 0, and `private=?0` says nothing.
+    #[must_use]
+    pub fn parse_targeted(value: &str) -> Option<Self> {
+        let members: Dictionary = Parser::new(value).parse().ok().filter(|members: &Dictionary| !members.is_empty())?;
+        let mut found = Found::default();
+        for (name, member) in &members {
+            let argument = match member {
+                ListEntry::Item(item) => match &item.bare_item {
+                    BareItem::Boolean(true) => Argument::None,
+                    BareItem::Boolean(false) => continue,
+                    BareItem::Integer(number) => u64::try_from(i64::from(*number)).map_or(Argument::Other, |seconds| {
+                        Argument::Seconds(Duration::from_secs(seconds.min(MAX_DELTA_SECONDS)))
+                    }),
+                    _ => Argument::Other,
+                },
+                ListEntry::InnerList(_) => Argument::Other,
+            };
+            found.add(name.as_str(), argument);
+        }
+        Some(found.0)
+    }
+
+    /// Tells whether a shared cache that never asks again for what it has is forbidden to keep the response.
+    ///
+    /// `must-understand` outweighs `no-store`, since no status is stored that this cache does not know (RFC 9111 §5.2.2.3).
+    /// With field names, `private` and `no-cache` concern those fields only, and a cache may take them for the plain form
+    /// (§5.2.2.4 and §5.2.2.7), as is done here.
     #[must_use]
     pub fn forbids_storing(&self) -> bool {
-        self.no_store || self.private || self.no_cache
+        (self.no_store && !self.must_understand) || self.private || self.no_cache
+    }
+
+    /// Tells whether the answer to a request with `Authorization` may be stored (RFC 9111 §3.5).
+    #[must_use]
+    pub fn allows_authorized(&self) -> bool {
+        self.public || self.must_revalidate || self.s_maxage.is_some()
+    }
+}
+
+/// What stands behind the name of a directive.
+#[derive(Clone, Copy)]
+enum Argument {
+    None,
+    Seconds(Duration),
+    Other,
+}
+
+/// The directives so far. Of a lifetime, also that its first occurrence has been seen, whatever it said.
+#[derive(Default)]
+struct Found(CacheControl, [bool; 4]);
+
+impl Found {
+    fn add(&mut self, name: &str, argument: Argument) {
+        let Self(found, [has_s_maxage, has_max_age, has_swr, has_sie]) = self;
+        // Without a value, a lifetime is invalid, and a window is left open.
+        let lifetime = match argument {
+            Argument::Seconds(seconds) => Some(seconds),
+            Argument::None | Argument::Other => Some(Duration::ZERO),
+        };
+        let window = if matches!(argument, Argument::None) { None } else { lifetime };
+        let first = |seen: &mut bool, place: &mut Option<Duration>, value| {
+            if !std::mem::replace(seen, true) {
+                *place = value;
+            }
+        };
+        match name {
+            "no-store" => found.no_store = true,
+            "must-understand" => found.must_understand = true,
+            "private" => found.private = true,
+            "no-cache" => found.no_cache = true,
+            "public" => found.public = true,
+            "must-revalidate" => found.must_revalidate = true,
+            "proxy-revalidate" => found.proxy_revalidate = true,
+            "s-maxage" => first(has_s_maxage, &mut found.s_maxage, lifetime),
+            "max-age" => first(has_max_age, &mut found.max_age, lifetime),
+            "stale-while-revalidate" => first(has_swr, &mut found.stale_while_revalidate, window),
+            "stale-if-error" => first(has_sie, &mut found.stale_if_error, window),
+            _ => {}
+        }
     }
 }
 
@@ -112,35 +196,95 @@ mod tests {
         Some(Duration::from_secs(n))
     }
 
+    fn none() -> CacheControl {
+        CacheControl::default()
+    }
+
+    fn lives(n: u64) -> CacheControl {
+        CacheControl { s_maxage: seconds(n), ..none() }
+    }
+
+    fn is_private() -> CacheControl {
+        CacheControl { private: true, ..none() }
+    }
+
     #[test]
     fn directives_are_read_as_the_rfc_says() {
-        let none = CacheControl::default;
-        for (value, expected) in [
-            ("", none()),
-            ("public, foo=bar", none()),
-            ("No-Store", CacheControl { no_store: true, ..none() }),
-            ("private=\"set-cookie, x\"", CacheControl { private: true, ..none() }),
-            ("no-cache", CacheControl { no_cache: true, ..none() }),
-            ("s-maxage=30, max-age = 5", CacheControl { s_maxage: seconds(30), max_age: seconds(5), ..none() }),
-            ("s-maxage=\"30\"", CacheControl { s_maxage: seconds(30), ..none() }),
-            ("s-maxage=1, s-maxage=2", CacheControl { s_maxage: seconds(1), ..none() }),
-            ("s-maxage=-1", none()),
-            ("s-maxage=1.5", none()),
-            ("s-maxage", none()),
-            ("s-maxage=99999999999999999999999", CacheControl { s_maxage: seconds(MAX_DELTA_SECONDS), ..none() }),
-            ("x=\"a, no-store\"", none()),
-            ("x=\"a\\\", no-store\", private", CacheControl { private: true, ..none() }),
-            ("x=\"a\" , y=\"b, private\"", none()),
-            ("x=\"a, private=\"b\"", CacheControl { private: true, ..none() }),
-            ("a\"b, private, c\"", CacheControl { private: true, ..none() }),
-            ("x=\"a, private", CacheControl { private: true, ..none() }),
-            ("x=\"a\", y=\"b\\, private", CacheControl { private: true, ..none() }),
+        for (value, section, expected) in [
+            ("", "", none()),
+            (",, ,", "", none()),
+            ("foo=bar, immutable, no-transform", "5.2.3", none()),
+            ("max-age=5", "5.2.2.1", CacheControl { max_age: seconds(5), ..none() }),
+            ("must-revalidate", "5.2.2.2", CacheControl { must_revalidate: true, ..none() }),
+            ("must-understand, no-store", "5.2.2.3", CacheControl { must_understand: true, no_store: true, ..none() }),
+            ("no-cache", "5.2.2.4", CacheControl { no_cache: true, ..none() }),
+            ("no-cache=\"set-cookie, x\"", "5.2.2.4", CacheControl { no_cache: true, ..none() }),
+            ("No-Store", "5.2.2.5", CacheControl { no_store: true, ..none() }),
+            ("private", "5.2.2.7", is_private()),
+            ("private=\"set-cookie, x\"", "5.2.2.7", is_private()),
+            ("private=", "5.2.2.7", is_private()),
+            ("proxy-revalidate", "5.2.2.8", CacheControl { proxy_revalidate: true, ..none() }),
+            ("PUBLIC", "5.2.2.9", CacheControl { public: true, ..none() }),
+            ("s-maxage=30, max-age = 5", "5.2.2.10", CacheControl { max_age: seconds(5), ..lives(30) }),
+            ("s-maxage=\"30\"", "5.2", lives(30)),
+            ("s-maxage=99999999999999999999999", "1.2.2", lives(MAX_DELTA_SECONDS)),
+            ("s-maxage=1, s-maxage=2", "4.2.1, the first counts", lives(1)),
+            ("s-maxage=x, s-maxage=2", "4.2.1, the first counts", lives(0)),
+            ("s-maxage=-1", "4.2.1, invalid is stale", lives(0)),
+            ("s-maxage=1.5", "4.2.1, invalid is stale", lives(0)),
+            ("s-maxage=+1", "4.2.1, invalid is stale", lives(0)),
+            ("s-maxage", "4.2.1, invalid is stale", lives(0)),
+            ("s-maxage=", "4.2.1, invalid is stale", lives(0)),
+            ("max-age=soon", "4.2.1, invalid is stale", CacheControl { max_age: seconds(0), ..none() }),
             (
                 "stale-while-revalidate=10, stale-if-error=20",
+                "5861 3, 4",
                 CacheControl { stale_while_revalidate: seconds(10), stale_if_error: seconds(20), ..none() },
             ),
+            ("s-maxage=9, stale-while-revalidate", "no value: no bound", lives(9)),
+            (
+                "stale-while-revalidate=x, stale-if-error=-1",
+                "invalid: nothing is allowed",
+                CacheControl { stale_while_revalidate: seconds(0), stale_if_error: seconds(0), ..none() },
+            ),
+            ("x=\"a, no-store\"", "5.2, quoted", none()),
+            ("x=\"a\\\", no-store\", private", "5.2, quoted", is_private()),
+            ("x=\"a\" , y=\"b, private\"", "5.2, quoted", none()),
+            ("x=\"a, private=\"b\"", "not quoted", is_private()),
+            ("a\"b, private, c\"", "not quoted", is_private()),
+            ("x=\"a, private", "not closed", is_private()),
+            ("x=\"a\", y=\"b\\, private", "not closed", is_private()),
         ] {
-            assert_eq!(CacheControl::parse(value), expected, "{value:?}");
+            assert_eq!(CacheControl::parse(value), expected, "{value:?} ({section})");
+        }
+    }
+
+    #[test]
+    fn a_targeted_field_is_a_structured_dictionary() {
+        for (value, expected) in [
+            ("max-age=60", Some(CacheControl { max_age: seconds(60), ..none() })),
+            ("s-maxage=60;x=1, foo, bar=?0", Some(lives(60))),
+            ("no-store, private=?0", Some(CacheControl { no_store: true, ..none() })),
+            ("private=\"x\"", Some(is_private())),
+            ("private=(a b)", Some(is_private())),
+            // RFC 9651 §3.2: the last of a repeated key counts.
+            ("s-maxage=1, s-maxage=2", Some(lives(2))),
+            // RFC 9213 §2.1: what is of another type is not consumed.
+            ("s-maxage=\"60\"", Some(lives(0))),
+            ("s-maxage=60.5", Some(lives(0))),
+            ("s-maxage=-60", Some(lives(0))),
+            ("s-maxage", Some(lives(0))),
+            ("s-maxage=999999999999999", Some(lives(MAX_DELTA_SECONDS))),
+            // RFC 9213 §2.1: empty or malformed is not there.
+            ("", None),
+            ("s-maxage=9999999999999999", None),
+            ("No-Store", None),
+            ("max-age = 60", None),
+            ("max-age=60,", None),
+            ("private=\"x", None),
+            ("max-age=60, ü", None),
+        ] {
+            assert_eq!(CacheControl::parse_targeted(value), expected, "{value:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 const CACHE_NAME: &str = "cloudflare-isr";
 
 /// The words that `detail` may have. Some begin with `l1-after-` besides: see [`CacheStatus::with_l1_after`].
-pub const DETAILS: [&str; 32] = [
+pub const DETAILS: &[&str] = &[
     // Where a copy was found, if not in L1.
     "l2",
     "coordinator",
@@ -37,10 +37,15 @@ pub const DETAILS: [&str; 32] = [
     // Why an answer of the site is not stored.
     "not-stored",
     "status",
+    "partial",
     "cache-control",
+    "authorization",
+    "content-encoding",
     "revalidate-0",
+    "age",
     "vary",
     "cache-tag",
+    "malformed-header",
     "too-large",
     "redirect-to-itself",
     "uri-too-long",
@@ -51,7 +56,7 @@ pub const DETAILS: [&str; 32] = [
 /// Finds a word among those that this version knows: what came over the wire is not shown.
 #[must_use]
 pub fn known_detail(word: &str) -> Option<&'static str> {
-    DETAILS.into_iter().find(|known| *known == word)
+    DETAILS.iter().copied().find(|known| *known == word)
 }
 
 /// What became of a request: the value of `X-ISR-Status`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::semantics::cache_control::CacheControl;
+use crate::semantics::cache_control::MAX_DELTA_SECONDS;
 use crate::semantics::headers::HeaderList;
 use crate::time::Timestamp;
 
@@ -26,26 +26,29 @@ impl Revalidate {
         if lifetime.is_zero() { Self::NoStore } else { Self::After(lifetime) }
     }
 
-    /// Reads what a response says of its own lifetime; `None` when it says nothing that can be read.
-    ///
-    /// In this order: `X-ISR-Revalidate` (seconds, or `false`); `s-maxage` or `max-age` of `CDN-Cache-Control`, which
-    /// speaks to caches like this one only (RFC 9213 §3); `s-maxage` of `Cache-Control` (RFC 9111 §5.2.2.10). Its
-    /// `max-age` says nothing: sites use it for browsers.
+    /// Returns the shorter of this and a lifetime; what is never stored is so still.
     #[must_use]
-    pub fn from_response(headers: &HeaderList) -> Option<Self> {
-        let own = headers.get("x-isr-revalidate").and_then(|value| match value.trim() {
+    pub fn at_most(self, lifetime: Duration) -> Self {
+        match self {
+            Self::After(own) => Self::After(own.min(lifetime)),
+            Self::Never => Self::After(lifetime),
+            Self::NoStore => Self::NoStore,
+        }
+    }
+
+    /// Reads `X-ISR-Revalidate`, a response's word to this cache alone: seconds, or `false`. `None` if it is not there, or
+    /// says nothing that can be read.
+    #[must_use]
+    pub fn from_header(headers: &HeaderList) -> Option<Self> {
+        match headers.get("x-isr-revalidate")?.trim() {
             "false" => Some(Self::Never),
-            digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits.parse().ok().map(|n| Self::from_seconds(Duration::from_secs(n)))
+            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                // Only an overflow is left as a reason to fail.
+                let seconds = digits.parse().unwrap_or(MAX_DELTA_SECONDS).min(MAX_DELTA_SECONDS);
+                Some(Self::from_seconds(Duration::from_secs(seconds)))
             }
             _ => None,
-        });
-        let stated = |name| headers.joined(name).map(|value| CacheControl::parse(&value)).unwrap_or_default();
-        let targeted = || {
-            let control = stated("cdn-cache-control");
-            control.s_maxage.or(control.max_age)
-        };
-        own.or_else(|| targeted().or_else(|| stated("cache-control").s_maxage).map(Self::from_seconds))
+        }
     }
 }
 
@@ -142,25 +145,28 @@ mod tests {
     }
 
     #[test]
-    fn the_response_is_asked_in_order() {
+    fn a_page_says_its_lifetime_in_seconds_or_false() {
         let after = |n| Some(Revalidate::After(Duration::from_secs(n)));
-        for (headers, expected) in [
-            (vec![], None),
-            (vec![("cache-control", "public, max-age=600")], None),
-            (vec![("cache-control", "s-maxage=30")], after(30)),
-            (vec![("cache-control", "s-maxage=30"), ("cdn-cache-control", "s-maxage=40")], after(40)),
-            (vec![("cache-control", "public"), ("cache-control", "s-maxage=30")], after(30)),
-            (vec![("cache-control", "s-maxage=30"), ("cdn-cache-control", "max-age=40")], after(40)),
-            (vec![("cdn-cache-control", "max-age=40, s-maxage=50")], after(50)),
-            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "50")], after(50)),
-            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "false")], Some(Revalidate::Never)),
-            (vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "soon")], after(40)),
-            (vec![("x-isr-revalidate", "0")], Some(Revalidate::NoStore)),
-            (vec![("cache-control", "s-maxage=0")], Some(Revalidate::NoStore)),
+        for (value, expected) in [
+            ("50", after(50)),
+            (" 50 ", after(50)),
+            ("0", Some(Revalidate::NoStore)),
+            ("false", Some(Revalidate::Never)),
+            ("99999999999999999999999", after(MAX_DELTA_SECONDS)),
+            ("18446744073709551615", after(MAX_DELTA_SECONDS)),
+            ("soon", None),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("50, 60", None),
         ] {
-            let list = HeaderList::from_pairs(&headers);
-            assert_eq!(Revalidate::from_response(&list), expected, "{headers:?}");
+            assert_eq!(
+                Revalidate::from_header(&HeaderList::from_pairs(&[("x-isr-revalidate", value)])),
+                expected,
+                "{value:?}"
+            );
         }
+        assert_eq!(Revalidate::from_header(&HeaderList::default()), None);
     }
 
     #[test]

@@ -1,12 +1,41 @@
-//! Response headers as a plain list, and the sets of names that never travel.
+//! Headers as a plain list, and what becomes of each by its name.
+//!
+//! | kind | stored page, to all visitors | passed answer, to one visitor | passed request, to the site |
+//! |---|---|---|---|
+//! | [`Kind::EndToEnd`] | yes | yes | yes |
+//! | [`Kind::Connection`], and what `Connection` names | no | no | no, but for an upgrade |
+//! | [`Kind::Personal`] | no | yes | yes |
+//! | [`Kind::Consumed`] | no | yes | yes |
+//! | [`Kind::Coding`] | no, once the coding is undone | yes | yes |
+//! | [`Kind::Framework`] | yes | yes | no |
+//! | [`Kind::Internal`] | no | no | no |
+//!
+//! The request of a render has none of a visitor's headers. So what a visitor may send to lead a site astray
+//! (`X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and so on) can't get into a stored page; in a passed
+//! request it is between that visitor, whoever stands before this cache, and the site, and concerns nobody else.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-/// Names that describe one connection, not the message (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [&str; 9] = [
+/// The most headers of a stored page.
+pub const MAX_HEADERS: usize = 100;
+
+/// The most bytes of one header's value in a stored page.
+pub const MAX_VALUE_BYTES: usize = 16 * 1024;
+
+/// The most bytes of all headers of a stored page, as [`HeaderList::byte_len`] counts them.
+pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// The prefix of this cache's own headers: what stands under it from outside is never believed, nor handed on.
+pub const INTERNAL_PREFIX: &str = "x-isr-";
+
+/// Names that describe one connection, or speak to the next proxy (RFC 9110 §7.6.1, RFC 9111 §3.1, RFC 7838 §3).
+const CONNECTION: [&str; 11] = [
+    "alt-svc",
     "connection",
     "keep-alive",
     "proxy-authenticate",
+    "proxy-authentication-info",
     "proxy-authorization",
     "proxy-connection",
     "te",
@@ -15,8 +44,9 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Names of a response that belong to one visitor: they never reach another one.
-const PERSONAL: [&str; 4] = ["set-cookie", "set-cookie2", "www-authenticate", "authentication-info"];
+/// Names of a response that belong to the one who asked. The last is Next.js's: `Set-Cookie` on its way between parts.
+const PERSONAL: [&str; 5] =
+    ["set-cookie", "set-cookie2", "www-authenticate", "authentication-info", "x-middleware-set-cookie"];
 
 /// Names that speak to caches, and lengths and codings that are made anew for each answer. The page's own values have
 /// been acted upon when it was rendered; `Cache-Control` for the visitor is this cache's to say.
@@ -37,8 +67,62 @@ const CONSUMED: [&str; 14] = [
     "vary",
 ];
 
-/// The prefix of this cache's own headers: what stands under it from outside is never believed.
-pub const INTERNAL_PREFIX: &str = "x-isr-";
+/// Digests of the bytes as they were coded (RFC 9530 §2 and §3, and what came before): wrong once the coding is undone.
+const CODING: [&str; 4] = ["content-digest", "content-md5", "digest", "repr-digest"];
+
+/// Names by which parts of a framework talk to each other in requests. No client has a use for them, and a site that
+/// believes them from outside skips its own checks (CVE-2025-29927), or takes a route for another (CVE-2024-46982).
+const FRAMEWORK: [&str; 9] = [
+    "x-matched-path",
+    "x-middleware-next",
+    "x-middleware-override-headers",
+    "x-middleware-redirect",
+    "x-middleware-rewrite",
+    "x-middleware-skip",
+    "x-middleware-subrequest",
+    "x-middleware-subrequest-id",
+    "x-now-route-matches",
+];
+
+/// Names and prefixes of what the platform says of the visitor. A client can't have them dropped by naming them in its
+/// `Connection`, where nothing that is for all recipients may stand (RFC 9110 §7.6.1).
+const NEVER_NOMINATED: [&str; 9] =
+    ["authorization", "cdn-loop", "cf-", "cookie", "forwarded", "host", "true-client-ip", "x-forwarded-", "x-real-ip"];
+
+/// What a header is, by its name; what follows of that says the table of this [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Part of the message.
+    EndToEnd,
+    /// Of one connection.
+    Connection,
+    /// For the one who asked.
+    Personal,
+    /// For caches, or made anew for each answer.
+    Consumed,
+    /// About the bytes as they were coded.
+    Coding,
+    /// Between parts of a framework.
+    Framework,
+    /// This cache's own.
+    Internal,
+}
+
+impl Kind {
+    /// Tells what a header is by its name, which must be in lower case.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            name if name.starts_with(INTERNAL_PREFIX) => Self::Internal,
+            name if CONNECTION.contains(&name) => Self::Connection,
+            name if PERSONAL.contains(&name) => Self::Personal,
+            name if CONSUMED.contains(&name) => Self::Consumed,
+            name if CODING.contains(&name) => Self::Coding,
+            name if FRAMEWORK.contains(&name) => Self::Framework,
+            _ => Self::EndToEnd,
+        }
+    }
+}
 
 /// Tells whether a text may be the name of a header or a cookie (`token`, RFC 9110 §5.6.2).
 #[must_use]
@@ -47,16 +131,30 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_tchar)
 }
 
-/// Tells whether a header, named in lower case, describes one connection.
-#[must_use]
-pub fn is_hop_by_hop(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name)
-}
-
 /// Headers in their order, names in lower case, repeated names kept apart.
+///
+/// A list that is read from storage has names and values that HTTP allows, so no value can end its line and begin
+/// another. One that comes from the site is checked by [`Self::check`] before it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct HeaderList(Vec<(String, String)>);
+pub struct HeaderList(#[serde(deserialize_with = "well_formed")] Vec<(String, String)>);
+
+/// What is wrong with headers that were to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum HeaderFlaw {
+    /// A name is not a token (RFC 9110 §5.6.2), or not in lower case.
+    #[error("the name of a header is not a token in lower case")]
+    Name,
+    /// A value has a control character in it (RFC 9110 §5.5).
+    #[error("the value of a header has a control character in it")]
+    Value,
+    /// There are more than [`MAX_HEADERS`].
+    #[error("{0} headers are more than {MAX_HEADERS}")]
+    TooMany(usize),
+    /// One value is over [`MAX_VALUE_BYTES`], or all headers are over [`MAX_HEADER_BYTES`].
+    #[error("{0} bytes of headers are too many")]
+    TooLarge(usize),
+}
 
 impl HeaderList {
     /// Collects headers; names are put in lower case.
@@ -95,41 +193,110 @@ impl HeaderList {
         self.0.iter().map(|(name, value)| name.len() + ": ".len() + value.len() + "\r\n".len()).sum()
     }
 
+    /// Checks what is to be stored: number, sizes, and that names and values are such as HTTP allows.
+    ///
+    /// # Errors
+    /// The first flaw.
+    pub fn check(&self) -> Result<(), HeaderFlaw> {
+        if self.0.len() > MAX_HEADERS {
+            return Err(HeaderFlaw::TooMany(self.0.len()));
+        }
+        let longest = self.0.iter().map(|(_, value)| value.len()).max().unwrap_or_default();
+        if longest > MAX_VALUE_BYTES || self.byte_len() > MAX_HEADER_BYTES {
+            return Err(HeaderFlaw::TooLarge(self.byte_len()));
+        }
+        check_form(&self.0)
+    }
+
     /// Keeps what may be stored and shared: what is personal, of one connection, internal, or consumed by this cache
-    /// is dropped, and so is what `Connection` names (RFC 9110 §7.6.1).
+    /// is dropped, and so is what `Connection` names (RFC 9110 §7.6.1), and what is true of the coded bytes only.
     #[must_use]
     pub fn for_sharing(&self) -> Self {
-        let nominated = self.joined("connection").unwrap_or_default().to_ascii_lowercase();
-        let dropped = |name: &str| {
-            HOP_BY_HOP.contains(&name)
-                || PERSONAL.contains(&name)
-                || CONSUMED.contains(&name)
-                || name.starts_with(INTERNAL_PREFIX)
-                || nominated.split(',').any(|n| n.trim() == name)
+        let was_coded = self.get("content-encoding").is_some_and(|coding| coding != "identity");
+        let nominated = self.nominated();
+        let kept = |name: &str| match Kind::of(name) {
+            Kind::EndToEnd | Kind::Framework => !nominated.iter().any(|nominated| nominated == name),
+            Kind::Coding => !was_coded,
+            Kind::Connection | Kind::Personal | Kind::Consumed | Kind::Internal => false,
         };
-        Self(self.0.iter().filter(|(name, _)| !dropped(name)).cloned().collect())
+        Self(self.0.iter().filter(|(name, _)| kept(name)).cloned().collect())
     }
+
+    /// Returns the names that a visitor's request loses on its way to the site, each once.
+    #[must_use]
+    pub fn withheld_from_site(&self) -> Vec<String> {
+        let kept_for_upgrade = self.get("upgrade").is_some();
+        let is_known_to_all = |name: &str| {
+            NEVER_NOMINATED
+                .iter()
+                .any(|known| if known.ends_with('-') { name.starts_with(known) } else { name == *known })
+        };
+        let nominated = self.nominated();
+        self.names(|name| match Kind::of(name) {
+            Kind::Internal | Kind::Framework => true,
+            Kind::Connection => !kept_for_upgrade,
+            Kind::EndToEnd | Kind::Personal | Kind::Consumed | Kind::Coding => {
+                !is_known_to_all(name) && nominated.iter().any(|nominated| nominated == name)
+            }
+        })
+    }
+
+    /// Returns the names that an answer of the site loses on its way to the one visitor who asked, each once. What
+    /// switches protocols loses none.
+    #[must_use]
+    pub fn withheld_from_visitor(&self) -> Vec<String> {
+        let nominated = self.nominated();
+        self.names(|name| match Kind::of(name) {
+            Kind::Internal | Kind::Connection => true,
+            // An answer goes to a visitor with its own rules for caches and for cookies, whatever `Connection` says.
+            Kind::Personal | Kind::Consumed | Kind::Coding => false,
+            Kind::EndToEnd | Kind::Framework => nominated.iter().any(|nominated| nominated == name),
+        })
+    }
+
+    /// Returns the names that `Connection` lists (RFC 9110 §7.6.1).
+    fn nominated(&self) -> Vec<String> {
+        let listed = self.joined("connection").unwrap_or_default().to_ascii_lowercase();
+        listed.split(',').map(|name| name.trim().to_owned()).collect()
+    }
+
+    fn names(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.0.iter().filter(|(name, _)| is_wanted(name)).map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+fn check_form(headers: &[(String, String)]) -> Result<(), HeaderFlaw> {
+    for (name, value) in headers {
+        if name.is_empty() || !name.bytes().all(is_token_byte) {
+            return Err(HeaderFlaw::Name);
+        }
+        if !value.chars().all(is_field_character) {
+            return Err(HeaderFlaw::Value);
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a byte may stand in a token (RFC 9110 §5.6.2), capitals excepted.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Tells whether a character may stand in a value: visible ASCII, space, tab, and what is not ASCII, each byte of which
+/// is `obs-text` (RFC 9110 §5.5). No control character: a CR, LF or NUL could end the value.
+fn is_field_character(character: char) -> bool {
+    character == '\t' || !character.is_ascii_control()
+}
+
+fn well_formed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let headers = Vec::deserialize(deserializer)?;
+    check_form(&headers).map_err(serde::de::Error::custom)?;
+    Ok(headers)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shared_holds_nothing_personal_internal_or_consumed() {
-        let page = HeaderList::from_pairs(&[
-            ("Content-Type", "text/html"),
-            ("Set-Cookie", "a=1"),
-            ("Cache-Control", "s-maxage=5"),
-            ("X-ISR-Meta", "forged"),
-            ("Connection", "X-Hop, close"),
-            ("X-Hop", "1"),
-            ("Link", "</a>"),
-            ("Link", "</b>"),
-            ("Content-Encoding", "gzip"),
-        ]);
-        let shared = HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]);
-        assert_eq!(page.for_sharing(), shared);
-        assert_eq!(shared.joined("link"), Some("</a>, </b>".to_owned()));
-    }
-}
+mod tests;

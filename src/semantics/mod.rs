@@ -7,6 +7,8 @@ pub mod freshness;
 pub mod headers;
 pub mod key;
 pub mod language;
+pub mod policy;
+pub mod statuses;
 pub mod storable;
 pub mod tag;
 pub mod vary;

@@ -5,19 +5,14 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::semantics::cache_control::CacheControl;
 use crate::semantics::freshness::{Revalidate, Windows};
-use crate::semantics::headers::HeaderList;
+use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
+use crate::semantics::policy::{self, Policy};
+use crate::semantics::statuses::{self, Statuses};
 use crate::semantics::tag::{Tag, TagError};
 use crate::semantics::vary::Vary;
 use crate::time::Timestamp;
-
-/// Statuses that may be stored: heuristically cacheable ones (RFC 9110 §15.1) that make sense as a page.
-const STORABLE: [u16; 6] = [200, 203, 301, 308, 404, 410];
-
-/// The most bytes that the headers of a stored page may have.
-pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// What was asked for, and what its route says where the response says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +21,14 @@ pub struct Asked<'a> {
     pub key: &'a PageKey,
     /// When the render began.
     pub start: Timestamp,
+    /// Whether the request that the site has answered had `Authorization`. A render's has not.
+    pub authorized: bool,
+    /// The statuses that are stored.
+    pub statuses: &'a Statuses,
     /// Freshness lifetime.
     pub revalidate: Revalidate,
+    /// Freshness lifetime of an answer that says that there is no page.
+    pub not_found_revalidate: Revalidate,
     /// How long a stale copy may be served.
     pub expire: Duration,
     /// How long the last good copy may stand in for a failing site.
@@ -51,29 +52,46 @@ pub struct Storable {
     pub tags: Vec<Tag>,
     /// The headers that are kept.
     pub headers: HeaderList,
+    /// The bytes of the body as the site announces them, if they are those that will be read.
+    pub announced: Option<u64>,
 }
 
 /// Why a response is not stored, although the site did not fail. Written as `Cache-Status` detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotStored {
-    /// The status is not one of those that may be stored.
+    /// The status is not one of those that the route has stored.
     #[error("status")]
     Status,
-    /// `Cache-Control` forbids it (RFC 9111 §3).
+    /// The answer has `Content-Range`: it may be a part of the page only (RFC 9110 §14.4, RFC 9111 §3.3).
+    #[error("partial")]
+    Partial,
+    /// `Cache-Control`, or the targeted field in its place, forbids it (RFC 9111 §3, RFC 9213 §2.2).
     #[error("cache-control")]
     CacheControl,
+    /// The request had `Authorization`, and the answer does not say that all the same it is for everybody (RFC 9111 §3.5).
+    #[error("authorization")]
+    Authorization,
+    /// The body has a coding that the platform does not undo: it would be stored as if it had none (RFC 9110 §8.4).
+    #[error("content-encoding")]
+    ContentEncoding,
     /// A redirect to the very URL that was asked for: stored, it would lead in a circle.
     #[error("redirect-to-itself")]
     RedirectToItself,
     /// The page or its route asks for `revalidate = 0`.
     #[error("revalidate-0")]
     RevalidateZero,
+    /// The answer comes from another cache, which has had it for as long as it is fresh (RFC 9111 §4.2).
+    #[error("age")]
+    Age,
     /// The response varies by a request header that is not part of the key (RFC 9111 §4.1).
     #[error("vary")]
     Vary,
     /// A tag is malformed, or there are too many.
     #[error("cache-tag")]
     CacheTag,
+    /// The name or the value of a header is not one that HTTP allows (RFC 9110 §5.1 and §5.5).
+    #[error("malformed-header")]
+    MalformedHeader,
     /// Headers or body are over their bound.
     #[error("too-large")]
     TooLarge,
@@ -85,12 +103,26 @@ impl NotStored {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Partial => "partial",
             Self::CacheControl => "cache-control",
+            Self::Authorization => "authorization",
+            Self::ContentEncoding => "content-encoding",
             Self::RedirectToItself => "redirect-to-itself",
             Self::RevalidateZero => "revalidate-0",
+            Self::Age => "age",
             Self::Vary => "vary",
             Self::CacheTag => "cache-tag",
+            Self::MalformedHeader => "malformed-header",
             Self::TooLarge => "too-large",
+        }
+    }
+}
+
+impl From<HeaderFlaw> for NotStored {
+    fn from(flaw: HeaderFlaw) -> Self {
+        match flaw {
+            HeaderFlaw::Name | HeaderFlaw::Value => Self::MalformedHeader,
+            HeaderFlaw::TooMany(_) | HeaderFlaw::TooLarge(_) => Self::TooLarge,
         }
     }
 }
@@ -141,41 +173,84 @@ pub fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Verdict {
     }
 }
 
-/// Judges the length of a body that has been read, and is within its bound.
+/// Judges the length of a body that has been read, and is within its bound; `announced` is [`Storable::announced`].
 ///
 /// # Errors
-/// A 200 without a body is a failure.
-pub fn judge_body(status: u16, bytes: u64) -> Result<(), SiteFailure> {
+/// A 200 without a body is a failure, and so is a body of another length than was announced (RFC 9111 §3.3).
+pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(), SiteFailure> {
+    if announced.is_some_and(|announced| announced != bytes) {
+        return Err(SiteFailure::Broken);
+    }
     if status == 200 && bytes == 0 { Err(SiteFailure::Empty) } else { Ok(()) }
 }
 
+/// Returns the headers with which the answer of a failing site can be handed to all who wait, if it can.
+#[must_use]
+pub fn relayable(headers: &HeaderList) -> Option<HeaderList> {
+    let kept = headers.for_sharing();
+    (is_decoded(headers) && kept.check().is_ok()).then_some(kept)
+}
+
 fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Storable, NotStored> {
-    if !STORABLE.contains(&status) {
+    if !asked.statuses.contains(status) {
         return Err(NotStored::Status);
     }
-    // RFC 9213 §2.2: a targeted field takes the place of Cache-Control for the caches that it targets. The stricter
-    // reading is taken here: either may forbid.
-    for name in ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control"] {
-        if headers.joined(name).is_some_and(|value| CacheControl::parse(&value).forbids_storing()) {
-            return Err(NotStored::CacheControl);
-        }
+    if headers.get("content-range").is_some() {
+        return Err(NotStored::Partial);
+    }
+    let policy = Policy::of(headers);
+    if policy.forbids_storing() {
+        return Err(NotStored::CacheControl);
+    }
+    if asked.authorized && !policy.allows_authorized() {
+        return Err(NotStored::Authorization);
     }
     if headers.joined("vary").is_some_and(|value| !asked.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
-    let revalidate = Revalidate::from_response(headers).unwrap_or(asked.revalidate);
-    let (expire, stale_if_error) = stale_windows(headers, asked.expire, asked.stale_if_error);
+    let (expire, stale_if_error) = policy.stale_windows(asked.expire, asked.stale_if_error);
+    let revalidate = lifetime(status, headers, &policy, asked)?;
     let windows = Windows::new(asked.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
     if headers.get("location").is_some_and(|location| leads_to(location, asked)) {
         return Err(NotStored::RedirectToItself);
     }
-    let announced = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
-    let kept = headers.for_sharing();
-    if kept.byte_len() > MAX_HEADER_BYTES || announced.is_some_and(|length| length > asked.max_body_bytes) {
+    if !is_decoded(headers) {
+        return Err(NotStored::ContentEncoding);
+    }
+    let content_length = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
+    if content_length.is_some_and(|length| length > asked.max_body_bytes) {
         return Err(NotStored::TooLarge);
     }
+    let kept = headers.for_sharing();
+    kept.check()?;
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
-    Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept })
+    // The length of a coded body is that of its coding (RFC 9110 §8.6).
+    let announced = content_length.filter(|_| headers.get("content-encoding").is_none());
+    Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept, announced })
+}
+
+/// Decides on the freshness lifetime: the page's own word counts before the route's.
+///
+/// A lifetime in the standard's words began when the page was made, so the time that it has spent in another cache is
+/// over (RFC 9111 §4.2.3). Seconds of `X-ISR-Revalidate` and of a route are counted from the beginning of the render.
+fn lifetime(status: u16, headers: &HeaderList, policy: &Policy, asked: &Asked<'_>) -> Result<Revalidate, NotStored> {
+    let of_route = if statuses::is_not_found(status) { asked.not_found_revalidate } else { asked.revalidate };
+    match (Revalidate::from_header(headers), policy.lifetime()) {
+        (Some(own), _) => Ok(own),
+        (None, None) => Ok(of_route),
+        (None, Some(Duration::ZERO)) => Ok(Revalidate::NoStore),
+        (None, Some(lifetime)) => match lifetime.saturating_sub(policy::age(headers)) {
+            Duration::ZERO => Err(NotStored::Age),
+            left => Ok(Revalidate::After(left)),
+        },
+    }
+}
+
+/// Tells whether the body that is read has no coding any more. The platform undoes the two that it knows, if the value is
+/// exactly that; any other reaches us as it was sent.
+fn is_decoded(headers: &HeaderList) -> bool {
+    let coding = headers.joined("content-encoding");
+    coding.is_none_or(|coding| matches!(coding.as_str(), "" | "identity" | "gzip" | "br"))
 }
 
 /// Tells whether a `Location` names the page itself: the key may drop a trailing slash, which a site may insist on.
@@ -186,96 +261,5 @@ fn leads_to(location: &str, asked: &Asked<'_>) -> bool {
     target.is_some_and(|target| target.url() == asked.key.url())
 }
 
-/// Returns `expire` and `stale_if_error` as the response asks for, within those of the route (RFC 5861 §3 and §4).
-fn stale_windows(headers: &HeaderList, expire: Duration, stale_if_error: Duration) -> (Duration, Duration) {
-    let stated = headers.joined("cache-control").map(|value| CacheControl::parse(&value)).unwrap_or_default();
-    (
-        stated.stale_while_revalidate.map_or(expire, |asked| asked.min(expire)),
-        stated.stale_if_error.map_or(stale_if_error, |asked| asked.min(stale_if_error)),
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_millis(1000);
-    const EXPIRE: Duration = Duration::from_secs(9);
-    const MINUTE: Revalidate = Revalidate::After(Duration::from_mins(1));
-
-    fn verdict(status: u16, headers: &[(&str, &str)]) -> Verdict {
-        let (key, route_tag) = (PageKey::from_stored("https://e.com/a").unwrap(), [Tag::parse("route").unwrap()]);
-        let asked = Asked {
-            key: &key,
-            start: START,
-            revalidate: MINUTE,
-            expire: EXPIRE,
-            stale_if_error: EXPIRE,
-            tags: &route_tag,
-            vary: &Vary::default(),
-            trailing_slash: TrailingSlash::Strip,
-            max_body_bytes: 1000,
-        };
-        judge(status, &HeaderList::from_pairs(headers), &asked)
-    }
-
-    fn stored(revalidate: Revalidate, tags: &[&str], headers: &[(&str, &str)]) -> Verdict {
-        let tags = tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect();
-        let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
-        Verdict::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers) })
-    }
-
-    #[test]
-    fn statuses_are_allowed_by_list() {
-        for status in STORABLE {
-            assert_eq!(verdict(status, &[]), stored(MINUTE, &["route"], &[]), "{status}");
-        }
-        for status in [201, 204, 206, 302, 303, 304, 307, 400, 401, 403, 405] {
-            assert_eq!(verdict(status, &[]), Verdict::Pass(NotStored::Status), "{status}");
-        }
-        for status in [429, 500, 502, 503, 599] {
-            assert_eq!(verdict(status, &[]), Verdict::Fail(SiteFailure::Status(status)));
-        }
-        assert_eq!(judge_body(200, 0), Err(SiteFailure::Empty));
-        assert_eq!((judge_body(404, 0), judge_body(200, 1)), (Ok(()), Ok(())));
-    }
-
-    #[test]
-    fn headers_decide() {
-        for (headers, expected) in [
-            (vec![("content-type", "text/html")], stored(MINUTE, &["route"], &[("content-type", "text/html")])),
-            (vec![("cache-tag", "b,a")], stored(MINUTE, &["a", "b", "route"], &[])),
-            (vec![("cache-tag", "a b")], Verdict::Pass(NotStored::CacheTag)),
-            (vec![("cache-control", "private")], Verdict::Pass(NotStored::CacheControl)),
-            (vec![("cache-control", "no-store")], Verdict::Pass(NotStored::CacheControl)),
-            (
-                vec![("cache-control", "private"), ("cdn-cache-control", "s-maxage=9")],
-                Verdict::Pass(NotStored::CacheControl),
-            ),
-            (vec![("x-isr-revalidate", "0")], Verdict::Pass(NotStored::RevalidateZero)),
-            (vec![("x-isr-revalidate", "false")], stored(Revalidate::Never, &["route"], &[])),
-            (vec![("vary", "Accept-Encoding")], stored(MINUTE, &["route"], &[])),
-            (vec![("vary", "accept-encoding, Cookie")], Verdict::Pass(NotStored::Vary)),
-            (vec![("vary", "*")], Verdict::Pass(NotStored::Vary)),
-            (vec![("content-length", "1001")], Verdict::Pass(NotStored::TooLarge)),
-            (vec![("set-cookie", "a=1")], stored(MINUTE, &["route"], &[])),
-            (vec![("location", "/a/")], Verdict::Pass(NotStored::RedirectToItself)),
-            (vec![("location", "https://e.com/a/#x")], Verdict::Pass(NotStored::RedirectToItself)),
-            (vec![("location", "/b")], stored(MINUTE, &["route"], &[("location", "/b")])),
-        ] {
-            assert_eq!(verdict(200, &headers), expected, "{headers:?}");
-        }
-        let long = "x".repeat(MAX_HEADER_BYTES);
-        assert_eq!(verdict(200, &[("x-long", long.as_str())]), Verdict::Pass(NotStored::TooLarge));
-        assert_eq!(verdict(200, &vec![("x", ""); MAX_HEADER_BYTES / 5 + 1]), Verdict::Pass(NotStored::TooLarge));
-    }
-
-    #[test]
-    fn a_page_may_shorten_the_windows_of_its_route() {
-        let second = Duration::from_secs(1);
-        let ask = |value| stale_windows(&HeaderList::from_pairs(&[("cache-control", value)]), second * 10, second * 20);
-        assert_eq!(ask("s-maxage=1"), (second * 10, second * 20));
-        assert_eq!(ask("stale-while-revalidate=5, stale-if-error=7"), (second * 5, second * 7));
-        assert_eq!(ask("stale-while-revalidate=50, stale-if-error=70"), (second * 10, second * 20));
-    }
-}
+mod tests;

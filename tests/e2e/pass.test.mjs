@@ -6,7 +6,11 @@ import { bypassToken, config, start } from "./harness.mjs";
 
 let isr;
 before(async () => {
-  isr = await start({ isr: config({ max_body_bytes: 100_000 }, { "/lab/zero": { revalidate: 0 } }) });
+  isr = await start({ isr: config({ max_body_bytes: 100_000 }, {
+    "/lab/zero": { revalidate: 0 },
+    "/lab/found": { statuses: [302] },
+    "/lab/absent": { not_found_revalidate: 100 },
+  }) });
 });
 
 const unstorable = {
@@ -22,6 +26,8 @@ const unstorable = {
   "302": [{ status: 302, headers: { Location: "/elsewhere" } }, "status"],
   "403": [{ status: 403 }, "status"],
   "204": [{ status: 204 }, "status"],
+  aged: [{ headers: { "Cache-Control": "s-maxage=30", Age: "40" } }, "age"],
+  part: [{ headers: { "Content-Range": "bytes 0-9/99" } }, "partial"],
   large: [{ bytes: 100_001, announce: true }, "too-large"],
 };
 
@@ -61,6 +67,32 @@ test("a page that becomes storable is stored as soon as its pass mark ends", asy
   await brief.lab("opened", {});
   assert.equal((await brief.untilStatus(path, "MISS")).status, 200);
   assert.equal((await brief.fetch(path)).isr, "HIT");
+});
+
+test("what a site says to caches like this one counts before what it says to browsers", async () => {
+  const path = await isr.lab("targeted", { headers: { "CDN-Cache-Control": "max-age=300", "Cache-Control": "private, no-store" } });
+  const [miss, hit] = [await isr.fetch(path), await isr.fetch(path)];
+  assert.deepEqual([miss.isr, hit.isr, hit.headers.get("cdn-cache-control")], ["MISS", "HIT", null]);
+  assert.ok(hit.cacheStatus.ttl > 290, `ttl=${hit.cacheStatus.ttl}`);
+});
+
+test("the time in another cache is over", async () => {
+  const path = await isr.lab("aged-a-little", { headers: { "Cache-Control": "s-maxage=300", Age: "200" } });
+  const [miss, hit] = [await isr.fetch(path), await isr.fetch(path)];
+  assert.deepEqual([miss.isr, hit.isr], ["MISS", "HIT"]);
+  assert.ok(hit.cacheStatus.ttl > 90 && hit.cacheStatus.ttl <= 100, `ttl=${hit.cacheStatus.ttl}`);
+});
+
+test("a route says which statuses are stored, and for how long what is not there", async () => {
+  const found = await isr.lab("found", { status: 302, headers: { Location: "/elsewhere" } });
+  const absent = await isr.lab("absent", { status: 404 });
+  for (const [path, status] of [[found, 302], [absent, 404]]) {
+    const [miss, hit] = [await isr.fetch(path), await isr.fetch(path)];
+    assert.deepEqual([miss.status, miss.isr, hit.status, hit.isr], [status, "MISS", status, "HIT"], path);
+    assert.equal(hit.cacheStatus.ttl > 90, path === absent, `${path}: ttl=${hit.cacheStatus.ttl}`);
+  }
+  await isr.lab("found", {});
+  assert.equal((await isr.fetch(`${found}?`)).status, 302, "still the same page");
 });
 
 test("Set-Cookie, WWW-Authenticate and the like are never shared", async () => {
@@ -116,7 +148,7 @@ test("paths without a route and methods other than GET and HEAD pass untouched",
   const cases = [
     ["/editor", {}, 200],
     ["/no/such/page", {}, 404],
-    ["/lab/untouched", { method: "POST", body }, 200],
+    ["/lab/untouched", { method: "POST", body, headers: { "x-isr-meta": "forged", "x-own": "kept" } }, 200],
     ["/lab/untouched", { method: "PUT", body }, 405],
     ["/", { method: "OPTIONS" }, 405],
   ];

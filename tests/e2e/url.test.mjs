@@ -7,6 +7,8 @@ import { gzipSync } from "node:zlib";
 import { config, newFolder, start, until } from "./harness.mjs";
 
 const page = `<!doctype html><p>${"A page that is worth its compression. ".repeat(200)}</p>`;
+/** UTF-8, byte by byte. */
+const odd = Buffer.from("grün €").toString("latin1");
 const seen = [];
 let isr;
 
@@ -16,6 +18,16 @@ const site = createServer((request, response) => {
     const { method, url, headers } = request;
     seen.push({ method, url, headers, body });
     if (url.startsWith("/lab/moved")) return response.writeHead(302, { location: "/elsewhere" }).end("moved");
+    if (url.startsWith("/raw")) {
+      const forged = { "x-isr-status": "HIT", "x-isr-revalidate": "60", "set-cookie": "a=b", "x-own": "kept" };
+      return response.writeHead(200, forged).end("raw");
+    }
+    if (url.startsWith("/lab/odd")) response.setHeader("x-odd", odd);
+    if (url.startsWith("/lab/cut")) return response.writeHead(200, { "content-length": "1000" }).end("cut", () => response.destroy());
+    const coded = url.match(/^\/lab\/coded-(\d+)/);
+    if (coded) return response.writeHead(Number(coded[1]), { "content-encoding": "own" }).end("as it was coded");
+    const many = Array.from({ length: 101 }, (_, n) => [`x-${n}`, "a"]);
+    if (url.startsWith("/lab/many")) return response.writeHead(200, Object.fromEntries(many)).end("many");
     if (method === "POST") return response.writeHead(201).end(body);
     const gzips = url.startsWith("/lab/gzip") && /gzip/.test(headers["accept-encoding"]);
     response.writeHead(200, { "content-type": "text/html", ...(gzips && { "content-encoding": "gzip", vary: "Accept-Encoding" }) });
@@ -66,11 +78,46 @@ test("redirects reach the visitor; they are not followed", async () => {
 });
 
 test("what is not the cache's passes with method, query, headers and body", async () => {
-  const headers = { "x-own": "kept", cookie: "a=b" };
+  const own = { "x-own": "kept", cookie: "a=b", "x-http-method-override": "PUT", "x-forwarded-host": "a.b" };
+  const internal = { "x-isr-meta": "forged", "x-isr-bypass": "wrong", "x-middleware-subrequest": "middleware", "x-now-route-matches": "1" };
+  const headers = { ...own, ...internal };
   const answer = await isr.fetch("/form?a=1&b=%20", { method: "POST", headers, body: "some text" });
   assert.deepEqual([answer.status, answer.text, answer.isr], [201, "some text", null]);
   const [request] = arrived("/form?a=1&b=%20");
-  assert.deepEqual([request.headers["x-own"], request.headers.cookie], ["kept", "a=b"]);
+  for (const [name, value] of Object.entries(own)) assert.equal(request.headers[name], value, name);
+  for (const name of Object.keys(internal)) assert.equal(request.headers[name], undefined, name);
+});
+
+test("a visitor gets the site's own answer, but for headers of this cache", async () => {
+  const { status, text, headers } = await isr.fetch("/raw");
+  assert.deepEqual([status, text, headers.get("x-own"), headers.get("set-cookie")], [200, "raw", "kept", "a=b"]);
+  assert.deepEqual([...headers.keys()].filter((name) => name.startsWith("x-isr-")), []);
+});
+
+test("headers that are not ASCII come out as they went in", async () => {
+  for (const status of ["MISS", "HIT"]) {
+    const answer = await isr.fetch("/lab/odd");
+    assert.deepEqual([answer.isr, answer.headers.get("x-odd")], [status, odd]);
+  }
+});
+
+test("a body that is shorter than announced is not stored", async () => {
+  await isr.fetch("/lab/cut").catch(() => {});
+  assert.deepEqual(await isr.stored("/lab/cut"), []);
+});
+
+test("a body whose coding is not undone goes to no visitor without its label", async () => {
+  const answer = await isr.fetch("/lab/coded-200");
+  assert.deepEqual([answer.isr, answer.cacheStatus.detail, answer.text], ["SKIP", "content-encoding", "as it was coded"]);
+  assert.equal(answer.headers.get("content-encoding"), "own");
+  assert.deepEqual(await isr.stored("/lab/coded-200"), []);
+  const failed = await isr.fetch("/lab/coded-500");
+  assert.deepEqual([failed.isr, failed.status, failed.json.error.code], ["SKIP", 503, "site_unavailable"]);
+});
+
+test("an answer with more headers than are kept is handed on with all of them", async () => {
+  const { isr: outcome, cacheStatus, headers } = await isr.fetch("/lab/many");
+  assert.deepEqual([outcome, cacheStatus.detail, headers.get("x-0"), headers.get("x-100")], ["SKIP", "too-large", "a", "a"]);
 });
 
 test("a URL that leads back to the gateway is found out", async () => {

@@ -28,6 +28,7 @@ use cloudflare_isr::semantics::digest::Digest;
 use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::semantics::headers::HeaderList;
 use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
+use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::Tag;
 use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard::ShardName;
@@ -364,8 +365,10 @@ fn objects_are_found_under_their_names_forever() {
     ] {
         let settings = RouteSettings {
             revalidate: Revalidate::Never,
+            not_found_revalidate: Revalidate::Never,
             expire: HOUR,
             stale_if_error: HOUR,
+            statuses: Statuses::default(),
             tags: Vec::new(),
             shards,
             query: QueryPolicy::default(),

@@ -7,6 +7,7 @@ use cloudflare_isr::config::{Config, Kind, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS
 use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern, Route, RouteSettings, Routes};
 use cloudflare_isr::semantics::freshness::Revalidate;
 use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy, TrailingSlash};
+use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
 use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard::ShardName;
@@ -26,8 +27,10 @@ const PATH: &[&str] = &["/", "a", "b", "A", "%C3%BC", "x", "/a/b", "."];
 fn settings(shards: u16) -> RouteSettings {
     RouteSettings {
         revalidate: Revalidate::Never,
+        not_found_revalidate: Revalidate::Never,
         expire: Duration::ZERO,
         stale_if_error: Duration::ZERO,
+        statuses: Statuses::default(),
         tags: Vec::new(),
         shards,
         query: QueryPolicy::default(),

@@ -6,9 +6,11 @@ use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::semantics::cache_control::CacheControl;
 use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::headers::HeaderList;
+use cloudflare_isr::semantics::headers::{HeaderList, Kind};
 use cloudflare_isr::semantics::key::{PageKey, TrailingSlash};
-use cloudflare_isr::semantics::storable::{Asked, MAX_HEADER_BYTES, Storable, Verdict, judge};
+use cloudflare_isr::semantics::policy::{self, Policy};
+use cloudflare_isr::semantics::statuses::Statuses;
+use cloudflare_isr::semantics::storable::{Asked, Storable, Verdict, judge};
 use cloudflare_isr::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::time::Timestamp;
@@ -25,6 +27,9 @@ const CACHE_CONTROL: &[&str] = &[
     "s-maxage",
     "stale-while-revalidate",
     "stale-if-error",
+    "must-revalidate",
+    "proxy-revalidate",
+    "public",
     "=",
     "\"",
     "\\",
@@ -43,6 +48,9 @@ const NAMES: &[&str] = &[
     "cache-control",
     "cdn-cache-control",
     "cloudflare-cdn-cache-control",
+    "age",
+    "content-encoding",
+    "content-range",
     "cache-tag",
     "vary",
     "location",
@@ -77,7 +85,10 @@ const VALUES: &[&str] = &[
     "0",
     "18446744073709551615",
     "text/html",
+    "must-understand",
+    "gzip",
     "ü",
+    "\r\n",
 ];
 
 /// What forbids to store is seen wherever it stands and whatever stands around it, and no lifetime is over its bound.
@@ -95,6 +106,33 @@ fn cache_control() {
             (format!(" ,{value},\t, "), read.forbids_storing()),
         ] {
             assert_eq!(CacheControl::parse(&more).forbids_storing(), forbids, "{more:?}");
+        }
+    });
+}
+
+/// Of fields for caches, the one for this cache counts; whatever the others say, and however it is written, the policy has
+/// bounds, and what is plainly forbidden in the field that counts stays so.
+#[test]
+fn a_policy() {
+    check!().with_test_time(TIME).with_type::<(Text, Text, Text)>().for_each(|(cloudflare, cdn, plain)| {
+        let texts = [cloudflare, cdn, plain].map(|text| text.of(CACHE_CONTROL));
+        let [cloudflare, cdn, plain] = &texts;
+        let policy = |cloudflare: &str, cdn: &str| {
+            let fields =
+                [("cloudflare-cdn-cache-control", cloudflare), ("cdn-cache-control", cdn), ("cache-control", plain)];
+            Policy::of(&HeaderList::from_pairs(&fields))
+        };
+        let read = policy(cloudflare, cdn);
+        let day = Duration::from_hours(24);
+        let (expire, stale_if_error) = read.stale_windows(day, day);
+        assert!(expire <= day && stale_if_error <= day && read.lifetime() <= Some(Duration::from_secs(1 << 31)));
+        assert!(policy("no-store", cdn).forbids_storing() && policy("No-Store", cdn).forbids_storing());
+        assert_eq!(policy("max-age=7", cdn), policy("max-age=7", ""));
+        assert!(policy("", "").forbids_storing() == CacheControl::parse(plain).forbids_storing());
+        for text in &texts {
+            let control = CacheControl::parse_targeted(text);
+            assert!(control.is_none() || text.is_ascii(), "{text:?}");
+            assert!(policy::age(&HeaderList::from_pairs(&[("age", text)])) <= Duration::from_secs(1 << 31));
         }
     });
 }
@@ -135,7 +173,10 @@ fn a_response() {
         trailing_slash: TrailingSlash::Strip,
         key: &key,
         start,
+        authorized: false,
+        statuses: &Statuses::default(),
         revalidate: Revalidate::After(minute),
+        not_found_revalidate: Revalidate::After(minute / 2),
         expire: minute * 2,
         stale_if_error: minute * 3,
         tags: &route_tags,
@@ -154,14 +195,14 @@ fn a_response() {
 }
 
 fn check_storable(status: u16, storable: Storable, asked: &Asked<'_>) {
-    let Storable { windows, tags, headers } = storable;
+    let Storable { windows, tags, headers, announced } = storable;
+    assert!(announced <= Some(asked.max_body_bytes));
     assert!([200, 203, 301, 308, 404, 410].contains(&status), "{status}");
     assert!(tags.len() <= MAX_TAGS_PER_PAGE && tags.is_sorted_by(|a, b| a < b) && tags.contains(&asked.tags[0]));
-    assert!(headers.byte_len() <= MAX_HEADER_BYTES);
+    assert_eq!(headers.check(), Ok(()));
     assert_eq!(headers.for_sharing(), headers);
-    let unwanted =
-        |name: &str| matches!(name, "set-cookie" | "cache-control" | "connection") || name.starts_with("x-isr-");
-    assert!(!headers.iter().any(|(name, _)| unwanted(name)), "{headers:?}");
+    let may_be_kept = |name: &str| matches!(Kind::of(name), Kind::EndToEnd | Kind::Coding | Kind::Framework);
+    assert!(headers.iter().all(|(name, _)| may_be_kept(name)), "{headers:?}");
     assert!(windows.fresh_until <= windows.stale_until && windows.fresh_until <= windows.error_until, "{windows:?}");
     if let Some(end) = windows.fresh_until {
         assert!(end > asked.start && windows.end() <= Some(end.plus(asked.stale_if_error)), "{windows:?}");

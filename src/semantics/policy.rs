@@ -1,0 +1,181 @@
+//! What a response says to this cache: which of its fields counts, and what follows of it.
+
+use std::time::Duration;
+
+use crate::semantics::cache_control::{CacheControl, MAX_DELTA_SECONDS};
+use crate::semantics::headers::HeaderList;
+
+/// The target list (RFC 9213 §2.2): the first that is there counts, and what is not for this cache in particular does not.
+const TARGETED: [&str; 2] = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
+
+/// The caching policy of a response: of the fields that may state one, the one that counts.
+///
+/// A targeted field takes the place of `Cache-Control` and `Expires` as a whole, also where those forbid to store (RFC
+/// 9213 §2.2): it is how a site tells browsers one thing and caches like this another. The request of a render has
+/// nothing of a visitor in it, so no answer to it is private by chance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    control: CacheControl,
+    is_targeted: bool,
+    /// A targeted field that can't be read, and counts for nothing else, forbids to store.
+    is_forbidden_unread: bool,
+}
+
+impl Policy {
+    /// Finds the policy of a response.
+    ///
+    /// A targeted field that is malformed or empty is as if it were not there (RFC 9213 §2.1), except that what it seems
+    /// to forbid remains forbidden: a slip of the pen must not publish a page.
+    #[must_use]
+    pub fn of(headers: &HeaderList) -> Self {
+        let mut is_forbidden_unread = false;
+        for value in TARGETED.iter().filter_map(|name| headers.joined(name)) {
+            match CacheControl::parse_targeted(&value) {
+                Some(control) => return Self { control, is_targeted: true, is_forbidden_unread },
+                None => is_forbidden_unread |= CacheControl::parse(&value).forbids_storing(),
+            }
+        }
+        let control = headers.joined("cache-control").map(|value| CacheControl::parse(&value)).unwrap_or_default();
+        Self { control, is_targeted: false, is_forbidden_unread }
+    }
+
+    /// Tells whether a shared cache that never asks again for what it has is forbidden to keep the response (RFC 9111 §3).
+    #[must_use]
+    pub fn forbids_storing(&self) -> bool {
+        self.is_forbidden_unread || self.control.forbids_storing()
+    }
+
+    /// Tells whether the answer to a request with `Authorization` may be stored (RFC 9111 §3.5).
+    #[must_use]
+    pub fn allows_authorized(&self) -> bool {
+        self.control.allows_authorized()
+    }
+
+    /// Returns the freshness lifetime: `s-maxage`, and in a targeted field else `max-age` (RFC 9111 §4.2.1).
+    ///
+    /// `max-age` of `Cache-Control`, and `Expires`, say nothing here: sites mean browsers by them, which can't be reached
+    /// by an invalidation as this cache can. How long pages without a word of their own are fresh, their route says.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<Duration> {
+        let max_age = if self.is_targeted { self.control.max_age } else { None };
+        self.control.s_maxage.or(max_age)
+    }
+
+    /// Returns how long a stale copy may be served, and for how long it may stand in for an error: what the response asks
+    /// for (RFC 5861 §3 and §4), within what the route allows.
+    #[must_use]
+    pub fn stale_windows(&self, expire: Duration, stale_if_error: Duration) -> (Duration, Duration) {
+        if self.forbids_stale() {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        let within = |asked: Option<Duration>, bound: Duration| asked.map_or(bound, |asked| asked.min(bound));
+        (within(self.control.stale_while_revalidate, expire), within(self.control.stale_if_error, stale_if_error))
+    }
+
+    /// Tells whether the page must not be served stale (RFC 9111 §4.2.4).
+    ///
+    /// `must-revalidate` goes with the lifetime beside it. In `Cache-Control: max-age=0, must-revalidate`, which frameworks
+    /// send with every page, both are for browsers. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10:
+    /// the route's `expire` is the site's own permission, and `stale-while-revalidate` would have no meaning beside it.
+    fn forbids_stale(&self) -> bool {
+        let is_meant = self.is_targeted || self.control.s_maxage.is_some();
+        self.control.proxy_revalidate || (self.control.must_revalidate && is_meant)
+    }
+}
+
+/// Returns how old a response was when it came, if another cache says so (RFC 9111 §5.1): of a list the first member
+/// counts, and what is no delta-seconds is ignored.
+///
+/// `Date` is not asked (other than in RFC 9111 §4.2.3): a site whose clock is slow would never have a page stored.
+#[must_use]
+pub fn age(headers: &HeaderList) -> Duration {
+    let value = headers.get("age").unwrap_or_default();
+    let first = value.split(',').next().unwrap_or_default().trim_matches([' ', '\t']);
+    if first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) {
+        return Duration::ZERO;
+    }
+    Duration::from_secs(first.parse().unwrap_or(MAX_DELTA_SECONDS).min(MAX_DELTA_SECONDS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(headers: &[(&str, &str)]) -> Policy {
+        Policy::of(&HeaderList::from_pairs(headers))
+    }
+
+    #[test]
+    fn a_targeted_field_takes_the_place_of_cache_control_as_a_whole() {
+        let (cc, cdn, cloudflare) = ("cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control");
+        for (headers, is_forbidden, lifetime) in [
+            (vec![], false, None),
+            (vec![(cc, "private")], true, None),
+            (vec![(cc, "must-understand, no-store")], false, None),
+            (vec![(cc, "must-understand, no-store, private")], true, None),
+            (vec![(cc, "public, max-age=600"), ("expires", "0"), ("pragma", "no-cache")], false, None),
+            (vec![(cc, "s-maxage=30, max-age=9")], false, Some(30)),
+            (vec![(cc, "public"), (cc, "s-maxage=30")], false, Some(30)),
+            // RFC 9213 §2.2: the first of the target list, and Cache-Control is ignored.
+            (vec![(cc, "s-maxage=30"), (cdn, "s-maxage=40")], false, Some(40)),
+            (vec![(cc, "no-store, private"), (cdn, "max-age=40")], false, Some(40)),
+            (vec![(cc, "s-maxage=30"), (cdn, "no-store")], true, None),
+            (vec![(cc, "s-maxage=30"), (cdn, "foo")], false, None),
+            (vec![(cdn, "max-age=40, s-maxage=50")], false, Some(50)),
+            (vec![(cdn, "no-store"), (cloudflare, "max-age=60")], false, Some(60)),
+            (vec![(cdn, "max-age=60"), (cloudflare, "no-store")], true, None),
+            // RFC 9213 §2.1: as if it were not there; but what it forbids remains so.
+            (vec![(cc, "s-maxage=30"), (cdn, "")], false, Some(30)),
+            (vec![(cc, "s-maxage=30"), (cdn, "max-age=\"40\"")], false, Some(0)),
+            (vec![(cc, "s-maxage=30"), (cdn, "max-age=40,")], false, Some(30)),
+            (vec![(cc, "private"), (cdn, "Max-Age=40")], true, None),
+            (vec![(cc, "s-maxage=30"), (cdn, "No-Store")], true, Some(30)),
+            (vec![(cdn, "max-age=40"), (cloudflare, "Private")], true, Some(40)),
+        ] {
+            let policy = policy(&headers);
+            let found = (policy.forbids_storing(), policy.lifetime().map(|lifetime| lifetime.as_secs()));
+            assert_eq!(found, (is_forbidden, lifetime), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn stale_windows_are_what_page_and_route_both_allow() {
+        let second = Duration::from_secs(1);
+        let (whole, none) = ((second * 10, second * 20), (Duration::ZERO, Duration::ZERO));
+        for (name, value, windows) in [
+            ("cache-control", "s-maxage=1", whole),
+            ("cache-control", "stale-while-revalidate=5, stale-if-error=7", (second * 5, second * 7)),
+            ("cache-control", "stale-while-revalidate=50, stale-if-error=70", whole),
+            ("cache-control", "stale-while-revalidate, stale-if-error", whole),
+            ("cache-control", "stale-while-revalidate=0", (Duration::ZERO, second * 20)),
+            ("cache-control", "stale-while-revalidate=ten", (Duration::ZERO, second * 20)),
+            ("cdn-cache-control", "stale-while-revalidate=5", (second * 5, second * 20)),
+            // RFC 9111 §5.2.2.8 and §5.2.2.2.
+            ("cache-control", "proxy-revalidate", none),
+            ("cache-control", "max-age=0, must-revalidate", whole),
+            ("cache-control", "s-maxage=9, must-revalidate, stale-while-revalidate=5", none),
+            ("cdn-cache-control", "max-age=9, must-revalidate", none),
+        ] {
+            let found = policy(&[(name, value)]).stale_windows(second * 10, second * 20);
+            assert_eq!(found, windows, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn age_is_told_by_other_caches() {
+        for (value, seconds) in [
+            ("0", 0),
+            ("7", 7),
+            (" 7", 7),
+            ("7, 9", 7),
+            ("99999999999999999999999", MAX_DELTA_SECONDS),
+            ("-7", 0),
+            ("7.5", 0),
+            ("", 0),
+            ("x, 7", 0),
+        ] {
+            assert_eq!(age(&HeaderList::from_pairs(&[("age", value)])).as_secs(), seconds, "{value:?}");
+        }
+        assert_eq!(age(&HeaderList::default()), Duration::ZERO);
+    }
+}

@@ -1,0 +1,215 @@
+use super::*;
+use crate::semantics::headers::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_VALUE_BYTES};
+use crate::semantics::statuses::DEFAULT;
+
+const START: Timestamp = Timestamp::from_millis(1000);
+const EXPIRE: Duration = Duration::from_secs(9);
+const MINUTE: Revalidate = Revalidate::After(Duration::from_mins(1));
+const NOT_FOUND: Revalidate = after(20);
+
+const fn after(seconds: u64) -> Revalidate {
+    Revalidate::After(Duration::from_secs(seconds))
+}
+
+fn with_asked<T>(judge: impl FnOnce(&Asked<'_>) -> T) -> T {
+    let (key, route_tag) = (PageKey::from_stored("https://e.com/a").unwrap(), [Tag::parse("route").unwrap()]);
+    judge(&Asked {
+        key: &key,
+        start: START,
+        authorized: false,
+        statuses: &Statuses::default(),
+        revalidate: MINUTE,
+        not_found_revalidate: NOT_FOUND,
+        expire: EXPIRE,
+        stale_if_error: EXPIRE,
+        tags: &route_tag,
+        vary: &Vary::default(),
+        trailing_slash: TrailingSlash::Strip,
+        max_body_bytes: 1000,
+    })
+}
+
+fn verdict(status: u16, headers: &[(&str, &str)]) -> Verdict {
+    with_asked(|asked| judge(status, &HeaderList::from_pairs(headers), asked))
+}
+
+fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Verdict {
+    let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
+    let tags = vec![Tag::parse("route").unwrap()];
+    Verdict::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
+}
+
+fn pass(reason: NotStored) -> Verdict {
+    Verdict::Pass(reason)
+}
+
+#[test]
+fn statuses_are_allowed_by_list() {
+    for status in DEFAULT {
+        let lifetime = if matches!(status, 404 | 410) { NOT_FOUND } else { MINUTE };
+        assert_eq!(verdict(status, &[]), stored(lifetime, &[]), "{status}");
+    }
+    for status in [100, 101, 201, 204, 206, 302, 303, 304, 307, 400, 401, 403, 405] {
+        // RFC 9111 §3: an explicit lifetime makes any final status storable; this cache asks for more.
+        assert_eq!(verdict(status, &[("cache-control", "s-maxage=60")]), pass(NotStored::Status), "{status}");
+    }
+    for status in [429, 500, 502, 503, 599] {
+        let headers = [("cache-control", "public, s-maxage=60")];
+        assert_eq!(verdict(status, &headers), Verdict::Fail(SiteFailure::Status(status)));
+    }
+}
+
+#[test]
+fn a_route_has_a_list_of_its_own() {
+    let only_found = Statuses::new([302]).unwrap();
+    let verdict =
+        |status| with_asked(|asked| judge(status, &HeaderList::default(), &Asked { statuses: &only_found, ..*asked }));
+    assert_eq!((verdict(302), verdict(200)), (stored(MINUTE, &[]), pass(NotStored::Status)));
+    assert_eq!(verdict(503), Verdict::Fail(SiteFailure::Status(503)));
+}
+
+/// The section, the answer's headers, and what becomes of it.
+type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Verdict);
+
+/// One row for each rule.
+#[test]
+fn an_answer_of_200_is_stored_by_these_rules() {
+    let long = "x".repeat(MAX_VALUE_BYTES + 1);
+    let rows: Vec<Row<'_>> = vec![
+        // Storability.
+        ("9111 3", vec![("content-type", "text/html")], stored(MINUTE, &[("content-type", "text/html")])),
+        ("9111 3.3", vec![("content-range", "bytes 0-4/9")], pass(NotStored::Partial)),
+        ("9111 3.3", vec![("content-length", "1000")], {
+            let Verdict::Store(storable) = stored(MINUTE, &[]) else { unreachable!() };
+            Verdict::Store(Storable { announced: Some(1000), ..storable })
+        }),
+        ("9111 4.1", vec![("vary", "Accept-Encoding")], stored(MINUTE, &[])),
+        ("9111 4.1", vec![("vary", "accept-encoding, Cookie")], pass(NotStored::Vary)),
+        ("9111 4.1", vec![("vary", "*")], pass(NotStored::Vary)),
+        ("9111 4.1", vec![("vary", "accept-encoding"), ("vary", "accept")], pass(NotStored::Vary)),
+        ("9111 5.2.2.3", vec![("cache-control", "must-understand, no-store")], stored(MINUTE, &[])),
+        ("9111 5.2.2.4", vec![("cache-control", "no-cache")], pass(NotStored::CacheControl)),
+        ("9111 5.2.2.4", vec![("cache-control", "no-cache=\"set-cookie\"")], pass(NotStored::CacheControl)),
+        ("9111 5.2.2.5", vec![("cache-control", "no-store, s-maxage=60")], pass(NotStored::CacheControl)),
+        (
+            "9111 5.2.2.5",
+            vec![("cache-control", "s-maxage=60"), ("cache-control", "no-store")],
+            pass(NotStored::CacheControl),
+        ),
+        ("9111 5.2.2.7", vec![("cache-control", "private")], pass(NotStored::CacheControl)),
+        ("9111 5.2.2.7", vec![("cache-control", "private=\"x\"")], pass(NotStored::CacheControl)),
+        ("9111 5.4", vec![("pragma", "no-cache")], stored(MINUTE, &[])),
+        ("9213 2.2", vec![("cache-control", "private"), ("cdn-cache-control", "max-age=9")], stored(after(9), &[])),
+        (
+            "9213 2.2",
+            vec![("cache-control", "s-maxage=9"), ("cdn-cache-control", "no-store")],
+            pass(NotStored::CacheControl),
+        ),
+        ("9110 8.4", vec![("content-encoding", "gzip"), ("content-length", "7")], stored(MINUTE, &[])),
+        ("9110 8.4", vec![("content-encoding", "br")], stored(MINUTE, &[])),
+        ("9110 8.4", vec![("content-encoding", "zstd")], pass(NotStored::ContentEncoding)),
+        ("9110 8.4", vec![("content-encoding", "gzip, br")], pass(NotStored::ContentEncoding)),
+        ("9110 8.4", vec![("content-encoding", "GZIP")], pass(NotStored::ContentEncoding)),
+        ("9110 15.4", vec![("location", "/a/")], pass(NotStored::RedirectToItself)),
+        ("9110 15.4", vec![("location", "https://e.com/a/#x")], pass(NotStored::RedirectToItself)),
+        ("9110 15.4", vec![("location", "/b")], stored(MINUTE, &[("location", "/b")])),
+        // Freshness.
+        ("9111 4.2.1", vec![("cache-control", "s-maxage=30, max-age=9")], stored(after(30), &[])),
+        ("9111 4.2.1", vec![("cache-control", "s-maxage=30, s-maxage=9")], stored(after(30), &[])),
+        ("9111 4.2.1", vec![("cache-control", "s-maxage=x")], pass(NotStored::RevalidateZero)),
+        ("9111 4.2.1", vec![("cache-control", "s-maxage=0")], pass(NotStored::RevalidateZero)),
+        ("own", vec![("cache-control", "max-age=0"), ("expires", "0")], stored(MINUTE, &[])),
+        ("9111 4.2.3", vec![("cache-control", "s-maxage=30"), ("age", "10")], stored(after(20), &[])),
+        ("9111 4.2.3", vec![("cdn-cache-control", "max-age=30"), ("age", "29")], stored(after(1), &[])),
+        ("9111 4.2.3", vec![("cache-control", "s-maxage=30"), ("age", "30")], pass(NotStored::Age)),
+        ("9111 4.2.3", vec![("cache-control", "s-maxage=30"), ("age", "9999")], pass(NotStored::Age)),
+        ("9111 4.2.3", vec![("age", "9999")], stored(MINUTE, &[])),
+        ("9111 5.1", vec![("cache-control", "s-maxage=30"), ("age", "-5")], stored(after(30), &[])),
+        (
+            "9110 6.6.1",
+            vec![("cache-control", "s-maxage=30"), ("date", "Thu, 01 Jan 1970 00:00:00 GMT")],
+            stored(after(30), &[]),
+        ),
+        (
+            "own",
+            vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "50"), ("age", "9")],
+            stored(after(50), &[]),
+        ),
+        ("own", vec![("cdn-cache-control", "s-maxage=40"), ("x-isr-revalidate", "soon")], stored(after(40), &[])),
+        ("own", vec![("x-isr-revalidate", "false")], stored(Revalidate::Never, &[])),
+        ("own", vec![("x-isr-revalidate", "0")], pass(NotStored::RevalidateZero)),
+        // Headers.
+        ("9111 3.1", vec![("set-cookie", "a=1"), ("connection", "x"), ("x", "1")], stored(MINUTE, &[])),
+        ("9110 5.5", vec![("x", "a\r\nset-cookie: b=1")], pass(NotStored::MalformedHeader)),
+        ("9110 5.1", vec![("a b", "1")], pass(NotStored::MalformedHeader)),
+        ("bound", vec![("x", ""); MAX_HEADERS], stored(MINUTE, &vec![("x", ""); MAX_HEADERS])),
+        ("bound", vec![("x", ""); MAX_HEADERS + 1], pass(NotStored::TooLarge)),
+        ("bound", vec![("set-cookie", ""); MAX_HEADERS + 1], stored(MINUTE, &[])),
+        ("bound", vec![("x", long.as_str())], pass(NotStored::TooLarge)),
+        ("bound", vec![("x", &long[..MAX_HEADER_BYTES / 3]); 3], pass(NotStored::TooLarge)),
+        ("bound", vec![("content-length", "1001")], pass(NotStored::TooLarge)),
+        ("bound", vec![("cache-tag", "a b")], pass(NotStored::CacheTag)),
+    ];
+    for (section, headers, expected) in rows {
+        assert_eq!(verdict(200, &headers), expected, "{section}: {headers:?}");
+    }
+}
+
+#[test]
+fn tags_of_route_and_page_are_united() {
+    let Verdict::Store(storable) = verdict(200, &[("cache-tag", "b,a"), ("cache-tag", "b")]) else { unreachable!() };
+    assert_eq!(storable.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["a", "b", "route"]);
+}
+
+#[test]
+fn what_is_not_there_has_a_lifetime_of_its_own() {
+    let verdict = |status, headers: &[(&str, &str)], not_found_revalidate| {
+        with_asked(|asked| judge(status, &HeaderList::from_pairs(headers), &Asked { not_found_revalidate, ..*asked }))
+    };
+    for status in [404, 410] {
+        assert_eq!(verdict(status, &[], after(5)), stored(after(5), &[]));
+        assert_eq!(verdict(status, &[("cache-control", "s-maxage=7")], after(5)), stored(after(7), &[]));
+        assert_eq!(verdict(status, &[], Revalidate::NoStore), pass(NotStored::RevalidateZero));
+    }
+    assert_eq!(verdict(200, &[], after(5)), stored(MINUTE, &[]));
+}
+
+/// RFC 9111 §3.5. No render has `Authorization`; the rule holds if one ever has.
+#[test]
+fn the_answer_to_a_request_with_authorization_must_be_meant_for_everybody() {
+    let verdict = |value: &str| {
+        let headers = HeaderList::from_pairs(&[("cache-control", value)]);
+        with_asked(|asked| judge(200, &headers, &Asked { authorized: true, ..*asked }))
+    };
+    for value in ["", "max-age=60", "proxy-revalidate"] {
+        assert_eq!(verdict(value), pass(NotStored::Authorization), "{value:?}");
+    }
+    for value in ["public", "must-revalidate", "s-maxage=60"] {
+        assert!(matches!(verdict(value), Verdict::Store(_)), "{value:?}");
+    }
+}
+
+#[test]
+fn a_body_is_whole_and_not_empty() {
+    for (status, bytes, announced, expected) in [
+        (200, 5, None, Ok(())),
+        (200, 5, Some(5), Ok(())),
+        (200, 0, None, Err(SiteFailure::Empty)),
+        (200, 0, Some(0), Err(SiteFailure::Empty)),
+        (200, 4, Some(5), Err(SiteFailure::Broken)),
+        (200, 6, Some(5), Err(SiteFailure::Broken)),
+        (301, 0, None, Ok(())),
+        (404, 0, Some(0), Ok(())),
+    ] {
+        assert_eq!(judge_body(status, bytes, announced), expected, "{status}: {bytes} of {announced:?}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_failing_site_is_relayed_without_what_is_personal_if_it_can_be() {
+    let relayed = |headers: &[(&str, &str)]| relayable(&HeaderList::from_pairs(headers));
+    let kept = HeaderList::from_pairs(&[("retry-after", "9")]);
+    assert_eq!(relayed(&[("retry-after", "9"), ("set-cookie", "a"), ("content-encoding", "gzip")]), Some(kept));
+    assert_eq!(relayed(&[("content-encoding", "zstd")]), None);
+    assert_eq!(relayed(&[("x", "\n")]), None);
+}
