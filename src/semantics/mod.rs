@@ -1,10 +1,15 @@
 //! The vocabulary of HTTP caching as pure values: what a page is called, how long it is fresh, whether it may be stored.
 
+pub mod browser;
 pub mod cache_control;
 pub mod cache_status;
+pub mod conditional;
 pub mod digest;
+pub mod etag;
 pub mod freshness;
 pub mod headers;
+pub mod http_date;
 pub mod key;
+pub mod range;
 pub mod storable;
 pub mod tag;
