@@ -67,6 +67,8 @@ pub struct RouteSettings {
     pub expire: Duration,
     /// How long after that the last good copy may stand in for a failing origin.
     pub stale_if_error: Duration,
+    /// How long a browser may show a fresh page again without asking.
+    pub browser_max_age: Duration,
     /// Tags that every page of the route carries, in any order.
     pub tags: Vec<Tag>,
     /// Over how many coordinators the route's pages are spread, 1 to 256.
@@ -120,6 +122,12 @@ impl Route {
     #[must_use]
     pub fn stale_if_error(&self) -> Duration {
         self.settings.stale_if_error
+    }
+
+    /// Returns how long a browser may show a fresh page again without asking.
+    #[must_use]
+    pub fn browser_max_age(&self) -> Duration {
+        self.settings.browser_max_age
     }
 
     /// Returns the tags that every page of the route carries: sorted, each once.

@@ -33,8 +33,8 @@ const fn secs(seconds: u64) -> Duration {
 #[test]
 fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
-    let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
-        render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, l1_ttl: 3600s, max_body_bytes: 10485760, \
+    let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, browser_max_age: 0ns, \
+        freshness_bound: 10s, render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, l1_ttl: 3600s, max_body_bytes: 10485760, \
         expose_headers: true, cache_name: \"cloudflare-isr\", canonical_origin: None, origin: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
@@ -42,6 +42,7 @@ fn an_empty_route_table_means_the_defaults() {
         revalidate: Revalidate::After(secs(60)),
         expire: secs(604_800),
         stale_if_error: secs(604_800),
+        browser_max_age: secs(0),
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::Only([].into()),
@@ -52,17 +53,17 @@ fn an_empty_route_table_means_the_defaults() {
 #[test]
 fn every_setting_is_read() {
     let config = Config::from_json(&json!({
-        "revalidate": false, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
+        "revalidate": false, "expire": 0, "stale_if_error": 5, "browser_max_age": 86_400, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
         "routes": { "/blog/[slug]": {
-            "revalidate": 0, "expire": 7, "stale_if_error": 9, "tags": ["news", "blog", "news"], "shards": 256,
+            "revalidate": 0, "expire": 7, "stale_if_error": 9, "browser_max_age": 3, "tags": ["news", "blog", "news"], "shards": 256,
             "query": ["page", "q", "page"],
         } },
     }))
     .unwrap();
-    let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
-        render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, l1_ttl: 86400s, max_body_bytes: 26148864, \
+    let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, \
+        freshness_bound: 300s, render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
@@ -70,6 +71,7 @@ fn every_setting_is_read() {
         revalidate: Revalidate::NoStore,
         expire: secs(7),
         stale_if_error: secs(9),
+        browser_max_age: secs(3),
         tags: vec![Tag::parse("blog").unwrap(), Tag::parse("news").unwrap()],
         shards: 256,
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
@@ -101,6 +103,9 @@ fn a_route_falls_back_to_the_top_level() {
     ] {
         assert_eq!(windows(top, route), expected);
     }
+    let keeps = json!({ "browser_max_age": 30, "routes": { "/*": {}, "/own": { "browser_max_age": 0 } } });
+    let routes = Config::from_json(&keeps).unwrap().routes;
+    assert_eq!(["/", "/own"].map(|path| routes.find(path).unwrap().browser_max_age()), [secs(30), secs(0)]);
 }
 
 #[test]
@@ -136,7 +141,7 @@ fn all_problems_are_reported_at_once() {
             "ISR.routes.\"/a/*/b\".shards: 257 is above 256; write a whole number from 1 to 256",
             "ISR.routes.\"/blog/:slug\".l1_ttl: this setting stands in the wrong table; move it to [vars.ISR]",
             "ISR.routes.\"/blog/:slug\".ttl: no setting has this name; write one of revalidate, expire, \
-             stale_if_error, tags, shards, query",
+             stale_if_error, browser_max_age, tags, shards, query",
             "ISR.routes.\"/blog/:slug\".revalidate: 1.5 is not a whole number; write whole seconds from 1 to 31536000, \
              `false` (never ages) or 0 (never stored)",
             "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may hold visible ASCII characters other \
@@ -287,7 +292,7 @@ fn odd_names_are_shown_as_toml_has_them() {
     assert_eq!(
         line(&with("a \"b\"\n", json!(1))),
         "ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of revalidate, expire, stale_if_error, \
-         freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, l1_ttl, max_body_bytes, expose_headers, cache_name, \
+         browser_max_age, freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, l1_ttl, max_body_bytes, expose_headers, cache_name, \
          canonical_origin, origin, routes",
     );
 }

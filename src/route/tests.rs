@@ -11,6 +11,7 @@ fn settings() -> RouteSettings {
         revalidate: Revalidate::Never,
         expire: Duration::ZERO,
         stale_if_error: Duration::ZERO,
+        browser_max_age: Duration::ZERO,
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::default(),

@@ -89,6 +89,15 @@ pub fn names(if_none_match: &str, current: Option<EntityTag<'_>>) -> bool {
     false
 }
 
+/// Tells whether a page gets an entity tag of this cache's own, once all of it is there: a 200 whose site gives none.
+///
+/// For other statuses no condition counts (RFC 9110 §13.2.1). And whoever had been given the tag with a 404 would be told
+/// 304 once there is a page of the same bytes, and go on showing the 404.
+#[must_use]
+pub fn is_lacking(status: u16, etag: Option<&str>) -> bool {
+    status == 200 && etag.is_none()
+}
+
 /// Makes the entity tag of a page whose site gives none: strong, from the SHA-256 of the bytes and from what they are said
 /// to be. A browser that is told `304` goes on with the type that it knows (RFC 9111 §3.2), so another type is another tag.
 #[must_use]
@@ -197,6 +206,10 @@ mod tests {
         {
             assert_ne!(own, other);
         }
+        assert_eq!(
+            (is_lacking(200, None), is_lacking(200, Some("\"a\"")), is_lacking(404, None)),
+            (true, false, false)
+        );
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl HeaderList {
         if values.is_empty() { None } else { Some(values.join(", ")) }
     }
 
+    /// Sets a header, whose name must be in lower case, or removes it: what stood under the name is dropped.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
     /// Goes through all headers in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -118,5 +124,14 @@ mod tests {
         let shared = HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]);
         assert_eq!(page.for_sharing(), shared);
         assert_eq!(shared.joined("link"), Some("</a>, </b>".to_owned()));
+    }
+
+    #[test]
+    fn a_header_that_is_set_takes_the_place_of_all_of_its_name() {
+        let mut list = HeaderList::from_pairs(&[("link", "</a>"), ("x", "1"), ("link", "</b>")]);
+        list.set("link", Some("</c>".to_owned()));
+        assert_eq!(list, HeaderList::from_pairs(&[("x", "1"), ("link", "</c>")]));
+        list.set("x", None);
+        assert_eq!(list, HeaderList::from_pairs(&[("link", "</c>")]));
     }
 }

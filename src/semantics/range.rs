@@ -1,12 +1,12 @@
 //! Byte ranges (RFC 9110 §14).
 
-use std::ops::RangeInclusive;
+use std::ops;
 
 /// What a `Range` asks for of a page of a certain length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Range {
     /// These bytes, by the positions of the first and the last: 206.
-    Part(RangeInclusive<u64>),
+    Part(ops::RangeInclusive<u64>),
     /// Bytes of which there is none: 416.
     Unsatisfiable,
 }
@@ -51,6 +51,14 @@ impl Range {
             Self::Unsatisfiable => format!("bytes */{body_bytes}"),
         }
     }
+}
+
+/// Returns which bytes of a piece belong to a part: the piece stands at position `at` of the whole and has `bytes` bytes. The
+/// positions returned count from its beginning; they are those of an empty range if none belongs to it.
+#[must_use]
+pub fn of_piece(part: &ops::RangeInclusive<u64>, at: u64, bytes: u64) -> ops::Range<u64> {
+    let end = part.end().saturating_add(1).saturating_sub(at).min(bytes);
+    part.start().saturating_sub(at).min(end)..end
 }
 
 /// Reads digits. RFC 9110 §14.1.2: they may be more than fit into any integer, which is past the end of every page.
@@ -115,6 +123,19 @@ mod tests {
             (Range::of("bytes=0-", 0), Range::of("bytes=-1", 0)),
             (Some(Range::Unsatisfiable), Some(Range::Unsatisfiable))
         );
+    }
+
+    #[test]
+    fn a_part_is_found_again_in_the_pieces_of_the_whole() {
+        let whole: Vec<u8> = (0..=200).collect();
+        for part in [0..=0, 3..=3, 9..=10, 10..=19, 0..=200, 199..=200, 35..=77] {
+            let pieces = whole.chunks(10).enumerate().flat_map(|(index, piece)| {
+                let wanted = of_piece(&part, index as u64 * 10, piece.len() as u64);
+                piece[usize::try_from(wanted.start).unwrap()..usize::try_from(wanted.end).unwrap()].to_vec()
+            });
+            let expected: Vec<u8> = part.clone().map(|position| u8::try_from(position).unwrap()).collect();
+            assert_eq!(pieces.collect::<Vec<u8>>(), expected, "{part:?}");
+        }
     }
 
     #[test]

@@ -359,6 +359,7 @@ fn objects_are_found_under_their_names_forever() {
             revalidate: Revalidate::Never,
             expire: HOUR,
             stale_if_error: HOUR,
+            browser_max_age: HOUR,
             tags: Vec::new(),
             shards,
             query: QueryPolicy::default(),
