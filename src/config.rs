@@ -18,8 +18,8 @@ use serde_json::Value;
 pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
-    CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES, MISS_TIMEOUT,
-    NOT_FOUND_REVALIDATE, PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
+    BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES,
+    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
@@ -77,6 +77,8 @@ pub struct Config {
     pub expire: Duration,
     /// How long after ageing the last good copy may stand in for a failing origin. Default: as `expire`; up to a year.
     pub stale_if_error: Duration,
+    /// How long a browser may show a fresh page again without asking. Default 0; up to 86,400 s.
+    pub browser_max_age: Duration,
     /// The longest a colo may miss an invalidation. Default 10 s; 0 (asked for on each request) to 300 s.
     pub freshness_bound: Duration,
     /// How long a render may take before it counts as failed. Default 60 s; 1 to 600 s.
@@ -153,6 +155,7 @@ impl Config {
             expire: expire.unwrap_or(EXPIRE.default_seconds()),
             stale_if_error,
             trailing_slash: top.text("trailing_slash", trailing_slash).unwrap_or_default(),
+            browser_max_age: top.seconds_or_default("browser_max_age", &BROWSER_MAX_AGE),
             ignored: ignored.unwrap_or_else(|| TRACKING.map(str::to_owned).into()),
         };
         Self {
@@ -160,6 +163,7 @@ impl Config {
             not_found_revalidate,
             expire: defaults.expire,
             stale_if_error: stale_if_error.unwrap_or(defaults.expire),
+            browser_max_age: defaults.browser_max_age,
             freshness_bound: top.seconds_or_default("freshness_bound", &FRESHNESS_BOUND),
             render_timeout: top.seconds_or_default("render_timeout", &RENDER_TIMEOUT),
             miss_timeout: top.seconds_or_default("miss_timeout", &MISS_TIMEOUT),
@@ -188,6 +192,7 @@ struct RouteDefaults {
     not_found_revalidate: Option<Revalidate>,
     expire: Duration,
     stale_if_error: Option<Duration>,
+    browser_max_age: Duration,
     trailing_slash: TrailingSlash,
     /// Query parameters that make no difference where all others do.
     ignored: Vec<String>,
@@ -219,6 +224,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
     let not_found = route.lifetime("not_found_revalidate", &NOT_FOUND_REVALIDATE).or(defaults.not_found_revalidate);
     let expire = route.seconds("expire", &EXPIRE).unwrap_or(defaults.expire);
     let stale_if_error = route.seconds("stale_if_error", &EXPIRE).or(defaults.stale_if_error).unwrap_or(expire);
+    let browser_max_age = route.seconds("browser_max_age", &BROWSER_MAX_AGE).unwrap_or(defaults.browser_max_age);
     let statuses = route.statuses("statuses").unwrap_or_default();
     let tags = route.list("tags", MAX_TAGS_PER_PAGE, |text| Tag::parse(text).map_err(Flaw::Tag));
     let shards = route.number("shards", &SHARDS).unwrap_or(SHARDS.default);
@@ -234,6 +240,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
         not_found_revalidate: not_found.unwrap_or_else(|| revalidate.at_most(NOT_FOUND_REVALIDATE.default_seconds())),
         expire,
         stale_if_error,
+        browser_max_age,
         statuses,
         tags,
         // Bounded by 256 just above.

@@ -73,6 +73,8 @@ pub struct RouteSettings {
     pub stale_if_error: Duration,
     /// The statuses that are stored.
     pub statuses: Statuses,
+    /// How long a browser may show a fresh page again without asking.
+    pub browser_max_age: Duration,
     /// Tags that every page of the route carries, in any order.
     pub tags: Vec<Tag>,
     /// Over how many coordinators the route's pages are spread, 1 to 256.
@@ -142,6 +144,11 @@ impl Route {
     #[must_use]
     pub fn statuses(&self) -> &Statuses {
         &self.settings.statuses
+    }
+
+    /// Returns how long a browser may show a fresh page again without asking.
+    pub fn browser_max_age(&self) -> Duration {
+        self.settings.browser_max_age
     }
 
     /// Returns the tags that every page of the route carries: sorted, each once.

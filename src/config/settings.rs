@@ -17,6 +17,8 @@ pub(super) const REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max:
 /// A page that is not there yet may be there soon.
 pub(super) const NOT_FOUND_REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
 pub(super) const EXPIRE: Number = Number { unit: Unit::Seconds, min: 0, max: YEAR, default: 604_800 };
+/// At most a day: no invalidation reaches a browser that does not ask.
+pub(super) const BROWSER_MAX_AGE: Number = Number { unit: Unit::Seconds, min: 0, max: 86_400, default: 0 };
 pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 0, max: 300, default: 10 };
 pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
 pub(super) const MISS_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 60, default: 30 };
@@ -41,6 +43,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
+    Setting { name: "browser_max_age", scope: Scope::Both, kind: Kind::Number(BROWSER_MAX_AGE) },
     Setting { name: "freshness_bound", scope: Scope::TopLevel, kind: Kind::Number(FRESHNESS_BOUND) },
     Setting { name: "render_timeout", scope: Scope::TopLevel, kind: Kind::Number(RENDER_TIMEOUT) },
     Setting { name: "miss_timeout", scope: Scope::TopLevel, kind: Kind::Number(MISS_TIMEOUT) },

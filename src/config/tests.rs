@@ -42,7 +42,7 @@ const fn secs(seconds: u64) -> Duration {
 #[test]
 fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
-    let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
+    let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, browser_max_age: 0ns, freshness_bound: 10s, \
         render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
         expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
@@ -52,6 +52,7 @@ fn an_empty_route_table_means_the_defaults() {
         not_found_revalidate: Revalidate::After(secs(60)),
         expire: secs(604_800),
         stale_if_error: secs(604_800),
+        browser_max_age: secs(0),
         statuses: Statuses::default(),
         tags: Vec::new(),
         shards: 1,
@@ -64,22 +65,24 @@ fn an_empty_route_table_means_the_defaults() {
 
 #[test]
 fn every_setting_is_read() {
-    let config = Config::from_json(&json!({
-        "revalidate": false, "not_found_revalidate": 5, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
+    let mut config = json!({
+        "revalidate": false, "not_found_revalidate": 5, "expire": 0, "stale_if_error": 5, "browser_max_age": 86_400, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
-        "hosts": ["*.Example.com", "bücher.de"], "ignore_query": ["q*"], "trailing_slash": "keep",
         "routes": { "/blog/[slug]": {
-            "revalidate": 0, "not_found_revalidate": false, "expire": 7, "stale_if_error": 9, "statuses": [302, 200, 302], "tags": ["news", "blog", "news"], "shards": 256,
+            "revalidate": 0, "not_found_revalidate": false, "expire": 7, "stale_if_error": 9, "browser_max_age": 30, "statuses": [302, 200, 302], "tags": ["news", "blog", "news"], "shards": 256,
             "query": ["page", "q", "page"], "trailing_slash": "redirect",
             "vary": {
                 "language": ["en", "de-AT"], "device": ["mobile", "desktop"], "country": ["DE"],
                 "cookie": { "theme": ["dark"] }, "header": { "X-Ab": ["a", "b"] },
             },
         } },
-    }))
-    .unwrap();
-    let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
+    });
+    config["hosts"] = json!(["*.Example.com", "bücher.de"]);
+    config["ignore_query"] = json!(["q*"]);
+    config["trailing_slash"] = json!("keep");
+    let config = Config::from_json(&config).unwrap();
+    let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
@@ -89,6 +92,7 @@ fn every_setting_is_read() {
         not_found_revalidate: Revalidate::Never,
         expire: secs(7),
         stale_if_error: secs(9),
+        browser_max_age: secs(30),
         statuses: Statuses::new([200, 302]).unwrap(),
         tags: vec![Tag::parse("blog").unwrap(), Tag::parse("news").unwrap()],
         shards: 256,
@@ -129,6 +133,9 @@ fn a_route_falls_back_to_the_top_level() {
     ] {
         assert_eq!(windows(top, route), expected);
     }
+    let keeps = json!({ "browser_max_age": 30, "routes": { "/*": {}, "/own": { "browser_max_age": 0 } } });
+    let routes = Config::from_json(&keeps).unwrap().routes;
+    assert_eq!(["/", "/own"].map(|path| routes.find(path).unwrap().browser_max_age()), [secs(30), secs(0)]);
 }
 
 #[test]

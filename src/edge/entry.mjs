@@ -32,26 +32,46 @@ async function call(object, method, argument, options) {
 /** The most URLs and pages whose key or plan is remembered. */
 const MOST = 1000;
 
+/** The most characters that the headers in remembered plans have together: an isolate has 128 MB for everything. */
+const MOST_CHARACTERS = 4_000_000;
+
 /** Keys of URLs: they depend on the configuration alone, which an isolate never sees change. */
 const keys = new Map();
 
-/** The words of plans, by key. Whether a plan holds is asked each time. */
+/** What plans make of copies, by key. Whether a plan holds is asked each time. */
 const plans = new Map();
+let characters = 0;
 
 function remember(map, key, value) {
-	if (map.size >= MOST) map.clear();
+	if (map.size >= MOST && !map.has(key)) map.clear();
 	map.set(key, value);
 	return value;
 }
 
-/** Reads a plan: its number, and the headers to set or to remove. */
-function read(meta, words) {
-	const [number, ...lines] = words.split("\n");
-	const changes = lines.map((line) => {
+/** Carries a plan out for a copy: with which headers it is answered, and with which ones a visitor is told that he has it. */
+function carryOut(words, meta, page) {
+	const [changes, notIn304] = words.split("\n\n").map((lines) => lines.split("\n"));
+	const number = Number(changes.shift());
+	const headers = new Headers(page.headers);
+	for (const line of changes) {
 		const colon = line.indexOf(":");
-		return colon < 0 ? [line] : [line.slice(0, colon), line.slice(colon + 1)];
-	});
-	return { meta, number: Number(number), changes };
+		if (colon < 0) headers.delete(line);
+		else headers.set(line.slice(0, colon), line.slice(colon + 1));
+	}
+	const notModified = new Headers(headers);
+	for (const name of notIn304) notModified.delete(name);
+	let length = 0;
+	for (const [name, value] of headers) length += 2 * (name.length + value.length);
+	return { meta, number, headers, notModified, etag: headers.get("etag") ?? undefined, length };
+}
+
+function rememberPlan(key, plan) {
+	characters += plan.length - (plans.get(key)?.length ?? 0);
+	if (characters > MOST_CHARACTERS) {
+		plans.clear();
+		characters = plan.length;
+	}
+	return remember(plans, key, plan);
 }
 
 /** Tells whether a request may be answered by the short way: nothing about it asks for more than the page. */
@@ -59,6 +79,8 @@ function isPlain(request, ctx) {
 	const { headers } = request;
 	return (
 		request.method === "GET" &&
+		!headers.has("range") &&
+		(!headers.has("if-modified-since") || headers.has("if-none-match")) &&
 		!headers.has("upgrade") &&
 		!headers.has("x-isr-bypass") &&
 		!headers.get("cookie")?.includes("__isr_bypass") &&
@@ -72,7 +94,7 @@ let rust, cache;
 
 /** Answers a plain HIT from L1. Rust decides; everything else is left to the gateway. */
 async function hit(request, env) {
-	const { isrCacheName, isrKey, isrPlan, isrHolds } = rust;
+	const { isrCacheName, isrKey, isrPlan, isrHolds, isrHas } = rust;
 	const { url } = request;
 	const key = keys.get(url) ?? remember(keys, url, isrKey(env, url) ?? null);
 	if (key === null) return;
@@ -84,14 +106,12 @@ async function hit(request, env) {
 	if (plan?.meta !== meta || !isrHolds(plan.number, Date.now())) {
 		const words = isrPlan(env, key, meta);
 		if (words === undefined) return;
-		plan = remember(plans, key, read(meta, words));
+		plan = rememberPlan(key, carryOut(words, meta, page));
 	}
-	const response = new Response(page.body, page);
-	for (const [name, value] of plan.changes) {
-		if (value === undefined) response.headers.delete(name);
-		else response.headers.set(name, value);
-	}
-	return response;
+	const ifNoneMatch = request.headers.get("if-none-match");
+	return ifNoneMatch !== null && isrHas(ifNoneMatch, plan.etag)
+		? new Response(null, { status: 304, headers: plan.notModified })
+		: new Response(page.body, { headers: plan.headers });
 }
 
 export default class extends WorkerEntrypoint {
@@ -106,8 +126,8 @@ export default class extends WorkerEntrypoint {
 		}
 		const gateway = new Gateway(this.ctx, this.env);
 		if (!rust) {
-			const { isrCacheName, isrKey, isrPlan, isrHolds } = gateway;
-			rust = { isrCacheName, isrKey, isrPlan, isrHolds };
+			const { isrCacheName, isrKey, isrPlan, isrHolds, isrHas } = gateway;
+			rust = { isrCacheName, isrKey, isrPlan, isrHolds, isrHas };
 		}
 		return gateway.fetch(request);
 	}

@@ -18,13 +18,14 @@ use std::time::Duration;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::Response;
+use web_sys::{Headers, Response};
 
 use crate::config::Config;
 use crate::edge::body::Chunk;
 use crate::edge::source::Source;
 use crate::edge::{js, l1};
 use crate::page::PageMeta;
+use crate::semantics::etag;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 
@@ -83,7 +84,10 @@ impl Fill {
         match self.collect(config, meta, answer).await {
             Ok(Collected::Whole(body)) => {
                 let meta = PageMeta { body_bytes: Some(body.bytes()), ..meta.clone() };
-                l1::put_page(config, &meta, &answer.headers(), &body, js::now()).await;
+                match headers_of_whole(&meta, answer, &body).await {
+                    Ok(headers) => l1::put_page(config, &meta, &headers, &body, js::now()).await,
+                    Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
+                }
             }
             Ok(Collected::OverBound) => {
                 let now = js::now();
@@ -133,6 +137,17 @@ impl Fill {
             true
         })
     }
+}
+
+/// Returns the headers of a page that is all here. An answer that came while the page was rendered has no entity tag but
+/// the site's own: the coordinator makes the same one of the same bytes.
+async fn headers_of_whole(meta: &PageMeta, answer: &Response, body: &Uint8Array) -> Result<Headers, JsValue> {
+    let headers = Headers::new_with_headers(&answer.headers())?;
+    if etag::is_lacking(meta.status, headers.get("etag")?.as_deref()) {
+        let body_sha256 = js::sha256(body).await?;
+        headers.set("etag", &etag::of_body(&body_sha256, headers.get("content-type")?.as_deref()))?;
+    }
+    Ok(headers)
 }
 
 impl Drop for Fill {

@@ -1,11 +1,11 @@
 //! The short way of a HIT, for the entry module.
 //!
 //! A HIT through [`Isr`](crate::edge::Isr) costs a dozen crossings between JavaScript and Wasm and a wake-up of the
-//! executor. So the entry module looks into L1 by itself, and asks here three questions, of which the last is the only
-//! one that a repeated HIT needs: what is the key of this URL, what is to be done with a copy that has this meta (a
-//! *plan*), and does that plan still hold. Whatever is not a plain fresh HIT goes the long way.
+//! executor. So the entry module looks into L1 by itself, and asks here: what is the key of this URL, what is to be done
+//! with a copy that has this meta (a *plan*), does that plan still hold, and, of a visitor with `If-None-Match`, has he this
+//! copy already. A repeated HIT needs the last two at the most. Whatever is not a plain fresh HIT goes the long way.
 //!
-//! The decision stays here: the entry module remembers the words of a plan, and never for how long they hold.
+//! The decision stays here: the entry module remembers what a plan makes of a copy, and never for how long it holds.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,11 +16,13 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 
 use crate::config::CanonicalOrigin;
-use crate::edge::respond::{self, Told};
+use crate::edge::respond::{self, Terms, Told};
 use crate::edge::settings::Settings;
 use crate::edge::{admin, feed_poll, js};
 use crate::page::PageMeta;
 use crate::semantics::cache_status::{CacheStatus, Outcome};
+use crate::semantics::conditional::NOT_IN_304;
+use crate::semantics::etag::{self, EntityTag};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{RequestUrl, TrailingSlash};
 use crate::serve::{self, Judgement};
@@ -75,7 +77,8 @@ pub fn key(env: &JsValue, url: &str) -> Option<String> {
 }
 
 /// Returns what to do with a copy that is fresh: the plan's number, and then, line by line, a header to remove (`name`)
-/// or to set (`name:value`). Nothing if the copy is not to be served just like that.
+/// or to set (`name:value`); then, behind an empty line, the headers to remove if the answer is a 304. Nothing if the copy
+/// is not to be served just like that.
 #[wasm_bindgen(js_name = isrPlan)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -84,8 +87,8 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     let config = &settings.config;
     let (now, bound) = (js::now(), config.freshness_bound);
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
-    let route = config.routes.find(meta.key.path())?.id();
-    let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, route, feed, now));
+    let route = config.routes.find(meta.key.path())?;
+    let judgement = feed_poll::with_current(bound, |feed| serve::judge(&meta, route.id(), feed, now));
     let epoch = feed_poll::quiet_epoch(bound, now).filter(|_| judgement == Judgement::Fresh)?;
     let until = meta.windows.fresh_until.map_or(now.plus(LONGEST), |end| end.min(now.plus(LONGEST)));
     let number = js_sys::Math::random();
@@ -99,14 +102,32 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     });
     let told = Told { outcome: Outcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
     let mut words = number.to_string();
-    for (name, value) in respond::changes(&meta, &told, config.expose_headers, true, now) {
+    let expose = config.expose_headers;
+    let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
+    for (name, value) in respond::changes(&meta, &told, &terms) {
         // Writing to a String can't fail.
         let _ = match value {
             Some(value) => write!(words, "\n{name}:{value}"),
             None => write!(words, "\n{name}"),
         };
     }
+    words.push('\n');
+    for name in NOT_IN_304 {
+        words.push('\n');
+        words.push_str(name);
+    }
     Some(words)
+}
+
+/// Tells whether a visitor whose request has this `If-None-Match` has the copy that has this `ETag`: then the answer is a
+/// 304 (RFC 9110 §13.1.2). A plan is made for pages with status 200 only, and the request has no `Range`, so nothing else
+/// counts.
+#[wasm_bindgen(js_name = isrHas)]
+#[must_use]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+#[allow(clippy::needless_pass_by_value, reason = "an optional text can't be borrowed from JavaScript")]
+pub fn has(if_none_match: &str, etag: Option<String>) -> bool {
+    etag::names(if_none_match, etag.as_deref().and_then(EntityTag::parse))
 }
 
 /// Tells whether a plan still holds at `now`, in milliseconds since the Unix epoch: the copy is fresh, nothing has been

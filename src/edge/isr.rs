@@ -13,6 +13,7 @@ use crate::edge::settings::Settings;
 use crate::edge::visit::Visit;
 use crate::edge::{admin, visit};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{KeyError, RequestUrl, TrailingSlash};
 use crate::semantics::vary::Visitor;
@@ -104,7 +105,13 @@ impl Isr {
             Err(KeyError::TooLong) => return Ok(visit::skip("uri-too-long")),
             Err(KeyError::Encoding | KeyError::NotAUrl) => return Ok(visit::skip("uri-encoding")),
         };
-        let visit = Visit { isr: self, context, route, key, with_body: method == "GET" };
+        let conditions = Conditions {
+            if_none_match: headers.get("if-none-match")?,
+            if_modified_since: headers.get("if-modified-since")?,
+            range: headers.get("range")?,
+            if_range: headers.get("if-range")?,
+        };
+        let visit = Visit { isr: self, context, route, key, with_body: method == "GET", conditions };
         visit.answer().await
     }
 

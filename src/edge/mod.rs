@@ -16,7 +16,7 @@
 //! | `body`, `source` | the bytes of an answer while they come |
 //! | `tag_index_object` | the tag index Durable Object |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
-//! | `envelope`, `respond`, `js` | responses, headers, time, randomness |
+//! | `envelope`, `respond`, `part`, `js` | responses, headers, ranges of bodies, time, randomness |
 
 mod admin;
 mod alarm;
@@ -34,6 +34,7 @@ mod js;
 mod l1;
 mod l2;
 mod miss;
+mod part;
 mod render;
 mod respond;
 mod settings;

@@ -19,6 +19,7 @@ use crate::edge::{envelope, js};
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::digest::{Digest, Parts};
+use crate::semantics::etag;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
@@ -105,7 +106,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
         trailing_slash: order.route.trailing_slash(),
         max_body_bytes: order.max_body_bytes,
     };
-    let (storable, failure) = match storable::judge(status, &headers, &asked) {
+    let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => {
             let Some(relayed) = relayed(&headers, asked.start) else {
@@ -119,6 +120,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
             return Ok(Outcome::Uncacheable(reason).into());
         }
     };
+    storable.headers.set("etag", etag::of_site(&headers));
     let source = Source::of(&response)?;
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
@@ -157,16 +159,28 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     if let Some(failure) = failure {
         return Ok(Ended { outcome: Outcome::Failed(failure), answer: Some((meta, content)) });
     }
+    let body_sha256 = js::sha256(&bytes).await?;
+    let content = with_etag(content, status, &body_sha256);
     let digest = Digest::of(&Parts {
         status,
         headers: &content.headers,
         tags: &meta.tags,
         start: order.token.time(),
         windows: &meta.windows,
-        body_sha256: &js::sha256(&bytes).await?,
+        body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(Ended { outcome: Outcome::Done(meta.clone()), answer: Some((meta, content)) })
+}
+
+/// Gives a page that is all there an entity tag, if its site gives none. Those who got it as it came have done without.
+fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
+    if !etag::is_lacking(status, content.headers.get("etag")) {
+        return content;
+    }
+    let mut headers = (*content.headers).clone();
+    headers.set("etag", Some(etag::of_body(body_sha256, headers.get("content-type"))));
+    Content { headers: Rc::new(headers), ..content }
 }
 
 /// Passes the rest of a body that is over its bound on to those who have joined it.

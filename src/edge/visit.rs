@@ -7,12 +7,14 @@ use worker::Context;
 use crate::edge::fill::Fill;
 use crate::edge::isr::{Handled, Isr};
 use crate::edge::l1::{self, Found};
-use crate::edge::respond::{self, Told};
+use crate::edge::respond::{self, Terms, Told};
 use crate::edge::{envelope, feed_poll, js, settings};
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::conditional::{Conditions, Form, Selected};
 use crate::semantics::key::PageKey;
+use crate::semantics::range::Range;
 use crate::serve::{self, Judgement};
 use crate::shard::ShardName;
 use crate::time::Timestamp;
@@ -25,6 +27,8 @@ pub(super) struct Visit<'a> {
     pub(super) key: PageKey,
     /// False for HEAD.
     pub(super) with_body: bool,
+    /// On which conditions the visitor wants the page, and which part of it.
+    pub(super) conditions: Conditions,
 }
 
 /// A wrapped page, and what is known of it.
@@ -110,7 +114,7 @@ impl Visit<'_> {
     /// Keeps a page in L1 whose bytes are all here, behind the response.
     fn keep_whole(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
         // Without a body in the response there is no second reader.
-        let copy = if self.with_body { page.clone()? } else { Clone::clone(page) };
+        let copy = if self.reads_body(meta, page)? { page.clone()? } else { Clone::clone(page) };
         let (isr, meta) = (self.isr.clone(), meta.clone());
         self.context.wait_until(async move {
             if let Some(body) = copy.body() {
@@ -122,13 +126,14 @@ impl Visit<'_> {
 
     /// Keeps a coordinator's page in L1 once all of it has come, behind the response.
     pub(super) fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
+        let reads_body = self.reads_body(meta, page)?;
         match Fill::begin(&meta.key) {
             Some(fill) => {
-                let copy = if self.with_body { page.clone()? } else { Clone::clone(page) };
+                let copy = if reads_body { page.clone()? } else { Clone::clone(page) };
                 let (isr, meta) = (self.isr.clone(), meta.clone());
                 self.context.wait_until(async move { fill.run(isr.config(), &meta, &copy).await });
             }
-            None if self.with_body => {}
+            None if reads_body => {}
             None => envelope::discard(page),
         }
         Ok(())
@@ -142,12 +147,41 @@ impl Visit<'_> {
         status: CacheStatus,
     ) -> Result<Handled, JsValue> {
         let told = Told { outcome, status };
-        let expose = self.isr.config().expose_headers;
-        let response = respond::page(meta, page, &told, expose, self.with_body, js::now())?;
+        let terms = Terms {
+            expose: self.isr.config().expose_headers,
+            browser_max_age: self.route.browser_max_age(),
+            with_body: self.with_body,
+            now: js::now(),
+        };
+        let form = self.form(meta, page)?;
+        let response = respond::page(meta, page, &told, &terms, form, self.context)?;
         if let Some(field) = self.route.vary().field() {
             response.headers().set("vary", &field)?;
         }
         Ok(Handled::Response(response))
+    }
+
+    /// Decides in which form the visitor gets a page. It depends on nothing that changes while the request goes on.
+    fn form(&self, meta: &PageMeta, page: &Response) -> Result<Form, JsValue> {
+        if self.conditions.are_none() {
+            return Ok(Form::Whole);
+        }
+        let headers = page.headers();
+        let (etag, last_modified) = (headers.get("etag")?, headers.get("last-modified")?);
+        let selected = Selected {
+            status: meta.status,
+            etag: etag.as_deref(),
+            last_modified: last_modified.as_deref(),
+            date: meta.rendered_at,
+            body_bytes: meta.body_bytes,
+        };
+        Ok(self.conditions.form(self.with_body, &selected))
+    }
+
+    /// Tells whether the answer to the visitor has a body, so that there is a reader besides L1.
+    fn reads_body(&self, meta: &PageMeta, page: &Response) -> Result<bool, JsValue> {
+        let has_body = |form| matches!(form, Form::Whole | Form::Ranged(Range::Part(_)));
+        Ok(self.with_body && has_body(self.form(meta, page)?))
     }
 
     pub(super) fn shard(&self) -> ShardName {

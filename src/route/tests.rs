@@ -13,6 +13,7 @@ fn settings() -> RouteSettings {
         expire: Duration::ZERO,
         stale_if_error: Duration::ZERO,
         statuses: Statuses::default(),
+        browser_max_age: Duration::ZERO,
         tags: Vec::new(),
         shards: 1,
         query: QueryPolicy::default(),

@@ -181,6 +181,12 @@ impl HeaderList {
         if values.is_empty() { None } else { Some(values.join(", ")) }
     }
 
+    /// Sets a header, whose name must be in lower case, or removes it: what stood under the name is dropped.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
     /// Goes through all headers in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -1,13 +1,18 @@
 //! The vocabulary of HTTP caching as pure values: what a page is called, how long it is fresh, whether it may be stored.
 
+pub mod browser;
 pub mod cache_control;
 pub mod cache_status;
+pub mod conditional;
 pub mod digest;
+pub mod etag;
 pub mod freshness;
 pub mod headers;
+pub mod http_date;
 pub mod key;
 pub mod language;
 pub mod policy;
+pub mod range;
 pub mod statuses;
 pub mod storable;
 pub mod tag;

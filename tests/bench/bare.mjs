@@ -24,6 +24,7 @@ async function fromSite(request, env, ctx) {
   const rendered = await env.ORIGIN.fetch(request);
   const page = new Response(rendered.body, rendered);
   page.headers.set("cache-control", "public, max-age=3600");
+  page.headers.set("etag", '"bare"');
   if (env.KV) {
     const copy = page.clone();
     const put = async () => env.KV.put(request.url, await copy.arrayBuffer(), { metadata: Object.fromEntries(copy.headers) });

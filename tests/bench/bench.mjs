@@ -61,7 +61,33 @@ export class Bench {
       for (const { name } of targets) await this.#fill(name, first, paths);
       rows.push(await this.#alternate(`L1 HIT ${label}`, targets));
     }
+    rows.push(await this.#notModified());
     return rows;
+  }
+
+  /** A page that lies in L1, for visitors who have it already: each of them asks, and is told so. */
+  async #notModified() {
+    const bytes = 51_200;
+    const first = `/size/${bytes}`;
+    const tags = { gateway: await this.#tag(first), bare: '"bare"' };
+    const targets = Object.entries({ gateway: "gateway", bare: "bare-304" }).map(([name, of]) => {
+      const asks = { "if-none-match": tags[name] };
+      return { name, of, job: { first, paths: [first], asks, status: 304, bytes: 0, seconds: this.options.seconds, headers: HIT[name] } };
+    });
+    for (const { of } of targets) await this.#fill(of, first, [first]);
+    return this.#alternate("304 from L1", targets);
+  }
+
+  /** Returns the `ETag` that the gateway gives a page: that of its bytes, on every host. */
+  async #tag(path) {
+    for (let tries = 0; tries < 50; tries++) {
+      const response = await this.#ask("gateway", path);
+      await response.arrayBuffer();
+      const tag = response.headers.get("etag");
+      if (tag !== null) return tag;
+      await sleep(50);
+    }
+    throw new Error(`the gateway gives ${path} no ETag`);
   }
 
   /** Pages that lie in KV, and in the colo's L1 no longer: each is visited once, and put into L1 behind the response. */

@@ -15,6 +15,8 @@ import { isMainThread, parentPort, Worker } from "node:worker_threads";
  * @property {number} connections
  * @property {number} [seconds] How long. Without it, each path is asked for once.
  * @property {number} [bytes] The expected length of each body.
+ * @property {Record<string, string>} [asks] More headers of each request.
+ * @property {number} [status] The expected status of each answer; 200 by default.
  * @property {Record<string, string>} [headers] What the headers of each answer are expected to be.
  */
 
@@ -64,6 +66,7 @@ async function run(job) {
   try {
     await Promise.all(connections.map(() => request({ ...options, path: job.first }, { host: job.host })));
 
+    const headers = { ...options.headers, ...job.asks };
     const latencies = [];
     const begin = performance.now();
     const end = job.seconds === undefined ? Infinity : begin + job.seconds * 1000;
@@ -73,7 +76,7 @@ async function run(job) {
       while (more()) {
         const path = job.paths[next++ % job.paths.length];
         const start = performance.now();
-        await request({ ...options, path }, job);
+        await request({ ...options, path, headers }, job);
         latencies.push(performance.now() - start);
       }
     };
@@ -103,7 +106,7 @@ function request(options, expected) {
 }
 
 function difference(response, bytes, expected) {
-  if (response.statusCode !== 200) return `status ${response.statusCode}`;
+  if (response.statusCode !== (expected.status ?? 200)) return `status ${response.statusCode}`;
   if (expected.bytes !== undefined && bytes !== expected.bytes) return `${bytes} bytes instead of ${expected.bytes}`;
   for (const [name, value] of Object.entries(expected.headers ?? {})) {
     if (response.headers[name] !== value) return `\`${name}\` is not "${value}"`;

@@ -51,7 +51,8 @@ const OBJECT_ROUTES = {
  * - `gateway`: the gateway in front of it
  * - `gateway-l2`: the same gateway in another colo, as it were: same objects, same KV, an L1 of its own
  * - `bare`: as small a cache as there can be, `bare.mjs`
- * - `bare-l2`: the same with KV behind it
+ * - `bare-304`: the same for visitors who have the page already, `bare-304.mjs`
+ * - `bare-l2`: as `bare`, with KV behind it
  *
  * @param {Record<string, string>} [others] More gateways, by name, with the folder of each.
  */
@@ -63,6 +64,7 @@ export async function start(others = {}) {
     }),
     ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { objectsOf: "gateway" })),
     bare("bare", {}),
+    bare("bare-304", {}, ["bare-304.mjs", "bare.mjs"]),
     bare("bare-l2", { KV: "bare" }),
     worker("janitor", BENCH, ["janitor.mjs"], {}),
   ];
@@ -155,9 +157,9 @@ function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main 
   });
 }
 
-function bare(name, kvNamespaces) {
+function bare(name, kvNamespaces, files = ["bare.mjs"]) {
   const options = { bindings: { CACHE_NAME: name }, serviceBindings: { ORIGIN: "site" }, kvNamespaces };
-  return worker(name, BENCH, ["bare.mjs"], options);
+  return worker(name, BENCH, files, options);
 }
 
 function worker(name, root, paths, options) {

@@ -369,6 +369,7 @@ fn objects_are_found_under_their_names_forever() {
             expire: HOUR,
             stale_if_error: HOUR,
             statuses: Statuses::default(),
+            browser_max_age: HOUR,
             tags: Vec::new(),
             shards,
             query: QueryPolicy::default(),

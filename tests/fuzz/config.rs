@@ -31,6 +31,7 @@ fn settings(shards: u16) -> RouteSettings {
         expire: Duration::ZERO,
         stale_if_error: Duration::ZERO,
         statuses: Statuses::default(),
+        browser_max_age: Duration::ZERO,
         tags: Vec::new(),
         shards,
         query: QueryPolicy::default(),
@@ -187,6 +188,7 @@ fn check_configuration(value: &Value) {
     within("revalidate", seconds(config.revalidate));
     within("expire", Some(config.expire.as_secs()));
     within("stale_if_error", Some(config.stale_if_error.as_secs()));
+    within("browser_max_age", Some(config.browser_max_age.as_secs()));
     within("freshness_bound", Some(config.freshness_bound.as_secs()));
     within("render_timeout", Some(config.render_timeout.as_secs()));
     within("miss_timeout", Some(config.miss_timeout.as_secs()));
@@ -199,6 +201,7 @@ fn check_configuration(value: &Value) {
         within("revalidate", seconds(route.revalidate()));
         within("expire", Some(route.expire().as_secs()));
         within("stale_if_error", Some(route.stale_if_error().as_secs()));
+        within("browser_max_age", Some(route.browser_max_age().as_secs()));
         within("shards", Some(route.shards().into()));
         assert!(route.tags().len() <= MAX_TAGS_PER_PAGE && route.tags().is_sorted_by(|a, b| a < b));
         if let QueryPolicy::Only(names) = route.query() {

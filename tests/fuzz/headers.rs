@@ -5,10 +5,13 @@ use std::time::Duration;
 use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::semantics::cache_control::CacheControl;
+use cloudflare_isr::semantics::conditional::{Conditions, Form, Selected};
+use cloudflare_isr::semantics::etag;
 use cloudflare_isr::semantics::freshness::Revalidate;
 use cloudflare_isr::semantics::headers::{HeaderList, Kind};
 use cloudflare_isr::semantics::key::{PageKey, TrailingSlash};
 use cloudflare_isr::semantics::policy::{self, Policy};
+use cloudflare_isr::semantics::range::Range;
 use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::storable::{Asked, Storable, Verdict, judge};
 use cloudflare_isr::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
@@ -135,6 +138,62 @@ fn a_policy() {
             assert!(policy::age(&HeaderList::from_pairs(&[("age", text)])) <= Duration::from_secs(1 << 31));
         }
     });
+}
+
+const CONDITIONS: &[&str] = &[
+    "\"a\"",
+    "W/\"a\"",
+    "\"b\"",
+    "*",
+    ",",
+    ", ",
+    "\"",
+    "W/",
+    "bytes=",
+    "bytes=0-4",
+    "-",
+    "5",
+    "18446744073709551615",
+    "18446744073709551616",
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun Nov  6 08:49:37 1994",
+];
+
+/// Whatever a visitor asks, he gets bytes of the page, or is told that he has it only where the page has what he says.
+#[test]
+fn conditions() {
+    check!().with_test_time(TIME).with_type::<([Option<Text>; 4], Text, Option<u64>)>().for_each(
+        |(fields, etag, body_bytes)| {
+            let [if_none_match, if_modified_since, range, if_range] =
+                fields.clone().map(|field| field.map(|text| text.of(CONDITIONS)));
+            let names_all = if_none_match.as_ref().is_some_and(|list| list.trim_matches([' ', '\t']) == "*");
+            let has_since = if_none_match.is_none() && if_modified_since.is_some();
+            let has_range = range.is_some();
+            let etag = etag.of(CONDITIONS);
+            let parsed = etag::EntityTag::parse(&etag);
+            if let Some(tag) = parsed {
+                assert_eq!(tag.to_string(), etag.trim_matches([' ', '\t']));
+                assert!(etag::names(&format!("\"other\", {tag}"), parsed), "{tag}");
+            }
+            let names_tag = parsed.zip(if_none_match.as_ref()).is_some_and(|(tag, list)| list.contains(tag.opaque));
+            let conditions = Conditions { if_none_match, if_modified_since, range, if_range };
+            let date = Timestamp::from_millis(1_700_000_000_000);
+            let page = Selected { status: 200, etag: Some(&etag), last_modified: None, date, body_bytes: *body_bytes };
+            match conditions.form(true, &page) {
+                Form::Whole => {}
+                Form::NotModified => assert!(names_all || names_tag || has_since, "{conditions:?}"),
+                Form::Ranged(Range::Part(part)) => {
+                    assert!(
+                        has_range && part.start() <= part.end() && Some(*part.end()) < *body_bytes,
+                        "{conditions:?}"
+                    );
+                }
+                Form::Ranged(Range::Unsatisfiable) => assert!(has_range && body_bytes.is_some(), "{conditions:?}"),
+            }
+            assert_eq!(conditions.form(true, &Selected { status: 404, ..page }), Form::Whole);
+        },
+    );
 }
 
 /// The headers of a response: a few that mean something, and perhaps many that don't.

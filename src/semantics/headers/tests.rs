@@ -171,3 +171,12 @@ proptest! {
         prop_assert_eq!(kept.for_sharing(), kept);
     }
 }
+
+#[test]
+fn a_header_that_is_set_takes_the_place_of_all_of_its_name() {
+    let mut list = HeaderList::from_pairs(&[("link", "</a>"), ("x", "1"), ("link", "</b>")]);
+    list.set("link", Some("</c>".to_owned()));
+    assert_eq!(list, HeaderList::from_pairs(&[("x", "1"), ("link", "</c>")]));
+    list.set("x", None);
+    assert_eq!(list, HeaderList::from_pairs(&[("link", "</c>")]));
+}

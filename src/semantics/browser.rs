@@ -1,0 +1,65 @@
+//! What browsers, and caches between them and this one, are told in `Cache-Control`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::semantics::cache_status::Outcome;
+
+/// Whoever keeps the page asks each time, so that an invalidation reaches everybody. `must-revalidate` speaks to shared caches
+/// as well (RFC 9111 §5.2.2.2).
+pub const ALWAYS_ASK: &str = "public, max-age=0, must-revalidate";
+
+/// Returns `Cache-Control` for a visitor who gets a page that is `age` old. `ttl` are the seconds for which it is fresh
+/// still, `None` without end; `browser_max_age` is how long a browser may do without asking.
+///
+/// Nothing but a page that is fresh is kept without asking, and not past its freshness here. `max-age` counts from when
+/// the page was rendered (RFC 9111 §4.2.3), so its age is added. It would hold for shared caches too (§5.2.2.1), which
+/// no invalidation reaches: `s-maxage=0` takes its place for them and has them ask each time (§5.2.2.10); `proxy-revalidate`
+/// would not, for it says nothing before `max-age` is over (§5.2.2.8).
+#[must_use]
+pub fn cache_control(
+    outcome: Outcome,
+    browser_max_age: Duration,
+    ttl: Option<i64>,
+    age: Duration,
+) -> Cow<'static, str> {
+    let keep = match outcome {
+        // An answer that is not to be kept by anybody: another one may follow at once.
+        Outcome::Skip | Outcome::Bypass => return Cow::Borrowed("no-store"),
+        Outcome::Stale => 0,
+        Outcome::Hit | Outcome::Miss => {
+            let most = ttl.map_or(u64::MAX, |ttl| u64::try_from(ttl).unwrap_or(0));
+            browser_max_age.as_secs().min(most)
+        }
+    };
+    if keep == 0 {
+        return Cow::Borrowed(ALWAYS_ASK);
+    }
+    format!("public, max-age={}, s-maxage=0, must-revalidate", age.as_secs() + keep).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fresh_page_is_kept_without_asking_and_only_by_browsers() {
+        let (ask, never) = ("public, max-age=0, must-revalidate", "no-store");
+        for (outcome, setting, ttl, age, expected) in [
+            (Outcome::Hit, 0, Some(60), 5, ask),
+            (Outcome::Miss, 0, None, 0, ask),
+            (Outcome::Hit, 30, Some(60), 5, "public, max-age=35, s-maxage=0, must-revalidate"),
+            (Outcome::Hit, 30, None, 5, "public, max-age=35, s-maxage=0, must-revalidate"),
+            (Outcome::Miss, 30, Some(60), 0, "public, max-age=30, s-maxage=0, must-revalidate"),
+            (Outcome::Hit, 30, Some(10), 5, "public, max-age=15, s-maxage=0, must-revalidate"),
+            (Outcome::Hit, 30, Some(0), 5, ask),
+            (Outcome::Miss, 30, Some(-3), 5, ask),
+            (Outcome::Stale, 30, Some(60), 5, ask),
+            (Outcome::Skip, 30, Some(60), 5, never),
+            (Outcome::Bypass, 30, Some(60), 5, never),
+        ] {
+            let told = cache_control(outcome, Duration::from_secs(setting), ttl, Duration::from_secs(age));
+            assert_eq!(told, expected, "{outcome:?} {setting} {ttl:?}");
+        }
+    }
+}
