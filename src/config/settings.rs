@@ -21,10 +21,11 @@ pub(super) const MAX_BODY_BYTES: Number =
     Number { unit: Unit::Bytes, min: 1, max: 25 * 1024 * 1024 - 64 * 1024, default: 10 * 1024 * 1024 };
 pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
 pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
+pub(super) const PLATFORM_CACHE_DEFAULT: bool = false;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
     Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
     Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
@@ -39,6 +40,8 @@ pub const SETTINGS: [Setting; 18] = [
     Setting { name: "cache_name", scope: Scope::TopLevel, kind: Kind::CacheName },
     Setting { name: "canonical_origin", scope: Scope::TopLevel, kind: Kind::Origin },
     Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
+    Setting { name: "platform_cache", scope: Scope::TopLevel, kind: Kind::Flag { default: PLATFORM_CACHE_DEFAULT } },
+    Setting { name: "zone_purge", scope: Scope::TopLevel, kind: Kind::Zone },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
     Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
@@ -126,6 +129,8 @@ pub enum Kind {
     Origin,
     /// A URL without query and fragment.
     Url,
+    /// The id of a zone.
+    Zone,
     /// The table of routes, by pattern.
     Routes,
     /// A list of tags.
@@ -143,7 +148,7 @@ impl Setting {
             Kind::NumberAs(_, other) => format!("as `{other}`"),
             Kind::Flag { default } => default.to_string(),
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
-            Kind::Origin | Kind::Url => "none".to_owned(),
+            Kind::Origin | Kind::Url | Kind::Zone => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
             Kind::Tags | Kind::Query => "[]".to_owned(),
         }
@@ -170,6 +175,7 @@ impl Setting {
             Kind::CacheName => format!("1 to {MAX_CACHE_NAME_CHARS} letters, digits, `.`, `_` or `-`"),
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
             Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
+            Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
             Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),
             Kind::Query => format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], or \"all\""),

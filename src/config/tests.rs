@@ -35,7 +35,8 @@ fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), expire: 604800s, stale_if_error: 604800s, freshness_bound: 10s, \
         render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, l1_ttl: 3600s, max_body_bytes: 10485760, \
-        expose_headers: true, cache_name: \"cloudflare-isr\", canonical_origin: None, origin: None, routes: ";
+        expose_headers: true, cache_name: \"cloudflare-isr\", canonical_origin: None, origin: None, \
+        platform_cache: false, zone_purge: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
     let expected = RouteSettings {
@@ -55,6 +56,7 @@ fn every_setting_is_read() {
         "revalidate": false, "expire": 0, "stale_if_error": 5, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
+        "platform_cache": true, "zone_purge": "023E105f4ecef8ad9ca31a8372d0c353",
         "routes": { "/blog/[slug]": {
             "revalidate": 0, "expire": 7, "stale_if_error": 9, "tags": ["news", "blog", "news"], "shards": 256,
             "query": ["page", "q", "page"],
@@ -64,7 +66,8 @@ fn every_setting_is_read() {
     let expected = "Config { revalidate: Never, expire: 0ns, stale_if_error: 5s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", canonical_origin: \
-        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
+        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), \
+        platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
         revalidate: Revalidate::NoStore,
@@ -288,7 +291,32 @@ fn odd_names_are_shown_as_toml_has_them() {
         line(&with("a \"b\"\n", json!(1))),
         "ISR.\"a \\\"b\\\"\\n\": no setting has this name; write one of revalidate, expire, stale_if_error, \
          freshness_bound, render_timeout, miss_timeout, pass_ttl, refresh_rate, l1_ttl, max_body_bytes, expose_headers, cache_name, \
-         canonical_origin, origin, routes",
+         canonical_origin, origin, platform_cache, zone_purge, routes",
+    );
+}
+
+#[test]
+fn a_cache_in_front_needs_one_origin_and_a_zone_needs_its_tags() {
+    let zone = "023e105f4ecef8ad9ca31a8372d0c353";
+    assert_eq!(
+        line(&with("platform_cache", json!(true))),
+        "ISR.platform_cache: needs `canonical_origin` as well: the key of the platform's cache has no host, and pages of \
+         several hosts would be mixed up",
+    );
+    assert_eq!(
+        line(&with("zone_purge", json!(zone))),
+        "ISR.zone_purge: needs `platform_cache = true` as well: without it no page has the tags by which it could be purged",
+    );
+    for (id, flaw) in
+        [("", "is empty"), ("023e", "has 4 characters"), ("../023e105f4ecef8ad9ca31a8372d0c", "has '.' in it")]
+    {
+        let expected = format!("ISR.zone_purge: {id:?} {flaw}; write the id of a zone, 32 hexadecimal digits");
+        assert_eq!(line(&with("zone_purge", json!(id))), expected);
+    }
+    assert_eq!(
+        ConfigError::missing_purge_token("ISR_PURGE_TOKEN").to_string(),
+        "ISR_PURGE_TOKEN: this secret is missing; set it with `npx wrangler secret put ISR_PURGE_TOKEN`: an API token with \
+         the permission Zone > Cache Purge for the zone in `zone_purge`",
     );
 }
 

@@ -18,7 +18,7 @@ use worker::Env;
 use crate::config::CanonicalOrigin;
 use crate::edge::respond::{self, Told};
 use crate::edge::settings::Settings;
-use crate::edge::{admin, feed_poll, js};
+use crate::edge::{admin, feed_poll, front, js};
 use crate::page::PageMeta;
 use crate::semantics::cache_status::{CacheStatus, Outcome};
 use crate::semantics::freshness::Revalidate;
@@ -94,7 +94,8 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     });
     let told = Told { outcome: Outcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
     let mut words = number.to_string();
-    for (name, value) in respond::changes(&meta, &told, config.expose_headers, true, now) {
+    let in_front = front::changes(config, &meta, route, now);
+    for (name, value) in respond::changes(&meta, &told, config.expose_headers, true, now).into_iter().chain(in_front) {
         // Writing to a String can't fail.
         let _ = match value {
             Some(value) => write!(words, "\n{name}:{value}"),

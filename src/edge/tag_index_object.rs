@@ -10,9 +10,10 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::edge::admin::{AdminError, TagIndex};
 use crate::edge::alarm::Alarm;
 use crate::edge::coordinator_object::{body_of, failed, message_response};
+use crate::edge::front::Exports;
 use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
-use crate::edge::{admin, calls, feed_poll, js};
+use crate::edge::{admin, calls, feed_poll, js, sinks};
 use crate::feed::{Mode, Refresh, Scope};
 use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::protocol::{
@@ -86,6 +87,7 @@ struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
     alarm: Alarm,
+    exports: Exports,
     /// Whether this is the object that edges and coordinators ask. One of another name has been called by mistake.
     is_the_one: bool,
 }
@@ -93,9 +95,14 @@ struct Object {
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
         let is_the_one = state.id().name().is_none_or(|name| name == TAG_INDEX_NAME);
-        let (state, sql) = ObjectSql::of(state);
-        let store = sql.and_then(TagIndexStore::open);
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), is_the_one });
+        let raw = state._inner();
+        let exports = Exports::of(&raw);
+        let (state, sql) = ObjectSql::of(State::from(raw));
+        let store = sql.and_then(TagIndexStore::open).map(|store| match Settings::of(&env) {
+            Ok(settings) => store.with_sinks(sinks::of(&settings.config)),
+            Err(_) => store,
+        });
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), exports, is_the_one });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
@@ -161,6 +168,9 @@ impl Object {
             self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
             js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
         }
+        // A cache in front is purged behind the receipt, by the alarm: earlier it would be filled with the old page again.
+        store.ripen(seq, js::now())?;
+        self.alarm.follow(store.next_deadline());
         feed_poll::note(invalidation.clone());
         let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
@@ -186,7 +196,8 @@ impl Object {
                 None
             }
         };
-        Ok(Some(Progress { invalidation, applied, pending, matched, pages }))
+        let sinks = self.store()?.sink_progress(seq)?;
+        Ok(Some(Progress { invalidation, applied, pending, matched, pages, sinks }))
     }
 
     /// Returns the shard that owns a path by the configuration.
@@ -241,12 +252,22 @@ impl Object {
         made
     }
 
+    async fn purge_sinks(&self) -> Result<(), StoreError> {
+        sinks::purge(self.store()?, &self.env, &self.exports).await
+    }
+
     /// Attempts what is due, one batch, and sets the alarm for what is left.
     async fn alarm(&self) {
         self.alarm.begin();
-        match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
-            Ok(due) => drop(self.deliver(due).await),
-            Err(error) => worker::console_error!("tag index: {error}"),
+        let deliver = async {
+            match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
+                Ok(due) => drop(self.deliver(due).await),
+                Err(error) => worker::console_error!("tag index: {error}"),
+            }
+        };
+        let ((), purged) = futures::join!(deliver, self.purge_sinks());
+        if let Err(error) = purged {
+            worker::console_error!("tag index: {error}");
         }
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }

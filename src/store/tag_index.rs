@@ -10,15 +10,17 @@ use crate::shard::ShardName;
 use crate::store::coordinator::{mode_by_name, mode_name, refresh_by_name, refresh_name, scope_by_name, scope_columns};
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
+use crate::tag_index::sinks::Sinks;
 use crate::time::Timestamp;
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") },
     Migration {
         name: "0002_scopes_and_directory",
         sql: include_str!("../../migrations/tag_index/0002_scopes_and_directory.sql"),
     },
     Migration { name: "0003_views", sql: include_str!("../../migrations/tag_index/0003_views.sql") },
+    Migration { name: "0004_sinks", sql: include_str!("../../migrations/tag_index/0004_sinks.sql") },
 ];
 
 /// How far the clocks of two objects may differ without harm.
@@ -27,6 +29,9 @@ pub const SKEW: Duration = Duration::from_secs(1);
 /// How many rows of history the log keeps behind its newest.
 const LOG_ROWS: u64 = 100_000;
 
+/// How long the coordinators are waited for before a cache in front is purged: an invalidation is acknowledged by then.
+const RIPE_AFTER: Duration = Duration::from_secs(5);
+
 /// How often the log and the feed are cut back to their bounds, in rows appended.
 const TRIM_EVERY: u64 = 100;
 
@@ -34,6 +39,7 @@ const TRIM_EVERY: u64 = 100;
 #[derive(Debug)]
 pub struct TagIndexStore<S> {
     sql: S,
+    pub(super) sinks: Sinks,
 }
 
 /// An invalidation that a shard has not applied yet.
@@ -63,7 +69,13 @@ impl<S: Sql> TagIndexStore<S> {
     /// [`StoreError::NewerSchema`] if a later version of this code has written it.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql })
+        Ok(Self { sql, sinks: Sinks::default() })
+    }
+
+    /// Has what is invalidated from now on purged in these sinks.
+    #[must_use]
+    pub fn with_sinks(self, sinks: Sinks) -> Self {
+        Self { sinks, ..self }
     }
 
     pub(super) fn sql(&self) -> &S {
@@ -129,7 +141,7 @@ impl<S: Sql> TagIndexStore<S> {
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = scope_columns(&scope);
-        let (seq, at) = self.sql.transaction(|| {
+        self.sql.transaction(|| {
             let rows = self.sql.query("SELECT at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
             let last = rows.into_iter().next().map(|row| Columns::of("invalidations", row).number()).transpose()?;
             let at = now.plus(SKEW).max(Timestamp::from_millis(last.unwrap_or_default()));
@@ -169,12 +181,13 @@ impl<S: Sql> TagIndexStore<S> {
                     &[seq.into(), now.as_millis().into(), name.into()],
                 )?;
             }
+            let invalidation = Invalidation { seq, at, scope: scope.clone(), mode, refresh };
+            self.note_for_sinks(&invalidation, now.plus(RIPE_AFTER))?;
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
             }
-            Ok((seq, at))
-        })?;
-        Ok(Invalidation { seq, at, scope, mode, refresh })
+            Ok(invalidation)
+        })
     }
 
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
@@ -213,7 +226,8 @@ impl<S: Sql> TagIndexStore<S> {
             "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries WHERE due IS NOT NULL)",
             &[seq.saturating_sub(LOG_ROWS).into()],
         )?;
-        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[]).map(drop)
+        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[])?;
+        self.trim_sinks(seq.saturating_sub(LOG_ROWS))
     }
 
     /// Returns deliveries of one invalidation that are still to be made, at most `limit`.
@@ -314,14 +328,15 @@ impl<S: Sql> TagIndexStore<S> {
         )
     }
 
-    /// Returns when this object wants to be woken next: the least due delivery.
+    /// Returns when this object wants to be woken next: the least due delivery, to a coordinator or to a sink.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.sql.query("SELECT MIN(due) FROM deliveries", &[])?;
         let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
-        Ok(due.flatten().map(Timestamp::from_millis))
+        let due = due.flatten().map(Timestamp::from_millis);
+        Ok(due.into_iter().chain(self.sink_deadline()?).min())
     }
 
     /// Returns what was invalidated after number `since`, at most `limit` rows.
@@ -349,7 +364,7 @@ impl<S: Sql> TagIndexStore<S> {
     }
 }
 
-fn one_number(table: &'static str, rows: Vec<Row>) -> Result<u64, StoreError> {
+pub(super) fn one_number(table: &'static str, rows: Vec<Row>) -> Result<u64, StoreError> {
     let row: Vec<Value> = rows.into_iter().next().unwrap_or_default();
     Columns::of(table, row).number()
 }

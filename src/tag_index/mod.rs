@@ -1,4 +1,7 @@
-//! The tag index's decision, free of I/O: when a delivery that failed is attempted again.
+//! The tag index's decisions, free of I/O: when a delivery that failed is attempted again, and what is purged in a cache
+//! in front.
+
+pub mod sinks;
 
 use std::time::Duration;
 
