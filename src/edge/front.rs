@@ -152,7 +152,8 @@ impl Exports {
         let (options, props) = (Object::new(), Object::new());
         Reflect::set(&props, &"isr".into(), &PURGE.into())?;
         Reflect::set(&options, &"props".into(), &props)?;
-        let entrypoint: Fetcher = default.call1(&self.0, &options)?.unchecked_into();
+        // Not by the function's own `call`: on a loopback binding that is the name of an RPC method.
+        let entrypoint: Fetcher = Reflect::apply(&default, &self.0, &Array::of1(&options))?.unchecked_into();
         let tags: Array = tags.iter().map(|tag| JsValue::from_str(tag)).collect();
         let init = RequestInit::new();
         // A POST never comes from a cache.
