@@ -88,7 +88,7 @@ async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String])
             // The API says in its errors what is wrong with a token or a zone.
             let said: String = text.chars().take(500).collect();
             worker::console_error!("zone purge: the API answered {status}: {said}");
-            Purged::Failed { retry_after }
+            if matches!(status, 400 | 413 | 422) { Purged::Refused } else { Purged::Failed { retry_after } }
         }
     }
 }

@@ -92,26 +92,42 @@ impl<S: Sql> TagIndexStore<S> {
     pub fn end_purge(&self, batch: &PurgeBatch, outcome: sinks::Purged, now: Timestamp) -> Result<(), StoreError> {
         self.sql().transaction(|| {
             self.set_pace(batch.sink, self.pace(batch.sink)?.after(outcome, now))?;
-            if outcome != sinks::Purged::Done {
-                return Ok(());
+            match outcome {
+                sinks::Purged::Done => self.note_purged(batch),
+                // One tag may be what the sink does not take, and nothing says which: it must not hold up the others.
+                sinks::Purged::Refused => self.fold(batch.sink),
+                sinks::Purged::Limited { .. } | sinks::Purged::Failed { .. } => Ok(()),
             }
-            for tag in &batch.tags {
-                self.sql().query(
-                    "UPDATE sink_deliveries SET purges = purges + 1, due = CASE WHEN settled <= ? THEN NULL ELSE settled END \
-                     WHERE sink = ? AND due <= ? AND seq <= ? AND (tag = ? OR ? = ?)",
-                    &[
-                        batch.began.as_millis().into(),
-                        batch.sink.as_str().into(),
-                        batch.began.as_millis().into(),
-                        batch.up_to.into(),
-                        tag.as_str().into(),
-                        tag.as_str().into(),
-                        front::EVERYTHING.into(),
-                    ],
-                )?;
-            }
-            Ok(())
         })
+    }
+
+    fn note_purged(&self, batch: &PurgeBatch) -> Result<(), StoreError> {
+        let is_everything = batch.tags.iter().any(|tag| tag == front::EVERYTHING);
+        let tags = serde_json::json!(batch.tags).to_string();
+        self.sql()
+            .query(
+                "UPDATE sink_deliveries SET purges = purges + 1, due = CASE WHEN settled <= ? THEN NULL ELSE settled END \
+                 WHERE sink = ? AND due <= ? AND seq <= ? AND (? OR tag IN (SELECT value FROM json_each(?)))",
+                &[
+                    batch.began.as_millis().into(),
+                    batch.sink.as_str().into(),
+                    batch.began.as_millis().into(),
+                    batch.up_to.into(),
+                    u64::from(is_everything).into(),
+                    tags.as_str().into(),
+                ],
+            )
+            .map(drop)
+    }
+
+    /// Makes all that wait for a sink wait for one purge of everything.
+    fn fold(&self, sink: Sink) -> Result<(), StoreError> {
+        self.sql()
+            .query(
+                "UPDATE sink_deliveries SET tag = ? WHERE sink = ? AND due IS NOT NULL",
+                &[front::EVERYTHING.into(), sink.as_str().into()],
+            )
+            .map(drop)
     }
 
     /// Tells how far an invalidation is in each sink that it is purged in.
@@ -150,16 +166,14 @@ impl<S: Sql> TagIndexStore<S> {
     /// Keeps the table within its bounds: too many that wait are folded into purges of everything, and what is older than
     /// the log goes. What goes unpurged is among those that were folded, of which later ones are there still.
     pub(super) fn trim_sinks(&self, oldest: u64) -> Result<(), StoreError> {
-        let rows = self.sql().query(
-            "SELECT sink FROM sink_deliveries WHERE due IS NOT NULL AND tag <> ? GROUP BY sink HAVING COUNT(*) > ?",
-            &[front::EVERYTHING.into(), MAX_WAITING.into()],
-        )?;
-        for row in rows {
-            let sink = Columns::of("sink_deliveries", row).text()?;
-            self.sql().query(
-                "UPDATE sink_deliveries SET tag = ? WHERE sink = ? AND due IS NOT NULL",
-                &[front::EVERYTHING.into(), sink.as_str().into()],
+        for sink in Sink::ALL {
+            let waiting = self.sql().query(
+                "SELECT COUNT(*) FROM sink_deliveries WHERE sink = ? AND due IS NOT NULL AND tag <> ?",
+                &[sink.as_str().into(), front::EVERYTHING.into()],
             )?;
+            if one_number("sink_deliveries", waiting)? > MAX_WAITING {
+                self.fold(sink)?;
+            }
         }
         self.sql()
             .query(

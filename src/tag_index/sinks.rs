@@ -38,6 +38,9 @@ pub enum Sink {
 }
 
 impl Sink {
+    /// All that there may be.
+    pub const ALL: [Self; 2] = [Self::PlatformCache, Self::ZonePurge];
+
     /// Returns the name in tables and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -87,7 +90,9 @@ pub enum Purged {
         /// For how long, if it has said so.
         retry_after: Option<Duration>,
     },
-    /// It could not be reached, or has refused.
+    /// It says that it will never take this purge as it is.
+    Refused,
+    /// It could not be reached, or has failed.
     Failed {
         /// When to come again, if it has said so.
         retry_after: Option<Duration>,
@@ -141,6 +146,7 @@ impl Pace {
             Purged::Limited { retry_after: None } => {
                 Self { not_before: pause(Sink::PlatformCache.rate().1, None), ..self }
             }
+            Purged::Refused => Self { not_before: pause(Duration::ZERO, None), ..self },
             Purged::Limited { retry_after } | Purged::Failed { retry_after } => {
                 Self { not_before: pause(Duration::ZERO, retry_after), ..self }
             }
@@ -215,6 +221,7 @@ mod tests {
         let limited = |retry_after: Option<u64>| Purged::Limited { retry_after: retry_after.map(Duration::from_secs) };
         for (failures, outcome, millis) in [
             (0, failed(None), 500),
+            (1, Purged::Refused, 1000),
             (3, failed(None), 4000),
             (40, failed(None), 60_000),
             (0, failed(Some(7)), 7000),

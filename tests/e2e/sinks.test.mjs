@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, test } from "node:test";
 
-import { adminToken, bypassToken, config, host, newFolder, start, until } from "./harness.mjs";
+import { adminToken, bypassToken, colo, config, host, newFolder, start, until } from "./harness.mjs";
 
 const zone = "023e105f4ecef8ad9ca31a8372d0c353";
 const inFront = { platform_cache: true, canonical_origin: `http://${host}` };
@@ -116,7 +116,7 @@ test("a zone without its token is a mistake that is named", async () => {
   assert.match(answer.json.error.problems.join(), /ISR_PURGE_TOKEN: this secret is missing/);
 });
 
-test("a zone is purged of each scope by a tag that its pages carry, twice, through failures", async () => {
+test("a zone is purged of each scope by a tag that its pages carry, through failures", async () => {
   const api = await Api.start();
   const isr = await start(withZone(api));
   const path = await isr.lab("scopes", { headers: { "X-ISR-Revalidate": "false", "Cache-Tag": "Post:1" } });
@@ -156,6 +156,31 @@ test("many that wait are purged together, at most a hundred tags at a time", asy
   assert.ok(api.asked.every(({ tags }) => tags.length <= 100 && new Set(tags).size === tags.length));
   const firsts = api.asked.slice(0, 3).map(({ tags }) => tags.length);
   assert.deepEqual(firsts, [1, 100, 51], "first, then 151 names, each once");
+});
+
+test("what an edge that has not heard yet puts into the cache in front is purged as well", async () => {
+  const api = await Api.start();
+  const options = withZone(api, { freshness_bound: 3 });
+  const second = colo("second-colo", options.isr);
+  second.bindings = { ...second.bindings, ...options.bindings };
+  const isr = await start({ ...options, workers: [second] });
+  const path = await isr.lab("late", { headers: { "X-ISR-Revalidate": "false", "Cache-Tag": "late" } });
+  await isr.fetch(path);
+  const mayBeKept = (answer) => answer.isr === "HIT" && control(answer).startsWith("max-age=");
+  await until("the second colo", async () => mayBeKept(await isr.ask("second-colo", path)));
+  await invalidate(isr, { tag: "late" });
+  await until("the first purge", () => api.asked.length === 1);
+
+  let keptOld = 0;
+  await until("the new page", async () => {
+    const answer = await isr.ask("second-colo", path);
+    if (mayBeKept(answer) && answer.render === 1) keptOld = performance.now();
+    return mayBeKept(answer) && answer.render === 2;
+  });
+  assert.ok(keptOld > api.asked[0].at, "it is filled with the old page after the first purge");
+  await until("the second purge", () => api.asked.length === 2);
+  assert.ok(api.asked[1].at > keptOld, "and purged of it by the second");
+  assert.deepEqual(api.purged, ["late", "late"]);
 });
 
 test("a purge that was not made when the runtime was killed is made after it", async () => {

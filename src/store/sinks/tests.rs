@@ -140,6 +140,15 @@ fn a_purge_of_everything_stands_for_all_that_are_due() {
 }
 
 #[test]
+fn what_a_sink_refuses_does_not_hold_up_the_others() {
+    let index = index(&[Sink::ZonePurge]);
+    let seqs = ["a", "b"].map(|tag| append(&index, scope(tag), 1000));
+    assert_eq!(purge(&index, Sink::ZonePurge, 6000, Purged::Refused), names(&["a", "b"]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), names(&[front::EVERYTHING]));
+    assert_eq!(seqs.map(|seq| states(&index, seq)[0].1), [true, true]);
+}
+
+#[test]
 fn too_many_that_wait_are_folded_into_one_purge_of_everything() {
     let index = index(&[Sink::ZonePurge]);
     let last = (0..=MAX_WAITING + 99).map(|n| append(&index, scope(&format!("t{n}")), 1000)).last().unwrap();
