@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::feed::Invalidation;
+use crate::feed::Scope;
 use crate::front;
 use crate::protocol::SinkProgress;
 use crate::store::tag_index::{TagIndexStore, one_number};
@@ -26,14 +26,20 @@ pub struct PurgeBatch {
 impl<S: Sql> TagIndexStore<S> {
     /// Notes that an invalidation is to be purged in each sink: at `due`, or as soon as it is [ripe](Self::ripen). Called
     /// in the transaction that appends it to the log.
-    pub(super) fn note_for_sinks(&self, invalidation: &Invalidation, due: Timestamp) -> Result<(), StoreError> {
-        let tag = front::tag_of(&invalidation.scope);
-        let settled = self.sinks.settled_at(invalidation.at);
+    pub(super) fn note_for_sinks(
+        &self,
+        seq: u64,
+        at: Timestamp,
+        scope: &Scope,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tag = front::tag_of(scope);
+        let settled = self.sinks.settled_at(at);
         for sink in &self.sinks.active {
             self.sql().query(
                 "INSERT INTO sink_deliveries (seq, sink, tag, due, settled) VALUES (?, ?, ?, ?, ?)",
                 &[
-                    invalidation.seq.into(),
+                    seq.into(),
                     sink.as_str().into(),
                     tag.as_str().into(),
                     due.as_millis().into(),

@@ -141,7 +141,7 @@ impl<S: Sql> TagIndexStore<S> {
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = scope_columns(&scope);
-        self.sql.transaction(|| {
+        let (seq, at) = self.sql.transaction(|| {
             let rows = self.sql.query("SELECT at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
             let last = rows.into_iter().next().map(|row| Columns::of("invalidations", row).number()).transpose()?;
             let at = now.plus(SKEW).max(Timestamp::from_millis(last.unwrap_or_default()));
@@ -181,13 +181,13 @@ impl<S: Sql> TagIndexStore<S> {
                     &[seq.into(), now.as_millis().into(), name.into()],
                 )?;
             }
-            let invalidation = Invalidation { seq, at, scope: scope.clone(), mode, refresh };
-            self.note_for_sinks(&invalidation, now.plus(RIPE_AFTER))?;
+            self.note_for_sinks(seq, at, &scope, now.plus(RIPE_AFTER))?;
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
             }
-            Ok(invalidation)
-        })
+            Ok((seq, at))
+        })?;
+        Ok(Invalidation { seq, at, scope, mode, refresh })
     }
 
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are

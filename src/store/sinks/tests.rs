@@ -41,8 +41,8 @@ fn states(index: &TagIndexStore<MemorySql>, seq: u64) -> Vec<(String, bool)> {
     index.sink_progress(seq).unwrap().into_iter().map(|state| (state.sink, state.is_done)).collect()
 }
 
-fn names(names: &[&str]) -> Option<Vec<String>> {
-    Some(names.iter().map(|name| String::from(*name)).collect())
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| String::from(*name)).collect()
 }
 
 #[test]
@@ -62,12 +62,12 @@ fn what_is_invalidated_is_purged_once_it_is_ripe_and_again_once_every_edge_has_h
         assert_eq!(purge(&index, sink, 5999, Purged::Done), None, "not before the coordinators know");
         index.ripen(seq, at(1500)).unwrap();
         assert_eq!(index.next_deadline(), Ok(Some(at(1500))));
-        assert_eq!(purge(&index, sink, 1500, Purged::Done), names(&["a"]));
+        assert_eq!(purge(&index, sink, 1500, Purged::Done), Some(names(&["a"])));
         assert_eq!(states(&index, seq), [(sink.as_str().to_owned(), false)]);
         assert_eq!(index.next_deadline(), Ok(Some(at(1000 + SETTLES_AFTER))));
         index.ripen(seq, at(2000)).unwrap();
         assert_eq!(purge(&index, sink, 999 + SETTLES_AFTER, Purged::Done), None);
-        assert_eq!(purge(&index, sink, 1000 + SETTLES_AFTER, Purged::Done), names(&["a"]));
+        assert_eq!(purge(&index, sink, 1000 + SETTLES_AFTER, Purged::Done), Some(names(&["a"])));
         assert_eq!(states(&index, seq), [(sink.as_str().to_owned(), true)]);
         assert_eq!(index.next_deadline(), Ok(None));
     }
@@ -77,7 +77,7 @@ fn what_is_invalidated_is_purged_once_it_is_ripe_and_again_once_every_edge_has_h
 fn a_purge_that_is_late_need_not_be_made_twice() {
     let index = index(&[Sink::ZonePurge]);
     let seq = append(&index, scope("a"), 1000);
-    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), names(&["a"]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), Some(names(&["a"])));
     assert_eq!(states(&index, seq), [("zone_purge".to_owned(), true)]);
 }
 
@@ -87,13 +87,13 @@ fn a_sink_that_fails_is_asked_again_after_a_pause_and_does_not_hold_up_the_other
     let seq = append(&index, scope("a"), 1000);
     index.ripen(seq, at(1000)).unwrap();
     let limited = Purged::Limited { retry_after: Some(Duration::from_secs(30)) };
-    assert_eq!(purge(&index, Sink::ZonePurge, 1000, limited), names(&["a"]));
-    assert_eq!(purge(&index, Sink::PlatformCache, 1000, Purged::Done), names(&["a"]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1000, limited), Some(names(&["a"])));
+    assert_eq!(purge(&index, Sink::PlatformCache, 1000, Purged::Done), Some(names(&["a"])));
     assert_eq!(purge(&index, Sink::ZonePurge, 31_000, Purged::Done), None);
-    assert_eq!(purge(&index, Sink::PlatformCache, 17_000, Purged::Done), names(&["a"]));
+    assert_eq!(purge(&index, Sink::PlatformCache, 17_000, Purged::Done), Some(names(&["a"])));
     assert_eq!(states(&index, seq), [("platform_cache".to_owned(), true), ("zone_purge".to_owned(), false)]);
     assert_eq!(index.next_deadline(), Ok(Some(at(31_001))));
-    assert_eq!(purge(&index, Sink::ZonePurge, 31_001, Purged::Done), names(&["a"]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 31_001, Purged::Done), Some(names(&["a"])));
     assert_eq!(states(&index, seq)[1], ("zone_purge".to_owned(), true));
 }
 
@@ -105,7 +105,7 @@ fn a_purge_of_which_nothing_was_heard_is_made_again() {
     assert!(index.begin_purge(Sink::ZonePurge, at(1000)).unwrap().is_some());
     assert_eq!(index.begin_purge(Sink::ZonePurge, at(1001)), Ok(None), "one at a time");
     assert_eq!(index.next_deadline(), Ok(Some(at(1500))), "the object has died");
-    assert_eq!(purge(&index, Sink::ZonePurge, 1500, Purged::Done), names(&["a"]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1500, Purged::Done), Some(names(&["a"])));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_purge_of_everything_stands_for_all_that_are_due() {
     let everything = append(&index, Scope::Everything, 1001);
     let now = 1001 + SETTLES_AFTER;
     let after = append(&index, scope("b"), now - 1000);
-    assert_eq!(purge(&index, Sink::ZonePurge, now, Purged::Done), names(&[front::EVERYTHING]));
+    assert_eq!(purge(&index, Sink::ZonePurge, now, Purged::Done), Some(names(&[front::EVERYTHING])));
     let is_done = |seq| states(&index, seq)[0].1;
     assert_eq!([before, everything, after].map(is_done), [true, true, false]);
 }
@@ -143,8 +143,8 @@ fn a_purge_of_everything_stands_for_all_that_are_due() {
 fn what_a_sink_refuses_does_not_hold_up_the_others() {
     let index = index(&[Sink::ZonePurge]);
     let seqs = ["a", "b"].map(|tag| append(&index, scope(tag), 1000));
-    assert_eq!(purge(&index, Sink::ZonePurge, 6000, Purged::Refused), names(&["a", "b"]));
-    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), names(&[front::EVERYTHING]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 6000, Purged::Refused), Some(names(&["a", "b"])));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), Some(names(&[front::EVERYTHING])));
     assert_eq!(seqs.map(|seq| states(&index, seq)[0].1), [true, true]);
 }
 
@@ -152,7 +152,7 @@ fn what_a_sink_refuses_does_not_hold_up_the_others() {
 fn too_many_that_wait_are_folded_into_one_purge_of_everything() {
     let index = index(&[Sink::ZonePurge]);
     let last = (0..=MAX_WAITING + 99).map(|n| append(&index, scope(&format!("t{n}")), 1000)).last().unwrap();
-    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), names(&[front::EVERYTHING]));
+    assert_eq!(purge(&index, Sink::ZonePurge, 1000 + SETTLES_AFTER, Purged::Done), Some(names(&[front::EVERYTHING])));
     assert_eq!([1, last - 100].map(|seq| states(&index, seq)[0].1), [true, true]);
     let open = index.sql().query("SELECT COUNT(*) FROM sink_deliveries WHERE due IS NOT NULL", &[]).unwrap();
     assert!(one_number("sink_deliveries", open).unwrap() < 100, "those since the last fold");
