@@ -10,6 +10,7 @@ mod settings;
 mod tests;
 mod url;
 mod vary;
+mod zone;
 
 use std::time::Duration;
 
@@ -19,10 +20,12 @@ pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
     BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES,
-    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
+    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE,
+    SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
+pub use self::zone::ZoneId;
 use crate::route::{Pattern, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{QueryPolicy, TrailingSlash};
@@ -105,6 +108,10 @@ pub struct Config {
     pub canonical_origin: Option<CanonicalOrigin>,
     /// The site, when it is not a service binding.
     pub origin: Option<SiteUrl>,
+    /// Whether a cache of the platform stands in front: it is told what it may keep, and purged. Default `false`.
+    pub platform_cache: bool,
+    /// The zone whose cache is purged of what is invalidated. Only together with `platform_cache`.
+    pub zone_purge: Option<ZoneId>,
     /// The routes: 1 to 500.
     pub routes: Routes,
 }
@@ -158,6 +165,17 @@ impl Config {
             browser_max_age: top.seconds_or_default("browser_max_age", &BROWSER_MAX_AGE),
             ignored: ignored.unwrap_or_else(|| TRACKING.map(str::to_owned).into()),
         };
+        let canonical_origin = top.text("canonical_origin", CanonicalOrigin::parse);
+        let platform_cache = top.flag("platform_cache").unwrap_or(PLATFORM_CACHE_DEFAULT);
+        let zone_purge = top.text("zone_purge", ZoneId::parse);
+        if platform_cache && top.get("canonical_origin").is_none() {
+            let reason = "the key of the platform's cache has no host, and pages of several hosts would be mixed up";
+            top.report("ISR.platform_cache".to_owned(), Fault::Needs { other: "canonical_origin", reason });
+        }
+        if zone_purge.is_some() && !platform_cache {
+            let reason = "without it no page has the tags by which it could be purged";
+            top.report("ISR.zone_purge".to_owned(), Fault::Needs { other: "platform_cache = true", reason });
+        }
         Self {
             revalidate: defaults.revalidate,
             not_found_revalidate,
@@ -178,8 +196,10 @@ impl Config {
             max_body_bytes: top.number("max_body_bytes", &MAX_BODY_BYTES).unwrap_or(MAX_BODY_BYTES.default).into(),
             expose_headers: top.flag("expose_headers").unwrap_or(EXPOSE_HEADERS_DEFAULT),
             cache_name: top.text("cache_name", cache_name).unwrap_or_else(|| CACHE_NAME_DEFAULT.to_owned()),
-            canonical_origin: top.text("canonical_origin", CanonicalOrigin::parse),
+            canonical_origin,
             origin: top.text("origin", SiteUrl::parse),
+            platform_cache,
+            zone_purge,
             hosts: top.list("hosts", MAX_HOSTS, url::host_pattern),
             routes: routes(&mut top, &defaults),
         }

@@ -17,7 +17,7 @@
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
 //! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
 //! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
-//! | [`serve`] | the edge's decision |
+//! | [`serve`], [`front`] | the edge's decision, and what a cache in front is told |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
 //! | [`store`] | what the objects keep in SQLite |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
@@ -26,6 +26,7 @@ pub mod config;
 pub mod coordinator;
 mod fault;
 pub mod feed;
+pub mod front;
 pub mod inspect;
 pub mod invalidate;
 pub mod page;

@@ -110,6 +110,18 @@ pub struct Progress {
     pub matched: u64,
     /// What the coordinators say together; `None` if one of them could not be asked.
     pub pages: Option<ShardProgress>,
+    /// How far it is in caches in front; empty without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkProgress>,
+}
+
+/// How far an invalidation is in a cache in front.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkProgress {
+    /// Its name: see [`crate::tag_index::sinks::Sink`].
+    pub sink: String,
+    /// Whether it is purged for good: no edge fills it with the old page again.
+    pub is_done: bool,
 }
 
 impl ToCoordinator {

@@ -29,6 +29,13 @@ impl ConfigError {
         Self { problems: vec![Problem::new(name.to_owned(), Fault::MissingBinding { binding, name: name.to_owned() })] }
     }
 
+    /// Reports that the secret which `zone_purge` needs is not there.
+    #[must_use]
+    pub fn missing_purge_token(name: &'static str) -> Self {
+        let holds = "an API token with the permission Zone > Cache Purge for the zone in `zone_purge`";
+        Self { problems: vec![Problem::new(name.to_owned(), Fault::MissingSecret { name, holds })] }
+    }
+
     /// Puts the problems of two errors together.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -117,6 +124,22 @@ pub enum Fault {
     /// The pattern does not go with another one.
     #[error(transparent)]
     Routes(RoutesError),
+    /// The setting makes sense only together with another one.
+    #[error("needs `{other}` as well: {reason}")]
+    Needs {
+        /// The other setting, as one writes it.
+        other: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A secret is not there.
+    #[error("this secret is missing; set it with `npx wrangler secret put {name}`: {holds}")]
+    MissingSecret {
+        /// Its name.
+        name: &'static str,
+        /// What it holds.
+        holds: &'static str,
+    },
     /// A binding is not there. The lines to add follow, each indented by four spaces.
     #[error("{} is missing; add to wrangler.toml:\n{}", .binding.kind(), .binding.remedy(.name))]
     MissingBinding {
@@ -175,6 +198,9 @@ pub enum Flaw {
     /// It has this many bytes, and that is too many.
     #[error("is {0} bytes long")]
     TooLong(usize),
+    /// It has this many characters, and that is not how many it should have.
+    #[error("has {0} characters")]
+    Length(usize),
     /// It has this many entries, and that is too many.
     #[error("has {0} entries")]
     TooMany(usize),

@@ -31,6 +31,7 @@ pub(super) const MAX_BODY_BYTES: Number =
 pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
 pub(super) const TAG_SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: MAX_TAG_SHARDS as u32, default: 1 };
 pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
+pub(super) const PLATFORM_CACHE_DEFAULT: bool = false;
 pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
 
 /// Every setting of `[vars.ISR]` and of its routes.
@@ -59,6 +60,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "ignore_query", scope: Scope::TopLevel, kind: Kind::IgnoredQuery },
     Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
     Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
+    Setting { name: "platform_cache", scope: Scope::TopLevel, kind: Kind::Flag { default: PLATFORM_CACHE_DEFAULT } },
+    Setting { name: "zone_purge", scope: Scope::TopLevel, kind: Kind::Zone },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
     Setting { name: "statuses", scope: Scope::Route, kind: Kind::Statuses },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
@@ -157,6 +160,8 @@ pub enum Kind {
     Origin,
     /// A URL without query and fragment.
     Url,
+    /// The id of a zone.
+    Zone,
     /// The table of routes, by pattern.
     Routes,
     /// A list of statuses.
@@ -196,7 +201,7 @@ impl Setting {
             Kind::NumberAs(_, other) => format!("as `{other}`"),
             Kind::Flag { default } => default.to_string(),
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
-            Kind::Origin | Kind::Url => "none".to_owned(),
+            Kind::Origin | Kind::Url | Kind::Zone => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
             Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
             Kind::Tags | Kind::Query => "[]".to_owned(),
@@ -231,6 +236,7 @@ impl Setting {
             Kind::CacheName => format!("1 to {MAX_CACHE_NAME_CHARS} letters, digits, `.`, `_` or `-`"),
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
             Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
+            Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
             Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),
             Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),

@@ -44,7 +44,7 @@ fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, browser_max_age: 0ns, freshness_bound: 10s, \
         render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
-        expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, routes: ";
+        expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, platform_cache: false, zone_purge: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
     let expected = RouteSettings {
@@ -69,6 +69,7 @@ fn every_setting_is_read() {
         "revalidate": false, "not_found_revalidate": 5, "expire": 0, "stale_if_error": 5, "browser_max_age": 86_400, "freshness_bound": 300, "render_timeout": 600,
         "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
+        "platform_cache": true, "zone_purge": "023E105f4ecef8ad9ca31a8372d0c353",
         "routes": { "/blog/[slug]": {
             "revalidate": 0, "not_found_revalidate": false, "expire": 7, "stale_if_error": 9, "browser_max_age": 30, "statuses": [302, 200, 302], "tags": ["news", "blog", "news"], "shards": 256,
             "query": ["page", "q", "page"], "trailing_slash": "redirect",
@@ -81,11 +82,13 @@ fn every_setting_is_read() {
     config["hosts"] = json!(["*.Example.com", "bücher.de"]);
     config["ignore_query"] = json!(["q*"]);
     config["trailing_slash"] = json!("keep");
+    config["platform_cache"] = json!(true);
+    config["zone_purge"] = json!("023e105f4ecef8ad9ca31a8372d0c353");
     let config = Config::from_json(&config).unwrap();
     let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
-        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), routes: ";
+        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
         revalidate: Revalidate::NoStore,

@@ -4,8 +4,8 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
-use crate::edge::isr::{Handled, Isr, misconfigured};
-use crate::edge::{js, respond, settings, site};
+use crate::edge::isr::{self, Handled, Isr, misconfigured};
+use crate::edge::{front, js, respond, settings, site};
 
 /// Exports the `fetch` event of the deployable Worker.
 #[cfg(feature = "gateway")]
@@ -39,7 +39,14 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
     };
     let site = settings::site(&env, isr.config()).ok_or("the binding ORIGIN is missing")?;
     match site.pass(&request).await {
-        Ok(response) => Ok(respond::passed(response, told.as_ref(), isr.config().expose_headers)?),
+        Ok(response) => {
+            let response = respond::passed(response, told.as_ref(), isr.config().expose_headers)?;
+            // A render is stored by this cache, which must see what the site has said.
+            if told.is_none() && isr::is_render(&context) {
+                return Ok(response);
+            }
+            Ok(front::forbidden(isr.config(), response)?)
+        }
         Err(error) => {
             worker::console_error!("the site could not be reached: {}", js::describe(&error));
             Ok(failure(502, "site_unreachable", "The site could not be reached.")?)

@@ -18,7 +18,7 @@ use worker::Env;
 use crate::config::CanonicalOrigin;
 use crate::edge::respond::{self, Terms, Told};
 use crate::edge::settings::Settings;
-use crate::edge::{admin, feed_poll, js};
+use crate::edge::{admin, feed_poll, front, js};
 use crate::page::PageMeta;
 use crate::semantics::cache_status::{CacheStatus, Outcome};
 use crate::semantics::conditional::NOT_IN_304;
@@ -104,7 +104,8 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     let mut words = number.to_string();
     let expose = config.expose_headers;
     let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
-    for (name, value) in respond::changes(&meta, &told, &terms) {
+    let in_front = front::changes(config, &meta, route, now);
+    for (name, value) in respond::changes(&meta, &told, &terms).into_iter().chain(in_front) {
         // Writing to a String can't fail.
         let _ = match value {
             Some(value) => write!(words, "\n{name}:{value}"),

@@ -11,7 +11,7 @@ use crate::config::{CanonicalOrigin, Config, ConfigError};
 use crate::edge::respond::{self, Told};
 use crate::edge::settings::Settings;
 use crate::edge::visit::Visit;
-use crate::edge::{admin, visit};
+use crate::edge::{admin, front, visit};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
@@ -68,8 +68,19 @@ impl Isr {
         &self.settings.config
     }
 
-    /// Decides what is to become of a request.
+    /// Decides what is to become of a request, and what a cache in front may keep of it.
     pub(super) async fn handle(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
+        if front::is_purge(context) {
+            return front::purge(request, context).await.map(Handled::Response);
+        }
+        let handled = self.decide(request, context).await?;
+        if let Handled::Response(response) = &handled {
+            front::forbid_unless_said(self.config(), response)?;
+        }
+        Ok(handled)
+    }
+
+    async fn decide(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
         let method = request.method();
         let Ok(url) = RequestUrl::parse(&request.url()) else {
             return Ok(Handled::Pass(None));
@@ -144,7 +155,7 @@ impl Visitor for Sent<'_> {
 
 /// Recognises a render that this cache itself has asked for, by something that no client can send: the `props` of the
 /// service binding that it came over.
-fn is_render(context: &Context) -> bool {
+pub(super) fn is_render(context: &Context) -> bool {
     let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
     props.is_object()
         && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some("render"))

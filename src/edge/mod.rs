@@ -10,11 +10,12 @@
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
 //! | `l1`, `fill`, `l2` | Cache API and what goes into it, KV |
 //! | `site` | the site behind the cache |
+//! | `front` | a cache in front of the Worker |
 //! | `feed_poll` | what this isolate knows to be invalidated |
 //! | `calls` | messages to the two objects |
 //! | `coordinator_object`, `coordinator_work`, `render` | the coordinator Durable Object |
 //! | `body`, `source` | the bytes of an answer while they come |
-//! | `tag_index_object` | the tag index Durable Object |
+//! | `tag_index_object`, `sinks` | the tag index Durable Object, and the caches in front that it purges |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `part`, `js` | responses, headers, ranges of bodies, time, randomness |
 
@@ -27,6 +28,7 @@ mod coordinator_work;
 mod envelope;
 mod feed_poll;
 mod fill;
+mod front;
 mod gateway;
 mod hit;
 mod isr;
@@ -38,6 +40,7 @@ mod part;
 mod render;
 mod respond;
 mod settings;
+mod sinks;
 mod site;
 mod source;
 mod sql;

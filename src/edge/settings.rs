@@ -35,6 +35,23 @@ impl Secret {
     }
 }
 
+/// The token of an API, from `env`. It is sent, and never shown.
+pub(super) struct ApiToken(String);
+
+impl ApiToken {
+    fn read(env: &Env, name: &str) -> Option<Self> {
+        Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty()).map(Self)
+    }
+
+    /// Returns the token, for the header that carries it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The secret with which a zone's cache is purged.
+const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
+
 /// What a deployment is made with.
 pub(super) struct Settings {
     /// The variable `ISR`.
@@ -43,6 +60,8 @@ pub(super) struct Settings {
     pub(super) admin_token: Option<Secret>,
     /// The secret `ISR_BYPASS_TOKEN`: who has it sees the site uncached.
     pub(super) bypass_token: Option<Secret>,
+    /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: with it the zone is purged.
+    pub(super) purge_token: Option<ApiToken>,
 }
 
 impl Settings {
@@ -71,11 +90,16 @@ impl Settings {
             .filter(|(_, name)| js::binding::<JsValue>(env, name).is_none())
             .map(|(binding, name)| ConfigError::missing_binding(binding, name))
             .reduce(ConfigError::and);
+        let purges_zone = config.as_ref().is_ok_and(|config| config.zone_purge.is_some());
+        let purge_token = ApiToken::read(env, PURGE_TOKEN).filter(|_| purges_zone);
+        let no_token = (purges_zone && purge_token.is_none()).then(|| ConfigError::missing_purge_token(PURGE_TOKEN));
+        let missing = missing.into_iter().chain(no_token).reduce(ConfigError::and);
         match (config, missing) {
             (Ok(config), None) => Ok(Self {
                 config,
                 admin_token: Secret::read(env, "ISR_ADMIN_TOKEN"),
                 bypass_token: Secret::read(env, "ISR_BYPASS_TOKEN"),
+                purge_token,
             }),
             (Ok(_), Some(error)) | (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.and(missing)),

@@ -10,9 +10,10 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::edge::admin::{AdminError, TagIndex};
 use crate::edge::alarm::Alarm;
 use crate::edge::coordinator_object::{body_of, failed, message_response};
+use crate::edge::front::Exports;
 use crate::edge::settings::{self, Settings};
 use crate::edge::sql::ObjectSql;
-use crate::edge::{admin, calls, feed_poll, js};
+use crate::edge::{admin, calls, feed_poll, js, sinks};
 use crate::feed::{Mode, Refresh, Scope};
 use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::protocol::{
@@ -104,6 +105,7 @@ struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
     alarm: Alarm,
+    exports: Exports,
     /// Its name; an object of another name has been called by mistake.
     name: Option<TagIndexName>,
     tag_shards: Result<u16, StoreError>,
@@ -113,13 +115,17 @@ impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
         // An object that was made when the platform did not tell names yet is the only one.
         let name = state.id().name().map_or(Some(TagIndexName::ROOT), |name| TagIndexName::parse(&name));
-        let (state, sql) = ObjectSql::of(state);
+        let raw = state._inner();
+        let exports = Exports::of(&raw);
+        let (state, sql) = ObjectSql::of(State::from(raw));
         let config = settings::config(&env).map_err(|error| StoreError::Unconfigured(error.to_string()));
+        let sinks = config.as_ref().map(sinks::of).unwrap_or_default();
         let tag_shards = config.map(|config| config.tag_shards);
         let store = sql
             .and_then(TagIndexStore::open)
-            .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()));
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), name, tag_shards });
+            .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
+            .map(|store| store.with_sinks(sinks));
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), exports, name, tag_shards });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
@@ -189,6 +195,9 @@ impl Object {
             self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
             js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
         }
+        // A cache in front is purged behind the receipt, by the alarm: earlier it would be filled with the old page again.
+        store.ripen(seq, js::now())?;
+        self.alarm.follow(store.next_deadline());
         feed_poll::note(invalidation.clone());
         let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
@@ -214,7 +223,8 @@ impl Object {
                 None
             }
         };
-        Ok(Some(Progress { invalidation, applied, pending, matched, pages }))
+        let sinks = self.store()?.sink_progress(seq)?;
+        Ok(Some(Progress { invalidation, applied, pending, matched, pages, sinks }))
     }
 
     /// Returns the shard that owns a path by the configuration.
@@ -269,12 +279,22 @@ impl Object {
         made
     }
 
+    async fn purge_sinks(&self) -> Result<(), StoreError> {
+        sinks::purge(self.store()?, &self.env, &self.exports).await
+    }
+
     /// Attempts what is due, one batch, and sets the alarm for what is left.
     async fn alarm(&self) {
         self.alarm.begin();
-        match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
-            Ok(due) => drop(self.deliver(due).await),
-            Err(error) => worker::console_error!("tag index: {error}"),
+        let deliver = async {
+            match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
+                Ok(due) => drop(self.deliver(due).await),
+                Err(error) => worker::console_error!("tag index: {error}"),
+            }
+        };
+        let ((), purged) = futures::join!(deliver, self.purge_sinks());
+        if let Err(error) = purged {
+            worker::console_error!("tag index: {error}");
         }
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }

@@ -8,7 +8,7 @@ use crate::edge::fill::Fill;
 use crate::edge::isr::{Handled, Isr};
 use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Terms, Told};
-use crate::edge::{envelope, feed_poll, js, settings};
+use crate::edge::{envelope, feed_poll, front, js, settings};
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
@@ -97,7 +97,12 @@ impl Visit<'_> {
             self.keep_whole(&meta, &page)?;
         }
         let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail.or(source.detail()));
-        self.respond(&meta, &page, outcome, status)
+        let handled = self.respond(&meta, &page, outcome, status)?;
+        // Only a HIT is kept in front: it is whole, and was judged a moment ago.
+        if let (Outcome::Hit, Handled::Response(response)) = (outcome, &handled) {
+            front::apply(response, front::changes(self.isr.config(), &meta, self.route, js::now()))?;
+        }
+        Ok(handled)
     }
 
     /// Judges a copy by what is known at this moment.

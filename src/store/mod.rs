@@ -8,6 +8,7 @@ mod inspect;
 mod migrate;
 #[cfg(test)]
 pub(crate) mod rusqlite;
+mod sinks;
 mod sweeps;
 mod tag_index;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 use thiserror::Error;
 
 pub use self::coordinator::CoordinatorStore;
+pub use self::sinks::PurgeBatch;
 pub use self::sweeps::{MAX_COUNTED, Swept};
 pub use self::tag_index::{Delivery, Registered, SKEW, TagIndexStore};
 

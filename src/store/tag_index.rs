@@ -11,15 +11,17 @@ use crate::store::coordinator::{mode_by_name, mode_name, refresh_by_name, refres
 use crate::store::migrate::{Migration, migrate};
 use crate::store::{Columns, Row, Sql, StoreError, Value};
 use crate::tag_index::TagIndexName;
+use crate::tag_index::sinks::Sinks;
 use crate::time::Timestamp;
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { name: "0001_init", sql: include_str!("../../migrations/tag_index/0001_init.sql") },
     Migration {
         name: "0002_scopes_and_directory",
         sql: include_str!("../../migrations/tag_index/0002_scopes_and_directory.sql"),
     },
     Migration { name: "0003_views", sql: include_str!("../../migrations/tag_index/0003_views.sql") },
+    Migration { name: "0004_sinks", sql: include_str!("../../migrations/tag_index/0004_sinks.sql") },
 ];
 
 /// How far the clocks of two objects may differ without harm.
@@ -27,6 +29,9 @@ pub const SKEW: Duration = Duration::from_secs(1);
 
 /// How many rows of history the log keeps behind its newest.
 const LOG_ROWS: u64 = 100_000;
+
+/// How long the coordinators are waited for before a cache in front is purged: an invalidation is acknowledged by then.
+const RIPE_AFTER: Duration = Duration::from_secs(5);
 
 /// How often the log and the feed are cut back to their bounds, in rows appended.
 const TRIM_EVERY: u64 = 100;
@@ -37,6 +42,7 @@ pub struct TagIndexStore<S> {
     sql: S,
     name: TagIndexName,
     tag_shards: u16,
+    pub(super) sinks: Sinks,
 }
 
 /// An invalidation that a shard has not applied yet.
@@ -66,7 +72,7 @@ impl<S: Sql> TagIndexStore<S> {
     /// [`StoreError::NewerSchema`] if a later version of this code has written it.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1 })
+        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
     }
 
     /// Makes it that of one of so many objects.
@@ -90,6 +96,12 @@ impl<S: Sql> TagIndexStore<S> {
             })?;
         }
         Ok(store)
+    }
+
+    /// Has what is invalidated from now on purged in these sinks.
+    #[must_use]
+    pub fn with_sinks(self, sinks: Sinks) -> Self {
+        Self { sinks, ..self }
     }
 
     pub(super) fn sql(&self) -> &S {
@@ -198,6 +210,7 @@ impl<S: Sql> TagIndexStore<S> {
                     &[seq.into(), now.as_millis().into(), name.into()],
                 )?;
             }
+            self.note_for_sinks(seq, at, &scope, now.plus(RIPE_AFTER))?;
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
             }
@@ -237,7 +250,8 @@ impl<S: Sql> TagIndexStore<S> {
             "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries WHERE due IS NOT NULL)",
             &[seq.saturating_sub(LOG_ROWS).into()],
         )?;
-        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[]).map(drop)
+        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[])?;
+        self.trim_sinks(seq.saturating_sub(LOG_ROWS))
     }
 
     /// Returns deliveries of one invalidation that are still to be made, at most `limit`.
@@ -338,14 +352,15 @@ impl<S: Sql> TagIndexStore<S> {
         )
     }
 
-    /// Returns when this object wants to be woken next: the least due delivery.
+    /// Returns when this object wants to be woken next: the least due delivery, to a coordinator or to a sink.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.sql.query("SELECT MIN(due) FROM deliveries", &[])?;
         let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
-        Ok(due.flatten().map(Timestamp::from_millis))
+        let due = due.flatten().map(Timestamp::from_millis);
+        Ok(due.into_iter().chain(self.sink_deadline()?).min())
     }
 
     /// Returns what was invalidated after number `since`, at most `limit` rows.
@@ -385,7 +400,7 @@ impl<S: Sql> TagIndexStore<S> {
     }
 }
 
-fn one_number(table: &'static str, rows: Vec<Row>) -> Result<u64, StoreError> {
+pub(super) fn one_number(table: &'static str, rows: Vec<Row>) -> Result<u64, StoreError> {
     let row: Vec<Value> = rows.into_iter().next().unwrap_or_default();
     Columns::of(table, row).number()
 }

@@ -1,6 +1,8 @@
-//! The tag index's decisions, free of I/O: which object knows what, and when a delivery that failed is attempted again.
+//! The tag index's decisions, free of I/O: which object knows what, when a delivery that failed is attempted again, and what is
+//! purged in a cache in front.
 
 mod name;
+pub mod sinks;
 
 use std::time::Duration;
 

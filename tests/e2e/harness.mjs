@@ -94,16 +94,17 @@ const site = {
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
  * @param {Record<string, string>} [options.objects] classes of Durable Objects by binding
  * @param {object[]} [options.workers] more Workers, as Miniflare takes them
+ * @param {string[]} [options.main] modules in front of the gateway's own, the main one first
  * @param {boolean} [options.troubled] whether the platform can be made to fail: see {@link Runtime.trouble}
  * @param {number} [options.port] by default any that is free
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
   bindings = {}, kv = ["ISR_CACHE"], services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
-  troubled, port = 0, folder, ...rest
+  troubled, main: mainModules = troubled ? ["tests/e2e/troubled.mjs"] : [], port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
-  const main = gateway({ isr, bindings, kv, origin, objects, services, main: troubled ? ["tests/e2e/troubled.mjs"] : [] });
+  const main = gateway({ isr, bindings, kv, origin, objects, services, main: mainModules });
   for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({

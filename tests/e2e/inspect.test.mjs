@@ -271,6 +271,7 @@ test("in the files that are left behind: each query of the document", async (t) 
     "on-their-way": [{
       seq: receipt.seq, kind: "tag", name: "post:42", mode: "stale", applied: 0, pending: 2, pending_shards: [lab, exact].join(", "),
     }],
+    "in-front": [],
     "open-sweeps": [{ seq: seq.now, kind: "tag", name: "now", mode: "stale", refresh: "eager", matched: 1, done: 0, failed: 0, pending: 1 }],
     "rendering-now": [
       { key: url("/lab/eager"), rendering: "background", rendering_attempt: 0 },

@@ -21,7 +21,7 @@ use cloudflare_isr::inspect::answer::{
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
-    TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
+    SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
 use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;
@@ -216,8 +216,17 @@ fn messages_are_what_they_were() {
     now.sent("Applied", &Applied { matched: 9 });
     let pages = ShardProgress { done: 4, failed: 1, pending: 4, done_at: Some(START) };
     now.sent("ShardProgress", &pages);
-    let progress = Progress { invalidation: everything(), applied: 3, pending: 1, matched: 9, pages: Some(pages) };
+    let progress = Progress {
+        invalidation: everything(),
+        applied: 3,
+        pending: 1,
+        matched: 9,
+        pages: Some(pages),
+        sinks: Vec::new(),
+    };
     now.sent("Progress", &progress);
+    let sinks = vec![SinkProgress { sink: "zone_purge".to_owned(), is_done: true }];
+    now.sent("Progress, with a cache in front", &Progress { sinks, ..progress });
     now.sent("FeedPage", &FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true });
     now.end();
 }

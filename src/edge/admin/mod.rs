@@ -108,6 +108,11 @@ async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, Admi
         }),
         None => json!({ "matched": progress.matched }),
     };
+    if !progress.sinks.is_empty() {
+        let states = progress.sinks.into_iter();
+        let states = states.map(|state| (state.sink, json!(if state.is_done { "done" } else { "pending" })));
+        value["sinks"] = Value::Object(states.collect());
+    }
     value["doneAt"] = json!(progress.pages.and_then(|pages| pages.done_at).map(Timestamp::as_millis));
     Ok(value)
 }
