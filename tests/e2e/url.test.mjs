@@ -35,7 +35,8 @@ const site = createServer((request, response) => {
   });
 });
 
-const settings = () => config({ origin: `http://127.0.0.1:${site.address().port}` });
+const vary = { language: ["en", "de"], device: ["desktop", "mobile"], cookie: { theme: ["dark"] }, header: { "x-ab": ["a", "b"] } };
+const settings = () => config({ origin: `http://127.0.0.1:${site.address().port}` }, { "/lab/varied": { vary } });
 
 before(async () => {
   await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
@@ -68,6 +69,16 @@ test("its compression is undone for the store, and visitors get the same text fr
   assert.deepEqual(answers.map((answer) => answer.isr), ["MISS", "HIT", "HIT", "HIT"]);
   for (const { text } of answers) assert.ok(text === page, text.slice(0, 100));
   assert.equal(arrived("/lab/gzip").length, 1);
+});
+
+test("of a visitor, a render carries the values that are in the key, and nothing else", async () => {
+  const theirs = { cookie: "session=secret; theme=dark", "accept-language": "de-CH,de;q=0.9", authorization: "Basic secret", "x-ab": "b", "x-other": "secret" };
+  assert.equal((await isr.fetch("/lab/varied", { headers: { ...theirs, "user-agent": "Mozilla/5.0 (iPhone) Mobile" } })).isr, "MISS");
+  const [{ headers }] = arrived("/lab/varied");
+  const sent = Object.fromEntries(["cookie", "accept-language", "x-ab", "cf-device-type", "authorization", "x-other"].map((name) => [name, headers[name]]));
+  const expected = { cookie: "theme=dark", "accept-language": "de", "x-ab": "b", "cf-device-type": "mobile", authorization: undefined, "x-other": undefined };
+  assert.deepEqual(sent, expected);
+  assert.ok(!Object.values(headers).some((value) => /secret|iPhone/.test(value)), JSON.stringify(headers));
 });
 
 test("redirects reach the visitor; they are not followed", async () => {
