@@ -24,7 +24,12 @@ const fn promise_of(fault: Fault) -> u8 {
         | Fault::JoinInvalidatedStream
         | Fault::IgnoreNewerThan
         | Fault::IgnoreFeed
-        | Fault::RunAhead => 2,
+        | Fault::RunAhead
+        | Fault::TimeStandsStill
+        | Fault::RegisterLate
+        | Fault::RegisterSinceNow
+        | Fault::RegisterSinceOwn => 2,
+        Fault::AcknowledgeFirst | Fault::NoteFirst | Fault::PutOffApplied | Fault::ForgetDeliveries => 3,
         Fault::ForgetWaiter | Fault::AnswerTwice => 4,
         Fault::FailureForgets => 5,
         Fault::WriteAtOnce | Fault::SkipMend | Fault::BelieveLostWrite | Fault::SkipWriteAlways => 6,
