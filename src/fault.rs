@@ -55,12 +55,28 @@ pub(crate) enum Fault {
     SkipWriteAlways,
     /// An edge does not ask the feed what was invalidated.
     IgnoreFeed,
+    /// A page is published while its tags are still being registered.
+    RegisterLate,
+    /// A registration asks what was invalidated since now, not since the render began.
+    RegisterSinceNow,
+    /// A registration asks what was invalidated since its own render began, though others may carry the tags as well.
+    RegisterSinceOwn,
+    /// The caller is told of an invalidation before it is written.
+    AcknowledgeFirst,
+    /// A delivery is noted as applied when it is sent.
+    NoteFirst,
+    /// An attempt that has failed puts a delivery off that another attempt has made.
+    PutOffApplied,
+    /// The time of an invalidation may be that of the one before.
+    TimeStandsStill,
+    /// A new life of the tag index does not know of deliveries that are still to be made.
+    ForgetDeliveries,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::AnyToken,
         Self::TwoLeases,
         Self::PublishInvalidated,
@@ -85,6 +101,14 @@ impl Fault {
         Self::NoBreaker,
         Self::SkipWriteAlways,
         Self::IgnoreFeed,
+        Self::RegisterLate,
+        Self::RegisterSinceNow,
+        Self::RegisterSinceOwn,
+        Self::AcknowledgeFirst,
+        Self::NoteFirst,
+        Self::PutOffApplied,
+        Self::TimeStandsStill,
+        Self::ForgetDeliveries,
     ];
 }
 

@@ -2,7 +2,6 @@
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
@@ -23,16 +22,10 @@ use crate::protocol::{
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
 use crate::store::{Delivery, StoreError, TagIndexStore};
-use crate::tag_index::{TagIndexName, delivery_pause};
-
-/// How long the caller of an invalidation waits for the coordinators.
-const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
+use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, TagIndexName, attempts, settle};
 
 /// How many deliveries are made side by side: an object may wait for six response heads (platform limit).
 const PARALLEL: usize = 6;
-
-/// How many deliveries are loaded at a time.
-const BATCH: u32 = 100;
 
 /// The most rows of one answer to a poll.
 const FEED_ROWS: u32 = 1000;
@@ -239,7 +232,7 @@ impl Object {
 
     async fn deliver_all(&self, seq: u64) {
         loop {
-            let batch = match self.store().and_then(|store| store.deliveries_of(seq, BATCH)) {
+            let batch = match self.store().and_then(|store| attempts(store, Round::Of(seq))) {
                 Ok(batch) => batch,
                 Err(error) => return worker::console_error!("tag index: {error}"),
             };
@@ -261,18 +254,17 @@ impl Object {
         let mut made = 0;
         while let Some((delivery, delivered)) = attempts.next().await {
             let (seq, shard) = (delivery.invalidation.seq, &delivery.shard);
-            let noted = match delivered {
+            let matched = match delivered {
                 Some(Ok(applied)) => {
                     made += 1;
-                    self.store().and_then(|store| store.delivered(seq, shard, applied.matched))
+                    Some(applied.matched)
                 }
                 failure => {
                     worker::console_warn!("tag index: {seq} is not delivered to {shard} yet: {failure:?}");
-                    let due = js::now().plus(delivery_pause(delivery.attempts + 1));
-                    self.store().and_then(|store| store.put_off(seq, shard, due))
+                    None
                 }
             };
-            if let Err(error) = noted {
+            if let Err(error) = self.store().and_then(|store| settle(store, &delivery, matched, js::now())) {
                 worker::console_error!("tag index: {error}");
             }
         }
@@ -287,7 +279,7 @@ impl Object {
     async fn alarm(&self) {
         self.alarm.begin();
         let deliver = async {
-            match self.store().and_then(|store| store.deliveries_due(js::now(), BATCH)) {
+            match self.store().and_then(|store| attempts(store, Round::Due(js::now()))) {
                 Ok(due) => drop(self.deliver(due).await),
                 Err(error) => worker::console_error!("tag index: {error}"),
             }

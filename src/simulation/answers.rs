@@ -1,4 +1,4 @@
-//! What an edge and the coordinator say to each other, and what the edge makes of it.
+//! What an edge and a coordinator say to each other, and what the edge makes of it.
 
 use super::checks::{Checked, promise};
 use super::edge::Kept;
@@ -19,7 +19,7 @@ use crate::version::Version;
 const STALE_PAUSE: u64 = 1_000;
 
 impl World<'_> {
-    /// Has an edge's message reach the coordinator.
+    /// Has an edge's message reach the coordinator that owns the page.
     pub(super) fn ask(
         &mut self,
         visit: u64,
@@ -30,7 +30,8 @@ impl World<'_> {
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
         self.asked.insert(waiter, (visit, key));
-        self.checks.asked(waiter, newer_than);
+        let at = self.layout.owners[key];
+        self.checks.asked(at, waiter, newer_than);
         if newer_than.is_some() {
             self.checks.lift(key);
         }
@@ -42,13 +43,13 @@ impl World<'_> {
         });
         let patience = if served.is_some() { STALE_PATIENCE } else { MISS_PATIENCE };
         let outcome = Own::TimedOut { waiter };
-        self.queue.push(now + patience, Coming::Own { life: self.object.life, outcome });
-        let (shard, key) = (workshop.shard.clone(), workshop.keys[key].clone());
-        self.give(Input::Request { waiter, shard, key, served, newer_than, forwarded: false })
+        self.queue.push(now + patience, Coming::Own { object: at, life: self.objects[at].life, outcome });
+        let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
+        self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded: false })
     }
 
     /// Has the coordinator stop waiting on behalf of a request. Promise 4: it must have been waiting for something.
-    pub(super) fn time_out(&mut self, waiter: WaiterId) -> Checked {
+    pub(super) fn time_out(&mut self, at: usize, waiter: WaiterId) -> Checked {
         if !self.checks.timed_out(waiter) {
             return Ok(());
         }
@@ -65,7 +66,7 @@ impl World<'_> {
             let due = now + self.latency();
             self.queue.push(due, Coming::Answer { visit, answer: None });
         }
-        self.give(Input::TimedOut { waiter })
+        self.give(at, Input::TimedOut { waiter })
     }
 
     /// Has the coordinator's answer reach the edge.
@@ -87,7 +88,7 @@ impl World<'_> {
         let local = self.edges[edge].local(self.now);
         match answer {
             Some((Verdict::Page { .. }, Some((page, body)))) => {
-                let invalid_since = self.edges[edge].invalidated_at(&page, &self.workshop.route);
+                let invalid_since = self.edges[edge].invalidated_at(&page, &self.layout.routes[key]);
                 if invalid_since > visit.newer_than && !visit.asked_again {
                     let again = Visit { newer_than: invalid_since, asked_again: true, ..visit.clone() };
                     self.visits.insert(id, again);
@@ -143,7 +144,9 @@ impl World<'_> {
     fn keep(&mut self, edge: usize, key: usize, page: PageMeta, body: Body) {
         if page.body_bytes.is_some() {
             self.edges[edge].l1.insert(key, Kept::Page(page, body));
-        } else if let Some(render) = self.object.renders.get_mut(&page.version).filter(|render| !render.has_ended) {
+        } else if let Some(render) =
+            self.objects[self.layout.owners[key]].renders.get_mut(&page.version).filter(|render| !render.has_ended)
+        {
             render.readers.push((edge, page));
         } else if self.whole.contains(&page.version) {
             self.edges[edge].l1.insert(key, Kept::Page(page, body));

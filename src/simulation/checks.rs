@@ -6,6 +6,7 @@ use super::site::Body;
 use crate::coordinator::{Lease, WaiterId};
 use crate::feed::{Invalidation, Mode, Scope};
 use crate::page::PageMeta;
+use crate::route::RouteId;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -42,16 +43,18 @@ pub(super) fn promise(number: u8, holds: bool, what: impl FnOnce() -> String) ->
     if holds { Ok(()) } else { Err(Violation::of(number, what())) }
 }
 
-/// An invalidation that was acknowledged: what was rendered before it is old.
+/// An invalidation: what was rendered before it is old.
 #[derive(Debug)]
-struct Acknowledged {
+struct Told {
     at: u64,
     scope: Scope,
     mode: Mode,
     edit: u64,
+    /// The paths of its route, if it is about one.
+    of_route: Vec<&'static str>,
 }
 
-impl Acknowledged {
+impl Told {
     fn concerns(&self, page: &PageMeta, body: Body) -> bool {
         body.shows < self.edit && self.names(page)
     }
@@ -64,7 +67,8 @@ impl Acknowledged {
                 let below = page.key.path().strip_prefix(prefix.as_str());
                 prefix.as_str() == "/" || below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
             }
-            Scope::Route(_) | Scope::Everything => true,
+            Scope::Route(_) => self.of_route.contains(&page.key.path()),
+            Scope::Everything => true,
         }
     }
 }
@@ -91,6 +95,8 @@ impl Shown {
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    /// At which coordinator.
+    object: usize,
     /// How many invalidations had been acknowledged when it came.
     acknowledged: usize,
     /// How new the page must be.
@@ -102,6 +108,8 @@ pub(super) struct Asked {
 /// What is remembered of one key.
 #[derive(Debug, Default)]
 struct Known {
+    /// Its owner.
+    object: usize,
     /// The render under way, and until when its lease lasts.
     live: Option<(Version, u64)>,
     /// The newest version that was ever published.
@@ -119,25 +127,37 @@ struct Known {
     last_lift: u64,
 }
 
-/// The models of all promises. Times that the coordinator goes by are of its own clock.
-#[derive(Debug, Default)]
-pub(super) struct Checks {
-    keys: Vec<Known>,
-    acknowledged: Vec<Acknowledged>,
-    /// Purges, acknowledged or not.
-    purges: Vec<Acknowledged>,
-    waiting: BTreeMap<WaiterId, Asked>,
-    /// After which input each lease was granted.
-    granted: BTreeMap<Version, u64>,
-    inputs: u64,
-    /// How often in a row the site has failed for any key, and when a render last began or failed in that row.
+/// What is remembered of one coordinator: how often in a row the site has failed for any of its keys, and when a render
+/// last began or failed in that row.
+#[derive(Clone, Debug, Default)]
+struct Streak {
     failures: u32,
     last_attempt: u64,
 }
 
+/// The models of all promises. Times that a coordinator goes by are of its own clock.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    keys: Vec<Known>,
+    objects: Vec<Streak>,
+    /// The route of each path.
+    routes: Vec<(&'static str, RouteId)>,
+    /// What was applied wherever it had to be.
+    acknowledged: Vec<Told>,
+    /// What is in the log, or was told to be: a part of it is not applied everywhere yet.
+    recorded: Vec<Told>,
+    waiting: BTreeMap<WaiterId, Asked>,
+    /// After which input each lease was granted.
+    granted: BTreeMap<Version, u64>,
+    inputs: u64,
+}
+
 impl Checks {
-    pub(super) fn new(keys: usize) -> Self {
-        Self { keys: (0..keys).map(|_| Known::default()).collect(), ..Self::default() }
+    /// Knows nothing yet of keys that have these owners, and of these paths with their routes.
+    pub(super) fn new(owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
+        let known = |object: &usize| Known { object: *object, ..Known::default() };
+        let objects = vec![Streak::default(); owners.iter().max().map_or(0, |last| last + 1)];
+        Self { keys: owners.iter().map(known).collect(), objects, routes, ..Self::default() }
     }
 
     /// Counts an input.
@@ -147,13 +167,19 @@ impl Checks {
 
     /// Notes that an invalidation was applied wherever it had to be.
     pub(super) fn acknowledge(&mut self, at: u64, invalidation: &Invalidation, edit: u64) {
-        let Invalidation { scope, mode, .. } = invalidation.clone();
-        self.acknowledged.push(Acknowledged { at, scope, mode, edit });
+        let told = self.told(at, &invalidation.scope, invalidation.mode, edit);
+        self.acknowledged.push(told);
+    }
+
+    fn told(&self, at: u64, scope: &Scope, mode: Mode, edit: u64) -> Told {
+        let is_of_route = |id: &RouteId| matches!(scope, Scope::Route(route) if route == id);
+        let of_route = self.routes.iter().filter(|(_, id)| is_of_route(id)).map(|(path, _)| *path).collect();
+        Told { at, scope: scope.clone(), mode, edit, of_route }
     }
 
     /// Promise 8: while the site fails for all keys, one render is begun per pause. Repetitions of a render that could
     /// not be used are not counted: there are at most five.
-    pub(super) fn granted(&mut self, lease: &Lease, now: u64) -> Checked {
+    pub(super) fn granted(&mut self, object: usize, lease: &Lease, now: u64) -> Checked {
         if self.knows(lease.token) {
             return Ok(());
         }
@@ -161,12 +187,13 @@ impl Checks {
         if lease.attempt > 0 {
             return Ok(());
         }
-        if self.failures >= ALL_PAUSE_AFTER {
-            let (failures, last) = (self.failures, self.last_attempt);
+        let streak = &mut self.objects[object];
+        if streak.failures >= ALL_PAUSE_AFTER {
+            let (failures, last) = (streak.failures, streak.last_attempt);
             let due = last + pause(failures - ALL_PAUSE_AFTER + 1, LONGEST_PAUSE_OF_ALL);
             promise(8, now >= due, || format!("a lease at {now}, after {failures} failures in a row up to {last}"))?;
         }
-        self.last_attempt = now;
+        streak.last_attempt = now;
         Ok(())
     }
 
@@ -204,8 +231,9 @@ impl Checks {
     }
 
     /// Notes a request that waits for its answer.
-    pub(super) fn asked(&mut self, waiter: WaiterId, newer_than: Option<Timestamp>) {
-        self.waiting.insert(waiter, Asked { acknowledged: self.acknowledged.len(), newer_than, input: self.inputs });
+    pub(super) fn asked(&mut self, object: usize, waiter: WaiterId, newer_than: Option<Timestamp>) {
+        let acknowledged = self.acknowledged.len();
+        self.waiting.insert(waiter, Asked { object, acknowledged, newer_than, input: self.inputs });
     }
 
     /// Tells whether a request waits still, and notes that it does not any more.
@@ -241,9 +269,10 @@ impl Checks {
         })
     }
 
-    /// Promise 2: no edge serves as fresh what was invalidated longer ago than the bound.
+    /// Promise 2: no edge serves as fresh what was invalidated longer ago than the bound, also where the coordinators don't
+    /// know of it yet: what is in the log is in the feed.
     pub(super) fn served_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
-        let broken = self.acknowledged.iter().find(|known| known.at + bound < now && known.concerns(page, body));
+        let broken = self.recorded.iter().find(|known| known.at + bound < now && known.concerns(page, body));
         promise(2, broken.is_none(), || {
             format!(
                 "{} of {}, showing {}, is served as fresh in spite of {broken:?}",
@@ -252,17 +281,27 @@ impl Checks {
         })
     }
 
-    /// Notes that an invalidation is recorded.
-    pub(super) fn record(&mut self, invalidation: &Invalidation, edit: u64) {
-        if invalidation.mode == Mode::Purge {
-            let Invalidation { scope, mode, .. } = invalidation.clone();
-            self.purges.push(Acknowledged { at: 0, scope, mode, edit });
-        }
+    /// Notes that an invalidation is recorded, or that somebody was told so.
+    pub(super) fn record(&mut self, at: u64, scope: &Scope, mode: Mode, edit: u64) {
+        let told = self.told(at, scope, mode, edit);
+        self.recorded.push(told);
+    }
+
+    /// Promise 3: what a coordinator holds from before a recorded invalidation that names it, it counts as invalidated.
+    pub(super) fn applied(&self, page: &PageMeta, body: Body, invalidated: Option<Mode>) -> Checked {
+        let is_missed = |known: &&Told| known.concerns(page, body) && invalidated.is_none_or(|mode| mode < known.mode);
+        let missed = self.recorded.iter().find(is_missed);
+        promise(3, missed.is_none(), || {
+            format!(
+                "{} of {}, showing {}, counts as {invalidated:?} in spite of {missed:?}",
+                page.version, page.key, body.shows
+            )
+        })
     }
 
     /// Tells whether a page may be gone for ever. A purge that is delivered late also takes what was rendered since.
     pub(super) fn may_be_purged(&self, page: &PageMeta) -> bool {
-        self.purges.iter().any(|purge| purge.names(page))
+        self.recorded.iter().any(|known| known.mode == Mode::Purge && known.names(page))
     }
 
     /// Tells whether a copy was invalidated.
@@ -279,7 +318,9 @@ impl Checks {
 
     /// Notes that the site has answered well, even if with what is not to be stored.
     pub(super) fn succeeded(&mut self, key: usize) {
-        (self.failures, self.keys[key].failures, self.keys[key].is_repeated) = (0, 0, false);
+        let known = &mut self.keys[key];
+        (known.failures, known.is_repeated) = (0, false);
+        self.objects[known.object].failures = 0;
     }
 
     /// Notes that a render could not be published although the site did not fail.
@@ -291,9 +332,10 @@ impl Checks {
     /// the answer.
     pub(super) fn failed(&mut self, key: usize, token: Version, now: u64, is_broken: bool, is_unseen: bool) {
         let granted = self.granted.get(&token).copied().unwrap_or_default();
-        self.failures += 1;
-        self.last_attempt = now;
         let known = &mut self.keys[key];
+        let streak = &mut self.objects[known.object];
+        streak.failures += 1;
+        streak.last_attempt = now;
         // An answer that was invalidated as it came counts as one that had not begun.
         let may_repeat = is_broken && (is_unseen || known.last_lift >= granted);
         if may_repeat && known.failures == 0 && !known.is_repeated {
@@ -313,9 +355,9 @@ impl Checks {
         known.is_lifted = true;
     }
 
-    /// Tells whether nobody waits.
-    pub(super) fn nobody_waits(&self) -> bool {
-        self.waiting.is_empty()
+    /// Tells whether nobody waits at a coordinator.
+    pub(super) fn nobody_waits(&self, object: usize) -> bool {
+        self.waiting.values().all(|asked| asked.object != object)
     }
 
     /// Promise 4, when all is quiet: nobody waits.
@@ -323,10 +365,10 @@ impl Checks {
         promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))
     }
 
-    /// Forgets what died with the object.
-    pub(super) fn died(&mut self) {
-        self.waiting.clear();
-        self.keys.iter_mut().for_each(|known| known.live = None);
+    /// Forgets what died with a coordinator.
+    pub(super) fn died(&mut self, object: usize) {
+        self.waiting.retain(|_, asked| asked.object != object);
+        self.keys.iter_mut().filter(|known| known.object == object).for_each(|known| known.live = None);
     }
 }
 

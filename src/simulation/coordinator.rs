@@ -1,4 +1,4 @@
-//! The coordinator in its world: what it is given, and what is checked of what comes back.
+//! The coordinators in their world: what it is given, and what is checked of what comes back.
 
 use super::checks::{Checked, Shown, promise};
 use super::queue::{Coming, Own};
@@ -20,83 +20,81 @@ const NAP: u64 = 1_000;
 pub(super) const OUTLIVES: u64 = 900;
 
 impl World<'_> {
-    /// Gives the coordinator an input, and has done what it wants.
-    pub(super) fn give(&mut self, input: Input<Body>) -> Checked {
-        self.wake()?;
+    /// Gives a coordinator an input, and has done what it wants.
+    pub(super) fn give(&mut self, at: usize, input: Input<Body>) -> Checked {
+        self.wake(at)?;
         self.checks.input();
-        self.inputs += 1;
-        let moment = self.moment();
-        let effects = self.object.on(&self.workshop.config, moment, input);
-        self.perform_all(effects)
+        let moment = self.moment(at);
+        let effects = self.objects[at].on(&self.layout.config, moment, input);
+        self.perform_all(at, effects)
     }
 
     /// Begins a life of the object, unless it lives. Promise 7: what it was doing before does not stand in its way.
-    fn wake(&mut self) -> Checked {
-        if self.object.is_alive() {
+    pub(super) fn wake(&mut self, at: usize) -> Checked {
+        if self.objects[at].is_alive() {
             return Ok(());
         }
-        let moment = self.waking_moment();
-        self.inputs += 1;
-        let effects = self.object.awake(&self.workshop.config, moment);
-        let (now, life) = (self.now, self.object.life);
-        self.story.tell(now, || format!("the object wakes to life {life}"));
-        for lease in self.object.leases() {
+        let moment = self.waking_moment(at);
+        let effects = self.objects[at].awake(&self.layout.config, moment);
+        let (now, life, shard) = (self.now, self.objects[at].life, &self.layout.shards[at]);
+        self.story.tell(now, || format!("{shard} wakes to life {life}"));
+        for lease in self.objects[at].leases() {
             promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
         }
-        self.perform_all(effects)
+        self.perform_all(at, effects)
     }
 
-    pub(super) fn local(&self) -> u64 {
-        self.object.local(self.now)
+    pub(super) fn local(&self, at: usize) -> u64 {
+        self.objects[at].local(self.now)
     }
 
-    fn local_time(&self) -> Timestamp {
-        Timestamp::from_millis(self.local())
+    fn local_time(&self, at: usize) -> Timestamp {
+        Timestamp::from_millis(self.local(at))
     }
 
-    pub(super) fn moment_with(&self, random: u64) -> Moment {
+    pub(super) fn moment_with(&self, at: usize, random: u64) -> Moment {
         let low = u128::from(random);
-        Moment { now: self.local_time(), random: low << 64 | low }
+        Moment { now: self.local_time(at), random: low << 64 | low }
     }
 
-    /// Tells whether a page counts as fresh by the coordinator's clock.
-    pub(super) fn is_fresh(&self, page: &PageMeta) -> bool {
-        page.windows.freshness(self.local_time()) == Freshness::Fresh
+    /// Tells whether a page counts as fresh by a coordinator's clock.
+    pub(super) fn is_fresh(&self, at: usize, page: &PageMeta) -> bool {
+        page.windows.freshness(self.local_time(at)) == Freshness::Fresh
     }
 
-    fn perform_all(&mut self, effects: Vec<Effect<Body>>) -> Checked {
+    fn perform_all(&mut self, at: usize, effects: Vec<Effect<Body>>) -> Checked {
         // What is broken off is not live any more when the next render begins, in whichever order they are said.
         for effect in &effects {
             if let Effect::Abandon { token } = effect {
-                self.abandon(*token);
+                self.abandon(at, *token);
             }
         }
-        effects.into_iter().try_for_each(|effect| self.perform(effect))
+        effects.into_iter().try_for_each(|effect| self.perform(at, effect))
     }
 
-    /// Takes what has come of something that this life of the object began.
-    pub(super) fn own(&mut self, outcome: Own) -> Checked {
+    /// Takes what has come of something that this life of a coordinator began.
+    pub(super) fn own(&mut self, at: usize, outcome: Own) -> Checked {
         match outcome {
-            Own::Head { token } => self.head(token),
-            Own::Ended { token } => self.ended(token),
-            Own::Registered { token, answer } => self.registered(token, answer),
+            Own::Head { token } => self.head(at, token),
+            Own::Ended { token } => self.ended(at, token),
+            Own::Registered { token, answer } => self.registered(at, token, answer),
             Own::Wrote { key, version, taken } => {
-                self.give(Input::Wrote { key: self.workshop.keys[key].clone(), version, taken })
+                self.give(at, Input::Wrote { key: self.workshop.keys[key].clone(), version, taken })
             }
-            Own::Read(wanted) => self.read(*wanted),
-            Own::TimedOut { waiter } => self.time_out(waiter),
-            Own::Nap { number } if number == self.object.nap => self.run_alarm(),
+            Own::Read(wanted) => self.read(at, *wanted),
+            Own::TimedOut { waiter } => self.time_out(at, waiter),
+            Own::Nap { number } if number == self.objects[at].nap => self.run_alarm(at),
             Own::Nap { .. } => Ok(()),
         }
     }
 
-    fn page(&self, key: usize, token: Version, body: Body) -> PageMeta {
-        let key = self.workshop.keys[key].clone();
+    fn page(&self, number: usize, token: Version, body: Body) -> PageMeta {
+        let key = self.workshop.keys[number].clone();
         let digest = Site::digest(key.path(), body);
         PageMeta {
             version: token,
             status: 200,
-            rendered_at: self.local_time(),
+            rendered_at: self.local_time(self.layout.owners[number]),
             windows: Site::windows(key.path(), token.time()),
             tags: Site::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
             body_bytes: Some(8),
@@ -105,19 +103,19 @@ impl World<'_> {
         }
     }
 
-    fn head(&mut self, token: Version) -> Checked {
-        let Some(render) = self.object.renders.get(&token) else { return Ok(()) };
+    fn head(&mut self, at: usize, token: Version) -> Checked {
+        let Some(render) = self.objects[at].renders.get(&token) else { return Ok(()) };
         let (key, body) = (render.key, render.plan.body);
         let page = PageMeta { body_bytes: None, digest: None, ..self.page(key, token, body) };
         let now = self.now;
         self.story.tell(now, || format!("the answer to {} begins", short(token)));
         let is_current = self.is_current(key, token);
         let input = Input::Head { key: self.workshop.keys[key].clone(), token, answer: (page, body) };
-        if is_current { self.give(input) } else { self.give_in_vain(key, token, input) }
+        if is_current { self.give(at, input) } else { self.give_in_vain(key, token, input) }
     }
 
-    fn ended(&mut self, token: Version) -> Checked {
-        let Some(render) = self.object.renders.get_mut(&token) else { return Ok(()) };
+    fn ended(&mut self, at: usize, token: Version) -> Checked {
+        let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.has_ended = true;
         let (key, plan, waits) = (render.key, render.plan, render.is_registering);
         let readers = std::mem::take(&mut render.readers);
@@ -135,25 +133,26 @@ impl World<'_> {
         self.checks.render_ends(key, token);
         if waits {
             // What has come of it counts when the tags are registered.
-            self.give(input)
+            self.give(at, input)
         } else if self.is_current(key, token) {
-            self.conclude(token, input, plan.head.is_none())?;
+            self.conclude(at, token, input, plan.head.is_none())?;
             // Its tags may have to be registered first.
-            let is_over = self.object.renders.get(&token).is_none_or(|render| !render.is_registering);
-            if is_over { self.render_is_over(token) } else { Ok(()) }
+            let is_over = self.objects[at].renders.get(&token).is_none_or(|render| !render.is_registering);
+            if is_over { self.render_is_over(at, token) } else { Ok(()) }
         } else {
             self.give_in_vain(key, token, input)?;
-            self.render_is_over(token)
+            self.render_is_over(at, token)
         }
     }
 
-    fn registered(&mut self, token: Version, answer: Option<RegisterAnswer>) -> Checked {
-        let Some(render) = self.object.renders.get_mut(&token) else { return Ok(()) };
+    fn registered(&mut self, at: usize, token: Version, answer: Option<RegisterAnswer>) -> Checked {
+        let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.is_registering = false;
         let (key, has_ended) = (render.key, render.has_ended);
         let is_current = self.is_current(key, token);
         if answer.as_ref().is_some_and(|answer| !answer.invalidations.is_empty()) {
-            (0..self.workshop.keys.len()).for_each(|key| self.checks.lift(key));
+            let keys = 0..self.workshop.keys.len();
+            keys.filter(|key| self.layout.owners[*key] == at).for_each(|key| self.checks.lift(key));
         }
         let counts = is_current && answer.is_some();
         if is_current && answer.is_none() {
@@ -163,53 +162,48 @@ impl World<'_> {
         }
         let input = Input::Registered { token, answer };
         match (has_ended, counts) {
-            (true, true) => self.conclude(token, input, true)?,
-            _ => self.give(input)?,
+            (true, true) => self.conclude(at, token, input, true)?,
+            _ => self.give(at, input)?,
         }
-        if has_ended { self.render_is_over(token) } else { Ok(()) }
+        if has_ended { self.render_is_over(at, token) } else { Ok(()) }
     }
 
     fn is_current(&self, key: usize, token: Version) -> bool {
         self.entry(key).lease.is_some_and(|lease| lease.token == token)
     }
 
-    /// Returns what is on record of a page. It can change with an input only.
+    /// Returns what is on record of a page at its owner.
     pub(super) fn entry(&self, key: usize) -> Entry {
-        let mut read = self.read.borrow_mut();
-        if let Some((_, entry)) = read.get(&key).filter(|(input, _)| *input == self.inputs) {
-            return entry.clone();
-        }
-        let entry = self.object.entry(&self.workshop.keys[key]);
-        read.insert(key, (self.inputs, entry.clone()));
-        entry
+        self.objects[self.layout.owners[key]].entry(key, &self.workshop.keys[key])
     }
 
     /// Promise 1: what comes under a token that is not current changes nothing.
     fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> Checked {
+        let at = self.layout.owners[key];
         if self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page)) {
             // Whoever looks at a purged page deletes it.
-            return self.give(input);
+            return self.give(at, input);
         }
-        let before = self.object.dump();
-        self.give(input)?;
-        promise(1, self.object.dump() == before, || {
+        let before = self.objects[at].dump();
+        self.give(at, input)?;
+        promise(1, self.objects[at].dump() == before, || {
             format!("{}, which is not current, changes something", short(token))
         })
     }
 
     /// Gives the input with which a render ends that counts, and checks what has come of it.
     /// `is_unseen` tells whether nobody has seen anything of the answer.
-    fn conclude(&mut self, token: Version, input: Input<Body>, is_unseen: bool) -> Checked {
-        let render = &self.object.renders[&token];
+    fn conclude(&mut self, at: usize, token: Version, input: Input<Body>, is_unseen: bool) -> Checked {
+        let render = &self.objects[at].renders[&token];
         let (key, plan) = (render.key, render.plan);
         let before = self.entry(key).page;
         match plan.end {
             End::Fails(failure) => {
-                self.checks.failed(key, token, self.local(), failure == SiteFailure::Broken, is_unseen);
-                let now = self.local_time();
+                self.checks.failed(key, token, self.local(at), failure == SiteFailure::Broken, is_unseen);
+                let now = self.local_time(at);
                 let is_good = |page: &&PageMeta| page.windows.serves_errors(now) && !self.checks.may_be_purged(page);
                 self.failing = before.as_ref().is_some_and(|page| is_good(&page));
-                self.give(input)?;
+                self.give(at, input)?;
                 self.failing = false;
                 // Promise 5: what has failed leaves the last good copy as it was.
                 let after = self.entry(key).page;
@@ -219,11 +213,11 @@ impl World<'_> {
             }
             End::NotStored(_) => {
                 self.checks.succeeded(key);
-                self.give(input)
+                self.give(at, input)
             }
             End::Page => {
                 self.checks.succeeded(key);
-                self.give(input)?;
+                self.give(at, input)?;
                 self.check_published(key, before.as_ref(), token)
             }
         }
@@ -244,71 +238,75 @@ impl World<'_> {
         let body = self.bodies[&page.version];
         let now = self.now;
         self.story.tell(now, || format!("published: {} of {}, showing {}", short(page.version), page.key, body.shows));
-        let shown = if self.is_fresh(&page) { Shown::Fresh } else { Shown::Stale };
+        let shown = if self.is_fresh(self.layout.owners[key], &page) { Shown::Fresh } else { Shown::Stale };
         self.checks.published(key, &page, body, shown)
     }
 
-    /// Has the alarm go off.
-    pub(super) fn alarm(&mut self) -> Checked {
-        self.object.alarm = None;
-        self.wake()?;
-        self.object.alarm_runs = true;
-        self.run_alarm()
+    /// Has the alarm of a coordinator go off.
+    pub(super) fn alarm(&mut self, at: usize) -> Checked {
+        self.objects[at].alarm = None;
+        self.wake(at)?;
+        self.objects[at].alarm_runs = true;
+        self.run_alarm(at)
     }
 
-    fn run_alarm(&mut self) -> Checked {
-        let room = self.object.room();
-        let now = self.now;
-        self.story.tell(now, || format!("the alarm runs, with room for {room}"));
-        self.give(Input::Alarm { room })?;
-        if self.object.driven.is_empty() {
-            self.object.alarm_ends(now);
+    fn run_alarm(&mut self, at: usize) -> Checked {
+        let room = self.objects[at].room();
+        let (now, shard) = (self.now, &self.layout.shards[at]);
+        self.story.tell(now, || format!("the alarm of {shard} runs, with room for {room}"));
+        self.give(at, Input::Alarm { room })?;
+        if self.objects[at].driven.is_empty() {
+            self.objects[at].alarm_ends(now);
         } else {
-            self.nap(NAP);
+            self.nap(at, NAP);
         }
         Ok(())
     }
 
-    pub(super) fn nap(&mut self, length: u64) {
-        self.object.nap += 1;
-        let outcome = Own::Nap { number: self.object.nap };
-        self.queue.push(self.now + length, Coming::Own { life: self.object.life, outcome });
+    pub(super) fn nap(&mut self, at: usize, length: u64) {
+        let object = &mut self.objects[at];
+        object.nap += 1;
+        let outcome = Own::Nap { number: object.nap };
+        self.queue.push(self.now + length, Coming::Own { object: at, life: object.life, outcome });
     }
 
-    fn render_is_over(&mut self, token: Version) -> Checked {
-        self.object.renders.remove(&token);
-        if self.object.driven.remove(&token) && self.object.alarm_runs { self.run_alarm() } else { Ok(()) }
+    fn render_is_over(&mut self, at: usize, token: Version) -> Checked {
+        let object = &mut self.objects[at];
+        object.renders.remove(&token);
+        if object.driven.remove(&token) && object.alarm_runs { self.run_alarm(at) } else { Ok(()) }
     }
 
-    /// Ends the life of the object: what it had begun comes to nothing, but for what had left it.
-    pub(super) fn die(&mut self) {
-        let now = self.now;
-        if !self.object.is_alive() {
+    /// Ends the life of a coordinator: what it had begun comes to nothing, but for what had left it.
+    pub(super) fn die(&mut self, at: usize) {
+        let (now, shard) = (self.now, &self.layout.shards[at]);
+        if !self.objects[at].is_alive() {
             return;
         }
-        self.story.tell(now, || "the object dies".to_owned());
+        self.story.tell(now, || format!("{shard} dies"));
         // The platform repeats a run of the alarm that did not come to its end.
-        let interrupted = self.object.alarm_runs.then(|| now + self.latency());
-        self.object.alarm = self.object.alarm.into_iter().chain(interrupted).min();
+        let interrupted = self.objects[at].alarm_runs.then(|| now + self.latency());
+        let object = &mut self.objects[at];
+        object.alarm = object.alarm.into_iter().chain(interrupted).min();
         if self.random.one_in(self.weather.alarm_lost) {
-            self.object.alarm = None;
+            object.alarm = None;
         }
-        self.forget_overtaken_deletions();
+        self.forget_overtaken_deletions(at);
         let pending: Vec<_> = (0..self.workshop.keys.len()).map(|key| self.entry(key).pending).collect();
         let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
-        self.evict();
+        self.evict(at);
         let half = self.random.next();
         self.queue.retain(|due, coming| match coming {
-            Coming::Own { .. } => false,
-            Coming::Commit { key, value, .. } => {
+            Coming::Own { object, .. } => *object != at,
+            Coming::Commit { object, key, value, .. } if *object == at => {
                 let version = value.as_ref().map(|(page, _)| page.version);
                 due <= now + OUTLIVES && (half ^ due).is_multiple_of(2) && is_last(*key, version)
             }
             _ => true,
         });
         let skew = self.weather.skew;
-        self.object.skew = self.draw_skew(skew);
-        for (_, (visit, _)) in std::mem::take(&mut self.asked) {
+        self.objects[at].skew = self.draw_skew(skew);
+        let owners = &self.layout.owners;
+        for (_, (visit, _)) in self.asked.extract_if(.., |_, (_, key)| owners[*key] == at).collect::<Vec<_>>() {
             let due = now + self.latency();
             self.queue.push(due, Coming::Answer { visit, answer: None });
         }
@@ -316,18 +314,19 @@ impl World<'_> {
 
     /// A deletion that was not made yet, and in whose place a newer page was to be written, dies with that page's bytes:
     /// what L2 has then is an older copy, as after any page that is lost.
-    fn forget_overtaken_deletions(&mut self) {
+    fn forget_overtaken_deletions(&mut self, at: usize) {
         for key in 0..self.workshop.keys.len() {
-            if self.entry(key).pending.is_some_and(|pending| pending.version.is_some()) {
+            if self.layout.owners[key] == at && self.entry(key).pending.is_some_and(|pending| pending.version.is_some())
+            {
                 self.is_deleted[key] = false;
             }
         }
     }
 
-    /// Ends the life of the object, as the platform does it when nothing goes on.
-    pub(super) fn evict(&mut self) {
-        self.object.die();
-        self.checks.died();
+    /// Ends the life of a coordinator, as the platform does it when nothing goes on.
+    pub(super) fn evict(&mut self, at: usize) {
+        self.objects[at].die();
+        self.checks.died(at);
     }
 
     /// Checks at the end, when all is quiet, what each page has come to.
@@ -340,6 +339,15 @@ impl World<'_> {
             self.check_l2(key, &entry)?;
         }
         Ok(())
+    }
+
+    /// Promise 3, when all is quiet: no coordinator counts as good what was invalidated.
+    pub(super) fn check_applied(&self) -> Checked {
+        (0..self.workshop.keys.len()).try_for_each(|key| {
+            let Some(page) = self.entry(key).page else { return Ok(()) };
+            let invalidated = self.objects[self.layout.owners[key]].invalidated(&page);
+            self.checks.applied(&page, self.bodies[&page.version], invalidated)
+        })
     }
 
     /// Promise 6, while somebody has still to ask for what was left undone: what is not to be written is in L2.
@@ -357,7 +365,8 @@ impl World<'_> {
         let is_met = match (&entry.page, &l2) {
             (Some(page), Some((copy, body))) => {
                 // An invalidation that is delivered late also concerns what was rendered since.
-                let is_as_good = !self.checks.is_invalidated(copy, *body) || self.object.is_invalidated(page);
+                let is_as_good = !self.checks.is_invalidated(copy, *body)
+                    || self.objects[self.layout.owners[key]].invalidated(page).is_some();
                 copy.version == page.version || (copy.digest == page.digest && is_as_good)
             }
             (Some(_), None) => false,

@@ -47,6 +47,11 @@ pub(super) struct Edge {
     paused_until: u64,
     /// Stale pages that it has reported, and until when it does not do so again.
     pub(super) reported: BTreeMap<usize, u64>,
+    /// When the poll under way was sent, and the last that was answered, in the world's time.
+    pub(super) asked_at: u64,
+    pub(super) told_at: Option<u64>,
+    /// Until when nothing from here reaches the tag index, in the world's time.
+    pub(super) cut_off_until: u64,
     /// Visits that wait for the feed.
     pub(super) waiting: Vec<u64>,
 }
@@ -77,6 +82,11 @@ impl Edge {
             (_, true) => self.polling_since = Some(now),
         }
         if self.is_current(now, bound) { Refresh::Behind } else { Refresh::First }
+    }
+
+    /// Tells whether the poll that was sent at `sent` is waited for.
+    pub(super) fn is_polling(&self, sent: u64) -> bool {
+        self.polling_since == Some(sent)
     }
 
     /// Notes the end of a poll that was sent at `sent`, and returns the visits that waited for it.

@@ -1,4 +1,4 @@
-//! What the coordinator wants done, and how it fares.
+//! What a coordinator wants done, and how it fares.
 
 use super::checks::{Checked, Shown, Violation, promise};
 use super::coordinator::OUTLIVES;
@@ -9,7 +9,7 @@ use super::story::short;
 use super::world::{COORDINATOR, World};
 use crate::coordinator::{Effect, Found, Input, WaiterId, Wanted};
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Verdict};
+use crate::protocol::Verdict;
 use crate::semantics::storable::SiteFailure;
 use crate::version::Version;
 
@@ -17,48 +17,47 @@ use crate::version::Version;
 const RENDER_TIMEOUT: u64 = 20_000;
 const LEASE_GRACE: u64 = 10_000;
 
-/// How long the tag index may take to register tags, in milliseconds.
-const REGISTER_WITHIN: u64 = 5_000;
-
 /// How long a write to L2 is on its way if it hangs, in milliseconds: the coordinator makes it again in between.
 const HANGS: u64 = 60_000;
 
 impl World<'_> {
-    pub(super) fn perform(&mut self, effect: Effect<Body>) -> Checked {
-        let (now, life) = (self.now, self.object.life);
+    pub(super) fn perform(&mut self, at: usize, effect: Effect<Body>) -> Checked {
+        let (now, life) = (self.now, self.objects[at].life);
         match effect {
-            Effect::Reply { waiter, verdict, page } => return self.reply(waiter, verdict, page),
+            Effect::Reply { waiter, verdict, page } => return self.reply(at, waiter, verdict, page),
             Effect::Forward { owner, .. } => {
                 return Err(Violation::of(4, format!("a request is handed on to {owner}")));
             }
-            Effect::Render { key, token, driven } => return self.render(self.workshop.number_of(&key), token, driven),
+            Effect::Render { key, token, driven } => {
+                return self.render(at, self.workshop.number_of(&key), token, driven);
+            }
             Effect::Register { token, shard: _, shards, is_new: _, tags, since } => {
-                if let Some(render) = self.object.renders.get_mut(&token) {
+                if let Some(render) = self.objects[at].renders.get_mut(&token) {
                     render.is_registering = true;
                 }
                 self.story.tell(now, || format!("registers {tags:?} for {}", short(token)));
                 let due = now + self.latency();
-                self.queue.push(due, Coming::Register { life, token, shards, tags, since });
+                self.queue.push(due, Coming::Register { object: at, life, token, shards, tags, since });
             }
             Effect::Read(wanted) => {
                 self.story.tell(now, || format!("reads {} of {} in L2", short(wanted.page.version), wanted.page.key));
                 if self.is_calm {
-                    return self.read(wanted);
+                    return self.read(at, wanted);
                 }
                 let due = now + self.latency();
-                self.queue.push(due, Coming::Own { life, outcome: Own::Read(Box::new(wanted)) });
+                self.queue.push(due, Coming::Own { object: at, life, outcome: Own::Read(Box::new(wanted)) });
             }
             Effect::Write(page, body) => {
                 let key = self.workshop.number_of(&page.key);
-                return self.write(key, Some((page, body)));
+                return self.write(at, key, Some((page, body)));
             }
-            Effect::Delete(key) => return self.write(self.workshop.number_of(&key), None),
+            Effect::Delete(key) => return self.write(at, self.workshop.number_of(&key), None),
             Effect::Abandon { .. } => {}
-            Effect::WakeAt(time) => self.object.wake_at(time, now),
+            Effect::WakeAt(time) => self.objects[at].wake_at(time, now),
             Effect::Ring => {
-                self.see_leases()?;
-                if self.object.alarm_runs {
-                    self.nap(0);
+                self.see_leases(at)?;
+                if self.objects[at].alarm_runs {
+                    self.nap(at, 0);
                 }
             }
         }
@@ -66,12 +65,12 @@ impl World<'_> {
     }
 
     /// Takes note of the leases that were granted just now.
-    fn see_leases(&mut self) -> Checked {
-        let local = self.local();
-        self.object.leases().iter().try_for_each(|lease| self.checks.granted(lease, local))
+    fn see_leases(&mut self, at: usize) -> Checked {
+        let local = self.local(at);
+        self.objects[at].leases().iter().try_for_each(|lease| self.checks.granted(at, lease, local))
     }
 
-    fn reply(&mut self, waiter: WaiterId, verdict: Verdict, mut page: Option<(PageMeta, Body)>) -> Checked {
+    fn reply(&mut self, at: usize, waiter: WaiterId, verdict: Verdict, mut page: Option<(PageMeta, Body)>) -> Checked {
         let now = self.now;
         self.story.tell(now, || {
             let page = page.as_ref().map(|(page, body)| format!("{} showing {}", short(page.version), body.shows));
@@ -84,7 +83,7 @@ impl World<'_> {
             promise(2, body.bytes == own.bytes, || format!("the bytes of {} are others: {body:?}", page.version))?;
             *body = own;
             let shown = match verdict {
-                Verdict::Page { .. } if self.is_fresh(page) => Shown::Fresh,
+                Verdict::Page { .. } if self.is_fresh(at, page) => Shown::Fresh,
                 Verdict::Page { .. } => Shown::Stale,
                 _ => Shown::InPlace,
             };
@@ -100,12 +99,12 @@ impl World<'_> {
         Ok(())
     }
 
-    fn render(&mut self, key: usize, token: Version, driven: bool) -> Checked {
+    fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> Checked {
         if driven {
-            self.object.driven.insert(token);
+            self.objects[at].driven.insert(token);
         }
         if !self.checks.knows(token) {
-            self.see_leases()?;
+            self.see_leases(at)?;
         }
         let workshop = self.workshop;
         let plan = self.site.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
@@ -116,34 +115,35 @@ impl World<'_> {
         } else {
             plan
         };
-        let (now, life) = (self.now, self.object.life);
+        let (now, life) = (self.now, self.objects[at].life);
         self.story.tell(now, || {
             let by = if driven { "the alarm" } else { "a visitor" };
             format!("renders {} for {by}: {} {plan:?}", workshop.keys[key], short(token))
         });
         self.bodies.insert(token, plan.body);
         let render = Render { key, plan, has_ended: false, is_registering: false, readers: Vec::new() };
-        self.object.renders.insert(token, render);
+        self.objects[at].renders.insert(token, render);
         if let Some(head) = plan.head {
-            self.queue.push(now + head, Coming::Own { life, outcome: Own::Head { token } });
+            self.queue.push(now + head, Coming::Own { object: at, life, outcome: Own::Head { token } });
         }
-        self.queue.push(now + plan.takes, Coming::Own { life, outcome: Own::Ended { token } });
-        let local = self.local();
+        self.queue.push(now + plan.takes, Coming::Own { object: at, life, outcome: Own::Ended { token } });
+        let local = self.local(at);
         self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE)
     }
 
     /// Breaks a render off. That it has ended is still heard.
-    pub(super) fn abandon(&mut self, token: Version) {
-        let Some(render) = self.object.renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
+    pub(super) fn abandon(&mut self, at: usize, token: Version) {
+        let Some(render) = self.objects[at].renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
         render.plan.end = End::Fails(SiteFailure::Broken);
-        let (key, life, now) = (render.key, self.object.life, self.now);
+        let key = render.key;
+        let (life, now) = (self.objects[at].life, self.now);
         self.checks.render_ends(key, token);
         self.story.tell(now, || format!("breaks {} off", short(token)));
-        self.queue.push(now + 1, Coming::Own { life, outcome: Own::Ended { token } });
+        self.queue.push(now + 1, Coming::Own { object: at, life, outcome: Own::Ended { token } });
     }
 
-    fn write(&mut self, key: usize, value: Option<(PageMeta, Body)>) -> Checked {
-        let (now, life) = (self.now, self.object.life);
+    fn write(&mut self, at: usize, key: usize, value: Option<(PageMeta, Body)>) -> Checked {
+        let (now, life) = (self.now, self.objects[at].life);
         let version = value.as_ref().map(|(page, _)| page.version);
         if let Some((page, _)) = &value {
             let is_whole = page.digest.is_some() && page.body_bytes.is_some();
@@ -160,9 +160,9 @@ impl World<'_> {
             format!("writes {what} of {} to L2: {fate} after {}, told={taken}", workshop.keys[key], lands - now)
         });
         let coming = if refused {
-            Coming::Own { life, outcome: Own::Wrote { key, version, taken } }
+            Coming::Own { object: at, life, outcome: Own::Wrote { key, version, taken } }
         } else {
-            Coming::Commit { life, key, value, told: taken }
+            Coming::Commit { object: at, life, key, value, told: taken }
         };
         self.queue.push(lands, coming);
         self.is_deleted[key] = version.is_none();
@@ -171,10 +171,10 @@ impl World<'_> {
         self.checks.written(key, now, clock_was_set)
     }
 
-    pub(super) fn read(&mut self, wanted: Wanted) -> Checked {
+    pub(super) fn read(&mut self, at: usize, wanted: Wanted) -> Checked {
         let key = self.workshop.number_of(&wanted.page.key);
         if !self.is_calm && self.random.one_in(self.weather.l2_unreadable) {
-            return self.give(Input::Read { wanted, found: Found::Unknown });
+            return self.give(at, Input::Read { wanted, found: Found::Unknown });
         }
         let value = self.l2.read(self.now, COORDINATOR, key, self.weather.l2_lag, &mut self.random);
         let found = match value {
@@ -183,24 +183,6 @@ impl World<'_> {
         };
         let now = self.now;
         self.story.tell(now, || format!("L2 shows the coordinator {found:?}"));
-        self.give(Input::Read { wanted, found })
-    }
-
-    /// Registers tags at the tag index.
-    pub(super) fn register(&mut self, coming: Coming) {
-        let Coming::Register { life, token, shards, tags, since } = coming else { return };
-        let now = self.now;
-        let fails = self.random.one_in(self.weather.tag_index_fails);
-        // The answer may be lost, or all of it.
-        let answer = if fails && self.random.one_in(2) {
-            None
-        } else {
-            let registered = self.tag_index.register(&self.workshop.shard, shards, &tags, since).expect("it is sound");
-            let (invalidations, floor) = (registered.invalidations, registered.floor);
-            (!fails).then_some(RegisterAnswer { invalidations, floor })
-        };
-        self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
-        let due = now + if fails { REGISTER_WITHIN } else { self.latency() };
-        self.queue.push(due, Coming::Own { life, outcome: Own::Registered { token, answer } });
+        self.give(at, Input::Read { wanted, found })
     }
 }

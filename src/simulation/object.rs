@@ -1,11 +1,13 @@
-//! The coordinator object: a shard, its database, its alarm, and the lives it has.
+//! A coordinator object: a shard, its database, its alarm, and the lives it has.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::Database;
 use super::site::{Body, Plan};
 use crate::config::Config;
 use crate::coordinator::{Effect, Entry, Input, Lease, Moment, Shard};
+use crate::feed::Mode;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::store::{CoordinatorStore, Row};
@@ -47,6 +49,9 @@ pub(super) struct Object {
     pub(super) driven: BTreeSet<Version>,
     /// Renders that are under way, in the object or at the tag index.
     pub(super) renders: BTreeMap<Version, Render>,
+    /// How many inputs it was given, and what was on record of a page after which.
+    inputs: u64,
+    read: RefCell<BTreeMap<usize, (u64, Entry)>>,
 }
 
 impl Object {
@@ -63,6 +68,8 @@ impl Object {
             nap: 0,
             driven: BTreeSet::new(),
             renders: BTreeMap::new(),
+            inputs: 0,
+            read: RefCell::default(),
         }
     }
 
@@ -76,6 +83,7 @@ impl Object {
         if self.shard.is_some() {
             return Vec::new();
         }
+        self.inputs += 1;
         let (shard, effects) = Shard::open(self.database.clone(), config, moment).expect("the database is sound");
         self.shard = Some(shard);
         effects
@@ -97,6 +105,7 @@ impl Object {
 
     /// Gives an input to the object, which is awake.
     pub(super) fn on(&mut self, config: &Config, moment: Moment, input: Input<Body>) -> Vec<Effect<Body>> {
+        self.inputs += 1;
         let shard = self.shard.as_mut().expect("it is awake");
         shard.on(config, moment, input).expect("the database is sound")
     }
@@ -125,9 +134,15 @@ impl Object {
         }
     }
 
-    /// Returns what is on record of a page.
-    pub(super) fn entry(&self, key: &PageKey) -> Entry {
-        self.store.load(key).expect("the database is sound")
+    /// Returns what is on record of a page, which has a number. It can change with an input only.
+    pub(super) fn entry(&self, number: usize, key: &PageKey) -> Entry {
+        let mut read = self.read.borrow_mut();
+        if let Some((_, entry)) = read.get(&number).filter(|(input, _)| *input == self.inputs) {
+            return entry.clone();
+        }
+        let entry = self.store.load(key).expect("the database is sound");
+        read.insert(number, (self.inputs, entry.clone()));
+        entry
     }
 
     /// Returns all leases on record.
@@ -141,10 +156,9 @@ impl Object {
         self.store.next_deadline().expect("the database is sound").is_some()
     }
 
-    /// Tells whether the object counts a page as invalidated.
-    pub(super) fn is_invalidated(&self, page: &PageMeta) -> bool {
-        let since = self.store.invalidated(page);
-        since.expect("the database is sound").is_some()
+    /// Tells as how invalidated the object counts a page.
+    pub(super) fn invalidated(&self, page: &PageMeta) -> Option<Mode> {
+        self.store.invalidated(page).expect("the database is sound")
     }
 
     /// Tells whether pages are on the list of those to be rendered again, or to be deleted.

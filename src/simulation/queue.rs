@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use super::l2::Value;
 use super::site::Body;
 use crate::coordinator::{WaiterId, Wanted};
-use crate::feed::Invalidation;
+use crate::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Verdict};
 use crate::semantics::tag::Tag;
-use crate::store::Delivery;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -19,28 +18,100 @@ pub(super) type Told = Option<(Verdict, Option<(PageMeta, Body)>)>;
 /// Something on its way.
 #[derive(Debug)]
 pub(super) enum Coming {
-    /// An edge's poll reaches the tag index.
-    Poll { edge: usize, sent: u64 },
+    /// An edge's poll reaches the tag index, and its answer the edge; or the edge stops waiting for it.
+    Poll {
+        edge: usize,
+        sent: u64,
+    },
+    Polled {
+        edge: usize,
+        sent: u64,
+        page: FeedPage,
+    },
+    PollOver {
+        edge: usize,
+        sent: u64,
+    },
     /// An edge's message reaches the coordinator.
-    Ask { visit: u64, key: usize, served: Option<Version>, newer_than: Option<Timestamp> },
+    Ask {
+        visit: u64,
+        key: usize,
+        served: Option<Version>,
+        newer_than: Option<Timestamp>,
+    },
     /// The coordinator's answer reaches the edge; `None` if the object died.
-    Answer { visit: u64, answer: Told },
+    Answer {
+        visit: u64,
+        answer: Told,
+    },
     /// An edge stops waiting.
-    GiveUp { visit: u64 },
+    GiveUp {
+        visit: u64,
+    },
     /// A registration reaches the tag index.
-    Register { life: u32, token: Version, shards: u16, tags: Vec<Tag>, since: Timestamp },
-    /// Something comes of what the coordinator began; it means nothing to a later life.
-    Own { life: u32, outcome: Own },
+    Register {
+        object: usize,
+        life: u32,
+        token: Version,
+        shards: u16,
+        tags: Vec<Tag>,
+        since: Timestamp,
+    },
+    /// Something comes of what a coordinator began; it means nothing to a later life.
+    Own {
+        object: usize,
+        life: u32,
+        outcome: Own,
+    },
     /// L2 takes a write, and tells so, or fails to.
-    Commit { life: u32, key: usize, value: Value, told: bool },
-    /// An invalidation reaches the coordinator.
-    Deliver(Invalidation),
-    /// The tag index hears that an invalidation was applied.
-    Delivered { seq: u64 },
-    /// The tag index gives an attempt up.
-    PutOff(Delivery),
-    /// The tag index looks for what is to be delivered.
-    Redeliver,
+    Commit {
+        object: usize,
+        life: u32,
+        key: usize,
+        value: Value,
+        told: bool,
+    },
+    /// An invalidation reaches a coordinator. Its answer, if it comes to the tag index, takes so long.
+    Deliver {
+        object: usize,
+        invalidation: Invalidation,
+        answer: Option<(Attempt, u64)>,
+    },
+    /// Something comes of what the tag index began; it means nothing to a later life.
+    TagIndex {
+        life: u32,
+        outcome: Outcome,
+    },
+}
+
+/// An attempt at a delivery: the life of the tag index that makes it, and its number there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) life: u32,
+    pub(super) number: u64,
+}
+
+/// What comes of something that a life of the tag index began.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A coordinator says that it has applied an invalidation.
+    Applied {
+        attempt: u64,
+    },
+    /// A coordinator can't be called, or has not answered in time.
+    Refused {
+        attempt: u64,
+    },
+    Silent {
+        attempt: u64,
+    },
+    /// An invalidation is written that was told to be.
+    Append {
+        scope: Scope,
+        mode: Mode,
+        refresh: Refresh,
+        edit: u64,
+    },
 }
 
 /// What comes of something that a life of the object began.

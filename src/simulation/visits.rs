@@ -1,15 +1,17 @@
 //! Visitors: what becomes of a request at an edge, step by step.
 
-use super::checks::Checked;
+use super::checks::{Checked, promise};
 use super::edge::{Kept, POLL_PATIENCE, Refresh};
 use super::queue::Coming;
 use super::site::Body;
 use super::story::short;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
+use crate::feed::FeedPage;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
 use crate::serve::Judgement;
+use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -59,11 +61,11 @@ impl World<'_> {
         match self.edges[edge].refresh(local, BOUND) {
             Refresh::No => self.look(id),
             Refresh::Behind => {
-                self.send_poll(edge, local);
+                self.begin_poll(edge, local);
                 self.look(id)
             }
             Refresh::First => {
-                self.send_poll(edge, local);
+                self.begin_poll(edge, local);
                 self.edges[edge].waiting.push(id);
                 Ok(())
             }
@@ -81,29 +83,67 @@ impl World<'_> {
         self.last_visit
     }
 
-    fn send_poll(&mut self, edge: usize, sent: u64) {
-        let due = self.now + self.latency().min(POLL_PATIENCE);
-        self.queue.push(due, Coming::Poll { edge, sent });
+    /// Has an edge begin to poll, by its own clock at `sent`.
+    fn begin_poll(&mut self, edge: usize, sent: u64) {
+        self.edges[edge].asked_at = self.now;
+        self.send_poll(edge, sent);
+        self.queue.push(self.now + POLL_PATIENCE, Coming::PollOver { edge, sent });
     }
 
-    /// Has a poll reach the tag index; its answer is back at once.
-    pub(super) fn poll(&mut self, edge: usize, sent: u64) -> Checked {
-        let local = self.edges[edge].local(self.now);
-        let fails = self.random.one_in(self.weather.tag_index_fails) || local > sent + POLL_PATIENCE;
-        let mut is_over = true;
-        if !fails && !fault::on(Fault::IgnoreFeed) {
-            let since = self.edges[edge].feed.seq(crate::tag_index::TagIndexName::ROOT);
-            let page = self.tag_index.feed(since, FEED_ROWS).expect("it is sound");
-            is_over = !(page.more && page.seq > since);
-            self.edges[edge].feed.extend(page);
+    /// Has an edge ask for rows of the feed. What is lost is not heard of: the edge stops waiting some time.
+    fn send_poll(&mut self, edge: usize, sent: u64) {
+        let is_lost = self.now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
+        let due = self.now + self.poll_latency();
+        if !is_lost {
+            self.queue.push(due, Coming::Poll { edge, sent });
         }
-        if !is_over {
-            self.send_poll(edge, sent);
+    }
+
+    /// Returns how long a message between an edge and the tag index is on its way: rarely for too long.
+    fn poll_latency(&mut self) -> u64 {
+        let slow = if self.random.one_in(self.weather.polls_slow) { self.random.below(POLL_PATIENCE) } else { 0 };
+        1 + self.latency() / 4 + slow
+    }
+
+    /// Has a poll reach the tag index.
+    pub(super) fn poll(&mut self, edge: usize, sent: u64) {
+        self.wake_tag_index();
+        let since = self.edges[edge].feed.seq(TagIndexName::ROOT);
+        let page = if fault::on(Fault::IgnoreFeed) {
+            FeedPage { seq: since, ..FeedPage::default() }
+        } else {
+            self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
+        };
+        let due = self.now + self.poll_latency();
+        self.queue.push(due, Coming::Polled { edge, sent, page });
+    }
+
+    /// Has rows of the feed reach an edge, unless it does not wait for them any more.
+    pub(super) fn polled(&mut self, edge: usize, sent: u64, page: FeedPage) -> Checked {
+        if !self.edges[edge].is_polling(sent) {
             return Ok(());
         }
-        let now = self.now;
-        self.story.tell(now, || format!("edge {edge} has polled the feed: {}", if fails { "in vain" } else { "done" }));
-        let waiting = self.edges[edge].polled(local, sent, !fails);
+        let since = self.edges[edge].feed.seq(TagIndexName::ROOT);
+        let is_over = !(page.more && page.seq > since);
+        self.edges[edge].feed.extend(page);
+        if is_over {
+            self.edges[edge].told_at = Some(self.edges[edge].asked_at);
+            return self.poll_ends(edge, sent, true);
+        }
+        self.send_poll(edge, sent);
+        Ok(())
+    }
+
+    /// Has an edge stop waiting for a poll.
+    pub(super) fn poll_over(&mut self, edge: usize, sent: u64) -> Checked {
+        if self.edges[edge].is_polling(sent) { self.poll_ends(edge, sent, false) } else { Ok(()) }
+    }
+
+    fn poll_ends(&mut self, edge: usize, sent: u64, is_answered: bool) -> Checked {
+        let (now, local) = (self.now, self.edges[edge].local(self.now));
+        let what = if is_answered { "done" } else { "in vain" };
+        self.story.tell(now, || format!("edge {edge} has polled the feed: {what}"));
+        let waiting = self.edges[edge].polled(local, sent, is_answered);
         waiting.into_iter().try_for_each(|visit| self.look(visit))
     }
 
@@ -116,7 +156,7 @@ impl World<'_> {
             Some(Kept::Pass { since, until })
                 if self.edges[edge].passes(
                     self.workshop.keys[key].path(),
-                    &self.workshop.route,
+                    &self.layout.routes[key],
                     since,
                     until,
                     local,
@@ -138,8 +178,13 @@ impl World<'_> {
     fn with_copy(&mut self, id: u64, page: PageMeta, body: Body, from_l2: bool) -> Checked {
         let Visit { edge, key, .. } = self.visits[&id];
         let local = self.edges[edge].local(self.now);
-        match self.edges[edge].judge(&page, &self.workshop.route, local, BOUND) {
+        match self.edges[edge].judge(&page, &self.layout.routes[key], local, BOUND) {
             Judgement::Fresh => {
+                // A copy counts as fresh only where it is known what was invalidated.
+                let (now, told_at) = (self.now, self.edges[edge].told_at);
+                promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
+                    format!("edge {edge} takes {} for fresh, but has asked the feed at {told_at:?} last", page.version)
+                })?;
                 self.checks.served_fresh(self.now, BOUND, &page, body)?;
                 if from_l2 {
                     self.edges[edge].l1.insert(key, Kept::Page(page.clone(), body));
@@ -151,7 +196,7 @@ impl World<'_> {
                 self.report(edge, key, &page);
             }
             Judgement::Unusable { stands_in } => {
-                let newer_than = self.edges[edge].invalidated_at(&page, &self.workshop.route);
+                let newer_than = self.edges[edge].invalidated_at(&page, &self.layout.routes[key]);
                 self.miss(id, stands_in.then_some((page, body)), newer_than);
             }
         }
@@ -175,7 +220,7 @@ impl World<'_> {
             return;
         }
         self.edges[edge].reported.insert(key, local + STALE_PATIENCE);
-        let newer_than = self.edges[edge].invalidated_at(page, &self.workshop.route);
+        let newer_than = self.edges[edge].invalidated_at(page, &self.layout.routes[key]);
         let id = self.new_visit(edge, key, Why::Report);
         let due = self.now + self.latency();
         self.queue.push(due, Coming::Ask { visit: id, key, served: Some(page.version), newer_than });

@@ -29,8 +29,16 @@ pub(super) struct Weather {
     pub(super) l2_lag: u64,
     /// The tag index fails, of calls.
     pub(super) tag_index_fails: u64,
-    /// A delivery, or the news of it, is lost, of deliveries.
+    /// The tag index dies, of the steps in which it could; a fourth as often before it makes a delivery.
+    pub(super) tag_index_deaths: u64,
+    /// An edge can't reach the tag index for a while, of edits.
+    pub(super) edge_cut_off: u64,
+    /// A message between an edge and the tag index is slow, of such messages.
+    pub(super) polls_slow: u64,
+    /// A delivery, or the news of it, is lost, comes late, or comes twice, of deliveries.
     pub(super) delivery_lost: u64,
+    pub(super) delivery_late: u64,
+    pub(super) delivery_twice: u64,
     /// The longest that a message is on its way, in milliseconds.
     pub(super) latency: u64,
     /// How far a clock may be off, in milliseconds.
@@ -61,10 +69,15 @@ impl Weather {
             l2_unreadable: random.pick(&[0, 10]),
             l2_lag: random.pick(&[0, 5_000, 60_000]),
             tag_index_fails: random.pick(&[0, 0, 8]),
+            tag_index_deaths: random.pick(&[0, 2, 4, 12]),
+            edge_cut_off: random.pick(&[0, 0, 3]),
+            polls_slow: random.pick(&[0, 0, 4]),
             delivery_lost: random.pick(&[0, 3, 10]),
-            latency: random.pick(&[2, 100, 2_000]),
+            delivery_late: random.pick(&[0, 0, 4]),
+            delivery_twice: random.pick(&[0, 4, 10]),
+            latency: random.pick(&[2, 8, 100, 2_000]),
             skew: random.pick(&[0, 450]),
-            bursts: random.pick(&[0, 4]),
+            bursts: random.pick(&[0, 2, 4]),
             stale_mode: random.pick(&[0, 2, 6]),
             purges: random.pick(&[0, 0, 4]),
             eager: random.pick(&[0, 0, 3]),
@@ -77,6 +90,7 @@ impl Weather {
         Self {
             deaths: 0,
             alarm_lost: 0,
+            tag_index_deaths: 0,
             l2_refuses: 0,
             l2_hangs: 0,
             l2_unreadable: 0,

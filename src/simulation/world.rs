@@ -1,9 +1,9 @@
-//! A world: the coordinator, the tag index, edges, L2 and the site, on a virtual clock.
+//! A world: coordinators, the tag index, edges, L2 and the site, on a virtual clock.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::checks::{Checked, Checks, Violation, promise};
+use super::checks::{Checked, Checks, Violation};
+use super::database::Database;
 use super::edge::Edge;
 use super::l2::L2;
 use super::object::Object;
@@ -11,16 +11,15 @@ use super::queue::{Coming, Own, Queue};
 use super::random::Random;
 use super::site::{Body, Site};
 use super::story::{BEGINNING, Story};
+use super::tag_index::TagIndex;
 use super::visits::Visit;
 use super::weather::Weather;
-use super::workshop::Workshop;
-use crate::coordinator::{Entry, Moment, WaiterId};
-use crate::store::TagIndexStore;
+use super::workshop::{Layout, PATHS, Workshop};
+use crate::coordinator::{Moment, WaiterId};
+use crate::feed::Invalidation;
 use crate::version::Version;
 
-use super::database::Database;
-
-/// How many edges there are. The coordinator reads L2 in a place of its own.
+/// How many edges there are. The coordinators read L2 in a place of their own.
 pub(super) const EDGES: usize = 3;
 pub(super) const COORDINATOR: usize = EDGES;
 
@@ -39,13 +38,14 @@ pub(super) type Line = (u64, u64, String);
 /// Everything there is.
 pub(super) struct World<'w> {
     pub(super) workshop: &'w Workshop,
+    pub(super) layout: &'w Layout,
     pub(super) now: u64,
     pub(super) random: Random,
     pub(super) weather: Weather,
-    pub(super) object: Object,
-    pub(super) tag_index: TagIndexStore<Database>,
+    pub(super) objects: Vec<Object>,
+    pub(super) tag_index: TagIndex,
     /// Which edit each invalidation that is not acknowledged is about.
-    pub(super) unacknowledged: BTreeMap<u64, (crate::feed::Invalidation, u64)>,
+    pub(super) unacknowledged: BTreeMap<u64, (Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,
     pub(super) l2: L2,
     /// Whether what was last begun to be written to L2 is a deletion.
@@ -66,13 +66,10 @@ pub(super) struct World<'w> {
     /// Which visit a request belongs to, and for which page it is.
     pub(super) asked: BTreeMap<WaiterId, (u64, usize)>,
     pub(super) last_waiter: u64,
-    /// How many inputs the coordinator was given, and what was on record of a page after which.
-    pub(super) inputs: u64,
-    pub(super) read: RefCell<BTreeMap<usize, (u64, Entry)>>,
     pub(super) story: Story,
     /// Whether two worlds of this seed are compared: then what is random depends on the time, not on what came before.
     pub(super) is_calm: bool,
-    /// Decides when the object is evicted although nothing goes on.
+    /// Decides when objects are evicted although nothing goes on.
     evictions: Option<Random>,
     seed: u64,
     /// What was answered.
@@ -89,7 +86,7 @@ impl<'w> World<'w> {
         Self::with(workshop, seed, random, weather, Story::new(is_told))
     }
 
-    /// Makes the world of a seed in which the object is evicted only on purpose: `evicts` tells whether it is.
+    /// Makes the world of a seed in which objects are evicted only on purpose: `evicts` tells whether they are.
     pub(super) fn calm(workshop: &'w Workshop, seed: u64, evicts: bool, is_told: bool) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw_calm(&mut random);
@@ -101,16 +98,20 @@ impl<'w> World<'w> {
     }
 
     fn with(workshop: &'w Workshop, seed: u64, mut random: Random, weather: Weather, story: Story) -> Self {
-        workshop.coordinator.clear();
-        workshop.tag_index.clear();
+        let layout = if random.one_in(2) { &workshop.large } else { &workshop.small };
+        let databases = &workshop.coordinators[..layout.shards.len()];
+        databases.iter().chain([&workshop.tag_index]).for_each(Database::clear);
+        let routes =
+            PATHS.iter().map(|path| (*path, layout.config.routes.find(path).expect("it has one").id().clone()));
         let edges = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
         let mut world = Self {
             workshop,
+            layout,
             now: BEGINNING,
             random,
             weather,
-            object: Object::new(workshop.coordinator.clone()),
-            tag_index: TagIndexStore::open(workshop.tag_index.clone()).expect("the schema is this version's"),
+            objects: databases.iter().map(|database| Object::new(database.clone())).collect(),
+            tag_index: TagIndex::new(workshop.tag_index.clone(), 0),
             unacknowledged: BTreeMap::new(),
             edges,
             l2: L2::new(workshop.keys.len(), EDGES + 1),
@@ -119,15 +120,13 @@ impl<'w> World<'w> {
             site: Site::default(),
             bodies: BTreeMap::new(),
             whole: BTreeSet::new(),
-            checks: Checks::new(workshop.keys.len()),
+            checks: Checks::new(&layout.owners, routes.collect()),
             failing: false,
             queue: Queue::default(),
             visits: BTreeMap::new(),
             last_visit: 0,
             asked: BTreeMap::new(),
             last_waiter: 0,
-            inputs: 0,
-            read: RefCell::default(),
             story,
             is_calm: false,
             evictions: None,
@@ -135,7 +134,10 @@ impl<'w> World<'w> {
             log: Vec::new(),
             versions: BTreeMap::new(),
         };
-        world.object.skew = world.draw_skew(world.weather.skew);
+        for at in 0..world.objects.len() {
+            world.objects[at].skew = world.draw_skew(world.weather.skew);
+        }
+        world.tag_index.skew = world.draw_skew(world.weather.skew);
         let weather = format!("{:?}", world.weather);
         world.story.tell(world.now, || weather);
         world
@@ -150,8 +152,14 @@ impl<'w> World<'w> {
         self.weather.clear();
         self.site.go_bad(0);
         self.l2.catch_up();
+        // An alarm is not lost for good if somebody asks the object again.
+        self.wake_tag_index();
         self.come_to_rest()?;
+        self.check_delivered()?;
         self.check_writes()?;
+        // Who dies twice in a render pauses when it wakes: a pause as any other.
+        (0..self.objects.len()).try_for_each(|at| self.wake(at))?;
+        self.come_to_rest()?;
         self.now += ALL_PAUSES;
         for key in 0..self.workshop.keys.len() {
             self.last_visit(key)?;
@@ -180,7 +188,12 @@ impl<'w> World<'w> {
                 self.pass_until(until)
             }
             8 if self.random.one_in(self.weather.deaths) => {
-                self.die();
+                let at = self.random.index(self.objects.len());
+                self.die(at);
+                Ok(())
+            }
+            9 if self.random.one_in(self.weather.tag_index_deaths) => {
+                self.tag_index_dies();
                 Ok(())
             }
             // An evicted object may set its alarm once more: what happens next must not depend on how much happens.
@@ -198,28 +211,46 @@ impl<'w> World<'w> {
         if self.evictions.is_none() {
             return;
         }
-        let is_idle = self.object.is_alive()
-            && self.checks.nobody_waits()
-            && !self.object.alarm_runs
-            && self.object.renders.is_empty()
-            && !self.object.is_sweeping()
-            && !self
-                .queue
-                .any(|coming| matches!(coming, Coming::Own { .. } | Coming::Commit { .. } | Coming::Register { .. }))
-            && !self.object.has_deadline();
-        if is_idle && self.evictions.as_mut().is_some_and(|random| random.one_in(2)) {
-            let now = self.now;
-            self.story.tell(now, || "the object is evicted".to_owned());
-            self.evict();
+        let now = self.now;
+        for at in 0..self.objects.len() {
+            if self.is_idle(at) && self.evictions.as_mut().is_some_and(|random| random.one_in(2)) {
+                let shard = &self.layout.shards[at];
+                self.story.tell(now, || format!("{shard} is evicted"));
+                self.evict(at);
+            }
         }
+        if self.tag_index.is_idle() && self.evictions.as_mut().is_some_and(|random| random.one_in(2)) {
+            self.story.tell(now, || "the tag index is evicted".to_owned());
+            self.tag_index.die(now);
+        }
+    }
+
+    fn is_idle(&self, at: usize) -> bool {
+        let object = &self.objects[at];
+        let is_own = |coming: &Coming| match coming {
+            Coming::Own { object, .. } | Coming::Commit { object, .. } | Coming::Register { object, .. } => {
+                *object == at
+            }
+            _ => false,
+        };
+        object.is_alive()
+            && self.checks.nobody_waits(at)
+            && !object.alarm_runs
+            && object.renders.is_empty()
+            && !object.is_sweeping()
+            && !self.queue.any(is_own)
+            && !object.has_deadline()
     }
 
     /// Lets the next thing happen that is on its way; tells whether there was one.
     fn pass_time(&mut self) -> Result<bool, Violation> {
         let due = self.queue.next_due();
-        if let Some(alarm) = self.object.alarm.filter(|alarm| due.is_none_or(|due| *alarm <= due)) {
+        if let Some((alarm, at)) = self.next_alarm().filter(|(alarm, _)| due.is_none_or(|due| *alarm <= due)) {
             self.now = self.now.max(alarm);
-            self.alarm()?;
+            match at {
+                Some(at) => self.alarm(at)?,
+                None => self.tag_index_alarm(),
+            }
             return Ok(true);
         }
         let Some((due, coming)) = self.queue.pop() else { return Ok(false) };
@@ -229,7 +260,13 @@ impl<'w> World<'w> {
     }
 
     fn next_due(&self) -> Option<u64> {
-        self.queue.next_due().into_iter().chain(self.object.alarm).min()
+        self.queue.next_due().into_iter().chain(self.next_alarm().map(|(alarm, _)| alarm)).min()
+    }
+
+    /// Returns when the next alarm goes off, and of which coordinator, or, with `None`, that it is the tag index's.
+    fn next_alarm(&self) -> Option<(u64, Option<usize>)> {
+        let of_objects = self.objects.iter().enumerate().filter_map(|(at, object)| Some((object.alarm?, Some(at))));
+        of_objects.chain(self.tag_index.alarm().map(|alarm| (alarm, None))).min()
     }
 
     fn pass_until(&mut self, until: u64) -> Checked {
@@ -243,9 +280,7 @@ impl<'w> World<'w> {
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..STEPS_TO_REST {
             if !self.pass_time()? {
-                return promise(3, self.unacknowledged.is_empty(), || {
-                    format!("{:?} are never applied", self.unacknowledged)
-                });
+                return Ok(());
             }
             self.maybe_evict();
         }
@@ -254,7 +289,12 @@ impl<'w> World<'w> {
 
     fn arrive(&mut self, coming: Coming) -> Checked {
         match coming {
-            Coming::Poll { edge, sent } => self.poll(edge, sent),
+            Coming::Poll { edge, sent } => {
+                self.poll(edge, sent);
+                Ok(())
+            }
+            Coming::Polled { edge, sent, page } => self.polled(edge, sent, page),
+            Coming::PollOver { edge, sent } => self.poll_over(edge, sent),
             Coming::Ask { visit, key, served, newer_than } => self.ask(visit, key, served, newer_than),
             Coming::Answer { visit, answer } => self.answer(visit, answer),
             Coming::GiveUp { visit } => {
@@ -265,27 +305,16 @@ impl<'w> World<'w> {
                 self.register(coming);
                 Ok(())
             }
-            Coming::Own { life, outcome } if life == self.object.life => self.own(outcome),
-            Coming::Own { .. } => Ok(()),
-            Coming::Commit { life, key, value, told } => {
+            Coming::Own { object, life, outcome } if life == self.objects[object].life => self.own(object, outcome),
+            Coming::Commit { object, life, key, value, told } => {
                 let version = value.as_ref().map(|(page, _)| page.version);
                 self.l2.put(self.now, key, value);
-                let is_heard = life == self.object.life;
-                if is_heard { self.own(Own::Wrote { key, version, taken: told }) } else { Ok(()) }
+                let is_heard = life == self.objects[object].life;
+                if is_heard { self.own(object, Own::Wrote { key, version, taken: told }) } else { Ok(()) }
             }
-            Coming::Deliver(invalidation) => self.deliver(invalidation),
-            Coming::Delivered { seq } => {
-                self.delivered(seq);
-                Ok(())
-            }
-            Coming::PutOff(delivery) => {
-                self.put_off(&delivery);
-                Ok(())
-            }
-            Coming::Redeliver => {
-                self.redeliver();
-                Ok(())
-            }
+            Coming::Deliver { object, invalidation, answer } => self.delivered(object, invalidation, answer),
+            Coming::TagIndex { life, outcome } if life == self.tag_index.life => self.tag_index_hears(outcome),
+            Coming::Own { .. } | Coming::TagIndex { .. } => Ok(()),
         }
     }
 
@@ -299,14 +328,19 @@ impl<'w> World<'w> {
     }
 
     /// Returns the moment of an input.
-    pub(super) fn moment(&mut self) -> Moment {
-        let random = if self.is_calm { Random::new(self.seed ^ self.now).next() } else { self.random.next() };
-        self.moment_with(random)
+    pub(super) fn moment(&mut self, at: usize) -> Moment {
+        let random = if self.is_calm { Random::new(self.bits(at)).next() } else { self.random.next() };
+        self.moment_with(at, random)
     }
 
-    /// Returns the moment at which the object wakes: nothing is drawn for it that others would miss.
-    pub(super) fn waking_moment(&self) -> Moment {
-        self.moment_with(Random::new(!(self.seed ^ self.now)).next())
+    /// Returns bits that no other coordinator has at this time.
+    fn bits(&self, at: usize) -> u64 {
+        self.seed ^ self.now ^ (at as u64) << 56
+    }
+
+    /// Returns the moment at which a coordinator wakes: nothing is drawn for it that others would miss.
+    pub(super) fn waking_moment(&self, at: usize) -> Moment {
+        self.moment_with(at, Random::new(!self.bits(at)).next())
     }
 
     /// Notes what a visit has come to.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::fault::{self, Fault};
 use crate::feed::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
@@ -72,6 +73,9 @@ impl<S: Sql> TagIndexStore<S> {
     /// [`StoreError::NewerSchema`] if a later version of this code has written it.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
+        if fault::on(Fault::ForgetDeliveries) {
+            sql.query("UPDATE deliveries SET due = NULL", &[])?;
+        }
         Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
     }
 
@@ -152,9 +156,11 @@ impl<S: Sql> TagIndexStore<S> {
     /// Appends an invalidation to the log together with one delivery for each shard that it concerns: those that carry
     /// the tag or belong to the route, or all of them; for a path, `owner` and those that may have owned it before.
     ///
-    /// Its time is [`SKEW`] ahead of `now`, and never before that of an earlier one. So a render that began before it
-    /// is recognised by the times alone even where the renderer's clock runs ahead by as much; and what is rendered
-    /// after a delivery is later all the same, since a coordinator's clock goes on from the latest time it was told.
+    /// Its time is [`SKEW`] ahead of `now`, and after that of every earlier one. So a render that began before it is
+    /// recognised by the times alone even where the renderer's clock runs ahead by as much; and what is rendered after a
+    /// delivery is later all the same, since a coordinator's clock goes on from the latest time it was told. It is a
+    /// millisecond ahead of that: were the times of two invalidations alike, because the clock has gone back meanwhile, a
+    /// render between them would count as one after both.
     ///
     /// # Errors
     /// See [`StoreError`]; then nothing is appended.
@@ -173,7 +179,8 @@ impl<S: Sql> TagIndexStore<S> {
             let mut column = || last.as_mut().map_or(Ok(0), Columns::number);
             // The newest row is never cut off, so no number is given twice.
             let seq = column()?.max(self.name.before_first()) + 1;
-            let at = now.plus(SKEW).max(Timestamp::from_millis(column()?));
+            let step = u64::from(!fault::on(Fault::TimeStandsStill));
+            let at = now.plus(SKEW).max(Timestamp::from_millis(column()? + step));
             self.sql.query(
                 "INSERT INTO invalidations (seq, at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?, ?)",
                 &[
@@ -328,14 +335,19 @@ impl<S: Sql> TagIndexStore<S> {
         one_number("deliveries", self.sql.query(sum, &[seq.into()])?)
     }
 
-    /// Puts a delivery off after a failed attempt.
+    /// Puts a delivery off after a failed attempt, unless another attempt has been noted as successful meanwhile.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn put_off(&self, seq: u64, shard: &ShardName, due: Timestamp) -> Result<(), StoreError> {
         self.sql
             .query(
-                "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ?",
+                if fault::on(Fault::PutOffApplied) {
+                    "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ?"
+                } else {
+                    "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ? \
+                     AND due IS NOT NULL"
+                },
                 &[due.as_millis().into(), seq.into(), shard.as_str().into()],
             )
             .map(drop)

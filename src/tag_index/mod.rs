@@ -1,5 +1,5 @@
-//! The tag index's decisions, free of I/O: which object knows what, when a delivery that failed is attempted again, and what is
-//! purged in a cache in front.
+//! The tag index's decisions, free of I/O: which object knows what, which deliveries a round attempts, what becomes of one that
+//! was attempted, and what is purged in a cache in front.
 
 mod name;
 pub mod sinks;
@@ -7,9 +7,63 @@ pub mod sinks;
 use std::time::Duration;
 
 pub use self::name::{MAX_TAG_SHARDS, TagIndexName};
+use crate::fault::{self, Fault};
+use crate::store::{Delivery, Sql, StoreError, TagIndexStore};
+use crate::time::Timestamp;
+
+/// How long the caller of an invalidation waits for the coordinators, and a round for each of them.
+pub const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The most deliveries that a round attempts.
+pub const BATCH: u32 = 100;
 
 /// The first pause after a failed delivery, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));
+
+/// Which deliveries are attempted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Those of one invalidation, while its caller waits.
+    Of(u64),
+    /// Those that are due, when the alarm goes off.
+    Due(Timestamp),
+}
+
+/// Returns what a round attempts, at most [`BATCH`]. Each stays due until it is settled: whatever happens to the object in
+/// between, it is attempted again.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn attempts<S: Sql>(store: &TagIndexStore<S>, round: Round) -> Result<Vec<Delivery>, StoreError> {
+    let deliveries = match round {
+        Round::Of(seq) => store.deliveries_of(seq, BATCH)?,
+        Round::Due(now) => store.deliveries_due(now, BATCH)?,
+    };
+    if fault::on(Fault::NoteFirst) {
+        for delivery in &deliveries {
+            store.delivered(delivery.invalidation.seq, &delivery.shard, 0)?;
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Notes what has become of an attempt: the shard has applied the invalidation, which concerned so many pages there; or,
+/// with `None`, it could not be reached, and is to be called again.
+///
+/// # Errors
+/// See [`StoreError`]; then the delivery stays due.
+pub fn settle<S: Sql>(
+    store: &TagIndexStore<S>,
+    delivery: &Delivery,
+    matched: Option<u64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let seq = delivery.invalidation.seq;
+    match matched {
+        Some(matched) => store.delivered(seq, &delivery.shard, matched),
+        None => store.put_off(seq, &delivery.shard, now.plus(delivery_pause(delivery.attempts + 1))),
+    }
+}
 
 /// Returns the pause before the next attempt after `failures` failed ones (at least one): doubled each time, from 0.5 s
 /// to 1 min.

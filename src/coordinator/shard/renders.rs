@@ -63,7 +63,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         // A slower render of another page may carry the same tags, and find them registered when it comes to its end:
         // what is told must reach back to the beginning of the oldest.
         let start = answer.0.render_start();
-        let since = self.store.oldest_lease()?.map_or(start, |oldest| oldest.min(start));
+        let oldest = self.store.oldest_lease()?.filter(|_| !fault::on(Fault::RegisterSinceOwn));
+        let since = oldest.map_or(start, |oldest| oldest.min(start));
+        let since = if fault::on(Fault::RegisterSinceNow) { turn.moment.now } else { since };
+        if fault::on(Fault::RegisterLate) {
+            self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
+            return Ok(Some(answer));
+        }
         render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), shards, since, answer, ended }));
         self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
         Ok(None)

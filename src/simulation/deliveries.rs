@@ -1,0 +1,198 @@
+//! How the tag index delivers, and what comes in between.
+
+use super::checks::{Checked, promise};
+use super::queue::{Attempt, Coming, Outcome, Own};
+use super::tag_index::{Attempted, PATIENCE};
+use super::world::{EDGES, World};
+use crate::coordinator::Input;
+use crate::feed::{Invalidation, Scope};
+use crate::protocol::RegisterAnswer;
+use crate::tag_index::{Round, attempts, settle};
+
+/// How long a coordinator waits for the answer to a registration, in milliseconds.
+const REGISTER_WITHIN: u64 = 5_000;
+
+/// How late a delivery may come, in milliseconds.
+const LATE: u64 = 90_000;
+
+impl World<'_> {
+    /// Begins a life of the tag index, unless it lives.
+    pub(super) fn wake_tag_index(&mut self) {
+        if self.tag_index.awake(self.now) {
+            let (now, life) = (self.now, self.tag_index.life);
+            self.story.tell(now, || format!("the tag index wakes to life {life}"));
+        }
+    }
+
+    /// Ends the life of the tag index: what it was waiting for is not heard any more.
+    pub(super) fn tag_index_dies(&mut self) {
+        if !self.tag_index.is_alive() {
+            return;
+        }
+        let now = self.now;
+        self.story.tell(now, || "the tag index dies".to_owned());
+        let repeated_at = now + self.latency();
+        self.tag_index.die(repeated_at);
+        if self.random.one_in(self.weather.alarm_lost) {
+            self.tag_index.forget_alarm();
+        }
+        let skew = self.weather.skew;
+        self.tag_index.skew = self.draw_skew(skew);
+        self.queue.retain(|_, coming| !matches!(coming, Coming::TagIndex { .. }));
+    }
+
+    /// Has the alarm of the tag index go off: it attempts what is due.
+    pub(super) fn tag_index_alarm(&mut self) {
+        self.tag_index.alarm_goes_off();
+        self.wake_tag_index();
+        self.tag_index.alarm_begins();
+        let now = self.now;
+        self.story.tell(now, || "the alarm of the tag index runs".to_owned());
+        self.deliver(Round::Due(self.tag_index.local(now)));
+        self.tag_index.alarm_may_end(now);
+    }
+
+    /// Attempts a round of deliveries. The tag index may die before each.
+    pub(super) fn deliver(&mut self, round: Round) {
+        let by_alarm = matches!(round, Round::Due(_));
+        for delivery in attempts(self.tag_index.store(), round).expect("it is sound") {
+            if self.random.one_in(self.weather.tag_index_deaths * 4) {
+                return self.tag_index_dies();
+            }
+            let number = self.tag_index.attempt(Attempted { delivery: delivery.clone(), by_alarm });
+            let attempt = Attempt { life: self.tag_index.life, number };
+            self.send(self.layout.number_of(&delivery.shard), delivery.invalidation, attempt);
+        }
+    }
+
+    /// Sends a delivery off. It may be lost, or its answer; it may come late, or once more.
+    fn send(&mut self, object: usize, invalidation: Invalidation, attempt: Attempt) {
+        let Attempt { life, number } = attempt;
+        let (lost, late) =
+            (self.random.one_in(self.weather.delivery_lost), self.random.one_in(self.weather.delivery_late));
+        let comes = !lost || self.random.one_in(2);
+        let travels = if late { self.random.below(LATE) } else { self.latency() };
+        let returns = self.latency();
+        let is_heard = !lost && travels + returns < PATIENCE;
+        if self.random.one_in(self.weather.delivery_twice) {
+            let most = self.random.pick(&[self.weather.latency, LATE]);
+            let again = self.now + travels + self.random.below(most);
+            self.queue.push(again, Coming::Deliver { object, invalidation: invalidation.clone(), answer: None });
+        }
+        if comes {
+            let answer = is_heard.then_some((attempt, returns));
+            self.queue.push(self.now + travels, Coming::Deliver { object, invalidation, answer });
+        }
+        if !is_heard {
+            // Some calls fail at once.
+            let is_refused = lost && self.random.one_in(2);
+            let (after, outcome) = if is_refused {
+                (returns, Outcome::Refused { attempt: number })
+            } else {
+                (PATIENCE, Outcome::Silent { attempt: number })
+            };
+            self.queue.push(self.now + after, Coming::TagIndex { life, outcome });
+        }
+    }
+
+    /// Has an invalidation reach a coordinator.
+    pub(super) fn delivered(
+        &mut self,
+        object: usize,
+        invalidation: Invalidation,
+        answer: Option<(Attempt, u64)>,
+    ) -> Checked {
+        for (number, key) in self.workshop.keys.iter().enumerate() {
+            // Which tags a page has is not asked: a pause may be lifted, but need not be.
+            let concerns = match &invalidation.scope {
+                Scope::Path(path) => path.as_str() == key.path(),
+                _ => true,
+            };
+            if concerns && self.layout.owners[number] == object {
+                self.checks.lift(number);
+            }
+        }
+        let (now, shard) = (self.now, &self.layout.shards[object]);
+        self.story.tell(now, || format!("invalidation {} reaches {shard}", invalidation.seq));
+        self.give(object, Input::Invalidate(invalidation))?;
+        if let Some((Attempt { life, number: attempt }, returns)) = answer {
+            self.queue.push(now + returns, Coming::TagIndex { life, outcome: Outcome::Applied { attempt } });
+        }
+        Ok(())
+    }
+
+    /// Takes what has come of something that this life of the tag index began.
+    pub(super) fn tag_index_hears(&mut self, outcome: Outcome) -> Checked {
+        let (attempt, applied) = match outcome {
+            Outcome::Append { scope, mode, refresh, edit } => {
+                self.append(scope, mode, refresh, edit);
+                return Ok(());
+            }
+            Outcome::Applied { attempt } => (attempt, Some(0)),
+            Outcome::Refused { attempt } | Outcome::Silent { attempt } => (attempt, None),
+        };
+        let is_silent = matches!(outcome, Outcome::Silent { .. });
+        let Some(Attempted { delivery, by_alarm }) = self.tag_index.attempted(attempt) else { return Ok(()) };
+        let (now, seq, shard) = (self.now, delivery.invalidation.seq, &delivery.shard);
+        self.story.tell(now, || format!("the tag index hears that {seq} is applied by {shard}: {}", applied.is_some()));
+        // The caller of an invalidation goes when a coordinator is silent, and leaves the delivery to the alarm.
+        if by_alarm || !is_silent {
+            settle(self.tag_index.store(), &delivery, applied, self.tag_index.local(now)).expect("it is sound");
+            self.acknowledge(seq);
+            let pending = self.pending(seq);
+            let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
+            promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
+        }
+        self.tag_index.alarm_may_end(now);
+        Ok(())
+    }
+
+    fn pending(&self, seq: u64) -> u64 {
+        self.tag_index.store().pending(seq).expect("it is sound")
+    }
+
+    /// Counts an invalidation as acknowledged that no coordinator has still to apply.
+    pub(super) fn acknowledge(&mut self, seq: u64) {
+        if !self.unacknowledged.contains_key(&seq) || self.pending(seq) > 0 {
+            return;
+        }
+        let Some((invalidation, edit)) = self.unacknowledged.remove(&seq) else { return };
+        let now = self.now;
+        self.story.tell(now, || format!("invalidation {seq} is acknowledged"));
+        self.checks.acknowledge(now, &invalidation, edit);
+        if self.random.one_in(4) {
+            // An edge that has had a hand in it need not wait for its next poll.
+            let edge = self.random.index(EDGES);
+            self.edges[edge].feed.note(invalidation.scope, invalidation.mode, invalidation.at);
+        }
+    }
+
+    /// Has a coordinator's registration of tags reach the tag index.
+    pub(super) fn register(&mut self, coming: Coming) {
+        let Coming::Register { object, life, token, shards, tags, since } = coming else { return };
+        let now = self.now;
+        let fails = self.random.one_in(self.weather.tag_index_fails);
+        // The answer may be lost, or all of it.
+        let answer = if fails && self.random.one_in(2) {
+            None
+        } else {
+            self.wake_tag_index();
+            let shard = &self.layout.shards[object];
+            let registered = self.tag_index.store().register(shard, shards, &tags, since).expect("it is sound");
+            let (invalidations, floor) = (registered.invalidations, registered.floor);
+            (!fails).then_some(RegisterAnswer { invalidations, floor })
+        };
+        self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
+        let due = now + if fails { REGISTER_WITHIN } else { self.latency() };
+        self.queue.push(due, Coming::Own { object, life, outcome: Own::Registered { token, answer } });
+    }
+
+    /// Promise 3, when all is quiet: nothing is left to be delivered, and whoever was to be told has heard.
+    pub(super) fn check_delivered(&mut self) -> Checked {
+        self.wake_tag_index();
+        promise(3, self.unacknowledged.is_empty(), || format!("{:?} are never applied", self.unacknowledged))?;
+        let due = self.tag_index.store().next_deadline().expect("it is sound");
+        promise(3, due.is_none(), || format!("a delivery is due at {due:?} when all is quiet"))?;
+        self.check_applied()
+    }
+}

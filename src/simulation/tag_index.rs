@@ -1,0 +1,152 @@
+//! The tag index object: its database, its alarm, the lives it has, and what it is waiting for.
+
+use std::collections::BTreeMap;
+
+use super::database::Database;
+use crate::store::{Delivery, TagIndexStore};
+use crate::tag_index::ACKNOWLEDGE_WITHIN;
+use crate::time::Timestamp;
+
+/// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in milliseconds.
+pub(super) const PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
+
+/// A delivery that is being attempted.
+#[derive(Clone, Debug)]
+pub(super) struct Attempted {
+    pub(super) delivery: Delivery,
+    /// Whether the run of the alarm waits for it; else the caller of the invalidation does.
+    pub(super) by_alarm: bool,
+}
+
+/// The object and what the platform knows of it. It behaves as `src/edge/tag_index_object.rs` and `alarm.rs` do.
+pub(super) struct TagIndex {
+    database: Database,
+    store: Option<TagIndexStore<Database>>,
+    /// How many lives have ended.
+    pub(super) life: u32,
+    /// How far its clock is ahead, or behind.
+    pub(super) skew: i64,
+    /// When the alarm goes off, in the world's time, and for when this life has set it, in its own.
+    alarm: Option<u64>,
+    set_for: Option<u64>,
+    alarm_runs: bool,
+    /// What this life waits for.
+    attempts: BTreeMap<u64, Attempted>,
+    last_attempt: u64,
+}
+
+impl TagIndex {
+    pub(super) fn new(database: Database, skew: i64) -> Self {
+        Self {
+            database,
+            store: None,
+            life: 0,
+            skew,
+            alarm: None,
+            set_for: None,
+            alarm_runs: false,
+            attempts: BTreeMap::new(),
+            last_attempt: 0,
+        }
+    }
+
+    /// Returns its own time.
+    pub(super) fn local(&self, now: u64) -> Timestamp {
+        Timestamp::from_millis(now.saturating_add_signed(self.skew))
+    }
+
+    /// Begins a life, unless it lives; tells whether one has begun.
+    pub(super) fn awake(&mut self, now: u64) -> bool {
+        if self.store.is_some() {
+            return false;
+        }
+        self.store = Some(TagIndexStore::open(self.database.clone()).expect("the schema is this version's"));
+        self.follow(now);
+        true
+    }
+
+    /// Tells whether it lives.
+    pub(super) fn is_alive(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Tells whether it does nothing, and has nothing to do later.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_quiet = self.attempts.is_empty() && !self.alarm_runs && self.alarm.is_none();
+        is_quiet && self.store.as_ref().is_some_and(|store| store.next_deadline() == Ok(None))
+    }
+
+    /// Ends a life: what is in memory only is gone. The platform repeats a run of the alarm that did not come to its end.
+    pub(super) fn die(&mut self, repeated_at: u64) {
+        if self.alarm_runs {
+            self.alarm = Some(self.alarm.map_or(repeated_at, |set| set.min(repeated_at)));
+        }
+        self.store = None;
+        self.life += 1;
+        self.set_for = None;
+        self.alarm_runs = false;
+        self.attempts.clear();
+    }
+
+    /// Has the platform forget the alarm.
+    pub(super) fn forget_alarm(&mut self) {
+        self.alarm = None;
+    }
+
+    /// Returns the tables of the object, which is awake.
+    pub(super) fn store(&self) -> &TagIndexStore<Database> {
+        self.store.as_ref().expect("it is awake")
+    }
+
+    /// Returns when the alarm goes off, in the world's time.
+    pub(super) fn alarm(&self) -> Option<u64> {
+        self.alarm
+    }
+
+    /// Sees to it that the alarm goes off by then, in its own time.
+    pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
+        let time = time.as_millis();
+        if self.alarm_runs || self.set_for.is_some_and(|set_for| set_for <= time) {
+            return;
+        }
+        let time = time.max(self.local(now).as_millis());
+        self.set_for = Some(time);
+        self.alarm = Some(time.saturating_add_signed(-self.skew).max(now));
+    }
+
+    fn follow(&mut self, now: u64) {
+        if let Some(due) = self.store().next_deadline().expect("the database is sound") {
+            self.wake_at(due, now);
+        }
+    }
+
+    /// Notes that the alarm has gone off.
+    pub(super) fn alarm_goes_off(&mut self) {
+        self.alarm = None;
+    }
+
+    /// Notes that a run of the alarm begins.
+    pub(super) fn alarm_begins(&mut self) {
+        (self.alarm, self.set_for, self.alarm_runs) = (None, None, true);
+    }
+
+    /// Ends a run of the alarm that waits for nothing more, and sets the alarm for what is left.
+    pub(super) fn alarm_may_end(&mut self, now: u64) {
+        if self.alarm_runs && !self.attempts.values().any(|attempt| attempt.by_alarm) {
+            self.alarm_runs = false;
+            self.follow(now);
+        }
+    }
+
+    /// Notes an attempt, and returns its number.
+    pub(super) fn attempt(&mut self, attempted: Attempted) -> u64 {
+        self.last_attempt += 1;
+        self.attempts.insert(self.last_attempt, attempted);
+        self.last_attempt
+    }
+
+    /// Ends an attempt.
+    pub(super) fn attempted(&mut self, number: u64) -> Option<Attempted> {
+        self.attempts.remove(&number)
+    }
+}
