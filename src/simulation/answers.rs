@@ -99,7 +99,7 @@ impl World<'_> {
                 // What the coordinator has made stale from now on may look fresh here for as long as clocks differ.
                 let later = Timestamp::from_millis(local).plus(SKEW);
                 if page.windows.freshness(later) == Freshness::Fresh {
-                    self.checks.passed_on_fresh(self.now, BOUND, &page, body)?;
+                    self.checks.served_fresh(self.now, BOUND, &page, body)?;
                 }
                 let version = page.version;
                 self.keep(edge, key, page, body);

@@ -269,20 +269,10 @@ impl Checks {
         })
     }
 
-    /// Promise 2: no edge serves as fresh what a coordinator has given it, and what was invalidated longer ago than the
-    /// bound.
-    pub(super) fn passed_on_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
-        Self::not_fresh(&self.acknowledged, now, bound, page, body)
-    }
-
-    /// Promise 2: no edge serves as fresh a copy that was invalidated longer ago than the bound, also where the
-    /// coordinators don't know of it yet: what is in the log is in the feed.
+    /// Promise 2: no edge serves as fresh what was invalidated longer ago than the bound, also where the coordinators don't
+    /// know of it yet: what is in the log is in the feed.
     pub(super) fn served_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
-        Self::not_fresh(&self.recorded, now, bound, page, body)
-    }
-
-    fn not_fresh(told: &[Told], now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
-        let broken = told.iter().find(|known| known.at + bound < now && known.concerns(page, body));
+        let broken = self.recorded.iter().find(|known| known.at + bound < now && known.concerns(page, body));
         promise(2, broken.is_none(), || {
             format!(
                 "{} of {}, showing {}, is served as fresh in spite of {broken:?}",

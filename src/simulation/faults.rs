@@ -2,6 +2,7 @@
 //! mistake is about.
 
 use super::progress::Progress;
+use super::regressions;
 use super::runner::Search;
 use crate::fault::Fault;
 
@@ -42,8 +43,13 @@ const fn promise_of(fault: Fault) -> u8 {
 fn every_deliberate_fault_is_found() {
     let mut missed = Vec::new();
     for fault in Fault::ALL {
-        let search = Search { fault: Some(fault), promise: Some(promise_of(fault)), ..Search::of(0..WITHIN) };
-        match search.first(&Progress::at_the_end()) {
+        let first = |seeds| {
+            let search = Search { fault: Some(fault), promise: Some(promise_of(fault)), ..Search::of(seeds) };
+            search.first(&Progress::at_the_end())
+        };
+        // Some take thousands of schedules: where one is known, it is looked at first.
+        let known = regressions::seed_of(fault).and_then(|seed| first(seed..seed + 1));
+        match known.or_else(|| first(0..WITHIN)) {
             Some((seed, violation)) => println!("{fault:?} breaks promise {} in seed {seed}", violation.promise),
             None => missed.push(fault),
         }

@@ -1,5 +1,11 @@
-//! Random schedules over everything but the glue: the real coordinator and the real tag index on real SQLite, three edges
-//! that judge and poll as real ones do, KV that lags, a site that fails, and an object that may die at any step.
+//! Random schedules over everything but the glue: the real coordinators and the real tag index on real SQLite, three edges
+//! that judge and poll as real ones do, KV that lags, a site that fails, and objects that may die at any step.
+//!
+//! In half of the worlds one coordinator owns all pages: there, what happens to one page meets what happens to another. In
+//! the others the pages are spread over three coordinators of two routes, each with a database, lives and an alarm of its
+//! own. Each world draws what goes wrong besides (`weather.rs`): deliveries are lost before or after they are applied, come
+//! late, in another order, or once more a minute later; the tag index dies between its row and its answer, between two
+//! deliveries, or before it notes one; edges are cut off from the feed for longer than the bound.
 //!
 //! A schedule is a seed: the same seed gives the same story on every machine. What each world checks are the promises, by
 //! number, against models that are too simple to be wrong (`checks.rs`):
@@ -7,8 +13,8 @@
 //! | promise | here |
 //! |---|---|
 //! | 1 | at most one live lease per key; what comes under another token changes nothing in the database; versions rise |
-//! | 2 | after an invalidation is acknowledged nothing from before is published or answered, and no edge serves it as fresh after `freshness_bound` |
-//! | 3 | every invalidation is applied in the end |
+//! | 2 | after an invalidation is acknowledged nothing from before is published or answered; no edge serves it as fresh `freshness_bound` after the invalidation was recorded, or while it has not heard of the feed for as long |
+//! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; what was acknowledged never becomes pending again |
 //! | 4 | each request is answered once, or times out; when all is well, whoever asks gets a page |
 //! | 5 | a failed render never costs the last good copy |
 //! | 6 | L2 gets one write per key and second, and has what was published when all is quiet |
@@ -34,6 +40,9 @@
 //! purged page deletes it, even under a token that is not current (`World::give_in_vain`); a deletion from L2 that was
 //! overtaken by a newer page dies with that page's bytes (`World::forget_overtaken_deletions`); and an older copy of the
 //! same content leaves KV before the page's own time is over (`L2::forgets`).
+//!
+//! What is not here: another number of shards, or other routes, while pages are cached; more than one tag index; and
+//! isolates of one colo that share an answer of the feed.
 
 mod answers;
 mod checks;

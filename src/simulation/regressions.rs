@@ -1,15 +1,22 @@
 //! Seeds that have found something. A seed means something else once the simulation itself has changed: what it has found is
-//! a deliberate fault besides, if a line could bring it back.
+//! a deliberate fault besides, with which another seed is found then (`cargo xtask sim --fault <name>`).
 
 use super::progress::Progress;
 use super::runner::Search;
+use crate::fault::Fault;
 
-/// Each seed with what it has found.
-const SEEDS: [(u64, &str); 3] = [
-    (14, "a render that was begun anew after a registration was not broken off"),
-    (1_765, "the clock ran ahead with each invalidation, and edges took a page for newer than the next one"),
-    (7_481, "the same"),
-];
+/// Each seed with the fault that it shows, which was a mistake once:
+/// - a render that was begun anew after a registration was not broken off;
+/// - the clock ran ahead with each invalidation, and edges took a page for newer than the next one;
+/// - the tag index was told that a shard had applied an invalidation, and then gave another attempt up: it was pending again;
+/// - the tag index's clock had gone back, and two invalidations had one time: a page from between them counted as newer.
+const SEEDS: [(u64, Fault); 4] =
+    [(7, Fault::KeepRunning), (8_229, Fault::RunAhead), (5, Fault::PutOffApplied), (1_929, Fault::TimeStandsStill)];
+
+/// Returns the seed that is known to show a fault.
+pub(super) fn seed_of(fault: Fault) -> Option<u64> {
+    SEEDS.iter().find(|(_, known)| *known == fault).map(|(seed, _)| *seed)
+}
 
 #[test]
 fn what_was_found_once_is_not_found_again() {
