@@ -216,7 +216,8 @@ fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     store.put_off(second, &b, at(1_700_000_000_000)).unwrap();
     store.delivered(everything, &a, 9).unwrap();
 
-    let last = |seq, mode| Some(LastInvalidation { seq, mode, at: at(1100) });
+    // Each is a millisecond after the one before.
+    let last = |seq, mode| Some(LastInvalidation { seq, mode, at: at(1099 + seq) });
     for (name, entry) in [
         (
             "x",
