@@ -147,6 +147,7 @@ impl Route {
     }
 
     /// Returns how long a browser may show a fresh page again without asking.
+    #[must_use]
     pub fn browser_max_age(&self) -> Duration {
         self.settings.browser_max_age
     }

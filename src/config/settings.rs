@@ -201,14 +201,20 @@ impl Setting {
             Kind::NumberAs(_, other) => format!("as `{other}`"),
             Kind::Flag { default } => default.to_string(),
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
-            Kind::Origin | Kind::Url | Kind::Zone => "none".to_owned(),
             Kind::Routes => "required".to_owned(),
             Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
             Kind::Tags | Kind::Query => "[]".to_owned(),
             Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
             Kind::Hosts => "any".to_owned(),
             Kind::IgnoredQuery => "tracking parameters".to_owned(),
-            Kind::Vary | Kind::Languages | Kind::Devices | Kind::Countries | Kind::Values { .. } => "none".to_owned(),
+            Kind::Origin
+            | Kind::Url
+            | Kind::Zone
+            | Kind::Vary
+            | Kind::Languages
+            | Kind::Devices
+            | Kind::Countries
+            | Kind::Values { .. } => "none".to_owned(),
         }
     }
 
