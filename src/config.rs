@@ -20,8 +20,8 @@ pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
     BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES,
-    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE, RENDER_TIMEOUT, REVALIDATE,
-    SHARDS, TAG_SHARDS,
+    MAX_PAGES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE, RENDER_TIMEOUT,
+    REVALIDATE, SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
@@ -248,6 +248,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
     let statuses = route.statuses("statuses").unwrap_or_default();
     let tags = route.list("tags", MAX_TAGS_PER_PAGE, |text| Tag::parse(text).map_err(Flaw::Tag));
     let shards = route.number("shards", &SHARDS).unwrap_or(SHARDS.default);
+    let max_pages = route.number("max_pages", &MAX_PAGES).unwrap_or(MAX_PAGES.default);
     let query = match route.get("query").and_then(Value::as_str) {
         Some("all") => QueryPolicy::AllBut(defaults.ignored.clone()),
         Some("none") => QueryPolicy::default(),
@@ -265,6 +266,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
         tags,
         // Bounded by 256 just above.
         shards: u16::try_from(shards).unwrap_or(1),
+        max_pages: max_pages.into(),
         query,
         trailing_slash,
         vary,

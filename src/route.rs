@@ -79,6 +79,8 @@ pub struct RouteSettings {
     pub tags: Vec<Tag>,
     /// Over how many coordinators the route's pages are spread, 1 to 256.
     pub shards: u16,
+    /// How many pages each of them takes on, 1 to 1,000,000.
+    pub max_pages: u64,
     /// Which query parameters make pages different.
     pub query: QueryPolicy,
     /// What a slash at the end of a path means.
@@ -162,6 +164,12 @@ impl Route {
     #[must_use]
     pub fn shards(&self) -> u16 {
         self.settings.shards
+    }
+
+    /// Returns how many pages a coordinator takes on.
+    #[must_use]
+    pub fn max_pages(&self) -> u64 {
+        self.settings.max_pages
     }
 
     /// Returns which query parameters make pages different.

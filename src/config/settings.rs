@@ -29,6 +29,8 @@ pub(super) const L1_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 86_
 pub(super) const MAX_BODY_BYTES: Number =
     Number { unit: Unit::Bytes, min: 1, max: 25 * 1024 * 1024 - 64 * 1024, default: 10 * 1024 * 1024 };
 pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
+/// SQLite holds far more; the counts of an inspection, and the list of an eager refresh, take seconds from here on.
+pub(super) const MAX_PAGES: Number = Number { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
 pub(super) const TAG_SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: MAX_TAG_SHARDS as u32, default: 1 };
 pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
 pub(super) const PLATFORM_CACHE_DEFAULT: bool = false;
@@ -66,6 +68,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "statuses", scope: Scope::Route, kind: Kind::Statuses },
     Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
     Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
+    Setting { name: "max_pages", scope: Scope::Route, kind: Kind::Number(MAX_PAGES) },
     Setting { name: "query", scope: Scope::Route, kind: Kind::Query },
     Setting { name: "vary", scope: Scope::Route, kind: Kind::Vary },
     Setting { name: "language", scope: Scope::Vary, kind: Kind::Languages },
@@ -117,6 +120,8 @@ pub enum Unit {
     Shards,
     /// Renders begun in a second.
     Renders,
+    /// Pages, each variant by itself.
+    Pages,
 }
 
 /// The bounds of a number, both included.
@@ -270,6 +275,6 @@ fn listed(statuses: &[u16]) -> String {
 fn in_words(Number { unit, min, max, .. }: Number) -> String {
     match unit {
         Unit::Seconds => format!("whole seconds from {min} to {max}"),
-        Unit::Bytes | Unit::Shards | Unit::Renders => format!("a whole number from {min} to {max}"),
+        Unit::Bytes | Unit::Shards | Unit::Renders | Unit::Pages => format!("a whole number from {min} to {max}"),
     }
 }

@@ -56,6 +56,7 @@ fn an_empty_route_table_means_the_defaults() {
         statuses: Statuses::default(),
         tags: Vec::new(),
         shards: 1,
+        max_pages: 100_000,
         query: QueryPolicy::Only([].into()),
         trailing_slash: TrailingSlash::Strip,
         vary: Vary::default(),
@@ -79,6 +80,7 @@ fn every_setting_is_read() {
             },
         } },
     });
+    config["routes"]["/blog/[slug]"]["max_pages"] = json!(1_000_000);
     config["hosts"] = json!(["*.Example.com", "bücher.de"]);
     config["ignore_query"] = json!(["q*"]);
     config["trailing_slash"] = json!("keep");
@@ -99,6 +101,7 @@ fn every_setting_is_read() {
         statuses: Statuses::new([200, 302]).unwrap(),
         tags: vec![Tag::parse("blog").unwrap(), Tag::parse("news").unwrap()],
         shards: 256,
+        max_pages: 1_000_000,
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
         trailing_slash: TrailingSlash::Redirect,
         vary: Vary {

@@ -28,6 +28,22 @@ pub struct Entry {
     pub copy: Option<StoredCopy>,
 }
 
+impl Entry {
+    /// Tells whether anything is known of the key besides a lease: whether it has a row of its own.
+    #[must_use]
+    pub fn has_row(&self) -> bool {
+        let Self { page, lease: _, failures, retry_at, pass_until, marked_by, pending, written_at, copy } = self;
+        page.is_some()
+            || *failures > 0
+            || retry_at.is_some()
+            || pass_until.is_some()
+            || marked_by.is_some()
+            || pending.is_some()
+            || written_at.is_some()
+            || copy.is_some()
+    }
+}
+
 /// What L2 holds under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredCopy {

@@ -16,6 +16,7 @@ fn settings() -> RouteSettings {
         browser_max_age: Duration::ZERO,
         tags: Vec::new(),
         shards: 1,
+        max_pages: 1000,
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),

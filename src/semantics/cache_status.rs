@@ -23,6 +23,7 @@ pub const DETAILS: &[&str] = &[
     "queue-full",
     "queue-timeout",
     "waiters-full",
+    "pages-full",
     "timeout",
     "lost",
     "moved",

@@ -28,6 +28,9 @@ const MIGRATIONS: [Migration; 5] = [
 /// What stands in `l2_pending` for a deletion; a version is 26 characters.
 const DELETE: &str = "delete";
 
+/// For how long after its last pause a failing page is remembered, in milliseconds.
+const FAILURES_KEPT_MILLIS: u64 = 3_600_000;
+
 /// What separates tags in [`LOAD_ENTRY`]; no tag has it in it.
 const TAG_SEPARATOR: char = '\n';
 
@@ -327,6 +330,45 @@ impl<S: Sql> CoordinatorStore<S> {
             self.set_fact("clock", &clock.last().to_string())
         })?;
         Ok(true)
+    }
+
+    /// Returns how many keys there is a row for.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_keys(&self) -> Result<u64, StoreError> {
+        let rows = self.sql.query("SELECT COUNT(*) FROM entries", &[])?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+
+    /// Forgets keys of which nothing is of use any more, at most `limit`: their pages may not even stand in for an error, no
+    /// write is due, and no mark holds. A failing page is remembered for an hour more, so that who makes up keys
+    /// does not end its back-off. Returns how many they were.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn forget_ended(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let at = Value::from(now.as_millis());
+        let failed_before = Value::from(now.as_millis().saturating_sub(FAILURES_KEPT_MILLIS));
+        self.sql.transaction(|| {
+            let ended = self.sql.query(
+                "DELETE FROM entries WHERE key IN (SELECT key FROM entries e WHERE l2_pending IS NULL \
+                 AND (version IS NULL OR (fresh_until <= ? AND stale_until <= ? AND error_until <= ?)) \
+                 AND COALESCE(retry_at, 0) <= ? AND COALESCE(pass_until, 0) <= ? AND COALESCE(l2_written_at, 0) <= ? \
+                 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.key = e.key) LIMIT ?) RETURNING key",
+                &[
+                    at.clone(),
+                    at.clone(),
+                    at.clone(),
+                    failed_before.clone(),
+                    at,
+                    failed_before,
+                    u64::from(limit).into(),
+                ],
+            )?;
+            self.sql.query("DELETE FROM entry_tags WHERE key NOT IN (SELECT key FROM entries)", &[])?;
+            Ok(ended.len() as u64)
+        })
     }
 
     /// Returns when the oldest render under way began.

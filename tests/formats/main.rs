@@ -381,6 +381,7 @@ fn objects_are_found_under_their_names_forever() {
             browser_max_age: HOUR,
             tags: Vec::new(),
             shards,
+            max_pages: 1000,
             query: QueryPolicy::default(),
             trailing_slash: TrailingSlash::default(),
             vary: Vary::default(),

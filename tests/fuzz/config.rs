@@ -34,6 +34,7 @@ fn settings(shards: u16) -> RouteSettings {
         browser_max_age: Duration::ZERO,
         tags: Vec::new(),
         shards,
+        max_pages: 1000,
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),

@@ -75,7 +75,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     }
 
     /// Answers a request, unless it is answered already or has stopped waiting.
-    fn reply(&mut self, waiter: WaiterId, verdict: Verdict, page: Option<(PageMeta, B)>) {
+    pub(super) fn reply(&mut self, waiter: WaiterId, verdict: Verdict, page: Option<(PageMeta, B)>) {
         if fault::on(Fault::AnswerTwice) {
             self.effects.push(Effect::Reply { waiter, verdict: verdict.clone(), page: page.clone() });
         }

@@ -12,6 +12,7 @@ mod sweep;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::coordinator::held::Held;
@@ -22,6 +23,7 @@ use crate::fault::{self, Fault};
 use crate::feed::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
+use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
 use crate::store::{CoordinatorStore, Sql, StoreError};
@@ -30,6 +32,9 @@ use crate::version::{Clock, Version};
 
 /// The most requests that wait at one object.
 const MAX_WAITERS: usize = 10_000;
+
+/// How often keys of no use are looked for while there are too many, and how many are forgotten at a time.
+const FORGET: (Duration, u32) = (Duration::from_mins(1), 1000);
 
 /// The most leases looked at in one round of the alarm.
 const LEASES_A_ROUND: u32 = 200;
@@ -52,6 +57,10 @@ pub struct Shard<S, B> {
     renders: Renders<B>,
     /// No invalidation was received after this: what was rendered later need not be compared with them.
     received: Version,
+    /// How many keys there is a row for, once that has mattered.
+    keys: Option<u64>,
+    /// When keys of no use are to be looked for again, should there be too many.
+    forget_at: Timestamp,
     /// When the pages of an eager refresh are to be looked at next.
     sweep_at: Timestamp,
     held: Held<B>,
@@ -107,6 +116,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             parked: BTreeMap::new(),
             renders: Renders::default(),
             received: if fault::on(Fault::ForgetReceived) { Clock::resume(None).last() } else { received },
+            keys: None,
+            forget_at: Timestamp::default(),
             sweep_at: Timestamp::default(),
             held: Held::default(),
             effects: Vec::new(),
@@ -217,6 +228,19 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.hurry(turn, key)?;
         }
         stepped
+    }
+
+    /// Tells whether a key that is not known yet may be admitted: the first to come are, as many as the route allows. So
+    /// whoever makes up keys can neither fill the object nor push out what is there.
+    fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
+        let most = turn.config.routes.find(key.path()).map_or(0, Route::max_pages);
+        let mut keys = self.keys.map_or_else(|| self.store.count_keys(), Ok)?;
+        if keys >= most && turn.moment.now >= self.forget_at {
+            self.forget_at = turn.moment.now.plus(FORGET.0);
+            keys = keys.saturating_sub(self.store.forget_ended(turn.moment.now, FORGET.1)?);
+        }
+        self.keys = Some(keys);
+        Ok(keys < most)
     }
 
     /// Begins a render at once that was left to the alarm, now that a visitor waits for it.

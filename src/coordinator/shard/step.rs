@@ -4,7 +4,7 @@ use super::{Beside, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::Stage;
-use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, handle};
+use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, WaiterId, handle};
 use crate::fault::{self, Fault};
 use crate::feed::Mode;
 use crate::page::PageMeta;
@@ -35,6 +35,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.expire(turn, key, lease.token)?;
             return self.step(turn, key, event, beside);
         }
+        if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default()) {
+            if !self.admits(turn, key)? {
+                self.reply(waiter, Verdict::Refused { detail: "pages-full".to_owned() }, None);
+                return Ok(());
+            }
+        }
         let page = match &event {
             Event::Head { page, .. } | Event::Ended { outcome: Outcome::Done(page), .. } => Some(page),
             _ => before.page.as_ref(),
@@ -64,6 +70,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         };
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
+        if let Some(keys) = &mut self.keys {
+            *keys = (*keys + u64::from(after.has_row())).saturating_sub(u64::from(before.has_row()));
+        }
         self.clock = clock;
         self.breaker = breaker;
         if let Some(deadline) = after.deadline() {
@@ -185,7 +194,15 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 }
 
 fn is_request(event: &Event) -> bool {
-    matches!(event, Event::Miss { .. } | Event::Stale { .. } | Event::BytesLost { .. })
+    waiter_of(event).is_some()
+}
+
+/// Returns the request that an event is.
+fn waiter_of(event: &Event) -> Option<WaiterId> {
+    match event {
+        Event::Miss { waiter } | Event::Stale { waiter, .. } | Event::BytesLost { waiter, .. } => Some(*waiter),
+        _ => None,
+    }
 }
 
 fn policy(config: &Config, key: &PageKey) -> Policy {

@@ -174,6 +174,36 @@ fn after_a_change_of_tag_shards_tags_are_registered_anew_before_a_page_is_fresh(
 }
 
 #[test]
+fn the_first_pages_to_come_stay_and_make_room_once_they_are_of_no_use() {
+    let few = Config::from_json(&json!({ "routes": { "/*": { "max_pages": 2 } } })).unwrap();
+    let mut shard = open();
+    let on = |shard: &mut TestShard, at, input| -> Vec<String> {
+        shard.on(&few, at, input).unwrap().iter().filter_map(short).collect()
+    };
+    for (number, path) in [(1, "/a"), (2, "/b")] {
+        on(&mut shard, at(10), miss(number, path));
+        let token = token(&shard, path);
+        on(&mut shard, at(20), rendered(path, token, &[]));
+    }
+    let refused = |number| vec![format!("reply {number} Refused {{ detail: \"pages-full\" }} -")];
+    assert_eq!(on(&mut shard, at(30), miss(3, "/c")), refused(3));
+    assert_eq!(shard.waiting.len(), 0);
+    assert_eq!(on(&mut shard, at(40), miss(4, "/b")), ["reply 4 page rendered=false collapsed=false body"]);
+
+    // Another life counts what it finds; what may not be shown any more makes room, a minute after it was looked for last.
+    let end = "UPDATE entries SET fresh_until = 50, stale_until = 50, error_until = 50, l2_pending = NULL, l2_written_at = 0 \
+        WHERE path = '/a'";
+    shard.store.sql().query(end, &[]).unwrap();
+    let later = 3_700_000;
+    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &few, at(later)).unwrap();
+    assert_eq!(on(&mut shard, at(later), miss(5, "/c")), ["render /c driven=false"]);
+    let token = token(&shard, "/c");
+    on(&mut shard, at(later + 1), rendered("/c", token, &[]));
+    assert_eq!(on(&mut shard, at(later + 2), miss(6, "/a")), refused(6));
+    assert_eq!(shard.store.count_keys(), Ok(2));
+}
+
+#[test]
 fn tags_are_registered_before_the_page_is_published() {
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/a"));
