@@ -369,7 +369,7 @@ impl<S: Sql> TagIndexStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let rows = self.sql.query("SELECT MIN(due) FROM deliveries", &[])?;
+        let rows = self.sql.query("SELECT MIN(due) FROM deliveries WHERE due IS NOT NULL", &[])?;
         let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
         let due = due.flatten().map(Timestamp::from_millis);
         Ok(due.into_iter().chain(self.sink_deadline()?).min())
