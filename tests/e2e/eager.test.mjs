@@ -36,7 +36,8 @@ async function refresh(isr, names) {
 
 async function progress(isr, seq) {
   const headers = { authorization: `Bearer ${adminToken}` };
-  return (await isr.fetch(`/__isr/invalidations/${seq}`, { headers })).json;
+  // Right after a start, with work waiting in all of the objects, it may take a while.
+  return (await isr.fetch(`/__isr/invalidations/${seq}`, { headers, timeout: 60_000 })).json;
 }
 
 test(`an eager refresh of ${pages} pages that is killed twice goes on where it was`, async () => {

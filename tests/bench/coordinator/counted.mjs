@@ -40,7 +40,7 @@ export default class extends Gateway {
 /** Counts the edge's calls of the tag index: those for the feed, which come by the clock, and the others. */
 async function toTagIndex(_, call, [request]) {
   // A message is an object of one field in CBOR: 0xa1, then the field's name after its length, 4 letters being "d".
-  const isFeed = /^.dfeed/.test(await request.clone().text());
+  const isFeed = /message.dfeed/s.test(await request.clone().text());
   edge.add(isFeed ? "feedCalls" : "objectCalls");
   return call();
 }
