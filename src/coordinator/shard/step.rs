@@ -35,11 +35,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.expire(turn, key, lease.token)?;
             return self.step(turn, key, event, beside);
         }
-        if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default()) {
-            if !self.admits(turn, key)? {
-                self.reply(waiter, Verdict::Refused { detail: "pages-full".to_owned() }, None);
-                return Ok(());
-            }
+        if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default())
+            && !self.admits(turn, key)?
+        {
+            self.reply(waiter, Verdict::Refused { detail: "pages-full".to_owned() }, None);
+            return Ok(());
         }
         let page = match &event {
             Event::Head { page, .. } | Event::Ended { outcome: Outcome::Done(page), .. } => Some(page),
