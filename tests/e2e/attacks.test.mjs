@@ -389,6 +389,17 @@ test("cloudflare/vinext#2907, nitrojs/nitro#1894: bytes that are no text come ou
   }
 });
 
+test("a page with a header of 16 KB is stored and shown whole, and a request with one is passed on", async () => {
+  const long = "x".repeat(16 * 1024);
+  answers.set("/p/long-header", (_, response) => response.writeHead(200, { "x-long": long }).end("page"));
+  for (const outcome of ["MISS", "HIT"]) {
+    const reply = await get("/p/long-header", { headers: { "x-visitor": long } });
+    assert.deepEqual([/^x-isr-status: (.*)\r$/im.exec(reply)[1], /^x-long: (.*)\r$/im.exec(reply)[1] === long], [outcome, true]);
+  }
+  await get("/passed-long", { headers: { "x-visitor": long } });
+  assert.equal(arrived("/passed-long")[0].headers["x-visitor"], long);
+});
+
 test("unknownking07/vibe-talent#239: a storm of visitors of a stale page is one render", async () => {
   await plainVisitorIsShown("/p/storm", "page /p/storm", ["MISS"]);
   assert.equal((await isr.revalidate({ path: "/p/storm", mode: "stale" })).status, 200);
