@@ -307,8 +307,12 @@ impl PageKey {
     /// [`KeyError`] if the text can't have been made there.
     pub fn from_stored(text: &str) -> Result<Self, KeyError> {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(KeyError::NotAUrl)?;
-        match rest.find('/') {
-            Some(host_bytes) if host_bytes > 0 && text.len() <= MAX_KEY_BYTES => Ok(Self(text.to_owned())),
+        match rest.find(['/', '?', '#']) {
+            Some(host_bytes)
+                if host_bytes > 0 && rest[host_bytes..].starts_with('/') && text.len() <= MAX_KEY_BYTES =>
+            {
+                Ok(Self(text.to_owned()))
+            }
             _ => Err(KeyError::NotAUrl),
         }
     }
@@ -502,6 +506,9 @@ mod tests {
         assert_ne!(key.cache_url(), other.cache_url());
         assert!(!key.cache_url().contains('#') && Url::parse(&key.cache_url()).is_ok());
         assert_eq!(PageKey::from_stored(key.as_str()), Ok(key));
+        for wrong in ["https://e.com#language=de", "https://#https://e.com/", "https://e.com?x=/", "https:///a"] {
+            assert_eq!(PageKey::from_stored(wrong), Err(KeyError::NotAUrl), "{wrong}");
+        }
     }
 
     #[test]
