@@ -17,12 +17,12 @@ const patience = { timeout: 60_000 + 100 * pages, every: 200 };
 const settings = config({ refresh_rate: 100 }, { "/lab/[name]": { revalidate: false, shards, tags: ["all"] } });
 
 /** Does something for each page, a few at a time. */
-async function withEach(names, act) {
+async function withEach(names, act, atATime = 16) {
   const rest = names.values();
   const one = async () => {
     for (const name of rest) await act(name);
   };
-  await Promise.all(Array.from({ length: 16 }, one));
+  await Promise.all(Array.from({ length: atATime }, one));
 }
 
 /** Fills the cache, and has all of its pages rendered again. Returns the number of the invalidation. */
@@ -91,12 +91,17 @@ test("pages that take a while are rendered as many at a time as the alarm may ha
   const routes = { "/lab/[name]": { revalidate: false, tags: ["all"] } };
   const isr = await start({ isr: config({ refresh_rate: 100 }, routes) });
   const names = Array.from({ length: 60 }, (_, n) => `slow-${n}`);
-  await withEach(names, (name) => isr.fetch(`/lab/${name}`));
   const delay = 100;
   await withEach(names, (name) => isr.lab(name, { delay_ms: delay }));
+  // What as many visitors at a time take is the measure: the machine may be busy.
+  const took = async (act) => {
+    const began = performance.now();
+    await act();
+    return performance.now() - began;
+  };
+  const visitors = await took(() => withEach(names, (name) => isr.fetch(`/lab/${name}`), driven));
   const seq = await refresh(isr, names);
-  const began = performance.now();
-  await until("all pages", async () => (await progress(isr, seq)).pages.refreshed === names.length, { timeout: 60_000 });
-  const rounds = (performance.now() - began) / delay;
-  assert.ok(rounds < (3 * names.length) / driven, `it took the time of ${Math.round(rounds)} renders`);
+  const refreshed = async () => (await progress(isr, seq)).pages.refreshed === names.length;
+  const alarm = await took(() => until("all pages", refreshed, { timeout: 60_000 }));
+  assert.ok(alarm < 4 * visitors, `${Math.round(alarm)} ms, where visitors took ${Math.round(visitors)} ms`);
 });
