@@ -71,12 +71,18 @@ pub(crate) enum Fault {
     TimeStandsStill,
     /// A new life of the tag index does not know of deliveries that are still to be made.
     ForgetDeliveries,
+    /// A coordinator goes on with a page that belongs to another one by now.
+    KeepDisowned,
+    /// An invalidation by path is delivered to the owner alone, though it may have been another one, or be.
+    TellOwnerAlone,
+    /// A coordinator that is new as one of so many is not told what was invalidated by path before it was known.
+    RegisterWithoutPaths,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::AnyToken,
         Self::TwoLeases,
         Self::PublishInvalidated,
@@ -109,6 +115,9 @@ impl Fault {
         Self::PutOffApplied,
         Self::TimeStandsStill,
         Self::ForgetDeliveries,
+        Self::KeepDisowned,
+        Self::TellOwnerAlone,
+        Self::RegisterWithoutPaths,
     ];
 }
 

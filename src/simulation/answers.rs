@@ -2,7 +2,7 @@
 
 use super::checks::{Checked, promise};
 use super::edge::Kept;
-use super::queue::{Coming, Own, Told};
+use super::queue::{Coming, Own, Question, Told};
 use super::site::{Body, End, Plan};
 use super::story::short;
 use super::visits::{BOUND, MISS_PATIENCE, STALE_PATIENCE, Visit, Why};
@@ -19,18 +19,13 @@ use crate::version::Version;
 const STALE_PAUSE: u64 = 1_000;
 
 impl World<'_> {
-    /// Has an edge's message reach the coordinator that owns the page.
-    pub(super) fn ask(
-        &mut self,
-        visit: u64,
-        key: usize,
-        served: Option<Version>,
-        newer_than: Option<Timestamp>,
-    ) -> Checked {
+    /// Has an edge's message reach the coordinator that owns the page, as far as the edge knows.
+    pub(super) fn ask(&mut self, question: Question) -> Checked {
+        let Question { visit, key, served, newer_than, forwarded } = question;
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
-        self.asked.insert(waiter, (visit, key));
-        let at = self.layout.owners[key];
+        self.asked.insert(waiter, question);
+        let at = if forwarded { self.layout.owners[key] } else { self.layout_of_visit(visit).owners[key] };
         self.checks.asked(at, waiter, newer_than);
         if newer_than.is_some() {
             self.checks.lift(key);
@@ -45,7 +40,7 @@ impl World<'_> {
         let outcome = Own::TimedOut { waiter };
         self.queue.push(now + patience, Coming::Own { object: at, life: self.objects[at].life, outcome });
         let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
-        self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded: false })
+        self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded })
     }
 
     /// Has the coordinator stop waiting on behalf of a request. Promise 4: it must have been waiting for something.
@@ -55,7 +50,7 @@ impl World<'_> {
         }
         let now = self.now;
         self.story.tell(now, || format!("{} has waited for long enough", waiter.0));
-        if let Some((visit, key)) = self.asked.remove(&waiter) {
+        if let Some(Question { visit, key, .. }) = self.asked.remove(&waiter) {
             let reads = |coming: &Coming| {
                 let wanted =
                     if let Coming::Own { outcome: Own::Read(wanted), .. } = coming { Some(wanted) } else { None };
@@ -93,7 +88,9 @@ impl World<'_> {
                     let again = Visit { newer_than: invalid_since, asked_again: true, ..visit.clone() };
                     self.visits.insert(id, again);
                     let due = self.now + self.latency();
-                    self.queue.push(due, Coming::Ask { visit: id, key, served: None, newer_than: invalid_since });
+                    let newer_than = invalid_since;
+                    let question = Question { visit: id, key, served: None, newer_than, forwarded: false };
+                    self.queue.push(due, Coming::Ask(question));
                     return Ok(());
                 }
                 // What the coordinator has made stale from now on may look fresh here for as long as clocks differ.
@@ -183,7 +180,7 @@ impl World<'_> {
     /// Has a visitor come to the coordinator when all is well again.
     pub(super) fn last_visit(&mut self, key: usize) -> Checked {
         let id = self.new_visit(0, key, Why::Last { got_page: false });
-        self.ask(id, key, None, None)
+        self.ask(Question { visit: id, key, served: None, newer_than: None, forwarded: false })
     }
 
     /// Promise 4, when all is well again: whoever asks gets a page.

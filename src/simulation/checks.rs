@@ -153,10 +153,10 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Knows nothing yet of keys that have these owners, and of these paths with their routes.
-    pub(super) fn new(owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
+    /// Knows nothing yet of so many coordinators, of keys that have these owners, and of these paths with their routes.
+    pub(super) fn new(objects: usize, owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
         let known = |object: &usize| Known { object: *object, ..Known::default() };
-        let objects = vec![Streak::default(); owners.iter().max().map_or(0, |last| last + 1)];
+        let objects = vec![Streak::default(); objects];
         Self { keys: owners.iter().map(known).collect(), objects, routes, ..Self::default() }
     }
 
@@ -363,6 +363,11 @@ impl Checks {
     /// Promise 4, when all is quiet: nobody waits.
     pub(super) fn all_answered(&self) -> Checked {
         promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))
+    }
+
+    /// Forgets what the former owner of a key had done: the new one begins anew, and knows nothing of it.
+    pub(super) fn moved(&mut self, key: usize, object: usize) {
+        self.keys[key] = Known { object, ..Known::default() };
     }
 
     /// Forgets what died with a coordinator.

@@ -306,9 +306,9 @@ impl World<'_> {
         let skew = self.weather.skew;
         self.objects[at].skew = self.draw_skew(skew);
         let owners = &self.layout.owners;
-        for (_, (visit, _)) in self.asked.extract_if(.., |_, (_, key)| owners[*key] == at).collect::<Vec<_>>() {
+        for (_, question) in self.asked.extract_if(.., |_, question| owners[question.key] == at).collect::<Vec<_>>() {
             let due = now + self.latency();
-            self.queue.push(due, Coming::Answer { visit, answer: None });
+            self.queue.push(due, Coming::Answer { visit: question.visit, answer: None });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a coordinator wants done, and how it fares.
 
-use super::checks::{Checked, Shown, Violation, promise};
+use super::checks::{Checked, Shown, promise};
 use super::coordinator::OUTLIVES;
 use super::object::Render;
 use super::queue::{Coming, Own};
@@ -25,9 +25,7 @@ impl World<'_> {
         let (now, life) = (self.now, self.objects[at].life);
         match effect {
             Effect::Reply { waiter, verdict, page } => return self.reply(at, waiter, verdict, page),
-            Effect::Forward { owner, .. } => {
-                return Err(Violation::of(4, format!("a request is handed on to {owner}")));
-            }
+            Effect::Forward { waiter, owner } => return self.hand_on(waiter, &owner),
             Effect::Render { key, token, driven } => {
                 return self.render(at, self.workshop.number_of(&key), token, driven);
             }
@@ -92,7 +90,7 @@ impl World<'_> {
         if matches!(verdict, Verdict::Relay { .. } | Verdict::Unavailable { .. }) {
             promise(5, !self.failing, || format!("{verdict:?}, although there is a good copy"))?;
         }
-        let (visit, _) = self.asked.remove(&waiter).unwrap_or_default();
+        let visit = self.asked.remove(&waiter).map_or(0, |question| question.visit);
         self.log_answer(visit, &verdict, page.as_ref());
         let due = now + self.latency();
         self.queue.push(due, Coming::Answer { visit, answer: Some((verdict, page)) });
@@ -144,6 +142,9 @@ impl World<'_> {
 
     fn write(&mut self, at: usize, key: usize, value: Option<(PageMeta, Body)>) -> Checked {
         let (now, life) = (self.now, self.objects[at].life);
+        promise(6, at == self.layout.owners[key], || {
+            "L2 is written by a coordinator that is not the owner".to_owned()
+        })?;
         let version = value.as_ref().map(|(page, _)| page.version);
         if let Some((page, _)) = &value {
             let is_whole = page.digest.is_some() && page.body_bytes.is_some();

@@ -29,11 +29,20 @@ const fn promise_of(fault: Fault) -> u8 {
         | Fault::TimeStandsStill
         | Fault::RegisterLate
         | Fault::RegisterSinceNow
-        | Fault::RegisterSinceOwn => 2,
-        Fault::AcknowledgeFirst | Fault::NoteFirst | Fault::PutOffApplied | Fault::ForgetDeliveries => 3,
+        | Fault::RegisterSinceOwn
+        | Fault::RegisterWithoutPaths => 2,
+        Fault::AcknowledgeFirst
+        | Fault::NoteFirst
+        | Fault::PutOffApplied
+        | Fault::ForgetDeliveries
+        | Fault::TellOwnerAlone => 3,
         Fault::ForgetWaiter | Fault::AnswerTwice => 4,
         Fault::FailureForgets => 5,
-        Fault::WriteAtOnce | Fault::SkipMend | Fault::BelieveLostWrite | Fault::SkipWriteAlways => 6,
+        Fault::WriteAtOnce
+        | Fault::SkipMend
+        | Fault::BelieveLostWrite
+        | Fault::SkipWriteAlways
+        | Fault::KeepDisowned => 6,
         Fault::ForgetOrphan | Fault::ForgetBreaker | Fault::ForgetReceived => 7,
         Fault::ForgetBackOff | Fault::NoBackOff | Fault::NoBreaker => 8,
     }

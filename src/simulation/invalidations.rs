@@ -64,7 +64,8 @@ impl World<'_> {
 
     /// Has the tag index record an invalidation, and begin to deliver it.
     pub(super) fn append(&mut self, scope: Scope, mode: Mode, refresh: Refresh, edit: u64) {
-        let owner = if let Scope::Path(path) = &scope { self.layout.owner_of(path.as_str()) } else { None };
+        let owner =
+            if let Scope::Path(path) = &scope { self.layout_of_tag_index().owner_of(path.as_str()) } else { None };
         let local = self.tag_index.local(self.now);
         let store = self.tag_index.store();
         let invalidation = store.append(scope, mode, refresh, owner.as_ref(), local).expect("it is sound");

@@ -5,7 +5,8 @@
 //! the others the pages are spread over three coordinators of two routes, each with a database, lives and an alarm of its
 //! own. Each world draws what goes wrong besides (`weather.rs`): deliveries are lost before or after they are applied, come
 //! late, in another order, or once more a minute later; the tag index dies between its row and its answer, between two
-//! deliveries, or before it notes one; edges are cut off from the feed for longer than the bound.
+//! deliveries, or before it notes one; edges are cut off from the feed for longer than the bound. In a part of them the number
+//! of a route's shards changes in the middle, while edges and the tag index may go by the old one still (`deployment.rs`).
 //!
 //! A schedule is a seed: the same seed gives the same story on every machine. What each world checks are the promises, by
 //! number, against models that are too simple to be wrong (`checks.rs`):
@@ -17,7 +18,7 @@
 //! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; what was acknowledged never becomes pending again |
 //! | 4 | each request is answered once, or times out; when all is well, whoever asks gets a page |
 //! | 5 | a failed render never costs the last good copy |
-//! | 6 | L2 gets one write per key and second, and has what was published when all is quiet |
+//! | 6 | L2 gets one write per key and second, from the owner alone, and has what was published when all is quiet |
 //! | 7 | an evicted object answers as if it had lived on: two worlds of one seed are compared (`twins.rs`) |
 //! | 8 | renders of a failing site are bounded, per key and together |
 //!
@@ -41,14 +42,15 @@
 //! overtaken by a newer page dies with that page's bytes (`World::forget_overtaken_deletions`); and an older copy of the
 //! same content leaves KV before the page's own time is over (`L2::forgets`).
 //!
-//! What is not here: another number of shards, or other routes, while pages are cached; more than one tag index; and
-//! isolates of one colo that share an answer of the feed.
+//! What is not here: other routes while pages are cached; more than one tag index; and isolates of one colo that share an
+//! answer of the feed.
 
 mod answers;
 mod checks;
 mod coordinator;
 mod database;
 mod deliveries;
+mod deployment;
 mod edge;
 mod effects;
 mod faults;

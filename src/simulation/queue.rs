@@ -33,12 +33,7 @@ pub(super) enum Coming {
         sent: u64,
     },
     /// An edge's message reaches the coordinator.
-    Ask {
-        visit: u64,
-        key: usize,
-        served: Option<Version>,
-        newer_than: Option<Timestamp>,
-    },
+    Ask(Question),
     /// The coordinator's answer reaches the edge; `None` if the object died.
     Answer {
         visit: u64,
@@ -82,6 +77,19 @@ pub(super) enum Coming {
         life: u32,
         outcome: Outcome,
     },
+}
+
+/// What an edge asks a coordinator.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    /// The visit that it is asked for.
+    pub(super) visit: u64,
+    pub(super) key: usize,
+    /// The version that was served, of a stale copy.
+    pub(super) served: Option<Version>,
+    pub(super) newer_than: Option<Timestamp>,
+    /// Whether another coordinator was asked, and has handed it on.
+    pub(super) forwarded: bool,
 }
 
 /// An attempt at a delivery: the life of the tag index that makes it, and its number there.

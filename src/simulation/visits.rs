@@ -2,7 +2,7 @@
 
 use super::checks::{Checked, promise};
 use super::edge::{Kept, POLL_PATIENCE, Refresh};
-use super::queue::Coming;
+use super::queue::{Coming, Question};
 use super::site::Body;
 use super::story::short;
 use super::world::{EDGES, World};
@@ -209,7 +209,7 @@ impl World<'_> {
         visit.newer_than = newer_than;
         let key = visit.key;
         let due = self.now + self.latency();
-        self.queue.push(due, Coming::Ask { visit: id, key, served: None, newer_than });
+        self.queue.push(due, Coming::Ask(Question { visit: id, key, served: None, newer_than, forwarded: false }));
         self.queue.push(self.now + MISS_PATIENCE, Coming::GiveUp { visit: id });
     }
 
@@ -223,7 +223,8 @@ impl World<'_> {
         let newer_than = self.edges[edge].invalidated_at(page, &self.layout.routes[key]);
         let id = self.new_visit(edge, key, Why::Report);
         let due = self.now + self.latency();
-        self.queue.push(due, Coming::Ask { visit: id, key, served: Some(page.version), newer_than });
+        let question = Question { visit: id, key, served: Some(page.version), newer_than, forwarded: false };
+        self.queue.push(due, Coming::Ask(question));
         self.queue.push(self.now + STALE_PATIENCE, Coming::GiveUp { visit: id });
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::database::Database;
 use crate::config::Config;
 use crate::feed::PathPrefix;
-use crate::route::RouteId;
+use crate::route::{Route, RouteId};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
@@ -42,24 +42,36 @@ pub(super) struct Layout {
 impl Layout {
     /// Spreads the pages over the shards of routes.
     fn of(keys: &[PageKey], routes: &serde_json::Value) -> Self {
-        let config = json!({
-            "freshness_bound": 10,
-            "render_timeout": 20,
-            "miss_timeout": 15,
-            "pass_ttl": 10,
-            "expire": 60,
-            "routes": routes,
+        let [layout] = Self::of_each(keys, [routes]);
+        layout
+    }
+
+    /// Spreads the pages over the shards of routes, in several ways, in all of which coordinators have the same numbers.
+    fn of_each<const N: usize>(keys: &[PageKey], routes: [&serde_json::Value; N]) -> [Self; N] {
+        let configs = routes.map(|routes| {
+            let config = json!({
+                "freshness_bound": 10,
+                "render_timeout": 20,
+                "miss_timeout": 15,
+                "pass_ttl": 10,
+                "expire": 60,
+                "routes": routes,
+            });
+            Config::from_json(&config).expect("these settings are valid")
         });
-        let config = Config::from_json(&config).expect("these settings are valid");
-        let route = |key: &PageKey| config.routes.find(key.path()).expect("each page has a route");
-        let owners: Vec<ShardName> = keys.iter().map(|key| ShardName::of(route(key), key.path())).collect();
-        let mut shards = owners.clone();
+        let owner = |config: &Config, key: &PageKey| ShardName::of(route(config, key), key.path());
+        let mut shards: Vec<_> = configs.iter().flat_map(|config| keys.iter().map(|key| owner(config, key))).collect();
         shards.sort_unstable();
         shards.dedup();
-        let number = |owner: &ShardName| shards.iter().position(|shard| shard == owner).expect("it is one of them");
-        let owners = owners.iter().map(number).collect();
-        let routes = keys.iter().map(|key| route(key).id().clone()).collect();
-        Self { config, shards, owners, routes }
+        configs.map(|config| {
+            let number = |key: &PageKey| {
+                let owner = owner(&config, key);
+                shards.iter().position(|shard| *shard == owner).expect("it is one of them")
+            };
+            let owners = keys.iter().map(number).collect();
+            let routes = keys.iter().map(|key| route(&config, key).id().clone()).collect();
+            Self { config, shards: shards.clone(), owners, routes }
+        })
     }
 
     /// Returns the number of a coordinator.
@@ -78,6 +90,8 @@ pub(super) struct Workshop {
     /// One coordinator for all pages; and several, of two routes.
     pub(super) small: Layout,
     pub(super) large: Layout,
+    /// Before and after the number of a route's shards was changed.
+    pub(super) moving: [Layout; 2],
     pub(super) keys: Vec<PageKey>,
     pub(super) paths: Vec<CanonicalPath>,
     pub(super) prefixes: Vec<PathPrefix>,
@@ -90,11 +104,16 @@ impl Workshop {
     pub(super) fn new() -> Self {
         let keys: Vec<PageKey> = KEYS.iter().map(|key| PageKey::from_stored(key).expect("a URL")).collect();
         let small = Layout::of(&keys, &json!({ "/*": { "query": ["v"] } }));
-        let large = Layout::of(&keys, &json!({ "/*": { "query": ["v"], "shards": 2 }, "/c": {} }));
+        let large = json!({ "/*": { "query": ["v"], "shards": 2 }, "/c": {} });
+        // With five, each path has another owner than with two, and one of them that of another path before.
+        let other = json!({ "/*": { "query": ["v"], "shards": 5 }, "/c": {} });
+        let moving = Layout::of_each(&keys, [&large, &other]);
+        let large = Layout::of(&keys, &large);
         Self {
-            coordinators: large.shards.iter().map(|_| Database::new()).collect(),
+            coordinators: moving[0].shards.iter().map(|_| Database::new()).collect(),
             small,
             large,
+            moving,
             keys,
             paths: PATHS.iter().map(|path| path_of(path)).collect(),
             prefixes: PREFIXES.iter().map(|path| path_of(path).try_into().expect("a short path")).collect(),
@@ -107,6 +126,10 @@ impl Workshop {
     pub(super) fn number_of(&self, key: &PageKey) -> usize {
         self.keys.iter().position(|known| known == key).expect("there are no other pages")
     }
+}
+
+fn route<'a>(config: &'a Config, key: &PageKey) -> &'a Route {
+    config.routes.find(key.path()).expect("each page has a route")
 }
 
 fn path_of(text: &str) -> CanonicalPath {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{Checked, Checks, Violation};
 use super::database::Database;
+use super::deployment::Deployment;
 use super::edge::Edge;
 use super::l2::L2;
 use super::object::Object;
-use super::queue::{Coming, Own, Queue};
+use super::queue::{Coming, Own, Question, Queue};
 use super::random::Random;
 use super::site::{Body, Site};
 use super::story::{BEGINNING, Story};
@@ -24,7 +25,7 @@ pub(super) const EDGES: usize = 3;
 pub(super) const COORDINATOR: usize = EDGES;
 
 /// How many steps a schedule has.
-const STEPS: u32 = 120;
+pub(super) const STEPS: u32 = 120;
 
 /// In how many steps everything comes to rest once nothing new happens.
 const STEPS_TO_REST: u32 = 20_000;
@@ -63,12 +64,14 @@ pub(super) struct World<'w> {
     pub(super) queue: Queue,
     pub(super) visits: BTreeMap<u64, Visit>,
     pub(super) last_visit: u64,
-    /// Which visit a request belongs to, and for which page it is.
-    pub(super) asked: BTreeMap<WaiterId, (u64, usize)>,
+    /// What a request is about.
+    pub(super) asked: BTreeMap<WaiterId, Question>,
     pub(super) last_waiter: u64,
     pub(super) story: Story,
     /// Whether two worlds of this seed are compared: then what is random depends on the time, not on what came before.
     pub(super) is_calm: bool,
+    /// The change of a route's shards, in worlds that have one.
+    pub(super) deployment: Option<Deployment<'w>>,
     /// Decides when objects are evicted although nothing goes on.
     evictions: Option<Random>,
     seed: u64,
@@ -83,22 +86,34 @@ impl<'w> World<'w> {
     pub(super) fn new(workshop: &'w Workshop, seed: u64, is_told: bool) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw(&mut random);
-        Self::with(workshop, seed, random, weather, Story::new(is_told))
+        Self::with(workshop, seed, random, weather, Story::new(is_told), false)
     }
 
     /// Makes the world of a seed in which objects are evicted only on purpose: `evicts` tells whether they are.
     pub(super) fn calm(workshop: &'w Workshop, seed: u64, evicts: bool, is_told: bool) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw_calm(&mut random);
-        let mut world = Self::with(workshop, seed, random, weather, Story::new(is_told));
-        world.is_calm = true;
+        let mut world = Self::with(workshop, seed, random, weather, Story::new(is_told), true);
         world.l2.forgets = false;
         world.evictions = evicts.then(|| Random::new(!seed));
         world
     }
 
-    fn with(workshop: &'w Workshop, seed: u64, mut random: Random, weather: Weather, story: Story) -> Self {
-        let layout = if random.one_in(2) { &workshop.large } else { &workshop.small };
+    fn with(
+        workshop: &'w Workshop,
+        seed: u64,
+        mut random: Random,
+        weather: Weather,
+        story: Story,
+        is_calm: bool,
+    ) -> Self {
+        let is_large = random.one_in(2);
+        let deployment = if is_large && !is_calm { Deployment::draw(workshop, seed) } else { None };
+        let layout = match &deployment {
+            Some(deployment) => deployment.before,
+            None if is_large => &workshop.large,
+            None => &workshop.small,
+        };
         let databases = &workshop.coordinators[..layout.shards.len()];
         databases.iter().chain([&workshop.tag_index]).for_each(Database::clear);
         let routes =
@@ -120,7 +135,7 @@ impl<'w> World<'w> {
             site: Site::default(),
             bodies: BTreeMap::new(),
             whole: BTreeSet::new(),
-            checks: Checks::new(&layout.owners, routes.collect()),
+            checks: Checks::new(layout.shards.len(), &layout.owners, routes.collect()),
             failing: false,
             queue: Queue::default(),
             visits: BTreeMap::new(),
@@ -128,7 +143,8 @@ impl<'w> World<'w> {
             asked: BTreeMap::new(),
             last_waiter: 0,
             story,
-            is_calm: false,
+            is_calm,
+            deployment,
             evictions: None,
             seed,
             log: Vec::new(),
@@ -145,7 +161,8 @@ impl<'w> World<'w> {
 
     /// Lives through the schedule, then has all that is bad end, and looks at what has come of it.
     pub(super) fn run(&mut self) -> Checked {
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            self.maybe_deploy(step);
             self.step()?;
             self.maybe_evict();
         }
@@ -295,7 +312,7 @@ impl<'w> World<'w> {
             }
             Coming::Polled { edge, sent, page } => self.polled(edge, sent, page),
             Coming::PollOver { edge, sent } => self.poll_over(edge, sent),
-            Coming::Ask { visit, key, served, newer_than } => self.ask(visit, key, served, newer_than),
+            Coming::Ask(question) => self.ask(question),
             Coming::Answer { visit, answer } => self.answer(visit, answer),
             Coming::GiveUp { visit } => {
                 self.give_up(visit);

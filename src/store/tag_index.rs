@@ -125,8 +125,8 @@ impl<S: Sql> TagIndexStore<S> {
         since: Timestamp,
     ) -> Result<Registered, StoreError> {
         self.sql.transaction(|| {
-            self.sql.query(
-                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?)",
+            let new = self.sql.query(
+                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?) RETURNING shard",
                 &[shard.as_str().into(), shard.route().into(), u64::from(shards).into()],
             )?;
             let wide = self.sql.query(
@@ -136,6 +136,9 @@ impl<S: Sql> TagIndexStore<S> {
             )?;
             let wide = wide.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
             let mut invalidations = wide.collect::<Result<Vec<Invalidation>, _>>()?;
+            if !new.is_empty() && !fault::on(Fault::RegisterWithoutPaths) {
+                invalidations.extend(self.of_paths(shard, shards, since)?);
+            }
             for tag in tags {
                 self.sql.query(
                     "INSERT OR IGNORE INTO tag_shards (tag, shard) VALUES (?, ?)",
@@ -226,17 +229,32 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(Invalidation { seq, at, scope, mode, refresh })
     }
 
+    /// Returns what was invalidated by path at `since` or later, of the paths that a shard owns as one of so many. While a
+    /// new number of shards is being deployed, this object may have looked for the owner by the old one.
+    fn of_paths(&self, shard: &ShardName, shards: u16, since: Timestamp) -> Result<Vec<Invalidation>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND kind = 'path'",
+            &[since.as_millis().into()],
+        )?;
+        let rows = rows.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
+        let invalidations = rows.collect::<Result<Vec<Invalidation>, _>>()?;
+        let is_own = |row: &Invalidation| matches!(&row.scope, Scope::Path(path) if may_own(shard, shards, path));
+        Ok(invalidations.into_iter().filter(is_own).collect())
+    }
+
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
     /// at most as many as there were objects, a few hundred.
     fn may_hold(&self, path: &CanonicalPath) -> Result<Vec<ShardName>, StoreError> {
+        if fault::on(Fault::TellOwnerAlone) {
+            return Ok(Vec::new());
+        }
         let rows = self.sql.query("SELECT shard, shards FROM shards", &[])?;
         let mut holders = Vec::new();
         for row in rows {
             let mut columns = Columns::of("shards", row);
             let shard = columns.parsed(ShardName::from_stored)?;
             let shards = u16::try_from(columns.number()?).unwrap_or_default();
-            let is_match = Pattern::parse(shard.route()).is_ok_and(|pattern| pattern.matches(path.as_str()));
-            if is_match && (shards == 0 || shard.owns(path.as_str(), shards)) {
+            if may_own(&shard, shards, path) {
                 holders.push(shard);
             }
         }
@@ -429,4 +447,10 @@ fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreError> {
 fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let invalidation = invalidation(columns)?;
     Ok(Invalidation { refresh: columns.parsed(refresh_by_name)?, ..invalidation })
+}
+
+/// Tells whether a shard, one of so many of its route, owns a path; of one whose number of shards is not known, whether it may.
+fn may_own(shard: &ShardName, shards: u16, path: &CanonicalPath) -> bool {
+    let is_match = Pattern::parse(shard.route()).is_ok_and(|pattern| pattern.matches(path.as_str()));
+    is_match && (shards == 0 || shard.owns(path.as_str(), shards))
 }

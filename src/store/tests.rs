@@ -350,6 +350,30 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
 }
 
 #[test]
+fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (old, new) = (shard("/blog/*#1"), shard("/blog/*#5"));
+    store.register(&old, 2, &[], at(0)).unwrap();
+    let path = |is_wanted: &dyn Fn(&str) -> bool| {
+        let found = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| is_wanted(path)).unwrap();
+        Scope::Path(CanonicalPath::parse(&found).unwrap())
+    };
+    let moved = path(&|path| old.owns(path, 2) && new.owns(path, 8));
+    let others = path(&|path| !new.owns(path, 8));
+    let elsewhere = Scope::Path(CanonicalPath::parse("/about").unwrap());
+    // The object goes by two shards still.
+    for (scope, time) in [(&moved, 100), (&others, 100), (&elsewhere, 100), (&moved, 5000)] {
+        store.append(scope.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
+    }
+    let told = |since| -> Vec<Scope> {
+        let answer = store.register(&new, 8, &[], at(since)).unwrap();
+        answer.invalidations.into_iter().map(|invalidation| invalidation.scope).collect()
+    };
+    assert_eq!(told(50), [moved], "once for each scope, and no other owner's");
+    assert_eq!(told(50), [], "from now on such an invalidation is delivered");
+}
+
+#[test]
 fn each_scope_and_mode_is_stored_and_read_back() {
     let store = coordinator();
     let mut clock = Clock::resume(None);

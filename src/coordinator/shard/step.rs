@@ -26,7 +26,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         beside: Beside<'_, B>,
     ) -> Result<(), StoreError> {
         let before = self.store.load(key)?;
-        if self.name.is_some() && owner(turn.config, key) != self.name {
+        if self.name.is_some() && owner(turn.config, key) != self.name && !fault::on(Fault::KeepDisowned) {
             return self.disown(key, &before, beside.is_over);
         }
         let Moment { now, random } = turn.moment;

@@ -1,0 +1,117 @@
+//! A change of the number of a route's shards, while pages are cached and requests are under way.
+//!
+//! All objects begin a new life with the new number at one moment. Edges and the tag index may go by the old one for a while:
+//! then a coordinator is asked for a page that it does not own any more, and an invalidation by path looks for the owner of
+//! yesterday.
+//!
+//! What is assumed besides: a write to L2 that a former owner had begun takes effect at that moment, or never.
+
+use super::checks::{Checked, promise};
+use super::queue::{Coming, Question};
+use super::random::Random;
+use super::workshop::{Layout, Workshop};
+use super::world::{EDGES, STEPS, World};
+use crate::coordinator::WaiterId;
+use crate::shard::ShardName;
+
+/// For how long somebody may go by the old number, in milliseconds.
+const BEHIND: u64 = 20_000;
+
+/// One change: what is before it, and what comes of it.
+#[derive(Clone)]
+pub(super) struct Deployment<'w> {
+    pub(super) before: &'w Layout,
+    after: &'w Layout,
+    /// Before which step it happens.
+    step: u32,
+    /// Draws what has to do with it: worlds without one go on as if there were none.
+    random: Random,
+    /// Until when each edge, and at last the tag index, goes by the old number.
+    behind_until: [u64; EDGES + 1],
+}
+
+impl<'w> Deployment<'w> {
+    /// Draws the one of a seed's world, if it has any.
+    pub(super) fn draw(workshop: &'w Workshop, seed: u64) -> Option<Self> {
+        let mut random = Random::new(seed.rotate_left(32));
+        if !random.one_in(2) {
+            return None;
+        }
+        let [fewer, more] = &workshop.moving;
+        let (before, after) = if random.one_in(2) { (fewer, more) } else { (more, fewer) };
+        let step = u32::try_from(random.below(STEPS.into())).unwrap_or_default();
+        Some(Self { before, after, step, random, behind_until: [0; EDGES + 1] })
+    }
+}
+
+impl<'w> World<'w> {
+    /// Has the new number deployed if it is time.
+    pub(super) fn maybe_deploy(&mut self, step: u32) {
+        if self.deployment.as_ref().is_some_and(|deployment| deployment.step == step) {
+            self.deploy();
+        }
+    }
+
+    fn deploy(&mut self) {
+        (0..self.objects.len()).for_each(|at| self.die(at));
+        self.tag_index_dies();
+        let Some(mut deployment) = self.deployment.take() else { return };
+        let (before, after) = (deployment.before, deployment.after);
+        let now = self.now;
+        self.story.tell(now, || "the route has another number of shards".to_owned());
+        let moves = |key: usize| before.owners[key] != after.owners[key];
+        let mut written = Vec::new();
+        self.queue.retain(|_, coming| match coming {
+            Coming::Commit { key, value, .. } if moves(*key) => {
+                if deployment.random.one_in(2) {
+                    written.push((*key, value.clone()));
+                }
+                false
+            }
+            _ => true,
+        });
+        for (key, value) in written {
+            self.l2.put(now, key, value);
+        }
+        for key in (0..after.owners.len()).filter(|key| moves(*key)) {
+            self.checks.moved(key, after.owners[key]);
+            self.is_deleted[key] = false;
+        }
+        for until in &mut deployment.behind_until {
+            *until = now + deployment.random.below(BEHIND);
+        }
+        self.layout = after;
+        self.deployment = Some(deployment);
+    }
+
+    /// Returns how pages are spread over coordinators, as far as somebody knows.
+    fn layout_of(&self, who: usize) -> &'w Layout {
+        match &self.deployment {
+            Some(deployment) if self.now < deployment.behind_until[who] => deployment.before,
+            _ => self.layout,
+        }
+    }
+
+    /// As far as the edge of a visit knows.
+    pub(super) fn layout_of_visit(&self, visit: u64) -> &'w Layout {
+        self.visits.get(&visit).map_or(self.layout, |visit| self.layout_of(visit.edge))
+    }
+
+    /// As far as the tag index knows.
+    pub(super) fn layout_of_tag_index(&self) -> &'w Layout {
+        self.layout_of(EDGES)
+    }
+
+    /// Has a coordinator hand a request on to the owner. Promise 4: that is another one, and is asked once.
+    pub(super) fn hand_on(&mut self, waiter: WaiterId, owner: &ShardName) -> Checked {
+        self.checks.answered(waiter)?;
+        let Some(question) = self.asked.remove(&waiter) else { return Ok(()) };
+        let is_owner = self.layout.number_of(owner) == self.layout.owners[question.key];
+        promise(4, is_owner && !question.forwarded, || format!("{question:?} is handed on to {owner}"))?;
+        let now = self.now;
+        self.story.tell(now, || format!("{} is handed on to {owner}", waiter.0));
+        let due = now + self.latency();
+        self.queue.push(due, Coming::Ask(Question { forwarded: true, ..question }));
+        Ok(())
+    }
+}
