@@ -1,5 +1,6 @@
 /** The npm package, installed from the packed file as its users do it. */
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { cp, mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
@@ -265,12 +266,17 @@ test("a scope takes the last lifetime of a page, else of a layout, and all tags"
 
 test("a render is known by its signature, over method, path, query and time, for five minutes", async () => {
   const { isRender } = await main();
-  const { createHmac } = await import("node:crypto");
   const time = 1_800_000_000;
   const sign = (text, secret = "secret") => createHmac("sha256", secret).update(text).digest("hex");
   const header = `t=${time},v1=${sign(`${time}.GET./a%20b?c=d`)}`;
   const ask = ({ value = header, url = "https://site.example.com/a%20b?c=d", method = "GET", secret = "secret", now = time } = {}) =>
     isRender(new Request(url, { method, headers: value === null ? {} : { "x-isr-render": value } }), secret, now * 1000);
+  // By another implementation: `printf '1700000000.GET./blog/hello?page=2' | openssl dgst -sha256 -hmac correct-horse`.
+  const known = {
+    value: "t=1700000000,v1=5fa39f9747144df94f05a776214689d985dfefd35ab8b04001b33514b3cd2d9e",
+    url: "https://site.example.com/blog/hello?page=2", secret: "correct-horse", now: 1_700_000_000,
+  };
+  assert.equal(await ask(known), true);
   assert.equal(await ask(), true);
   assert.equal(await ask({ now: time + 300 }), true);
   assert.equal(await ask({ now: time - 300 }), true);
