@@ -30,7 +30,7 @@ impl Isr {
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let offer = Offer::new(ticket, response.status(), &headers);
-        match calls::offer(&self.env, &offer, response.body().as_ref()).await {
+        match calls::offer(&self.env, &offer, response.body()).await {
             Ok(Offered::LeaseLost) => Err(AdminError::LeaseLost),
             Ok(offered) => Ok(offered),
             Err(error) => {

@@ -15,7 +15,7 @@
 //! | `feed_poll` | what this isolate knows to be invalidated |
 //! | `calls` | messages to the two objects |
 //! | `coordinator_object`, `coordinator_work`, `render` | the coordinator Durable Object |
-//! | `body`, `source` | the bytes of an answer while they come |
+//! | `body`, `source`, `sealed` | the bytes of an answer while they come |
 //! | `tag_index_object`, `sinks` | the tag index Durable Object, and the caches in front that it purges |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `part`, `js` | responses, headers, ranges of bodies, time, randomness |
@@ -42,6 +42,7 @@ mod miss;
 mod part;
 mod render;
 mod respond;
+mod sealed;
 mod settings;
 mod sinks;
 mod site;
