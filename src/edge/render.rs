@@ -125,11 +125,7 @@ pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl 
     }
 }
 
-async fn ask(
-    renderer: Renderer,
-    order: &Order<'_>,
-    on_head: impl FnOnce(PageMeta, Content),
-) -> Result<Ended, JsValue> {
+async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
     let Answer { status, headers, body: source, authorized } = renderer.answer(order).await?;
     let Some(headers) = headers else {
