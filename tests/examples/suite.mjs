@@ -234,7 +234,8 @@ export function suite(name, { data, invalidation = (path) => ({ path }) } = {}) 
     test("in a browser: open, navigate, edit, and see the change", async (t) => {
       const page = await open(t);
       const rendered = () => page.locator("time[data-rendered-at]").getAttribute("datetime");
-      await page.goto(`${example.origin}/`);
+      // Until all code is there: before, a link is one that the browser itself follows.
+      await page.goto(`${example.origin}/`, { waitUntil: "networkidle" });
       await page.locator('main[data-page="home"]').waitFor();
       // Gone after a load of another document: what follows has to be navigation within this one.
       await page.evaluate(() => (globalThis.sameDocument = true));
