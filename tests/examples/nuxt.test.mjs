@@ -1,7 +1,3 @@
 import { suite } from "./suite.mjs";
 
-suite("nuxt", {
-  data: (path) => `${path === "/" ? "" : path}/_payload.json`,
-  // The payload lies below its page.
-  invalidation: (path) => ({ prefix: path }),
-});
+suite("nuxt", { data: (path) => `${path === "/" ? "" : path}/_payload.json` });

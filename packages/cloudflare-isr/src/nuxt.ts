@@ -5,6 +5,8 @@
  *
  * @module
  */
+import type { Receipt, RevalidateOptions } from "./invalidation.js";
+import type { IsrService } from "./rpc.js";
 import { createScope, type Scope } from "./scope.js";
 import { serve, type IsrContext } from "./serve.js";
 
@@ -76,6 +78,20 @@ function withoutDefault(response: Response, scope: Scope): Response {
   const copy = new Response(response.body, response);
   copy.headers.delete("cache-control");
   return copy;
+}
+
+/** Returns the path at which Nuxt's client asks for the data of a page: `/blog/first` → `/blog/first/_payload.json`. */
+export function payloadPath(path: string): string {
+  return `${path.replace(/\/$/, "")}/_payload.json`;
+}
+
+/** Invalidates a page and its payload. Resolves to the receipts of both. */
+export function revalidatePath(
+  service: Pick<IsrService, "revalidatePath">,
+  path: string,
+  options?: RevalidateOptions,
+): Promise<Receipt[]> {
+  return Promise.all([path, payloadPath(path)].map((each) => service.revalidatePath(each, options)));
 }
 
 export default isr();

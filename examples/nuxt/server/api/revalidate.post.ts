@@ -1,11 +1,17 @@
-import { isIsrError } from "cloudflare-isr";
+import { isIsrError, type InvalidateRequest } from "cloudflare-isr";
+import { revalidatePath } from "cloudflare-isr/nuxt";
 
-/** Revalidates what `{ path, tag, prefix }` name. On a site that anybody can reach, ask for a token first. */
+// For everybody, since this is an example: a site of your own asks here who is calling.
 export default defineEventHandler(async (event) => {
-  const what = await readObject(event);
+  const { GATEWAY } = useEnv(event);
+  const { path, ...others } = (await readObject(event)) as Pick<InvalidateRequest, "path" | "tag" | "prefix">;
   try {
-    const { invalidations } = await useEnv(event).GATEWAY.invalidate(what);
-    return { revalidated: true, receipts: invalidations };
+    // A page and the payload for navigation to it are two pages of the cache.
+    const receipts =
+      typeof path === "string"
+        ? await revalidatePath(GATEWAY, path)
+        : (await GATEWAY.invalidate(others)).invalidations;
+    return { revalidated: true, receipts };
   } catch (error) {
     if (isIsrError(error) && error.code === "invalid_argument") throw createError({ status: 400, message: error.message });
     throw error;

@@ -25,7 +25,7 @@ export function useEnv(event: H3Event): Env {
 export async function readObject(event: H3Event): Promise<Record<string, unknown>> {
   const body: unknown = await readBody(event).catch(() => undefined);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw createError({ status: 400, message: "The body must be a JSON object." });
+    throw createError({ status: 400, message: "a JSON object is wanted" });
   }
   return { ...body };
 }
