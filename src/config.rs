@@ -25,6 +25,7 @@ use self::settings::{
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
 pub use self::url::{CanonicalOrigin, SiteUrl};
+pub use self::vary::{MAX_VALUE_BYTES, MAX_VALUES};
 pub use self::zone::ZoneId;
 use crate::route::{Pattern, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;

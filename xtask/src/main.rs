@@ -5,10 +5,12 @@
 //!
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
-//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy
+//! - `package`: the npm package, likewise
+//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
+mod package;
 mod project;
 mod setup;
 mod stamp;
@@ -36,6 +38,16 @@ enum Task {
     Setup,
     /// Build the Worker into `build/`. Near instant when nothing changed.
     Build,
+    /// Build the npm package into `target/npm/`. Near instant when nothing changed.
+    Package,
+    /// Write a new project into a folder: a Worker with the cache, in front of a site.
+    New {
+        /// The folder; it must be new or empty.
+        folder: PathBuf,
+        /// `--site <worker>` or `--origin <url>`: the site that there is. With neither, an example is written.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run the gateway and the example site locally.
     Dev {
         /// Port of the gateway.
@@ -94,6 +106,8 @@ fn main() -> ExitCode {
     let outcome = Project::find().and_then(|project| match task {
         Task::Setup => setup::run(&project).map(|_| ()),
         Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Package => setup::run(&project).and_then(|setup| package::build(&project, &setup)).map(|_| ()),
+        Task::New { folder, args } => tasks::new::run(&project, &folder, &args),
         Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
         Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type * from "./config.js";
 export type * from "./inspection.js";
 export type * from "./invalidation.js";
 export { isRender } from "./render.js";

@@ -30,8 +30,11 @@ export function isIsrError(error: unknown): error is IsrError {
 export type Lookup =
   /** A page, ready to be sent to the visitor; it may be a 304 or a 206. A stale one is being rendered again behind it. */
   | { status: "HIT" | "STALE"; response: Response }
-  /** Nothing, and this caller is the one to render the page: render, then `store` with the ticket. */
-  | { status: "MISS"; ticket: string; response?: undefined }
+  /**
+   * Nothing, and this caller is the one to render the page: render what `request` asks for, then `store` it with the ticket.
+   * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all.
+   */
+  | { status: "MISS"; ticket: string; request: Request; response?: undefined }
   /** Nothing, but somebody else has rendered the page meanwhile. */
   | { status: "MISS"; response: Response; ticket?: undefined }
   /** The page is not cached: answer yourself. */

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, step};
 use crate::project::Project;
-use crate::{Suite, setup, worker};
+use crate::{Suite, package, setup};
 
 /// Where the tests in the real runtime lie.
 const E2E: &str = "tests/e2e";
@@ -23,12 +23,12 @@ pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) 
     Ok(())
 }
 
-/// Runs Node.js's test runner over the built Worker, one file at a time: they would disturb each other's timing.
+/// Runs Node.js's test runner over the built Worker and the npm package, one file at a time: they would disturb each other's timing.
 fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     let files = files(project)?;
     ensure!(!files.is_empty(), "there are no tests in {E2E}/");
     let setup = setup::run(project)?;
-    worker::build(project, &setup)?;
+    package::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
     let run =
