@@ -12,7 +12,6 @@ import { serve, type IsrContext } from "./serve.js";
 
 export type { Scope } from "./scope.js";
 
-// @ts-ignore -- h3 comes with Nuxt, and is not a dependency of this package.
 declare module "h3" {
   interface H3EventContext {
     /** How the page that is being rendered is cached. */
