@@ -9,8 +9,8 @@ import type { PageSettings } from "./scope.js";
  * |---|---|
  * | `invalid_argument` | an argument is not what the method takes; the message says what to write |
  * | `not_found` | no such invalidation or coordinator is known, or no such method |
- * | `lease_lost` | the ticket has run out or was used: somebody else renders the page now |
- * | `unavailable` | an object could not be reached or could not record it; try again |
+ * | `lease_lost` | the ticket has run out or was used: the page has been rendered by another, or it took too long |
+ * | `unavailable` | an object could not be reached or could not record it, or the cache is not configured; try again |
  */
 export type IsrErrorCode = "invalid_argument" | "not_found" | "lease_lost" | "unavailable";
 
@@ -30,8 +30,11 @@ export function isIsrError(error: unknown): error is IsrError {
 export type Lookup =
   /** A page, ready to be sent to the visitor; it may be a 304 or a 206. A stale one is being rendered again behind it. */
   | { status: "HIT" | "STALE"; response: Response }
-  /** Nothing, and this caller is the one to render the page: render, then `store` with the ticket. */
-  | { status: "MISS"; ticket: string; response?: undefined }
+  /**
+   * Nothing, and this caller is the one to render the page: render what `request` asks for, then `store` it with the ticket.
+   * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all.
+   */
+  | { status: "MISS"; ticket: string; request: Request; response?: undefined }
   /** Nothing, but somebody else has rendered the page meanwhile. */
   | { status: "MISS"; response: Response; ticket?: undefined }
   /** The page is not cached: answer yourself. */
@@ -49,8 +52,8 @@ export interface Stored {
 }
 
 /**
- * The methods of the gateway's entrypoint and, but for `lookup` and `store`, of its Durable Objects, for Workers that are bound to
- * them. All of them reject with an {@link IsrError}.
+ * The methods of the gateway's entrypoint and of its Durable Objects, for Workers that are bound to them. All of them reject with an
+ * {@link IsrError}.
  */
 export interface IsrService {
   /** Invalidates all variants of a path. Resolves once every coordinator concerned has been told, or after a deadline. */

@@ -4,6 +4,8 @@ import { applyScope, type Scope } from "./scope.js";
 /** What an adapter needs of the execution context. */
 export interface IsrContext {
   readonly props?: unknown;
+  /** The Worker's own entrypoints. */
+  readonly exports?: unknown;
   waitUntil(promise: Promise<unknown>): void;
 }
 
@@ -34,6 +36,16 @@ function serviceOf(env: unknown, binding: string): IsrService | undefined {
   return typeof service?.lookup === "function" ? (service as IsrService) : undefined;
 }
 
+/** The loopback binding of an entrypoint, `ctx.exports.default`. */
+type Loopback = (options: { props: { isr: "render" } }) => { fetch(request: Request): Promise<Response> };
+
+/** Returns a way to have this Worker render a page as for nobody in particular. */
+function rendererOf(ctx: IsrContext): ((request: Request) => Promise<Response>) | undefined {
+  const exports = ctx.exports as { default?: Loopback } | undefined;
+  if (typeof exports?.default !== "function") return undefined;
+  return (request) => (exports as { default: Loopback }).default({ props: { isr: "render" } }).fetch(request);
+}
+
 /** Returns a response whose headers can be changed. */
 function mutable(response: Response): Response {
   return new Response(response.body, response);
@@ -46,24 +58,47 @@ async function draft(render: Served["render"]): Promise<Response> {
   return response;
 }
 
+/** Makes a visitor's answer of a page that has just been rendered: without what it says to the cache. */
+function fresh(page: Response, method: string): Response {
+  const response = new Response(method === "HEAD" ? null : page.body, page);
+  response.headers.delete("x-isr-revalidate");
+  response.headers.delete("cache-tag");
+  response.headers.set("x-isr-status", "MISS");
+  // A browser that asks each time sees an invalidation; that the page is for nobody else, it is told as it is.
+  if (!/private|no-store|no-cache/i.test(response.headers.get("cache-control") ?? "")) {
+    response.headers.set("cache-control", "public, max-age=0, must-revalidate");
+  }
+  return response;
+}
+
+/** Has the framework answer, and writes what the pages have said into the headers. */
+async function answer(render: Served["render"], scope: Scope): Promise<Response> {
+  const response = await render();
+  if (scope.resolve() === null) return response;
+  const copy = mutable(response);
+  applyScope(copy.headers, scope);
+  return copy;
+}
+
 /**
  * Answers a request of a site: from the cache if its entrypoint is bound and no gateway stands in front, else by the framework, with
  * what the pages have said in the response's headers, where a gateway in front reads it.
+ *
+ * A page that is to be stored is rendered by a request of its own, which this Worker sends to itself: in the visitor's there may be
+ * cookies. That takes `ctx.exports`, which a Worker has from the compatibility date 2025-11-17 on.
  */
 export async function serve({ request, env, ctx, binding = "ISR", scope, render }: Served): Promise<Response> {
   const service = serviceOf(env, binding);
-  if (service === undefined || ctx === undefined || isOwnRender(ctx)) {
-    const response = await render();
-    if (scope.resolve() === null) return response;
-    const copy = mutable(response);
-    applyScope(copy.headers, scope);
-    return copy;
+  if (service === undefined || ctx === undefined || isOwnRender(ctx)) return answer(render, scope);
+  const renderPage = rendererOf(ctx);
+  if (renderPage === undefined) {
+    console.warn(`cloudflare-isr: nothing is cached: the Worker has no ctx.exports, which compatibility dates from 2025-11-17 on give`);
+    return render();
   }
-  // The framework's answer to a HEAD has no body to be stored.
-  if (request.method !== "GET") return render();
+  if (request.method !== "GET" && request.method !== "HEAD") return render();
 
-  const { url, headers } = request;
-  const found = await service.lookup(new Request(url, { headers })).catch((error: unknown) => {
+  const { url, method, headers } = request;
+  const found = await service.lookup(new Request(url, { method, headers })).catch((error: unknown) => {
     // Availability wins: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);
     return { status: "PASS" } as const;
@@ -72,24 +107,13 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
   if (found.status === "BYPASS") return draft(render);
   if (found.response !== undefined) return found.response;
 
-  const { ticket } = found;
-  let response: Response;
-  try {
-    response = await render();
-  } catch (error) {
-    ctx.waitUntil(store(service, ticket, new Response(null, { status: 500 }), scope));
-    throw error;
-  }
+  const page = await renderPage(found.request).catch((error: unknown) => {
+    console.error("cloudflare-isr: a page could not be rendered:", error);
+    return new Response(null, { status: 500 });
+  });
   // The visitor gets the page as it comes; the cache reads the other half of it behind the response.
-  ctx.waitUntil(store(service, ticket, response.clone(), scope));
-  return response;
-}
-
-/** Stores a page. That it could not be is no concern of the visitor's, who has it already. */
-async function store(service: IsrService, ticket: string, response: Response, scope: Scope): Promise<void> {
-  try {
-    await service.store(ticket, response, scope.resolve() ?? undefined);
-  } catch (error) {
-    console.error("cloudflare-isr: a page was not stored:", error);
-  }
+  const stored = service.store(found.ticket, page.clone());
+  // That it was not stored is no concern of the visitor's, who has it already.
+  ctx.waitUntil(stored.catch((error: unknown) => console.error("cloudflare-isr: a page was not stored:", error)));
+  return fresh(page, method);
 }
