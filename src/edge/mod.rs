@@ -5,6 +5,7 @@
 //! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
 //! | `isr` | which requests the cache answers |
 //! | `visit`, `miss`, `stale` | one visitor's request: what L1 and L2 have, what the coordinator says, what is told it |
+//! | `lookup`, `lend` | a caller that renders pages itself, and the lease that it gets |
 //! | `hit` | the short way of a plain HIT, for `entry.mjs` |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
@@ -35,6 +36,8 @@ mod isr;
 mod js;
 mod l1;
 mod l2;
+mod lend;
+mod lookup;
 mod miss;
 mod part;
 mod render;

@@ -48,7 +48,7 @@ extern "C" {
 /// comes before them is read and dropped, what comes after them is not read. A body that breaks off, or is shorter, breaks
 /// off for the visitor too.
 pub(super) fn of(response: &Response, positions: RangeInclusive<u64>, context: &Context) -> Result<Object, JsValue> {
-    let source = Source::of(response)?;
+    let source = Source::of(response.body())?;
     #[allow(clippy::cast_precision_loss, reason = "a body is far below 2^53 bytes")]
     let passage = FixedLengthStream::new((positions.end() - positions.start() + 1) as f64)?;
     let writer = passage.writable().writer()?;

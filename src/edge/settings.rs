@@ -9,7 +9,8 @@ use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Config, ConfigError};
+use crate::config::{Binding, Config, ConfigError, Origin};
+use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher, ObjectNamespace};
 use crate::edge::l2::KvNamespace;
 use crate::edge::site::Site;
@@ -81,11 +82,11 @@ impl Settings {
 
     fn read(env: &Env) -> Result<Self, ConfigError> {
         let config = config(env);
-        let has_url = config.as_ref().is_ok_and(|config| config.origin.is_some());
+        let has_origin = config.as_ref().is_ok_and(|config| config.origin.is_some());
         let needed = [Binding::Coordinator, Binding::TagIndex, Binding::Cache, Binding::Origin];
         let missing = needed
             .into_iter()
-            .filter(|binding| !(*binding == Binding::Origin && has_url))
+            .filter(|binding| !(*binding == Binding::Origin && has_origin))
             .map(|binding| (binding, binding.default_name()))
             .filter(|(_, name)| js::binding::<JsValue>(env, name).is_none())
             .map(|(binding, name)| ConfigError::missing_binding(binding, name))
@@ -135,10 +136,19 @@ pub(super) fn l2(env: &Env) -> Option<KvNamespace> {
     js::binding(env, Binding::Cache.default_name())
 }
 
-/// Returns the site.
+/// Returns the site; `None` if that is this Worker itself.
 pub(super) fn site(env: &Env, config: &Config) -> Option<Site> {
     match &config.origin {
-        Some(url) => Some(Site::Url(url.as_str().to_owned())),
+        Some(Origin::Url(url)) => Some(Site::Url(url.as_str().to_owned())),
+        Some(Origin::Own) => None,
         None => js::binding::<Fetcher>(env, Binding::Origin.default_name()).map(Site::Service),
+    }
+}
+
+/// Returns the site as a coordinator reaches it, also if it is this Worker itself.
+pub(super) fn renderer(env: &Env, config: &Config, exports: &Exports) -> Option<Site> {
+    match &config.origin {
+        Some(Origin::Own) => Some(Site::Own(exports.clone())),
+        _ => site(env, config),
     }
 }

@@ -1,9 +1,9 @@
-//! The body of a response, read piece by piece.
+//! A body, read piece by piece.
 
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, Response};
+use web_sys::ReadableStream;
 
 use crate::edge::js;
 
@@ -38,9 +38,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Takes over the body of a response.
-    pub(super) fn of(response: &Response) -> Result<Self, JsValue> {
-        let Some(stream) = response.body() else {
+    /// Takes over a body; `None` is an empty one.
+    pub(super) fn of(body: Option<ReadableStream>) -> Result<Self, JsValue> {
+        let Some(stream) = body else {
             return Ok(Self { reader: None, fills: false });
         };
         let stream: ByteStream = stream.unchecked_into();

@@ -13,9 +13,8 @@ import { open } from "./browser.mjs";
 
 /**
  * @typedef {object} Options
- * @property {(path: string) => string} [data] the URL that client-side navigation asks for the data of a page, if there is one
- * @property {(path: string) => object} [invalidation] what to revalidate so that a page and its data are rendered anew; by
- *   default the path
+ * @property {(path: string) => string} [data] the URL by which client-side navigation asks for the data of a page, if the framework
+ *   has one; the example's `/api/revalidate` revalidates a path together with it
  */
 
 /**
@@ -23,7 +22,7 @@ import { open } from "./browser.mjs";
  * @param {string} name
  * @param {Options} [options]
  */
-export function suite(name, { data, invalidation = (path) => ({ path }) } = {}) {
+export function suite(name, { data } = {}) {
   group(name, { timeout: 300_000 }, () => {
     /** @type {Example} */
     let example;
@@ -134,15 +133,14 @@ export function suite(name, { data, invalidation = (path) => ({ path }) } = {}) 
       await forget(...paths);
       for (const path of paths) await visit(path, "MISS");
       const known = Object.fromEntries(await Promise.all(paths.map(async (path) => {
-        const { route, tags, renderBeganAt, freshUntil } = await example.inspect(path);
-        // Tags with a colon before the name of a path are the adapter's own.
-        return [path, { route, seconds: Math.round((freshUntil - renderBeganAt) / 1000), tags: tags.filter((tag) => !tag.startsWith("path:")).sort() }];
+        const { tags, renderBeganAt, freshUntil } = await example.inspect(path);
+        return [path, { seconds: Math.round((freshUntil - renderBeganAt) / 1000), tags: tags.toSorted() }];
       })));
       assert.deepEqual(known, {
-        "/": { route: "/", seconds: 60, tags: ["home", "posts"] },
-        "/blog/hello-world": { route: "/blog/[slug]", seconds: 120, tags: ["post:hello-world", "posts"] },
-        "/nested": { route: "/nested", seconds: 300, tags: ["nested"] },
-        "/nested/override": { route: "/nested/override", seconds: 30, tags: ["nested", "override"] },
+        "/": { seconds: 60, tags: ["home", "posts"] },
+        "/blog/hello-world": { seconds: 120, tags: ["post:hello-world", "posts"] },
+        "/nested": { seconds: 300, tags: ["nested"] },
+        "/nested/override": { seconds: 30, tags: ["nested", "override"] },
       });
     });
 
@@ -224,7 +222,7 @@ export function suite(name, { data, invalidation = (path) => ({ path }) } = {}) 
 
         await example.revalidate({ tag: "post:hello-world" });
         assert.deepEqual(await states(), ["MISS", "MISS"]);
-        await example.revalidate(invalidation(path));
+        await example.revalidate({ path });
         assert.deepEqual(await states(), ["MISS", "MISS"]);
         await example.revalidate({ tag: "nested" });
         assert.deepEqual(await states(), ["HIT", "HIT"]);
@@ -234,15 +232,18 @@ export function suite(name, { data, invalidation = (path) => ({ path }) } = {}) 
     test("in a browser: open, navigate, edit, and see the change", async (t) => {
       const page = await open(t);
       const rendered = () => page.locator("time[data-rendered-at]").getAttribute("datetime");
-      // Until all code is there: before, a link is one that the browser itself follows.
+      // Before its scripts have run, a link would lead to another document.
       await page.goto(`${example.origin}/`, { waitUntil: "networkidle" });
       await page.locator('main[data-page="home"]').waitFor();
-      // Gone after a load of another document: what follows has to be navigation within this one.
-      await page.evaluate(() => (globalThis.sameDocument = true));
+      await page.evaluate(() => (globalThis.isSameDocument = true));
+      const asked = data && page.waitForResponse((response) => response.url().startsWith(example.origin + data("/blog/third-post")));
       await page.locator('a[href="/blog/third-post"]').first().click();
       await page.locator('main[data-page="post"]').waitFor();
       assert.equal(await page.locator("h1").textContent(), "A third post");
-      if (data) assert.equal(await page.evaluate(() => globalThis.sameDocument), true);
+      if (data) {
+        assert.equal(await page.evaluate(() => globalThis.isSameDocument), true);
+        assert.match((await asked).headers()["x-isr-status"], /^(MISS|HIT)$/);
+      }
       const before = await rendered();
 
       const title = `Edited in a browser at ${Date.now()}`;

@@ -172,7 +172,7 @@ fn a_message_to_a_coordinator() {
     let key = head().meta.key;
     let [by_path, by_tag] = invalidations().try_into().expect("there are two");
     let messages = [
-        ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false },
+        ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false, renders: false },
         ToCoordinator::Stale { shard: shard(), key, version: version(), newer_than: Some(START), forwarded: true },
         ToCoordinator::Progress(by_path.clone()),
         ToCoordinator::Invalidate(by_path),

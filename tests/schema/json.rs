@@ -47,7 +47,10 @@ fn value(kind: Kind) -> Value {
         Kind::Flag { .. } => json!({ "type": "boolean" }),
         Kind::CacheName => text(&format!("^[A-Za-z0-9._-]{{1,{MAX_CACHE_NAME_CHARS}}}$")),
         Kind::Origin => text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/*$"),
-        Kind::Url => text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$"),
+        Kind::Url => {
+            let url = text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$");
+            json!({ "anyOf": [{ "const": "self" }, url] })
+        }
         Kind::Zone => text("^[0-9A-Fa-f]{32}$"),
         Kind::Routes => json!({
             "type": "object",

@@ -10,6 +10,7 @@
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
+mod examples;
 mod package;
 mod project;
 mod setup;
@@ -48,8 +49,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run the gateway and the example site locally.
+    /// Run the gateway and the demo site locally, or one of the examples.
     Dev {
+        /// The folder of an example in `examples/`: it is built for production, and started behind its gateway.
+        #[arg(long, value_name = "NAME")]
+        example: Option<String>,
         /// Port of the gateway.
         #[arg(long, default_value_t = 8787)]
         port: u16,
@@ -59,10 +63,13 @@ enum Task {
     },
     /// Run the tests: on the host, then end to end in the real runtime.
     Test {
+        /// Run those of the examples instead, each built for production, and in a browser.
+        #[arg(long, conflicts_with = "only")]
+        examples: bool,
         /// Run only this suite.
         #[arg(long)]
         only: Option<Suite>,
-        /// Run only tests whose name contains this (or, end to end, the files whose name does).
+        /// Run only tests whose name contains this (or, end to end, the files or examples whose name does).
         filter: Option<String>,
     },
     /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
@@ -108,8 +115,10 @@ fn main() -> ExitCode {
         Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
         Task::Package => setup::run(&project).and_then(|setup| package::build(&project, &setup)).map(|_| ()),
         Task::New { folder, args } => tasks::new::run(&project, &folder, &args),
-        Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
-        Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
+        Task::Dev { example: None, port, persist_to } => tasks::dev::run(&project, port, &persist_to),
+        Task::Dev { example: Some(name), port, persist_to } => tasks::dev::example(&project, &name, port, &persist_to),
+        Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
+        Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),

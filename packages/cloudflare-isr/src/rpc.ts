@@ -9,8 +9,8 @@ import type { PageSettings } from "./scope.js";
  * |---|---|
  * | `invalid_argument` | an argument is not what the method takes; the message says what to write |
  * | `not_found` | no such invalidation or coordinator is known, or no such method |
- * | `lease_lost` | the ticket has run out or was used: somebody else renders the page now |
- * | `unavailable` | an object could not be reached or could not record it; try again |
+ * | `lease_lost` | the ticket has run out or was used: the page has been rendered by another, or it took too long |
+ * | `unavailable` | an object could not be reached or could not record it, or the cache is not configured; try again |
  */
 export type IsrErrorCode = "invalid_argument" | "not_found" | "lease_lost" | "unavailable";
 
@@ -52,8 +52,8 @@ export interface Stored {
 }
 
 /**
- * The methods of the gateway's entrypoint and, but for `lookup` and `store`, of its Durable Objects, for Workers that are bound to
- * them. All of them reject with an {@link IsrError}.
+ * The methods of the gateway's entrypoint and of its Durable Objects, for Workers that are bound to them. All of them reject with an
+ * {@link IsrError}.
  */
 export interface IsrService {
   /** Invalidates all variants of a path. Resolves once every coordinator concerned has been told, or after a deadline. */

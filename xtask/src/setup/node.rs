@@ -58,7 +58,12 @@ impl Node {
 
     /// npm itself.
     pub(crate) fn npm(&self) -> Result<Run> {
-        Ok(npm(&self.root).env("PATH", self.path()?))
+        self.npm_in(&self.root)
+    }
+
+    /// npm, for packages of a folder of their own.
+    pub(crate) fn npm_in(&self, folder: &Path) -> Result<Run> {
+        Ok(npm(folder).env("PATH", self.path()?))
     }
 
     /// Where npm put a program.
