@@ -59,8 +59,8 @@ async function draft(render: Served["render"]): Promise<Response> {
 }
 
 /** Makes a visitor's answer of a page that has just been rendered: without what it says to the cache. */
-function fresh(page: Response, method: string): Response {
-  const response = new Response(method === "HEAD" ? null : page.body, page);
+function fresh(page: Response): Response {
+  const response = mutable(page);
   response.headers.delete("x-isr-revalidate");
   response.headers.delete("cache-tag");
   response.headers.set("x-isr-status", "MISS");
@@ -115,5 +115,5 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
   const stored = service.store(found.ticket, page.clone());
   // That it was not stored is no concern of the visitor's, who has it already.
   ctx.waitUntil(stored.catch((error: unknown) => console.error("cloudflare-isr: a page was not stored:", error)));
-  return fresh(page, method);
+  return fresh(page);
 }
