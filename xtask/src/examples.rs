@@ -13,8 +13,10 @@ use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
 
 /// All of them, by their folders in `examples/`; each has a test of that name in `tests/examples/`.
-const EXAMPLES: [Example; 2] = [
+const EXAMPLES: [Example; 4] = [
     Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
+    Example { name: "nuxt", built: ".output" },
+    Example { name: "solidstart", built: "dist" },
     Example { name: "worker", built: "dist" },
 ];
 
@@ -26,9 +28,8 @@ pub(crate) struct Example {
     built: &'static str,
 }
 
-/// What lies in an example's folder besides its sources.
-const NO_SOURCES: [&str; 8] =
-    ["node_modules", ".svelte-kit", ".nuxt", ".output", ".vinxi", "dist", ".wrangler", ".xtask-stamp"];
+/// What lies in an example's folder, or below, besides its sources.
+const NO_SOURCES: [&str; 7] = ["node_modules", ".svelte-kit", ".nuxt", ".output", ".vinxi", "dist", ".wrangler"];
 
 /// Lists the examples whose name contains the filter.
 pub(crate) fn named(filter: Option<&str>) -> Vec<Example> {
@@ -97,12 +98,27 @@ fn once(stamp: &Path, digest: &str, work: impl FnOnce() -> Result<()>) -> Result
     stamp::write(stamp, digest)
 }
 
-/// Lists what a folder has at its top, but for what is installed or built there.
+/// Lists the files of a folder, relative to it, but for what is installed, built or kept there.
 fn sources(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("can't list {}", folder.display()))?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<Result<Vec<String>>>()?;
-    names.retain(|name| !NO_SOURCES.contains(&name.as_str()));
-    names.sort();
-    Ok(names)
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let path = folder.join(&below);
+        let entries = fs::read_dir(&path).with_context(|| format!("can't list {}", path.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            if NO_SOURCES.iter().any(|no_source| name == **no_source) {
+                continue;
+            }
+            let relative = below.join(name);
+            if entry.file_type()?.is_dir() {
+                open.push(relative);
+            } else {
+                found.push(relative.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
