@@ -3,6 +3,7 @@
 //! [`SETTINGS`] is the one list of names, defaults and bounds; [`Config::from_json`] reads by it, and every mistake in
 //! a configuration is reported at once.
 
+mod builder;
 mod error;
 mod reader;
 mod settings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
 pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{
@@ -24,7 +26,8 @@ use self::settings::{
     REVALIDATE, SHARDS, TAG_SHARDS,
 };
 pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
-pub use self::url::{CanonicalOrigin, SiteUrl};
+pub use self::url::{CanonicalOrigin, Origin, SiteUrl};
+pub use self::vary::{MAX_VALUE_BYTES, MAX_VALUES};
 pub use self::zone::ZoneId;
 use crate::route::{Pattern, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
@@ -107,7 +110,7 @@ pub struct Config {
     /// The origin that pages are keyed by, rather than by the host of the request.
     pub canonical_origin: Option<CanonicalOrigin>,
     /// The site, when it is not a service binding.
-    pub origin: Option<SiteUrl>,
+    pub origin: Option<Origin>,
     /// Whether a cache of the platform stands in front: it is told what it may keep, and purged. Default `false`.
     pub platform_cache: bool,
     /// The zone whose cache is purged of what is invalidated. Only together with `platform_cache`.
@@ -197,7 +200,7 @@ impl Config {
             expose_headers: top.flag("expose_headers").unwrap_or(EXPOSE_HEADERS_DEFAULT),
             cache_name: top.text("cache_name", cache_name).unwrap_or_else(|| CACHE_NAME_DEFAULT.to_owned()),
             canonical_origin,
-            origin: top.text("origin", SiteUrl::parse),
+            origin: top.text("origin", Origin::parse),
             platform_cache,
             zone_purge,
             hosts: top.list("hosts", MAX_HOSTS, url::host_pattern),

@@ -17,6 +17,7 @@
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
 //! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
 //! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
+//! | [`scope`], [`split`] | what a page says of itself, and how a caller that renders it brings it here |
 //! | [`serve`], [`front`] | the edge's decision, and what a cache in front is told |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
 //! | [`store`] | what the objects keep in SQLite |
@@ -32,11 +33,13 @@ pub mod invalidate;
 pub mod page;
 pub mod protocol;
 pub mod route;
+pub mod scope;
 pub mod semantics;
 pub mod serve;
 pub mod shard;
 #[cfg(test)]
 mod simulation;
+pub mod split;
 pub mod store;
 pub mod tag_index;
 pub mod time;
@@ -49,5 +52,11 @@ pub mod edge;
 #[cfg(test)]
 use bolero as _;
 
+pub use feed::{Mode, Refresh};
+pub use invalidate::Invalidate;
+pub use protocol::{InvalidateAnswer, Progress};
+pub use scope::{PageSettings, Scope};
+pub use semantics::freshness::Revalidate;
+
 #[cfg(feature = "worker")]
-pub use edge::{Isr, IsrCoordinator, IsrTagIndex, gateway};
+pub use edge::{Isr, IsrCoordinator, IsrError, IsrTagIndex, Lookup, configure, gateway, serve};

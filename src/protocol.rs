@@ -41,6 +41,9 @@ pub enum ToCoordinator {
         /// Another coordinator was asked, and has handed the message on.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
+        /// Who asks can render the page: the answer may be [`Verdict::Lease`].
+        #[serde(default, skip_serializing_if = "is_false")]
+        renders: bool,
     },
     /// The edge has served a stale copy.
     Stale {
@@ -130,7 +133,9 @@ impl ToCoordinator {
     pub fn forwarded_to(self, owner: &ShardName) -> Self {
         let shard = owner.clone();
         match self {
-            Self::Miss { key, newer_than, .. } => Self::Miss { shard, key, newer_than, forwarded: true },
+            Self::Miss { key, newer_than, renders, .. } => {
+                Self::Miss { shard, key, newer_than, forwarded: true, renders }
+            }
             Self::Stale { key, version, newer_than, .. } => {
                 Self::Stale { shard, key, version, newer_than, forwarded: true }
             }
@@ -271,6 +276,13 @@ pub enum Verdict {
     Refused {
         /// The word for `Cache-Status`.
         detail: String,
+    },
+    /// Render the page, and offer it: see [`crate::split`]. Only for who has said that he can.
+    Lease {
+        /// The coordinator that owns the page, which need not be the one that was asked.
+        shard: ShardName,
+        /// The fencing token.
+        token: Version,
     },
 }
 

@@ -313,7 +313,7 @@ impl Binding {
             Self::Origin => format!(
                 "    [[services]]\n    binding = \"{name}\"\n    service = \"<name of the Worker that renders the site>\"\
                  \n\n    # or, for a site that is not a Worker\n    [vars.ISR]\n    \
-                 origin = \"https://site.example.com\""
+                 origin = \"https://site.example.com\" # or \"self\": this Worker, by a handler of its own"
             ),
         }
     }

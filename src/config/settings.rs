@@ -163,7 +163,7 @@ pub enum Kind {
     CacheName,
     /// A scheme and a host, with a port if need be.
     Origin,
-    /// A URL without query and fragment.
+    /// A URL without query and fragment, or `self`.
     Url,
     /// The id of a zone.
     Zone,
@@ -246,7 +246,7 @@ impl Setting {
             Kind::Flag { .. } => "`true` or `false`".to_owned(),
             Kind::CacheName => format!("1 to {MAX_CACHE_NAME_CHARS} letters, digits, `.`, `_` or `-`"),
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
-            Kind::Url => "a URL without query, such as \"https://site.example.com\"".to_owned(),
+            Kind::Url => "a URL without query, such as \"https://site.example.com\", or \"self\"".to_owned(),
             Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
             Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),

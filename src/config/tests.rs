@@ -90,7 +90,7 @@ fn every_setting_is_read() {
     let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, freshness_bound: 300s, \
         render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
         expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
-        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(SiteUrl(\"http://site.test:8080/base\")), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
+        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(Url(SiteUrl(\"http://site.test:8080/base\"))), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
         revalidate: Revalidate::NoStore,
@@ -316,7 +316,7 @@ fn values_at_the_top_level_are_checked() {
     let lifetime = "write whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored)";
     let name = "write 1 to 64 letters, digits, `.`, `_` or `-`";
     let origin = "write an origin without path, such as \"https://example.com\"";
-    let url = "write a URL without query, such as \"https://site.example.com\"";
+    let url = "write a URL without query, such as \"https://site.example.com\", or \"self\"";
     for (setting, value, message) in [
         ("revalidate", json!(true), format!("true is not a number; {lifetime}")),
         ("revalidate", json!("60"), format!("\"60\" is not a number; {lifetime}")),
@@ -518,7 +518,7 @@ fn a_missing_binding_comes_with_the_lines_to_add() {
             Binding::Origin,
             "ORIGIN: this service binding is missing; add to wrangler.toml:\n    [[services]]\n    \
              binding = \"ORIGIN\"\n    service = \"<name of the Worker that renders the site>\"\n\n    \
-             # or, for a site that is not a Worker\n    [vars.ISR]\n    origin = \"https://site.example.com\""
+             # or, for a site that is not a Worker\n    [vars.ISR]\n    origin = \"https://site.example.com\" # or \"self\": this Worker, by a handler of its own"
                 .to_owned(),
         ),
     ] {
@@ -543,4 +543,6 @@ fn origins_are_normalised() {
         assert_eq!((parsed.as_str(), parsed.authority()), (origin, authority));
     }
     assert_eq!(SiteUrl::parse("https://a.b/c/d/").unwrap().as_str(), "https://a.b/c/d");
+    assert_eq!(Origin::parse("self"), Ok(Origin::Own));
+    assert_eq!(Origin::parse("Self"), Err(Flaw::Scheme));
 }

@@ -1,4 +1,4 @@
-//! The two URLs of a configuration.
+//! The URLs of a configuration.
 
 use std::fmt;
 
@@ -56,6 +56,26 @@ impl SiteUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Who renders the pages, when it is not the Worker bound as `ORIGIN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This Worker itself: its default entrypoint answers renders by a handler of its own. Written `"self"`.
+    Own,
+    /// A site by its URL.
+    Url(SiteUrl),
+}
+
+impl Origin {
+    /// Parses `self`, or a URL as [`SiteUrl::parse`] does.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the URL.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        if text == "self" { Ok(Self::Own) } else { SiteUrl::parse(text).map(Self::Url) }
     }
 }
 

@@ -8,10 +8,10 @@ use crate::semantics::language::LanguageTag;
 use crate::semantics::vary::{Device, MAX_VARIANTS, Vary};
 
 /// The most values that one of the settings may list, and the most cookies or headers.
-pub(super) const MAX_VALUES: usize = 32;
+pub const MAX_VALUES: usize = 32;
 
 /// The longest value of a cookie or a header, in bytes.
-pub(super) const MAX_VALUE_BYTES: usize = 128;
+pub const MAX_VALUE_BYTES: usize = 128;
 
 /// Request headers that are spoken for: by another setting, by this cache, or by the connection.
 const RESERVED: [&str; 16] = [

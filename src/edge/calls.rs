@@ -1,18 +1,24 @@
 //! Messages to the two objects.
 
+use std::convert::Infallible;
+use std::pin::pin;
+
+use futures::future::{Either, select};
 use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response};
+use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::Env;
 
 use crate::edge::js::{self, Fetcher};
+use crate::edge::sealed;
 use crate::edge::settings::{self, Settings};
 use crate::protocol::{MESSAGE_PATH, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
 use crate::shard::ShardName;
+use crate::split::{OFFER_HEADER, OFFER_PATH, Offer, Offered};
 use crate::tag_index::TagIndexName;
 
 /// Why a call to an object came to nothing.
@@ -102,6 +108,34 @@ pub(super) async fn deliver<A: DeserializeOwned>(
 ) -> Result<A, CallError> {
     let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
     answer(&post(&stub, message).await?).await
+}
+
+/// Brings a page to the coordinator that has given the lease. The body is streamed, and can't be sent twice.
+pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<ReadableStream>) -> Result<Offered, CallError> {
+    let shard = offer.ticket.shard.as_str();
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
+    let headers = Headers::new()?;
+    headers.set(OFFER_HEADER, &offer.to_header_value())?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&headers);
+    let (body, pump) = sealed::seal(body)?;
+    init.set_body(&body);
+    let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
+    // The coordinator need not read all of it before it answers.
+    let pump = async {
+        match pump.await {
+            // The coordinator hears of it by the missing mark, and has the last word.
+            Err(error) => worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error)),
+            Ok(()) => {}
+        }
+        std::future::pending::<Infallible>().await
+    };
+    let response = match select(pin!(stub.fetch(&request)), pin!(pump)).await {
+        Either::Left((response, _)) => response?,
+        Either::Right((never, _)) => match never {},
+    };
+    if response.ok() { answer(&response).await } else { Err(CallError::Refused(response.status())) }
 }
 
 /// Asks a tag index object.

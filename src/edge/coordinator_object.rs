@@ -17,6 +17,8 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
 use crate::edge::alarm::Alarm;
 use crate::edge::body::{Budget, Reader};
+use crate::edge::front::Exports;
+use crate::edge::lend::Lending;
 use crate::edge::render::Content;
 use crate::edge::settings::Settings;
 use crate::edge::sql::ObjectSql;
@@ -29,6 +31,7 @@ use crate::protocol::{
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
+use crate::split::{OFFER_HEADER, OFFER_PATH, Offer};
 use crate::store::{CoordinatorStore, StoreError};
 use crate::tag_index::TagIndexName;
 use crate::version::Version;
@@ -98,6 +101,10 @@ pub(super) struct Object {
     last_waiter: Cell<u64>,
     /// What the bodies that are coming may have together.
     pub(super) budget: Budget,
+    /// The leases that are lent to callers.
+    pub(super) lending: Lending,
+    /// By which the Worker's own entrypoint is asked to render.
+    pub(super) exports: Exports,
     /// Breaks off renders that are under way.
     pub(super) aborts: RefCell<BTreeMap<Version, AbortController>>,
     /// Renders that the run of the alarm is to begin.
@@ -112,7 +119,9 @@ pub(super) type Registration = oneshot::Receiver<()>;
 impl Object {
     fn open(state: State, env: Env) -> Result<Rc<Self>, StoreError> {
         let settings = Settings::of(&env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
-        let (state, sql) = ObjectSql::of(state);
+        let raw = state._inner();
+        let exports = Exports::of(&raw);
+        let (state, sql) = ObjectSql::of(State::from(raw));
         let sql = sql?;
         let (shard, effects) = Shard::open(sql.clone(), &settings.config, moment())?;
         let object = Rc::new(Self {
@@ -124,6 +133,8 @@ impl Object {
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
             budget: Budget::new(MAX_GROWING_BYTES),
+            lending: Lending::default(),
+            exports,
             aborts: RefCell::default(),
             to_drive: RefCell::default(),
             bell: RefCell::default(),
@@ -134,6 +145,9 @@ impl Object {
 
     async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
         let path = request.path();
+        if path == OFFER_PATH {
+            return self.offer(request.inner()).await;
+        }
         let Some(body) = body_of(request.inner()).await? else {
             return Response::error("message too large", 413);
         };
@@ -141,6 +155,15 @@ impl Object {
             RPC_PATH => Response::ok(admin::rpc(&self.env, &body).await),
             MESSAGE_PATH => self.message(&body).await,
             _ => Response::error("not a path of this version", 404),
+        }
+    }
+
+    /// Takes the page of who holds a lease.
+    async fn offer(&self, request: &web_sys::Request) -> worker::Result<Response> {
+        let value = request.headers().get(OFFER_HEADER)?;
+        match value.as_deref().and_then(Offer::from_header_value) {
+            Some(offer) => message_response(&self.lending.bring(offer, request.body()).await),
+            None => Response::error("not an offer of this version", 400),
         }
     }
 
@@ -171,7 +194,7 @@ impl Object {
                     Err(error) => failed(&error),
                 };
             }
-            ToCoordinator::Miss { shard, key, newer_than, forwarded } => {
+            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders: _ } => {
                 let patience = self.settings.config.miss_timeout + MISS_GRACE;
                 (Input::Request { waiter, shard, key, served: None, newer_than, forwarded }, patience)
             }
@@ -181,7 +204,13 @@ impl Object {
         };
         let (sender, receiver) = oneshot::channel();
         self.waiters.borrow_mut().insert(waiter, sender);
-        if let Err(error) = self.on(input) {
+        let begun = match &message {
+            ToCoordinator::Miss { shard, key, renders: true, .. } => {
+                self.on_miss_of_renderer(input, waiter, shard, key)
+            }
+            _ => self.on(input).map(drop),
+        };
+        if let Err(error) = begun {
             self.waiters.borrow_mut().remove(&waiter);
             return failed(&error);
         }
@@ -225,6 +254,31 @@ impl Object {
         Ok(self.perform_all(effects))
     }
 
+    /// Gives the shard the miss of one who renders pages himself. If that is what begins a render, it is his: he gets the
+    /// lease, and waits no longer.
+    fn on_miss_of_renderer(
+        self: &Rc<Self>,
+        input: Input<Content>,
+        waiter: WaiterId,
+        shard: &ShardName,
+        key: &PageKey,
+    ) -> Result<(), StoreError> {
+        let mut effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
+        let is_own = |effect: &Effect<Content>| matches!(effect, Effect::Render { key: other, driven: false, .. } if other == key);
+        let own = effects.iter().position(is_own).map(|at| effects.remove(at));
+        self.perform_all(effects);
+        if let Some(Effect::Render { key, token, .. }) = own {
+            let lent = self.lending.lend(key.clone(), token);
+            spawn_local(Rc::clone(self).render_lent(key, token, lent));
+            if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                // Whoever has stopped waiting does not bring the page: the render times out.
+                let _ = sender.send(Reply::Bare(Verdict::Lease { shard: shard.clone(), token }));
+            }
+            self.on_or_log(Input::TimedOut { waiter });
+        }
+        Ok(())
+    }
+
     pub(super) fn on_or_log(self: &Rc<Self>, input: Input<Content>) -> Vec<Registration> {
         self.on(input).unwrap_or_else(|error| {
             worker::console_error!("coordinator: {error}");
@@ -255,6 +309,7 @@ impl Object {
                 spawn_local(async move { object.render(key, token).await });
             }
             Effect::Abandon { token } => {
+                self.lending.end(token);
                 if let Some(abort) = self.aborts.borrow().get(&token) {
                     abort.abort();
                 }

@@ -15,12 +15,14 @@ use crate::coordinator::{Found, Input, Outcome, Wanted};
 use crate::edge::body::Body;
 use crate::edge::coordinator_object::{Object, Registration};
 use crate::edge::l2::L2Error;
-use crate::edge::render::{self, Content, Ended, Order};
+use crate::edge::lend::Lent;
+use crate::edge::render::{self, Content, Ended, Order, Renderer};
 use crate::edge::{calls, js, settings};
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{RegisterAnswer, ToTagIndex};
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::SiteFailure;
+use crate::split::Offered;
 use crate::tag_index::TagIndexName;
 use crate::version::Version;
 
@@ -38,20 +40,71 @@ const NAP: Duration = Duration::from_secs(1);
 const REGISTER_WITHIN: Duration = Duration::from_secs(5);
 
 impl Object {
-    /// Renders a page to its end: until it is published, or will not be.
+    /// Has the site render a page to its end: until it is published, or will not be.
     pub(super) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
-        let mut registrations = Vec::new();
-        let ended = self.run(&key, token, &mut registrations).await;
-        self.aborts.borrow_mut().remove(&token);
-        let Ended { outcome, answer } = ended;
-        registrations.extend(self.on_or_log(Input::Ended { key, token, outcome, answer }));
-        // A render that has its tags registered is over after that.
-        join_all(registrations).await;
+        let site = settings::renderer(&self.env, &self.settings.config, &self.exports);
+        self.render_by(site.map(Renderer::Site), &key, token).await;
     }
 
-    async fn run(self: &Rc<Self>, key: &PageKey, token: Version, registrations: &mut Vec<Registration>) -> Ended {
+    /// Has who holds the lease render a page to its end, and tells him of it.
+    pub(super) async fn render_lent(self: Rc<Self>, key: PageKey, token: Version, lent: Lent) {
+        let unpublished = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
+        self.lending.end(token);
+        let offered = match unpublished {
+            Some(reason) => Offered::NotStored { reason: reason.to_owned() },
+            None => self.offered(&key, token),
+        };
+        // Nobody need listen any more.
+        let _ = lent.offered.send(offered);
+    }
+
+    /// Tells what has become of a page that was good to be published.
+    fn offered(&self, key: &PageKey, token: Version) -> Offered {
+        let not_stored = |reason: &str| Offered::NotStored { reason: reason.to_owned() };
+        match self.shard.borrow().standing_of(key) {
+            Ok((Some(published), _)) if published == token => Offered::Stored,
+            // It is being rendered again.
+            Ok((_, Some(_))) => not_stored("invalidated"),
+            Ok((_, None)) => not_stored("unpublished"),
+            Err(error) => {
+                worker::console_error!("coordinator: {error}");
+                not_stored("unpublished")
+            }
+        }
+    }
+
+    /// Renders a page to its end. Returns why the answer was not good to be published, if it was not.
+    async fn render_by(
+        self: &Rc<Self>,
+        renderer: Option<Renderer>,
+        key: &PageKey,
+        token: Version,
+    ) -> Option<&'static str> {
+        let mut registrations = Vec::new();
+        let ended = self.run(renderer, key, token, &mut registrations).await;
+        self.aborts.borrow_mut().remove(&token);
+        let Ended { outcome, answer } = ended;
+        let unpublished = match &outcome {
+            Outcome::Done(_) => None,
+            Outcome::Uncacheable(reason) => Some(reason.as_str()),
+            _ => Some("site-error"),
+        };
+        let ended = Input::Ended { key: key.clone(), token, outcome, answer };
+        registrations.extend(self.on_or_log(ended));
+        // A render that has its tags registered is over after that.
+        join_all(registrations).await;
+        unpublished
+    }
+
+    async fn run(
+        self: &Rc<Self>,
+        renderer: Option<Renderer>,
+        key: &PageKey,
+        token: Version,
+        registrations: &mut Vec<Registration>,
+    ) -> Ended {
         let config = &self.settings.config;
-        let (Some(site), Some(route)) = (settings::site(&self.env, config), config.routes.find(key.path())) else {
+        let (Some(renderer), Some(route)) = (renderer, config.routes.find(key.path())) else {
             // The route has left the configuration: nobody will ask for the page any more.
             return Outcome::Unregistered.into();
         };
@@ -72,7 +125,7 @@ impl Object {
             let head = Input::Head { key: key.clone(), token, answer: (page, content) };
             registrations.extend(self.on_or_log(head));
         };
-        render::render(&site, &order, on_head).await
+        render::render(renderer, &order, on_head).await
     }
 
     pub(super) async fn register(self: Rc<Self>, token: Version, messages: Vec<(TagIndexName, ToTagIndex)>) {

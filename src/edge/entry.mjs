@@ -5,6 +5,40 @@
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import Gateway, { IsrCoordinator as RustCoordinator, IsrTagIndex as RustTagIndex } from "../../build/index.js";
 
+/**
+ * The methods that other Workers call, on the entrypoint and on both objects:
+ *
+ * - `revalidatePath(path, options)` invalidates all variants of a path, `revalidateTag(tag, options)` every page that
+ *   carries a tag, `invalidate({ path, tag, tags, prefix, route, everything, mode, refresh })` what it names. They resolve to
+ *   receipts once every coordinator concerned has been told.
+ * - `invalidation(seq)` resolves to what has come of one, by the `seq` of its receipt.
+ * - `inspectTag(tag, options)`, `inspectPath(path, options)` and `inspectShard(name, options)` resolve to what is known of
+ *   pages; `{ after, limit }` page through the list.
+ * - `lookup(request)` resolves to a page, or to a ticket for who is to render it; `store(ticket, response, settings)` brings
+ *   it then.
+ */
+const METHODS = [
+	"revalidatePath",
+	"revalidateTag",
+	"invalidate",
+	"invalidation",
+	"inspectTag",
+	"inspectPath",
+	"inspectShard",
+	"lookup",
+	"store",
+];
+
+/** Puts the methods on a prototype. */
+function expose({ prototype }, call) {
+	for (const method of METHODS) {
+		const value = function (...args) {
+			return call(this, method, args);
+		};
+		Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
+	}
+}
+
 /** An RPC call that was not carried out: `code` is for programs, `message` for people. */
 class IsrError extends Error {
 	constructor({ code, message }) {
@@ -14,19 +48,42 @@ class IsrError extends Error {
 	}
 }
 
-/** Reads the answer of a call: its value, or an exception. */
-function answer(text) {
-	const value = JSON.parse(text);
-	if (value.error) throw new IsrError(value.error);
-	return value;
+/** Returns what a call has given, or throws what is wrong. */
+function checked(answer) {
+	if (answer.error) throw new IsrError(answer.error);
+	return answer;
 }
 
-/** Calls a method of an object that is written in Rust. */
-async function call(object, method, argument, options) {
-	const request = new Request("https://object/v1/rpc", { method: "POST", body: JSON.stringify({ method, argument, options }) });
-	const response = await object.fetch(request);
+function argument(isValid, message) {
+	if (!isValid) throw new IsrError({ code: "invalid_argument", message });
+}
+
+/** Carries out a method of an entrypoint. */
+async function callEntrypoint({ ctx, env }, method, [first, second, third]) {
+	const gateway = new Gateway(ctx, env);
+	if (method === "lookup") {
+		const request = typeof first === "string" && URL.canParse(first) ? new Request(first) : first;
+		argument(request instanceof Request, "lookup takes a Request, or the URL of a page");
+		return checked(await gateway.isrLookup(env, ctx, request));
+	}
+	if (method === "store") {
+		argument(typeof first === "string", "store takes the ticket that lookup has given");
+		argument(second instanceof Response, "store takes the Response to be stored");
+		argument(!second.bodyUsed, "the body of the Response has been read already");
+		return checked(await gateway.isrStore(env, first, second, JSON.stringify(third ?? null)));
+	}
+	const call = JSON.stringify({ method, argument: first, options: second });
+	return checked(JSON.parse(await gateway.isrRpc(env, call)));
+}
+
+/** Carries out a method of an object, which is written in Rust. */
+async function callObject(object, { ctx }, method, args) {
+	// A page passes through a cache of the colo: that is the entrypoint's, and it finds the owner of the page.
+	if (method === "lookup" || method === "store") return ctx.exports.default[method](...args);
+	const body = JSON.stringify({ method, argument: args[0], options: args[1] });
+	const response = await object.fetch(new Request("https://object/v1/rpc", { method: "POST", body }));
 	if (!response.ok) throw new IsrError({ code: "unavailable", message: "the object could not carry it out; try again" });
-	return answer(await response.text());
+	return checked(JSON.parse(await response.text()));
 }
 
 /** The most URLs and pages whose key or plan is remembered. */
@@ -89,7 +146,7 @@ function isPlain(request, ctx) {
 	);
 }
 
-/** The functions of `src/edge/hit.rs`, and L1. */
+/** The functions of `src/edge/hit.rs`, once the long way has been gone, and L1. */
 let rust, cache;
 
 /** Answers a plain HIT from L1. Rust decides; everything else is left to the gateway. */
@@ -114,62 +171,68 @@ async function hit(request, env) {
 		: new Response(page.body, { headers: plan.headers });
 }
 
-export default class extends WorkerEntrypoint {
+/** Answers a plain HIT, if it is one. */
+async function shortWay({ ctx, env }, request) {
+	if (!rust) {
+		const { isrCacheName, isrKey, isrPlan, isrHolds, isrHas } = new Gateway(ctx, env);
+		rust = { isrCacheName, isrKey, isrPlan, isrHolds, isrHas };
+		return;
+	}
+	if (!isPlain(request, ctx)) return;
+	try {
+		return await hit(request, env);
+	} catch (error) {
+		console.error("the short way failed:", error);
+	}
+}
+
+/** The gateway: a Worker that is nothing but a cache in front of the site that is bound as `ORIGIN` or named by `origin`. */
+class IsrGateway extends WorkerEntrypoint {
 	async fetch(request) {
-		if (rust && isPlain(request, this.ctx)) {
-			try {
-				const response = await hit(request, this.env);
-				if (response) return response;
-			} catch (error) {
-				console.error("the short way failed:", error);
-			}
+		return (await shortWay(this, request)) ?? new Gateway(this.ctx, this.env).fetch(request);
+	}
+}
+expose(IsrGateway, callEntrypoint);
+export default IsrGateway;
+
+/** The events besides `fetch` that the handler of a Worker may take. */
+const EVENTS = ["scheduled", "queue", "email", "tail", "tailStream", "trace", "test"];
+
+/** Makes an entrypoint of a handler in the form of an object. */
+function entrypointOf(handler) {
+	class Own extends WorkerEntrypoint {
+		fetch(request) {
+			return handler.fetch(request, this.env, this.ctx);
 		}
-		const gateway = new Gateway(this.ctx, this.env);
-		if (!rust) {
-			const { isrCacheName, isrKey, isrPlan, isrHolds, isrHas } = gateway;
-			rust = { isrCacheName, isrKey, isrPlan, isrHolds, isrHas };
+	}
+	for (const event of EVENTS.filter((event) => typeof handler[event] === "function")) {
+		const value = function (argument) {
+			return handler[event](argument, this.env, this.ctx);
+		};
+		Object.defineProperty(Own.prototype, event, { value, configurable: true, writable: true });
+	}
+	return Own;
+}
+
+/**
+ * Puts the cache in front of a Worker's own handler, for `export default`; the configuration says `origin = "self"`.
+ *
+ * Pages of routes come from the cache, and are rendered by the handler with a request that has nothing of a visitor in it.
+ * Whatever else is asked for, the handler answers as before. All other events, and RPC methods of a class, are its own.
+ * @param handler an object with `fetch(request, env, ctx)`, or a class that extends `WorkerEntrypoint`
+ */
+export function withIsr(handler) {
+	const Own = typeof handler === "function" ? handler : entrypointOf(handler);
+	class WithIsr extends Own {
+		async fetch(request) {
+			if (this.ctx.props?.isr === "render") return super.fetch(request);
+			const own = { fetch: (passed) => super.fetch(passed) };
+			const { ctx, env } = this;
+			return (await shortWay(this, request)) ?? new Gateway(ctx, env).isrGateway(request, env, ctx, own);
 		}
-		return gateway.fetch(request);
 	}
-
-	async #rpc(method, argument, options) {
-		return answer(await new Gateway(this.ctx, this.env).isrRpc(this.env, JSON.stringify({ method, argument, options })));
-	}
-
-	/** Invalidates all variants of a path. Resolves to a receipt once every coordinator concerned has been told. */
-	revalidatePath(path, options) {
-		return this.#rpc("revalidatePath", path, options);
-	}
-
-	/** Invalidates every page that carries a tag. Resolves to a receipt once every coordinator concerned has been told. */
-	revalidateTag(tag, options) {
-		return this.#rpc("revalidateTag", tag, options);
-	}
-
-	/** Invalidates what `{ path, tag, tags, prefix, route, everything }` name, as `mode` says. Resolves to the receipts. */
-	invalidate(what) {
-		return this.#rpc("invalidate", what);
-	}
-
-	/** Resolves to what has come of an invalidation, by the `seq` of its receipt. */
-	invalidation(seq) {
-		return this.#rpc("invalidation", seq);
-	}
-
-	/** Resolves to what carries a tag, in which state; `{ after, limit }` page through the list. */
-	inspectTag(tag, options) {
-		return this.#rpc("inspectTag", tag, options);
-	}
-
-	/** Resolves to what is known of all variants of a path. */
-	inspectPath(path, options) {
-		return this.#rpc("inspectPath", path, options);
-	}
-
-	/** Resolves to what is known of a coordinator, `<route>#<number>`, and of its pages. */
-	inspectShard(name, options) {
-		return this.#rpc("inspectShard", name, options);
-	}
+	expose(WithIsr, callEntrypoint);
+	return WithIsr;
 }
 
 export class IsrCoordinator extends DurableObject {
@@ -188,32 +251,8 @@ export class IsrCoordinator extends DurableObject {
 		return this.#object.alarm();
 	}
 
-	revalidatePath(path, options) {
-		return call(this.#object, "revalidatePath", path, options);
-	}
-
-	revalidateTag(tag, options) {
-		return call(this.#object, "revalidateTag", tag, options);
-	}
-
-	invalidate(what) {
-		return call(this.#object, "invalidate", what);
-	}
-
-	invalidation(seq) {
-		return call(this.#object, "invalidation", seq);
-	}
-
-	inspectTag(tag, options) {
-		return call(this.#object, "inspectTag", tag, options);
-	}
-
-	inspectPath(path, options) {
-		return call(this.#object, "inspectPath", path, options);
-	}
-
-	inspectShard(name, options) {
-		return call(this.#object, "inspectShard", name, options);
+	static {
+		expose(this, (self, method, args) => callObject(self.#object, self, method, args));
 	}
 }
 
@@ -233,31 +272,7 @@ export class IsrTagIndex extends DurableObject {
 		return this.#object.alarm();
 	}
 
-	revalidatePath(path, options) {
-		return call(this.#object, "revalidatePath", path, options);
-	}
-
-	revalidateTag(tag, options) {
-		return call(this.#object, "revalidateTag", tag, options);
-	}
-
-	invalidate(what) {
-		return call(this.#object, "invalidate", what);
-	}
-
-	invalidation(seq) {
-		return call(this.#object, "invalidation", seq);
-	}
-
-	inspectTag(tag, options) {
-		return call(this.#object, "inspectTag", tag, options);
-	}
-
-	inspectPath(path, options) {
-		return call(this.#object, "inspectPath", path, options);
-	}
-
-	inspectShard(name, options) {
-		return call(this.#object, "inspectShard", name, options);
+	static {
+		expose(this, (self, method, args) => callObject(self.#object, self, method, args));
 	}
 }

@@ -109,7 +109,7 @@ impl Fill {
             let body = Uint8Array::new(&buffer);
             return Ok(if body.bytes() == bytes { Collected::Whole(body) } else { Collected::OtherLength });
         }
-        let source = Source::of(answer)?;
+        let source = Source::of(answer.body())?;
         let (mut pieces, mut bytes) = (Vec::new(), 0);
         while let Some(piece) = source.next().await? {
             bytes += piece.bytes();

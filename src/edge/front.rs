@@ -14,6 +14,7 @@ use web_sys::{Request, RequestInit, Response};
 use worker::Context;
 
 use crate::config::Config;
+use crate::edge::isr;
 use crate::edge::js::{self, Fetcher};
 use crate::edge::respond::{self, Change};
 use crate::front;
@@ -81,8 +82,7 @@ pub(super) fn forbid_unless_said(config: &Config, response: &Response) -> Result
 
 /// Tells whether a request is the tag index's, to purge the cache in front of this entrypoint.
 pub(super) fn is_purge(context: &Context) -> bool {
-    let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
-    props.is_object() && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some(PURGE))
+    isr::is_asked_to(context, PURGE)
 }
 
 /// Purges the cache in front of this entrypoint of the tags in the request's body, a JSON list: 204 when it is done or
@@ -146,16 +146,26 @@ impl Exports {
         }
     }
 
-    async fn ask(&self, tags: &[String]) -> Result<Response, JsValue> {
+    /// Returns the default entrypoint as it is to be asked for a render.
+    pub(super) fn renderer(&self) -> Result<Fetcher, JsValue> {
+        self.entrypoint(isr::RENDER)
+    }
+
+    /// Returns the default entrypoint; it sees in its `props.isr` what is wanted of it.
+    fn entrypoint(&self, wanted: &str) -> Result<Fetcher, JsValue> {
         let default =
             Reflect::get(&self.0, &"default".into()).and_then(JsCast::dyn_into::<Function>).map_err(|_| {
                 JsValue::from_str("the Worker has no `ctx.exports`: its compatibility date must be 2025-11-17 or later")
             })?;
         let (options, props) = (Object::new(), Object::new());
-        Reflect::set(&props, &"isr".into(), &PURGE.into())?;
+        Reflect::set(&props, &"isr".into(), &wanted.into())?;
         Reflect::set(&options, &"props".into(), &props)?;
         // Not by the function's own `call`: on a loopback binding that is the name of an RPC method.
-        let entrypoint: Fetcher = Reflect::apply(&default, &self.0, &Array::of1(&options))?.unchecked_into();
+        Ok(Reflect::apply(&default, &self.0, &Array::of1(&options))?.unchecked_into())
+    }
+
+    async fn ask(&self, tags: &[String]) -> Result<Response, JsValue> {
+        let entrypoint = self.entrypoint(PURGE)?;
         let tags: Array = tags.iter().map(|tag| JsValue::from_str(tag)).collect();
         let init = RequestInit::new();
         // A POST never comes from a cache.

@@ -17,12 +17,19 @@ use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{KeyError, RequestUrl, TrailingSlash};
 use crate::semantics::vary::Visitor;
+use crate::split::Ticket;
 
 /// The cookie and the header that carry the draft token.
 const BYPASS_COOKIE: &str = "__isr_bypass";
 const BYPASS_HEADER: &str = "x-isr-bypass";
 
-/// The cache in front of a site, for one request.
+/// The value of `props.isr` of a request to render.
+pub(super) const RENDER: &str = "render";
+
+/// The cache of a Worker, for one request.
+///
+/// [`serve`](crate::serve()) is all that a Worker needs that has the cache in front of its own handler. The methods here are
+/// for those that go step by step; [`crate::edge`] says how they fit together.
 #[derive(Clone)]
 pub struct Isr {
     pub(super) env: Env,
@@ -31,10 +38,21 @@ pub struct Isr {
 
 /// What is to become of a request.
 pub(super) enum Handled {
-    /// This is the response.
-    Response(Response),
+    /// This is the response, and how it came to be.
+    Response(Response, Outcome),
+    /// Who asks renders the page: only if he has said that he can.
+    Lease(Ticket),
     /// The site answers the visitor's own request. If there is something to tell, it is told in the headers.
     Pass(Option<Told>),
+}
+
+/// Whether who asks for a page can render it himself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A visitor.
+    Visitor,
+    /// A caller of `lookup`: it brings the page with `store`.
+    Renderer,
 }
 
 /// Says what is wrong with the configuration, until it is mended.
@@ -45,23 +63,8 @@ pub(super) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
 
 impl Isr {
     /// Reads the settings of the deployment.
-    ///
-    /// # Errors
-    /// All that is wrong with them.
-    pub fn new(env: &Env) -> Result<Self, Rc<ConfigError>> {
+    pub(super) fn of(env: &Env) -> Result<Self, Rc<ConfigError>> {
         Ok(Self { env: env.clone(), settings: Settings::of(env)? })
-    }
-
-    /// Answers a request from the cache, or returns `None` if it is not one that the cache answers: another method, no
-    /// route, a draft token, a page that is not stored. Then the caller answers it itself.
-    ///
-    /// # Errors
-    /// When the platform refuses what can't be done without: building a response.
-    pub async fn handle_request(&self, request: &Request, context: &Context) -> worker::Result<Option<Response>> {
-        Ok(match self.handle(request, context).await? {
-            Handled::Response(response) => Some(response),
-            Handled::Pass(_) => None,
-        })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -71,23 +74,27 @@ impl Isr {
     /// Decides what is to become of a request, and what a cache in front may keep of it.
     pub(super) async fn handle(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
         if front::is_purge(context) {
-            return front::purge(request, context).await.map(Handled::Response);
+            return Ok(Handled::Response(front::purge(request, context).await?, Outcome::Skip));
         }
-        let handled = self.decide(request, context).await?;
-        if let Handled::Response(response) = &handled {
+        let handled = self.decide(request, context, Asker::Visitor).await?;
+        if let Handled::Response(response, _) = &handled {
             front::forbid_unless_said(self.config(), response)?;
         }
         Ok(handled)
     }
 
-    async fn decide(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
+    /// Decides what is to become of a request.
+    pub(super) async fn decide(&self, request: &Request, context: &Context, asker: Asker) -> Result<Handled, JsValue> {
         let method = request.method();
         let Ok(url) = RequestUrl::parse(&request.url()) else {
             return Ok(Handled::Pass(None));
         };
         if admin::is_admin(url.path().as_str()) {
+            if asker == Asker::Renderer {
+                return Ok(Handled::Pass(None));
+            }
             let response = admin::http(request, &method, url.path().as_str(), &self.env, &self.settings).await?;
-            return Ok(Handled::Response(response));
+            return Ok(Handled::Response(response, Outcome::Skip));
         }
         let headers = request.headers();
         if !matches!(method.as_str(), "GET" | "HEAD") || is_render(context) || headers.has("upgrade")? {
@@ -106,7 +113,7 @@ impl Isr {
             return Ok(visit::skip("host"));
         }
         if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
-            return respond::moved(&url.without_slash()).map(Handled::Response);
+            return Ok(Handled::Response(respond::moved(&url.without_slash())?, Outcome::Hit));
         }
         let origin = self.config().canonical_origin.as_ref().map(CanonicalOrigin::as_str);
         let key = url.key(origin, route.query(), route.trailing_slash());
@@ -122,7 +129,11 @@ impl Isr {
             range: headers.get("range")?,
             if_range: headers.get("if-range")?,
         };
-        let visit = Visit { isr: self, context, route, key, with_body: method == "GET", conditions };
+        let with_body = method == "GET";
+        // What answers a HEAD has no body that could be stored.
+        let asker = if with_body { asker } else { Asker::Visitor };
+        let authorized = headers.has("authorization")?;
+        let visit = Visit { isr: self, context, route, key, with_body, conditions, asker, authorized };
         visit.answer().await
     }
 
@@ -156,7 +167,11 @@ impl Visitor for Sent<'_> {
 /// Recognises a render that this cache itself has asked for, by something that no client can send: the `props` of the
 /// service binding that it came over.
 pub(super) fn is_render(context: &Context) -> bool {
+    is_asked_to(context, RENDER)
+}
+
+/// Tells whether `props.isr` has this value.
+pub(super) fn is_asked_to(context: &Context, wanted: &str) -> bool {
     let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
-    props.is_object()
-        && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some("render"))
+    props.is_object() && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some(wanted))
 }

@@ -23,7 +23,7 @@ use web_sys::Response;
 use worker::Delay;
 
 use crate::edge::calls::{self, CallError};
-use crate::edge::isr::Handled;
+use crate::edge::isr::{Asker, Handled};
 use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Told};
 use crate::edge::visit::{Stored, Visit, skip};
@@ -32,6 +32,7 @@ use crate::page::PageMeta;
 use crate::protocol::{ToCoordinator, Verdict};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome, known_detail};
 use crate::serve::Judgement;
+use crate::split::Ticket;
 use crate::time::Timestamp;
 
 /// The pauses before each look at L1: after 100, 300 and 600 ms.
@@ -64,7 +65,9 @@ impl Visit<'_> {
 
     async fn ask(&self, newer_than: Option<Timestamp>) -> Result<(Verdict, Response), CallError> {
         let shard = self.shard();
-        let message = ToCoordinator::Miss { shard: shard.clone(), key: self.key.clone(), newer_than, forwarded: false };
+        let renders = self.asker == Asker::Renderer;
+        let (shard_name, key) = (shard.clone(), self.key.clone());
+        let message = ToCoordinator::Miss { shard: shard_name, key, newer_than, forwarded: false, renders };
         calls::coordinator(&self.isr.env, &shard, &message).await
     }
 
@@ -112,7 +115,12 @@ impl Visit<'_> {
             (Verdict::Refused { detail }, _) => {
                 self.without_answer(known_detail(&detail).unwrap_or("coordinator-failed"), stand_in).await
             }
-            (Verdict::Unchanged, _) | (_, None) => self.without_coordinator(&CallError::Garbled, stand_in).await,
+            (Verdict::Lease { shard, token }, _) if self.asker == Asker::Renderer => {
+                Ok(Handled::Lease(Ticket { shard, key: self.key.clone(), token, authorized: self.authorized }))
+            }
+            (Verdict::Unchanged | Verdict::Lease { .. }, _) | (_, None) => {
+                self.without_coordinator(&CallError::Garbled, stand_in).await
+            }
         }
     }
 
@@ -125,7 +133,8 @@ impl Visit<'_> {
         let response = respond::json(503, &body)?;
         response.headers().set("retry-after", &wait.to_string())?;
         let told = Told { outcome: Outcome::Skip, status };
-        respond::passed(response, Some(&told), self.isr.config().expose_headers).map(Handled::Response)
+        respond::passed(response, Some(&told), self.isr.config().expose_headers)
+            .map(|response| Handled::Response(response, Outcome::Skip))
     }
 
     async fn without_coordinator(&self, error: &CallError, stand_in: Option<Stored>) -> Result<Handled, JsValue> {

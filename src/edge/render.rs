@@ -1,4 +1,4 @@
-//! One render: ask the site, judge its answer, and pass the body on while it comes.
+//! One render: ask the site, or wait for who holds the lease; judge the answer, and pass the body on while it comes.
 //!
 //! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
 //! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
@@ -6,6 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::channel::oneshot;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
@@ -13,6 +14,7 @@ use web_sys::AbortController;
 
 use crate::coordinator::Outcome;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
+use crate::edge::lend::Brought;
 use crate::edge::site::Site;
 use crate::edge::source::Source;
 use crate::edge::{envelope, js};
@@ -29,6 +31,42 @@ use crate::version::Version;
 
 /// How long a reader of a body that is over its bound may hold it up without taking anything.
 const STALLED: Duration = Duration::from_secs(10);
+
+/// Who answers a render.
+pub(super) enum Renderer {
+    /// The site.
+    Site(Site),
+    /// Who holds the lease: the page is brought here.
+    Holder(oneshot::Receiver<Brought>),
+}
+
+/// An answer whose body is still to come.
+struct Answer {
+    status: u16,
+    /// `None` if there are too many to have been brought.
+    headers: Option<HeaderList>,
+    body: Source,
+    /// Whether the request that is answered has `Authorization`.
+    authorized: bool,
+}
+
+impl Renderer {
+    async fn answer(self, order: &Order<'_>) -> Result<Answer, JsValue> {
+        match self {
+            Self::Site(site) => {
+                let response = site.render(order.key, &order.abort.signal()).await?;
+                let headers = Some(envelope::header_list(&response.headers()));
+                let body = Source::of(response.body())?;
+                Ok(Answer { status: response.status(), headers, body, authorized: false })
+            }
+            Self::Holder(brought) => {
+                let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
+                let (body, authorized) = (Source::of_sealed(body)?, offer.ticket.authorized);
+                Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
+            }
+        }
+    }
+}
 
 /// What a render needs to know.
 pub(super) struct Order<'a> {
@@ -73,8 +111,8 @@ impl From<Outcome> for Ended {
 
 /// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
 /// are not registered here.
-pub(super) async fn render(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Ended {
-    match js::within(order.timeout, ask(site, order, on_head)).await {
+pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Ended {
+    match js::within(order.timeout, ask(renderer, order, on_head)).await {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
@@ -87,15 +125,16 @@ pub(super) async fn render(site: &Site, order: &Order<'_>, on_head: impl FnOnce(
     }
 }
 
-async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
+async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
-    let response = site.render(order.key, &order.abort.signal()).await?;
-    let status = response.status();
-    let headers = envelope::header_list(&response.headers());
+    let Answer { status, headers, body: source, authorized } = renderer.answer(order).await?;
+    let Some(headers) = headers else {
+        return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+    };
     let asked = Asked {
         key: order.key,
         start: order.token.time(),
-        authorized: false,
+        authorized,
         statuses: order.route.statuses(),
         revalidate: order.route.revalidate(),
         not_found_revalidate: order.route.not_found_revalidate(),
@@ -121,7 +160,6 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
         }
     };
     storable.headers.set("etag", etag::of_site(&headers));
-    let source = Source::of(&response)?;
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };

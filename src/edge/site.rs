@@ -1,9 +1,10 @@
-//! The site behind the cache: a service binding, or a URL.
+//! The site behind the cache: a service binding, a URL, or the Worker itself.
 
 use wasm_bindgen::JsValue;
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 
 use crate::edge::envelope;
+use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
 
@@ -18,6 +19,8 @@ const LOOP_NAME: &str = "cloudflare-isr";
 pub(super) enum Site {
     /// A Worker, by service binding.
     Service(Fetcher),
+    /// The Worker of this cache itself: its own handler. Only objects reach it like this.
+    Own(Exports),
     /// A server: the URL without a trailing slash, to which path and query are added.
     Url(String),
 }
@@ -27,14 +30,8 @@ impl Site {
     /// comes, redirects included.
     pub(super) async fn pass(&self, request: &Request) -> Result<Response, JsValue> {
         match self {
-            Self::Service(service) => match withheld(request)? {
-                None => service.fetch(request).await,
-                Some(headers) => {
-                    let init = RequestInit::new();
-                    init.set_headers(&headers);
-                    service.fetch(&Request::new_with_request_and_init(request, &init)?).await
-                }
-            },
+            Self::Service(service) => pass_to(service, request).await,
+            Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
             Self::Url(base) => {
                 let init = RequestInit::new();
                 init.set_redirect(RequestRedirect::Manual);
@@ -49,23 +46,52 @@ impl Site {
     /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it but the values
     /// that the key names.
     pub(super) async fn render(&self, key: &PageKey, signal: &web_sys::AbortSignal) -> Result<Response, JsValue> {
-        let headers = Headers::new()?;
-        headers.set("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")?;
-        headers.set("user-agent", concat!("cloudflare-isr/", env!("CARGO_PKG_VERSION")))?;
-        for (name, value) in key.variant().request_headers() {
-            headers.set(&name, &value)?;
-        }
-        let init = RequestInit::new();
-        init.set_redirect(RequestRedirect::Manual);
-        init.set_headers(&headers);
+        let init = render_init(key)?;
         init.set_signal(Some(signal));
+        let request = |url: &str| Request::new_with_str_and_init(url, &init);
         match self {
-            Self::Service(service) => service.fetch(&Request::new_with_str_and_init(key.url(), &init)?).await,
+            Self::Service(service) => service.fetch(&request(key.url())?).await,
+            Self::Own(exports) => exports.renderer()?.fetch(&request(key.url())?).await,
             Self::Url(base) => {
-                headers.set(LOOP_HEADER, LOOP_NAME)?;
-                let url = format!("{base}{}", path_and_query(key.url()));
-                js::fetch(&Request::new_with_str_and_init(&url, &init)?).await
+                let request = request(&format!("{base}{}", path_and_query(key.url())))?;
+                request.headers().set(LOOP_HEADER, LOOP_NAME)?;
+                js::fetch(&request).await
             }
+        }
+    }
+}
+
+/// Builds the request that a page is the answer to.
+pub(super) fn render_request(key: &PageKey) -> Result<Request, JsValue> {
+    Request::new_with_str_and_init(key.url(), &render_init(key)?)
+}
+
+fn render_init(key: &PageKey) -> Result<RequestInit, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")?;
+    headers.set("user-agent", concat!("cloudflare-isr/", env!("CARGO_PKG_VERSION")))?;
+    for (name, value) in key.variant().request_headers() {
+        headers.set(&name, &value)?;
+    }
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&headers);
+    Ok(init)
+}
+
+/// Passes a visitor's request on to a Worker.
+async fn pass_to(service: &Fetcher, request: &Request) -> Result<Response, JsValue> {
+    service.fetch(&passed(request)?).await
+}
+
+/// Returns a visitor's request as it may reach a site. Its body is that of the request itself.
+pub(super) fn passed(request: &Request) -> Result<Request, JsValue> {
+    match withheld(request)? {
+        None => Ok(Clone::clone(request)),
+        Some(headers) => {
+            let init = RequestInit::new();
+            init.set_headers(&headers);
+            Request::new_with_request_and_init(request, &init)
         }
     }
 }

@@ -5,7 +5,7 @@ use web_sys::Response;
 use worker::Context;
 
 use crate::edge::fill::Fill;
-use crate::edge::isr::{Handled, Isr};
+use crate::edge::isr::{Asker, Handled, Isr};
 use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Terms, Told};
 use crate::edge::{envelope, feed_poll, front, js, settings};
@@ -29,6 +29,10 @@ pub(super) struct Visit<'a> {
     pub(super) with_body: bool,
     /// On which conditions the visitor wants the page, and which part of it.
     pub(super) conditions: Conditions,
+    /// Whether who asks can render the page.
+    pub(super) asker: Asker,
+    /// Whether the request has `Authorization`.
+    pub(super) authorized: bool,
 }
 
 /// A wrapped page, and what is known of it.
@@ -99,7 +103,7 @@ impl Visit<'_> {
         let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail.or(source.detail()));
         let handled = self.respond(&meta, &page, outcome, status)?;
         // Only a HIT is kept in front: it is whole, and was judged a moment ago.
-        if let (Outcome::Hit, Handled::Response(response)) = (outcome, &handled) {
+        if let (Outcome::Hit, Handled::Response(response, _)) = (outcome, &handled) {
             front::apply(response, front::changes(self.isr.config(), &meta, self.route, js::now()))?;
         }
         Ok(handled)
@@ -163,7 +167,7 @@ impl Visit<'_> {
         if let Some(field) = self.route.vary().field() {
             response.headers().set("vary", &field)?;
         }
-        Ok(Handled::Response(response))
+        Ok(Handled::Response(response, outcome))
     }
 
     /// Decides in which form the visitor gets a page. It depends on nothing that changes while the request goes on.

@@ -26,6 +26,16 @@ impl Revalidate {
         if lifetime.is_zero() { Self::NoStore } else { Self::After(lifetime) }
     }
 
+    /// Writes what [`Self::from_header`] reads; of a time, whole seconds count.
+    #[must_use]
+    pub fn to_header_value(self) -> String {
+        match self {
+            Self::After(lifetime) => lifetime.as_secs().to_string(),
+            Self::Never => "false".to_owned(),
+            Self::NoStore => "0".to_owned(),
+        }
+    }
+
     /// Returns the shorter of this and a lifetime; what is never stored is so still.
     #[must_use]
     pub fn at_most(self, lifetime: Duration) -> Self {
@@ -49,6 +59,13 @@ impl Revalidate {
             }
             _ => None,
         }
+    }
+}
+
+/// As [`Revalidate::from_seconds`].
+impl From<Duration> for Revalidate {
+    fn from(lifetime: Duration) -> Self {
+        Self::from_seconds(lifetime)
     }
 }
 

@@ -5,10 +5,13 @@
 //!
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
-//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy
+//! - `package`: the npm package, likewise
+//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
+mod examples;
+mod package;
 mod project;
 mod setup;
 mod stamp;
@@ -36,8 +39,21 @@ enum Task {
     Setup,
     /// Build the Worker into `build/`. Near instant when nothing changed.
     Build,
-    /// Run the gateway and the example site locally.
+    /// Build the npm package into `target/npm/`. Near instant when nothing changed.
+    Package,
+    /// Write a new project into a folder: a Worker with the cache, in front of a site.
+    New {
+        /// The folder; it must be new or empty.
+        folder: PathBuf,
+        /// `--site <worker>` or `--origin <url>`: the site that there is. With neither, an example is written.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the gateway and the demo site locally, or one of the examples.
     Dev {
+        /// The folder of an example in `examples/`: it is built for production, and started behind its gateway.
+        #[arg(long, value_name = "NAME")]
+        example: Option<String>,
         /// Port of the gateway.
         #[arg(long, default_value_t = 8787)]
         port: u16,
@@ -47,10 +63,13 @@ enum Task {
     },
     /// Run the tests: on the host, then end to end in the real runtime.
     Test {
+        /// Run those of the examples instead, each built for production, and in a browser.
+        #[arg(long, conflicts_with = "only")]
+        examples: bool,
         /// Run only this suite.
         #[arg(long)]
         only: Option<Suite>,
-        /// Run only tests whose name contains this (or, end to end, the files whose name does).
+        /// Run only tests whose name contains this (or, end to end, the files or examples whose name does).
         filter: Option<String>,
     },
     /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
@@ -94,8 +113,12 @@ fn main() -> ExitCode {
     let outcome = Project::find().and_then(|project| match task {
         Task::Setup => setup::run(&project).map(|_| ()),
         Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
-        Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
-        Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
+        Task::Package => setup::run(&project).and_then(|setup| package::build(&project, &setup)).map(|_| ()),
+        Task::New { folder, args } => tasks::new::run(&project, &folder, &args),
+        Task::Dev { example: None, port, persist_to } => tasks::dev::run(&project, port, &persist_to),
+        Task::Dev { example: Some(name), port, persist_to } => tasks::dev::example(&project, &name, port, &persist_to),
+        Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
+        Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),

@@ -182,6 +182,15 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.renders.awaits_alarm()
     }
 
+    /// Returns the version in which a page is published, and the token under which it is being rendered.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn standing_of(&self, key: &PageKey) -> Result<(Option<Version>, Option<Version>), StoreError> {
+        let entry = self.store.load(key)?;
+        Ok((entry.page.map(|page| page.version), entry.lease.map(|lease| lease.token)))
+    }
+
     /// Returns when the alarm is to go off next.
     ///
     /// # Errors

@@ -48,12 +48,18 @@ pub(in crate::edge) enum AdminError {
         /// The name.
         shard: ShardName,
     },
+    /// The lease is over, or was never given.
+    #[error("the lease is over: the page has been rendered by another, or it took too long")]
+    LeaseLost,
     /// The tag index could not be reached: nothing is known to be recorded.
     #[error("the invalidation could not be recorded; try again")]
     Unavailable,
-    /// An object that is to be shown could not be reached.
+    /// An object could not be reached.
     #[error("an object could not be reached; try again")]
     Unanswered,
+    /// The configuration is not valid.
+    #[error("the cache is not configured; its log says what is wrong")]
+    Unconfigured,
 }
 
 impl AdminError {
@@ -72,7 +78,8 @@ impl AdminError {
             Self::Length => 411,
             Self::TooLarge => 413,
             Self::Argument(_) => 400,
-            Self::Unavailable | Self::Unanswered => 503,
+            Self::LeaseLost => 409,
+            Self::Unavailable | Self::Unanswered | Self::Unconfigured => 503,
         }
     }
 
@@ -84,11 +91,12 @@ impl AdminError {
             Self::Length => "length_required",
             Self::TooLarge => "too_large",
             Self::Argument(_) => "invalid_argument",
-            Self::Unavailable | Self::Unanswered => "unavailable",
+            Self::LeaseLost => "lease_lost",
+            Self::Unavailable | Self::Unanswered | Self::Unconfigured => "unavailable",
         }
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::edge) fn to_json(&self) -> Value {
         json!({ "error": { "code": self.code(), "message": self.to_string() } })
     }
 }

@@ -19,7 +19,7 @@ pub(super) const BIN: &str = "/usr/bin";
 /// The compiler, cargo, the sources of the standard library, `rust-lld`, and clippy. The linker itself is added to these: the
 /// name of its package has a version in it.
 const PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", CLIPPY];
-const CLIPPY: &str = "rust-web-clippy";
+pub(super) const CLIPPY: &str = "rust-web-clippy";
 
 /// How to run something as root.
 pub(super) enum Privileges {
@@ -38,8 +38,8 @@ impl Privileges {
     }
 }
 
-/// Whether packages can be installed here, else why not.
-pub(super) fn privileges(project: &Project) -> Result<Privileges, String> {
+/// Whether packages can be installed here, else why not, and what a person who may would have to type.
+pub(super) fn privileges(project: &Project, packages: &str) -> Result<Privileges, String> {
     if which("apt-get").is_none() {
         return Err("Debian's packages can't be used instead: there is no apt-get".to_owned());
     }
@@ -50,10 +50,14 @@ pub(super) fn privileges(project: &Project) -> Result<Privileges, String> {
         Ok(Privileges::Sudo)
     } else {
         Err(format!(
-            "Debian's packages can't be used instead: that takes root. As root, `apt-get install {}` and lld would do it",
-            PACKAGES.join(" ")
+            "Debian's packages can't be used instead: that takes root. As root, `apt-get install {packages}` would do it"
         ))
     }
+}
+
+/// What [`install_compiler`] installs, as a person would have to type it.
+pub(super) fn packages_of_compiler() -> String {
+    format!("{} lld", PACKAGES.join(" "))
 }
 
 /// Installs the compiler and what belongs to it.
@@ -187,12 +191,12 @@ fn linker_in(depends: &str, names: &str) -> Option<String> {
 }
 
 fn update_lists(project: &Project, privileges: &Privileges) -> Result<()> {
-    step("the package lists don't have a new enough compiler: updating them");
+    step("the package lists are missing or old: updating them");
     privileges.run(project.root(), "apt-get").arg("update").run_quietly()
 }
 
 /// Installs packages. Refuses to remove any: Debian's other compiler packages would have to go for these.
-fn install(project: &Project, privileges: &Privileges, packages: &[&str]) -> Result<()> {
+pub(super) fn install(project: &Project, privileges: &Privileges, packages: &[&str]) -> Result<()> {
     let install = || {
         privileges
             .run(project.root(), "env")

@@ -2,6 +2,7 @@
 //!
 //! Everything is looked for first and installed only when missing, so the set-up runs before every task and takes a moment.
 
+pub(crate) mod chromium;
 mod debian;
 mod node;
 mod tools;

@@ -56,6 +56,16 @@ impl Node {
             .env("WRANGLER_HIDE_BANNER", "true"))
     }
 
+    /// npm itself.
+    pub(crate) fn npm(&self) -> Result<Run> {
+        self.npm_in(&self.root)
+    }
+
+    /// npm, for packages of a folder of their own.
+    pub(crate) fn npm_in(&self, folder: &Path) -> Result<Run> {
+        Ok(npm(folder).env("PATH", self.path()?))
+    }
+
     /// Where npm put a program.
     pub(crate) fn program_path(&self, name: &str) -> PathBuf {
         self.packages.join(".bin").join(name)
@@ -87,8 +97,7 @@ impl Node {
         }
         step("npm packages differ from package-lock.json: installing them");
         stamp::clear(&installed)?;
-        npm(&self.root)
-            .env("PATH", self.path()?)
+        self.npm()?
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .run()
             .context("npm packages can't be installed")?;

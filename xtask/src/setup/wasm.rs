@@ -52,7 +52,7 @@ impl Toolchain {
             tried.push("rustup is not installed".to_owned());
         }
 
-        match debian::privileges(project) {
+        match debian::privileges(project, &debian::packages_of_compiler()) {
             Ok(privileges) => {
                 step(&format!(
                     "rustup can't provide {TARGET} here: taking Debian's compiler and building the library for it"
@@ -110,7 +110,7 @@ impl Toolchain {
             return Ok(self.cargo(project.root())?.arg("clippy"));
         };
         if !bin.join("cargo-clippy").is_file() {
-            let privileges = debian::privileges(project).map_err(anyhow::Error::msg)?;
+            let privileges = debian::privileges(project, debian::CLIPPY).map_err(anyhow::Error::msg)?;
             debian::install_clippy(project, &privileges)?;
         }
         // Called by its own name: `cargo clippy` could find the one of rustup's toolchain.

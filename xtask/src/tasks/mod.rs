@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod dev;
+pub(crate) mod new;
 pub(crate) mod sim;
 pub(crate) mod test;
 

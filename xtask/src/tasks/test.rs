@@ -6,10 +6,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, step};
 use crate::project::Project;
-use crate::{Suite, setup, worker};
+use crate::setup::{Setup, chromium};
+use crate::{Suite, examples as all_examples, package, setup};
 
 /// Where the tests in the real runtime lie.
 const E2E: &str = "tests/e2e";
+
+/// Where those of the examples lie.
+const EXAMPLES: &str = "tests/examples";
 
 /// Runs the tests on the host, then those in the real runtime. The first needs no set-up.
 pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) -> Result<()> {
@@ -23,16 +27,15 @@ pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) 
     Ok(())
 }
 
-/// Runs Node.js's test runner over the built Worker, one file at a time: they would disturb each other's timing.
+/// Runs Node.js's test runner over the built Worker and the npm package.
 fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     let files = files(project)?;
     ensure!(!files.is_empty(), "there are no tests in {E2E}/");
     let setup = setup::run(project)?;
-    worker::build(project, &setup)?;
+    package::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
-    let run =
-        setup.node.script(&["--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"])?;
+    let run = runner(&setup)?;
     let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
     match filter {
         Some(filter) if named.is_empty() => run.arg(format!("--test-name-pattern={filter}")).args(&files),
@@ -40,6 +43,25 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
         None => run.args(&files),
     }
     .run()
+}
+
+/// Builds the examples for production, and runs the suite that each of them has to pass, in the real runtime and in a browser.
+pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
+    let examples = all_examples::named(filter);
+    ensure!(!examples.is_empty(), "no example has `{}` in its name", filter.unwrap_or_default());
+    let setup = setup::run(project)?;
+    let browser = chromium::set_up(project)?;
+    for example in &examples {
+        example.set_up(project, &setup)?;
+    }
+    step(&format!("running the tests of {} examples; screenshots go into target/screenshots/", examples.len()));
+    let files = examples.iter().map(|example| format!("{EXAMPLES}/{}.test.mjs", example.name));
+    runner(&setup)?.env(chromium::VARIABLE, browser).args(files).run()
+}
+
+/// Node.js's test runner, one file at a time: they would disturb each other's timing.
+fn runner(setup: &Setup) -> Result<Run> {
+    setup.node.script(&["--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"])
 }
 
 /// Lists the test files, relative to the repository. Not left to the test runner, which passes when it finds none.

@@ -1,0 +1,1 @@
+export default defineEventHandler((event) => useEnv(event).POSTS.list());

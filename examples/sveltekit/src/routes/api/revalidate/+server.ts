@@ -1,0 +1,23 @@
+import { error, json } from "@sveltejs/kit";
+import { isIsrError, type InvalidateRequest } from "cloudflare-isr";
+import { revalidatePath } from "cloudflare-isr/sveltekit";
+import type { RequestHandler } from "./$types";
+
+// For everybody, since this is an example: a site of your own asks here who is calling.
+export const POST: RequestHandler = async ({ request, platform }) => {
+  const { GATEWAY } = platform!.env;
+  const what = await request.json().catch(() => null);
+  if (typeof what !== "object" || what === null) error(400, "JSON with a path, a tag or a prefix is wanted");
+  const { path, ...others } = what as Pick<InvalidateRequest, "path" | "tag" | "prefix">;
+  try {
+    // A page and the data for navigation to it are two pages of the cache.
+    const receipts =
+      typeof path === "string"
+        ? await revalidatePath(GATEWAY, path)
+        : (await GATEWAY.invalidate(others)).invalidations;
+    return json({ revalidated: true, receipts });
+  } catch (thrown) {
+    if (isIsrError(thrown) && thrown.code === "invalid_argument") error(400, thrown.message);
+    throw thrown;
+  }
+};

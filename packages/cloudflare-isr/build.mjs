@@ -1,0 +1,29 @@
+/**
+ * Builds `dist/`: the TypeScript sources, and the gateway with its Wasm. `cargo xtask package` runs it, after the Worker is built.
+ */
+import { execFileSync } from "node:child_process";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+
+import { build } from "esbuild";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const from = (...parts) => path.join(import.meta.dirname, ...parts);
+const gateway = from("dist/gateway");
+
+await rm(from("dist"), { recursive: true, force: true });
+await mkdir(gateway, { recursive: true });
+execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", from("tsconfig.json")], { stdio: "inherit" });
+
+// The Wasm stays a file that the module imports: that is how wrangler takes it for a compiled module.
+await build({
+  entryPoints: [path.join(root, "src/edge/entry.mjs")],
+  outfile: path.join(gateway, "index.js"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  external: ["cloudflare:workers", "*.wasm"],
+  logLevel: "warning",
+});
+await copyFile(path.join(root, "build/index_bg.wasm"), path.join(gateway, "index_bg.wasm"));
+await copyFile(from("gateway/index.d.ts"), path.join(gateway, "index.d.ts"));

@@ -1,0 +1,12 @@
+/**
+ * Types of the cache's RPC methods and of its configuration, and what the adapters for frameworks are made of.
+ *
+ * @module
+ */
+export type * from "./config.js";
+export type * from "./inspection.js";
+export type * from "./invalidation.js";
+export { isRender } from "./render.js";
+export { isIsrError, type IsrError, type IsrErrorCode, type IsrService, type Lookup, type Stored } from "./rpc.js";
+export { applyScope, createScope, type PageSettings, type ResolvedSettings, type Scope } from "./scope.js";
+export { isOwnRender, serve, type IsrContext, type Served } from "./serve.js";

@@ -1,0 +1,115 @@
+/**
+ * SvelteKit: pages say how they are cached by `locals.isr`, and a cache in front of the site, or one that is bound to it, does as
+ * they say.
+ *
+ * @module
+ */
+import type { Receipt, RevalidateOptions } from "./invalidation.js";
+import type { IsrService } from "./rpc.js";
+import { createScope, type Scope } from "./scope.js";
+import { serve, type IsrContext } from "./serve.js";
+
+declare global {
+  namespace App {
+    interface Locals {
+      /** Says how the page is cached that is being loaded: `defaults` in layouts, `set` in pages. */
+      isr: Scope;
+    }
+  }
+}
+
+/** What is looked at of SvelteKit's `RequestEvent`. */
+export interface SvelteKitEvent {
+  readonly request: Request;
+  readonly locals: { isr: Scope };
+  /** As `@sveltejs/adapter-cloudflare` gives it; `undefined` in development and while pages are prerendered. */
+  readonly platform: Readonly<unknown> | undefined;
+  readonly isDataRequest: boolean;
+  readonly isSubRequest: boolean;
+  readonly setHeaders: (headers: Record<string, string>) => void;
+}
+
+/** What SvelteKit passes to a `handle` hook. */
+export interface HandleInput<E, O> {
+  event: E;
+  resolve: (event: E, options?: O) => Promise<Response> | Response;
+}
+
+/** How {@link handle} works. */
+export interface HandleOptions {
+  /** The service binding to the cache's entrypoint, for a site that has no gateway in front. Default: `"ISR"`. */
+  binding?: string;
+}
+
+/**
+ * Makes a `handle` hook for `src/hooks.server.ts`, alone or in `sequence`. Put it first: what comes after it runs for renders
+ * only, not for visitors who get a page from the cache.
+ *
+ * Requests for the data of a page (`__data.json`) are cached as the page is. SvelteKit forbids that for all of them
+ * (`private, no-store`); here that holds only where a page forbids it itself, has thrown an error, or streams its data.
+ */
+export function handle(options: HandleOptions = {}) {
+  return async <E extends SvelteKitEvent, O>({ event, resolve }: HandleInput<E, O>): Promise<Response> => {
+    const scope = createScope();
+    event.locals.isr = scope;
+    // A load function asks the site itself: that answer becomes a part of the page that is being rendered.
+    if (event.isSubRequest) return resolve(event);
+    const { env, ctx } = (event.platform ?? {}) as { env?: unknown; ctx?: IsrContext };
+    return serve({
+      request: event.request,
+      // Where pages are prerendered there is no context, and nothing of `env` may be looked at.
+      env: ctx && env,
+      ctx,
+      binding: options.binding,
+      scope,
+      render: () => (event.isDataRequest ? renderData(event, resolve) : resolve(event)),
+    });
+  };
+}
+
+/** The data of a page, as SvelteKit writes it. */
+type PageData =
+  | { type: "data"; nodes: ({ type: string; error?: { status?: number } } | null)[] }
+  | { type: "redirect"; status: number };
+
+/** Has the data of a page loaded, and says of it to caches what the page would. */
+async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: HandleInput<E, O>["resolve"]): Promise<Response> {
+  let hasPolicy = false;
+  const setHeaders: E["setHeaders"] = (headers) => {
+    hasPolicy ||= Object.keys(headers).some((name) => name.toLowerCase() === "cache-control");
+    event.setHeaders(headers);
+  };
+  const response = await resolve({ ...event, setHeaders });
+  const isWhole = response.headers.get("content-type")?.startsWith("application/json");
+  if (hasPolicy || response.status !== 200 || !isWhole) return response;
+
+  const data = (await response.clone().json()) as PageData;
+  if (data.type === "redirect") return [301, 308].includes(data.status) ? shared(response) : response;
+  const error = data.nodes.find((node) => node?.type === "error")?.error;
+  if (!error) return shared(response);
+  const { status = 500 } = error;
+  // The status of the page would be this, and it would be no failure to a cache otherwise. SvelteKit's client takes the error in
+  // either form.
+  return status >= 500 ? Response.json(error, { status, headers: response.headers }) : response;
+}
+
+/** Returns a response without SvelteKit's own word on caching. */
+function shared(response: Response): Response {
+  const copy = new Response(response.body, response);
+  copy.headers.delete("cache-control");
+  return copy;
+}
+
+/** Returns the path at which SvelteKit's client asks for the data of a page: `/blog/first` → `/blog/first/__data.json`. */
+export function dataPath(path: string): string {
+  return path.endsWith(".html") ? `${path.slice(0, -".html".length)}.html__data.json` : `${path.replace(/\/$/, "")}/__data.json`;
+}
+
+/** Invalidates a page and its data. Resolves to the receipts of both. */
+export function revalidatePath(
+  service: Pick<IsrService, "revalidatePath">,
+  path: string,
+  options?: RevalidateOptions,
+): Promise<Receipt[]> {
+  return Promise.all([path, dataPath(path)].map((each) => service.revalidatePath(each, options)));
+}

@@ -1,0 +1,280 @@
+//! What a page says of itself while it is rendered: layouts give defaults, pages settle it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::semantics::cache_control::MAX_DELTA_SECONDS;
+use crate::semantics::freshness::Revalidate;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::tag::{Tag, TagError};
+
+/// The header that says how long a page is fresh.
+const REVALIDATE_HEADER: &str = "x-isr-revalidate";
+
+/// What one layout or page says: its freshness lifetime, and its tags.
+///
+/// Each is as if the response had it in a header: `X-ISR-Revalidate`, and one more `Cache-Tag`.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloudflare_isr::{PageSettings, Revalidate};
+///
+/// let page = PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts", "post:42"])?;
+/// let draft = PageSettings::default().revalidate(Revalidate::NoStore);
+/// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageSettings {
+    revalidate: Option<Revalidate>,
+    tags: Vec<Tag>,
+}
+
+/// An argument that is not the settings of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the settings of a page are {{ revalidate, tags }}: a number of seconds or false, and a list of tags; {0}")]
+pub struct NotSettings(String);
+
+impl PageSettings {
+    /// Sets the freshness lifetime: a time, of which whole seconds count, [`Revalidate::Never`] or [`Revalidate::NoStore`].
+    #[must_use]
+    pub fn revalidate(self, revalidate: impl Into<Revalidate>) -> Self {
+        Self { revalidate: Some(revalidate.into()), ..self }
+    }
+
+    /// Adds tags by which the page can be invalidated.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is malformed: see [`Tag::parse`].
+    pub fn tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Result<Self, TagError> {
+        for tag in tags {
+            self.tags.push(Tag::parse(tag.as_ref())?);
+        }
+        Ok(self)
+    }
+
+    /// Reads `{ revalidate?: number | false, tags?: string[] }`; `null` says nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_json(value: &Value) -> Result<Self, NotSettings> {
+        let wrong = |what: String| NotSettings(what);
+        let table = match value {
+            Value::Null => return Ok(Self::default()),
+            Value::Object(table) => table,
+            other => return Err(wrong(format!("not {other}"))),
+        };
+        let mut settings = Self::default();
+        for (name, value) in table.iter().filter(|(_, value)| !value.is_null()) {
+            settings = match name.as_str() {
+                "revalidate" => settings.revalidate(lifetime(value).ok_or_else(|| wrong(format!("not {value}")))?),
+                "tags" => {
+                    let tags = value.as_array().ok_or_else(|| wrong(format!("tags are a list, not {value}")))?;
+                    let texts: Option<Vec<&str>> = tags.iter().map(Value::as_str).collect();
+                    let texts = texts.ok_or_else(|| wrong("a tag is a text".to_owned()))?;
+                    settings.tags(texts).map_err(|flaw| wrong(flaw.to_string()))?
+                }
+                other => return Err(wrong(format!("not `{other}`"))),
+            };
+        }
+        Ok(settings)
+    }
+
+    /// Returns the headers by which a response says the same.
+    ///
+    /// ```
+    /// use cloudflare_isr::{PageSettings, Revalidate};
+    ///
+    /// let page = PageSettings::default().revalidate(Revalidate::Never).tags(["a", "b"])?;
+    /// let headers = [("x-isr-revalidate", "false".to_owned()), ("cache-tag", "a, b".to_owned())];
+    /// assert_eq!(page.headers(), headers);
+    /// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+    /// ```
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let revalidate = self.revalidate.map(|revalidate| (REVALIDATE_HEADER, revalidate.to_header_value()));
+        let tags: Vec<&str> = self.tags.iter().map(Tag::as_str).collect();
+        let tags = (!tags.is_empty()).then(|| ("cache-tag", tags.join(", ")));
+        revalidate.into_iter().chain(tags).collect()
+    }
+
+    /// Writes the settings into the headers of a response: the lifetime takes the place of one that is there, tags are
+    /// added.
+    pub fn write(&self, headers: &mut HeaderList) {
+        for (name, value) in self.headers() {
+            if name == REVALIDATE_HEADER {
+                headers.set(name, Some(value));
+            } else {
+                headers.push(name.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn lifetime(value: &Value) -> Option<Revalidate> {
+    match value {
+        Value::Bool(false) => Some(Revalidate::Never),
+        number => {
+            let seconds = number.as_u64().filter(|seconds| *seconds <= MAX_DELTA_SECONDS)?;
+            Some(Revalidate::from_seconds(std::time::Duration::from_secs(seconds)))
+        }
+    }
+}
+
+/// Collects what the layouts and the page of one request say, in any order.
+///
+/// | | the last that says something counts | all are united |
+/// |---|---|---|
+/// | `revalidate` | of [`Self::set`], else of [`Self::defaults`] | |
+/// | tags | | of both |
+///
+/// ```
+/// use std::time::Duration;
+/// use cloudflare_isr::{PageSettings, Scope};
+///
+/// let mut scope = Scope::default();
+/// scope.set(PageSettings::default().revalidate(Duration::from_secs(30)).tags(["post:42"])?);
+/// scope.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts"])?);
+/// let both = PageSettings::default().revalidate(Duration::from_secs(30)).tags(["posts", "post:42"])?;
+/// assert_eq!(scope.resolve(), Some(both));
+/// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    defaults: Option<PageSettings>,
+    own: Option<PageSettings>,
+}
+
+impl Scope {
+    /// Says what holds unless the page says otherwise: for layouts.
+    pub fn defaults(&mut self, settings: PageSettings) {
+        unite(&mut self.defaults, settings);
+    }
+
+    /// Says what holds: for pages.
+    pub fn set(&mut self, settings: PageSettings) {
+        unite(&mut self.own, settings);
+    }
+
+    /// Returns the headers by which a response says what holds in the end: see [`PageSettings::headers`].
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        self.resolve().map(|settings| settings.headers()).unwrap_or_default()
+    }
+
+    /// Returns what holds in the end; `None` if nothing was said. Each tag is there once, those of layouts first.
+    #[must_use]
+    pub fn resolve(&self) -> Option<PageSettings> {
+        let mut resolved = self.defaults.clone();
+        if let Some(own) = &self.own {
+            unite(&mut resolved, own.clone());
+        }
+        let mut resolved = resolved?;
+        let mut seen = BTreeSet::new();
+        resolved.tags.retain(|tag| seen.insert(tag.clone()));
+        Some(resolved)
+    }
+}
+
+fn unite(earlier: &mut Option<PageSettings>, later: PageSettings) {
+    let mut united = earlier.take().unwrap_or_default();
+    united.revalidate = later.revalidate.or(united.revalidate);
+    united.tags.extend(later.tags);
+    *earlier = Some(united);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(value: &Value) -> PageSettings {
+        PageSettings::from_json(value).unwrap()
+    }
+
+    #[test]
+    fn what_pages_say_goes_before_what_layouts_say_in_any_order() {
+        let (layout, page) =
+            (json!({ "revalidate": 300, "tags": ["a", "b"] }), json!({ "revalidate": 30, "tags": ["c", "a"] }));
+        let both = json!({ "revalidate": 30, "tags": ["a", "b", "c"] });
+        for (defaults, own, resolved) in [
+            (vec![], vec![], None),
+            (vec![json!({})], vec![], Some(json!({}))),
+            (vec![layout.clone()], vec![], Some(layout.clone())),
+            (vec![layout.clone()], vec![page.clone()], Some(both)),
+            (
+                vec![layout.clone()],
+                vec![json!({ "revalidate": false })],
+                Some(json!({ "revalidate": false, "tags": ["a", "b"] })),
+            ),
+            (
+                vec![layout.clone(), json!({ "revalidate": 9 })],
+                vec![json!({ "tags": ["c"] })],
+                Some(json!({ "revalidate": 9, "tags": ["a", "b", "c"] })),
+            ),
+            (
+                vec![],
+                vec![json!({ "revalidate": 0 }), json!({ "revalidate": 5, "tags": ["x"] })],
+                Some(json!({ "revalidate": 5, "tags": ["x"] })),
+            ),
+        ] {
+            let mut orders = [Scope::default(), Scope::default()];
+            for settings in &defaults {
+                orders[0].defaults(said(settings));
+            }
+            for settings in &own {
+                orders.iter_mut().for_each(|scope| scope.set(said(settings)));
+            }
+            for settings in &defaults {
+                orders[1].defaults(said(settings));
+            }
+            for scope in orders {
+                assert_eq!(scope.resolve(), resolved.as_ref().map(said), "{defaults:?} {own:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_are_written_as_the_headers_that_a_site_sends() {
+        let pairs = [("x-isr-revalidate", "5"), ("cache-tag", "posts"), ("content-type", "text/html")];
+        for (settings, revalidate, tags) in [
+            (json!(null), "5", "posts"),
+            (json!({ "revalidate": false, "tags": ["a", "b"] }), "false", "posts, a, b"),
+            (json!({ "revalidate": 0, "tags": [] }), "0", "posts"),
+            (json!({ "revalidate": 2_147_483_648_u64, "tags": null }), "2147483648", "posts"),
+        ] {
+            let mut headers = HeaderList::from_pairs(&pairs);
+            said(&settings).write(&mut headers);
+            let written = (headers.joined("x-isr-revalidate").unwrap(), headers.joined("cache-tag").unwrap());
+            assert_eq!(written, (revalidate.to_owned(), tags.to_owned()), "{settings}");
+        }
+        let almost = PageSettings::default().revalidate(Duration::from_millis(1500));
+        let mut headers = HeaderList::default();
+        almost.write(&mut headers);
+        assert_eq!(headers.get("x-isr-revalidate"), Some("1"));
+    }
+
+    #[test]
+    fn arguments_that_are_no_settings_are_refused() {
+        for wrong in [
+            json!(5),
+            json!([]),
+            json!({ "revalidate": true }),
+            json!({ "revalidate": -1 }),
+            json!({ "revalidate": 1.5 }),
+            json!({ "revalidate": 2_147_483_649_u64 }),
+            json!({ "revalidate": "60" }),
+            json!({ "tags": "posts" }),
+            json!({ "tags": [5] }),
+            json!({ "tags": ["a,b"] }),
+            json!({ "tags": [""] }),
+            json!({ "expire": 5 }),
+        ] {
+            assert!(PageSettings::from_json(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+import { suite } from "./suite.mjs";
+
+suite("nuxt", { data: (path) => `${path === "/" ? "" : path}/_payload.json` });

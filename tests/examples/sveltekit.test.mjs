@@ -1,0 +1,3 @@
+import { suite } from "./suite.mjs";
+
+suite("sveltekit", { data: (path) => `${path === "/" ? "" : path}/__data.json` });

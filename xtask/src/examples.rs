@@ -1,0 +1,124 @@
+//! The examples of frameworks: installed with the npm package as it is built here, and built for production.
+
+use std::env::consts;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::command::{Run, step};
+use crate::package;
+use crate::project::Project;
+use crate::setup::Setup;
+use crate::stamp::{self, Inputs};
+
+/// All of them, by their folders in `examples/`; each has a test of that name in `tests/examples/`.
+const EXAMPLES: [Example; 4] = [
+    Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
+    Example { name: "nuxt", built: ".output" },
+    Example { name: "solidstart", built: "dist" },
+    Example { name: "worker", built: "dist" },
+];
+
+/// An example that npm starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    /// The folder that its build writes anew.
+    built: &'static str,
+}
+
+/// What lies in an example's folder, or below, besides its sources.
+const NO_SOURCES: [&str; 7] = ["node_modules", ".svelte-kit", ".nuxt", ".output", ".vinxi", "dist", ".wrangler"];
+
+/// Lists the examples whose name contains the filter.
+pub(crate) fn named(filter: Option<&str>) -> Vec<Example> {
+    EXAMPLES.into_iter().filter(|example| filter.is_none_or(|filter| example.name.contains(filter))).collect()
+}
+
+/// Finds an example.
+pub(crate) fn find(name: &str) -> Result<Example> {
+    EXAMPLES.into_iter().find(|example| example.name == name).with_context(|| {
+        let names: Vec<_> = EXAMPLES.iter().map(|example| example.name).collect();
+        format!("there is no example `{name}`; there are: {}", names.join(", "))
+    })
+}
+
+impl Example {
+    /// Where it lies.
+    pub(crate) fn folder(&self, project: &Project) -> PathBuf {
+        project.root().join("examples").join(self.name)
+    }
+
+    /// Installs its packages and builds it, or leaves it alone if it is what the present sources give.
+    pub(crate) fn set_up(&self, project: &Project, setup: &Setup) -> Result<()> {
+        let packed = package::build(project, setup)?;
+        let _lock = stamp::lock(&project.target().join("examples").join(self.name))?;
+        let folder = self.folder(project);
+        let npm = |args: &[&str]| -> Result<Run> { Ok(setup.node.npm_in(&folder)?.args(args)) };
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund"];
+
+        let locked = Inputs::new()
+            .value("platform", &format!("{}-{}", consts::OS, consts::ARCH))
+            .path(&folder, "package.json")?
+            .path(&folder, "package-lock.json")?
+            .digest();
+        once(&folder.join("node_modules/.xtask-stamp"), &locked, || {
+            step(&format!("installing the packages of the example `{}`", self.name));
+            npm(&["ci"])?.args(quiet).run_quietly()
+        })?;
+
+        // Over them, and not into the lock file: it is not published under this hash.
+        let npm_folder = packed.parent().unwrap_or(&packed);
+        let file = packed.file_name().unwrap_or_default().to_string_lossy();
+        let with_package = Inputs::new().value("locked", &locked).path(npm_folder, &file)?.digest();
+        once(&folder.join("node_modules/cloudflare-isr/.xtask-stamp"), &with_package, || {
+            npm(&["install", "--no-save"])?.args(quiet).arg(&packed).run_quietly()
+        })?;
+
+        let sources = sources(&folder)?;
+        let sources = sources.iter().try_fold(Inputs::new(), |inputs, source| inputs.path(&folder, source))?;
+        let sources = sources.value("packages", &with_package).digest();
+        once(&folder.join(self.built).join(".xtask-stamp"), &sources, || {
+            step(&format!("building and type-checking the example `{}`", self.name));
+            npm(&["run", "build"])?.run_quietly()?;
+            npm(&["run", "check"])?.run_quietly()
+        })
+    }
+}
+
+/// Does a step unless it has been done with the same inputs. The stamp lies in what the step writes anew: whatever else writes or
+/// removes that, the stamp goes with it.
+fn once(stamp: &Path, digest: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    if stamp::matches(stamp, digest) {
+        return Ok(());
+    }
+    stamp::clear(stamp)?;
+    work()?;
+    stamp::write(stamp, digest)
+}
+
+/// Lists the files of a folder, relative to it, but for what is installed, built or kept there.
+fn sources(folder: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let path = folder.join(&below);
+        let entries = fs::read_dir(&path).with_context(|| format!("can't list {}", path.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            if NO_SOURCES.iter().any(|no_source| name == **no_source) {
+                continue;
+            }
+            let relative = below.join(name);
+            if entry.file_type()?.is_dir() {
+                open.push(relative);
+            } else {
+                found.push(relative.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
