@@ -35,7 +35,10 @@ enum Task {
     /// Install what is missing: npm packages, the Wasm target, the build tools.
     Setup,
     /// Build the Worker into `build/`. Near instant when nothing changed.
-    Build,
+    Build {
+        /// Build the Rust Worker in this folder of the repository instead.
+        folder: Option<PathBuf>,
+    },
     /// Run the gateway and the example site locally.
     Dev {
         /// Port of the gateway.
@@ -93,7 +96,10 @@ fn main() -> ExitCode {
     let task = Cli::parse().task;
     let outcome = Project::find().and_then(|project| match task {
         Task::Setup => setup::run(&project).map(|_| ()),
-        Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Build { folder: None } => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Build { folder: Some(folder) } => {
+            setup::run(&project).and_then(|env| worker::build_dependent(&project, &env, &folder))
+        }
         Task::Dev { port, persist_to } => tasks::dev::run(&project, port, &persist_to),
         Task::Test { only, filter } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),
