@@ -48,6 +48,11 @@ pub mod version;
 #[cfg(feature = "worker")]
 pub mod edge;
 
+/// The code in the documentation is compiled, and run where that needs no platform.
+#[cfg(all(doctest, feature = "worker"))]
+#[doc = include_str!("../docs/rust.md")]
+struct Documentation;
+
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 #[cfg(test)]
 use bolero as _;

@@ -4,6 +4,7 @@
 //! stream. L1 keeps pages in the same form. The response's own status says nothing; the page's is in the meta.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::inspect::answer::ShardQuestion;
@@ -233,6 +234,29 @@ pub struct InvalidateAnswer {
     /// How many pages it concerns where it was applied.
     #[serde(default)]
     pub matched: u64,
+}
+
+impl InvalidateAnswer {
+    /// Returns the receipt as callers by RPC and over HTTP get it: `seq`, the scope, `mode`, `refresh`, `pages.matched`,
+    /// `shards.applied` and `shards.pending`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let (scope, name) = match &self.invalidation.scope {
+            Scope::Path(path) => ("path", json!(path.as_str())),
+            Scope::Tag(tag) => ("tag", json!(tag.as_str())),
+            Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
+            Scope::Route(route) => ("route", json!(route.as_str())),
+            Scope::Everything => ("everything", json!(true)),
+        };
+        json!({
+            "seq": self.invalidation.seq,
+            scope: name,
+            "mode": self.invalidation.mode,
+            "refresh": self.invalidation.refresh,
+            "pages": { "matched": self.matched },
+            "shards": { "applied": self.applied, "pending": self.pending },
+        })
+    }
 }
 
 /// A coordinator's answer to a miss or a stale event, besides the page that may come with it.

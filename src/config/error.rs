@@ -298,7 +298,7 @@ impl Binding {
         let object = |class: &str| {
             format!(
                 "    [[durable_objects.bindings]]\n    name = \"{name}\"\n    class_name = \"{class}\"\n\n    \
-                 # once, for both classes\n    [[migrations]]\n    tag = \"v1\"\n    \
+                 # once, for both classes, which the Worker's main module exports\n    [[migrations]]\n    tag = \"v1\"\n    \
                  new_sqlite_classes = [\"IsrCoordinator\", \"IsrTagIndex\"]"
             )
         };

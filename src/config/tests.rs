@@ -486,7 +486,7 @@ fn settings_describe_themselves() {
 #[test]
 fn a_missing_binding_comes_with_the_lines_to_add() {
     let text = |binding: Binding| ConfigError::missing_binding(binding, binding.default_name()).to_string();
-    let objects = "    # once, for both classes\n    [[migrations]]\n    tag = \"v1\"\n    \
+    let objects = "    # once, for both classes, which the Worker's main module exports\n    [[migrations]]\n    tag = \"v1\"\n    \
                    new_sqlite_classes = [\"IsrCoordinator\", \"IsrTagIndex\"]";
     for (binding, expected) in [
         (

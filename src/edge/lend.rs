@@ -72,7 +72,6 @@ impl Lending {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
-    use futures::executor::block_on;
 
     use super::*;
     use crate::semantics::headers::HeaderList;
@@ -92,21 +91,25 @@ mod tests {
         Version::from_parts(Timestamp::from_millis(1), random)
     }
 
+    /// What a future has come to without waiting.
+    fn now<F: Future>(future: F) -> Option<F::Output> {
+        future.now_or_never()
+    }
+
     #[test]
     fn a_page_is_taken_once_under_the_token_and_the_key_that_were_lent() {
         let lending = Lending::default();
         let lent = lending.lend(key("/a"), token(1));
-        assert_eq!(block_on(lending.bring(offer("/a", token(2)), None)), Offered::LeaseLost);
+        assert_eq!(now(lending.bring(offer("/a", token(2)), None)), Some(Offered::LeaseLost));
+        assert_eq!(now(lending.bring(offer("/b", token(1)), None)), Some(Offered::LeaseLost));
 
         let mut bringing = Box::pin(lending.bring(offer("/a", token(1)), None));
-        assert_eq!((&mut bringing).now_or_never(), None);
-        assert_eq!(block_on(lending.bring(offer("/a", token(1)), None)), Offered::LeaseLost);
-        assert_eq!(block_on(lent.brought).unwrap().offer, offer("/a", token(1)));
+        assert_eq!(now(&mut bringing), None);
+        assert_eq!(now(lending.bring(offer("/a", token(1)), None)), Some(Offered::LeaseLost));
+        let brought = now(lent.brought).and_then(Result::ok).map(|brought| brought.offer);
+        assert_eq!(brought, Some(offer("/a", token(1))));
         lent.offered.send(Offered::Stored).unwrap();
-        assert_eq!(block_on(bringing), Offered::Stored);
-
-        let _other = lending.lend(key("/a"), token(3));
-        assert_eq!(block_on(lending.bring(offer("/b", token(3)), None)), Offered::LeaseLost);
+        assert_eq!(now(bringing), Some(Offered::Stored));
     }
 
     #[test]
@@ -114,12 +117,13 @@ mod tests {
         let lending = Lending::default();
         let lent = lending.lend(key("/a"), token(1));
         lending.end(token(1));
-        assert!(block_on(lent.brought).is_err());
-        assert_eq!(block_on(lending.bring(offer("/a", token(1)), None)), Offered::LeaseLost);
+        assert!(now(lent.brought).is_some_and(|brought| brought.is_err()));
+        assert_eq!(now(lending.bring(offer("/a", token(1)), None)), Some(Offered::LeaseLost));
 
         let lent = lending.lend(key("/a"), token(2));
-        let bringing = lending.bring(offer("/a", token(2)), None);
+        let mut bringing = Box::pin(lending.bring(offer("/a", token(2)), None));
+        assert_eq!(now(&mut bringing), None);
         drop(lent);
-        assert_eq!(block_on(bringing), Offered::LeaseLost);
+        assert_eq!(now(bringing), Some(Offered::LeaseLost));
     }
 }

@@ -38,7 +38,10 @@ enum Task {
     /// Install what is missing: npm packages, the Wasm target, the build tools.
     Setup,
     /// Build the Worker into `build/`. Near instant when nothing changed.
-    Build,
+    Build {
+        /// Build the Rust Worker in this folder of the repository instead.
+        folder: Option<PathBuf>,
+    },
     /// Build the npm package into `target/npm/`. Near instant when nothing changed.
     Package,
     /// Write a new project into a folder: a Worker with the cache, in front of a site.
@@ -112,7 +115,10 @@ fn main() -> ExitCode {
     let task = Cli::parse().task;
     let outcome = Project::find().and_then(|project| match task {
         Task::Setup => setup::run(&project).map(|_| ()),
-        Task::Build => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Build { folder: None } => setup::run(&project).and_then(|env| worker::build(&project, &env)),
+        Task::Build { folder: Some(folder) } => {
+            setup::run(&project).and_then(|env| worker::build_dependent(&project, &env, &folder))
+        }
         Task::Package => setup::run(&project).and_then(|setup| package::build(&project, &setup)).map(|_| ()),
         Task::New { folder, args } => tasks::new::run(&project, &folder, &args),
         Task::Dev { example: None, port, persist_to } => tasks::dev::run(&project, port, &persist_to),

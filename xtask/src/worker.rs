@@ -1,7 +1,7 @@
 //! The Wasm build of the Worker.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,6 +16,9 @@ pub(crate) const FEATURE: &str = "gateway";
 /// Everything that the build reads.
 const INPUTS: [&str; 6] = ["src", "migrations", "Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json"];
 
+/// What the build of a dependent Worker reads besides, in its folder.
+const OWN_INPUTS: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
+
 /// Everything that wrangler reads of what it writes.
 const OUTPUTS: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 
@@ -24,22 +27,34 @@ pub(crate) fn target(project: &Project) -> PathBuf {
     project.target().join("worker")
 }
 
-/// Builds `build/`, or leaves it alone if it is what the present sources give: wrangler calls this at every start.
+/// Builds the gateway into `build/`, or leaves it alone if it is what the present sources give: wrangler calls this at every
+/// start.
 pub(crate) fn build(project: &Project, setup: &Setup) -> Result<()> {
+    build_in(project, setup, Path::new(""), &["--features", FEATURE])
+}
+
+/// Builds a Worker of Rust that depends on this crate, in a folder of its own, likewise into `build/` there.
+pub(crate) fn build_dependent(project: &Project, setup: &Setup, folder: &Path) -> Result<()> {
+    build_in(project, setup, folder, &[])
+}
+
+fn build_in(project: &Project, setup: &Setup, folder: &Path, options: &[&str]) -> Result<()> {
     let target = target(project);
     let _lock = stamp::lock(&target)?;
-    let inputs = inputs(project, setup)?;
-    let stamp = target.join("build.stamp");
-    if stamp::matches(&stamp, &with_outputs(project, &inputs)?) {
-        step("the Worker in build/ is up to date");
+    let outputs = OUTPUTS.map(|output| folder.join(output).to_string_lossy().into_owned());
+    let inputs = inputs(project, setup, folder)?;
+    let stamp = target.join(format!("{}.stamp", folder.join("build").to_string_lossy().replace(['/', '\\'], "-")));
+    if stamp::matches(&stamp, &with_outputs(project, &inputs, &outputs)?) {
+        step(&format!("the Worker in {} is up to date", folder.join("build").display()));
         return Ok(());
     }
 
-    step("building the Worker into build/");
+    step(&format!("building the Worker into {}", folder.join("build").display()));
     stamp::clear(&stamp)?;
     setup
         .toolchain
         .with_tool(project, &setup.node, &setup.tools.worker_build.path)?
+        .in_folder(&project.root().join(folder))
         // Otherwise it downloads these three by itself.
         .env("WASM_BINDGEN_BIN", &setup.tools.wasm_bindgen.path)
         .env("ESBUILD_BIN", setup.node.program_path("esbuild"))
@@ -47,32 +62,34 @@ pub(crate) fn build(project: &Project, setup: &Setup) -> Result<()> {
         .env("CARGO_TARGET_DIR", &target)
         // Its own stack trace would push the compiler's message out of sight.
         .env_remove("RUST_BACKTRACE")
-        .args(["--release", "--features", FEATURE])
+        .args(["--release"])
+        .args(options)
         .run()
         .context("the Worker can't be built")?;
-    for output in OUTPUTS {
+    for output in &outputs {
         ensure!(project.root().join(output).is_file(), "worker-build succeeded but didn't write {output}");
     }
-    let size = fs::metadata(project.root().join(OUTPUTS[1]))?.len();
+    let size = fs::metadata(project.root().join(&outputs[1]))?.len();
     step(&format!("built the Worker: {} KiB of Wasm", size / 1024));
-    stamp::write(&stamp, &with_outputs(project, &inputs)?)
+    stamp::write(&stamp, &with_outputs(project, &inputs, &outputs)?)
 }
 
 /// The hash over sources and tools.
-fn inputs(project: &Project, setup: &Setup) -> Result<String> {
+fn inputs(project: &Project, setup: &Setup, folder: &Path) -> Result<String> {
     let rustflags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let inputs = Inputs::new()
         .value("rustc", setup.toolchain.version())
         .value("rustflags", &rustflags)
         .value("worker-build", &setup.tools.worker_build.version.to_string())
         .value("wasm-bindgen", &setup.tools.wasm_bindgen.version.to_string());
-    let inputs = INPUTS.into_iter().try_fold(inputs, |inputs, path| inputs.path(project.root(), path))?;
-    Ok(inputs.digest())
+    let own = OWN_INPUTS.map(|path| folder.join(path).to_string_lossy().into_owned());
+    let paths = INPUTS.into_iter().chain(own.iter().map(String::as_str).filter(|_| folder != Path::new("")));
+    Ok(paths.into_iter().try_fold(inputs, |inputs, path| inputs.path(project.root(), path))?.digest())
 }
 
 /// The hash over sources, tools and the files they gave: `build/` may have been written by something else since.
-fn with_outputs(project: &Project, inputs: &str) -> Result<String> {
+fn with_outputs(project: &Project, inputs: &str, outputs: &[String]) -> Result<String> {
     let all = Inputs::new().value("inputs", inputs);
-    let all = OUTPUTS.into_iter().try_fold(all, |all, path| all.path(project.root(), path))?;
+    let all = outputs.iter().try_fold(all, |all, path| all.path(project.root(), path))?;
     Ok(all.digest())
 }

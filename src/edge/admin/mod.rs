@@ -18,7 +18,7 @@ pub(super) use self::rpc::{rpc, rpc_with};
 use crate::edge::calls;
 use crate::edge::feed_poll;
 use crate::edge::settings::Settings;
-use crate::feed::{Invalidation, Mode, Refresh, Scope};
+use crate::feed::{Mode, Refresh, Scope};
 use crate::inspect::answer::{ShardEntry, TagEntry};
 use crate::invalidate::Call;
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
@@ -91,7 +91,7 @@ fn tag_shards(env: &Env) -> Result<u16, AdminError> {
 
 /// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
 async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
-    Ok(record_all(tag_index, call).await?.iter().map(receipt).collect())
+    Ok(record_all(tag_index, call).await?.iter().map(InvalidateAnswer::to_json).collect())
 }
 
 /// Carries out a call, and notes for this isolate what is invalidated.
@@ -104,7 +104,8 @@ pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<
 /// Says what has come of an invalidation.
 async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, AdminError> {
     let progress = tag_index.progress(seq).await?.ok_or(AdminError::UnknownInvalidation { seq })?;
-    let mut value = described(&progress.invalidation, progress.applied, progress.pending, progress.matched);
+    let Progress { invalidation, applied, pending, matched, .. } = progress.clone();
+    let mut value = InvalidateAnswer { invalidation, applied, pending, matched }.to_json();
     value["pages"] = match progress.pages {
         Some(pages) => json!({
             "matched": progress.matched,
@@ -121,27 +122,4 @@ async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, Admi
     }
     value["doneAt"] = json!(progress.pages.and_then(|pages| pages.done_at).map(Timestamp::as_millis));
     Ok(value)
-}
-
-/// Says what the caller is told of an invalidation.
-fn receipt(answer: &InvalidateAnswer) -> Value {
-    described(&answer.invalidation, answer.applied, answer.pending, answer.matched)
-}
-
-fn described(invalidation: &Invalidation, applied: u64, pending: u64, matched: u64) -> Value {
-    let (scope, name) = match &invalidation.scope {
-        Scope::Path(path) => ("path", json!(path.as_str())),
-        Scope::Tag(tag) => ("tag", json!(tag.as_str())),
-        Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
-        Scope::Route(route) => ("route", json!(route.as_str())),
-        Scope::Everything => ("everything", json!(true)),
-    };
-    json!({
-        "seq": invalidation.seq,
-        scope: name,
-        "mode": invalidation.mode,
-        "refresh": invalidation.refresh,
-        "pages": { "matched": matched },
-        "shards": { "applied": applied, "pending": pending },
-    })
 }
