@@ -50,4 +50,4 @@ pub mod edge;
 use bolero as _;
 
 #[cfg(feature = "worker")]
-pub use edge::{Isr, IsrCoordinator, IsrTagIndex, gateway};
+pub use edge::{Isr, IsrCoordinator, IsrTagIndex, L2, L2Error, L2Factory, L2Future, PutOptions, gateway, set_l2};

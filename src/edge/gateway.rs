@@ -1,11 +1,13 @@
-//! The deployable Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`.
+//! The deployable Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`, of a route or at the
+//! top level.
 
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
-use crate::edge::isr::{self, Handled, Isr, misconfigured};
+use crate::edge::isr::{Handled, Isr, misconfigured};
 use crate::edge::{front, js, respond, settings, site};
+use crate::semantics::key::RequestUrl;
 
 /// Exports the `fetch` event of the deployable Worker.
 #[cfg(feature = "gateway")]
@@ -24,7 +26,9 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
         Ok(isr) => isr,
         Err(error) => return Ok(misconfigured(&error)?),
     };
-    if site::is_loop(&request) {
+    let is_render = isr.is_render(&request, &context);
+    // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
+    if !is_render && site::is_loop(&request) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return Ok(failure(508, "loop", message)?);
     }
@@ -37,14 +41,16 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
             None
         }
     };
-    let site = settings::site(&env, isr.config()).ok_or("the binding ORIGIN is missing")?;
+    let url = RequestUrl::parse(&request.url()).ok();
+    let route = url.and_then(|url| isr.config().routes.find(url.path().as_str()));
+    let site = settings::site(&env, &isr.settings, route).ok_or("the binding of the site is missing")?;
     match site.pass(&request).await {
         Ok(response) => {
-            let response = respond::passed(response, told.as_ref(), isr.config().expose_headers)?;
-            // A render is stored by this cache, which must see what the site has said.
-            if told.is_none() && isr::is_render(&context) {
+            // A render is stored by the cache that has asked for it, which must see all that the site has said.
+            if told.is_none() && is_render {
                 return Ok(response);
             }
+            let response = respond::passed(response, told.as_ref(), isr.config().expose_headers)?;
             Ok(front::forbidden(isr.config(), response)?)
         }
         Err(error) => {

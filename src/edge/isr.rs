@@ -11,7 +11,7 @@ use crate::config::{CanonicalOrigin, Config, ConfigError};
 use crate::edge::respond::{self, Told};
 use crate::edge::settings::Settings;
 use crate::edge::visit::Visit;
-use crate::edge::{admin, front, visit};
+use crate::edge::{admin, front, site, visit};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
@@ -64,6 +64,15 @@ impl Isr {
         })
     }
 
+    /// Tells whether a request is a render that this cache has asked for, which whoever renders is to answer: by `props` of
+    /// the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`. Nobody else can have
+    /// sent it. [`Self::handle_request`] leaves it to the caller.
+    #[must_use]
+    pub fn is_render(&self, request: &Request, context: &Context) -> bool {
+        let is_signed = |secret| site::is_signed(request, secret);
+        is_render(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.settings.config
     }
@@ -90,7 +99,8 @@ impl Isr {
             return Ok(Handled::Response(response));
         }
         let headers = request.headers();
-        if !matches!(method.as_str(), "GET" | "HEAD") || is_render(context) || headers.has("upgrade")? {
+        let is_page = matches!(method.as_str(), "GET" | "HEAD") && !headers.has("upgrade")?;
+        if !is_page || self.is_render(request, context) {
             return Ok(Handled::Pass(None));
         }
         let Some(route) = self.config().routes.find(url.path().as_str()) else {
@@ -155,7 +165,7 @@ impl Visitor for Sent<'_> {
 
 /// Recognises a render that this cache itself has asked for, by something that no client can send: the `props` of the
 /// service binding that it came over.
-pub(super) fn is_render(context: &Context) -> bool {
+fn is_render(context: &Context) -> bool {
     let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
     props.is_object()
         && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some("render"))

@@ -44,6 +44,8 @@ pub(super) struct Order<'a> {
     pub(super) budget: &'a Budget,
     /// How long the site may take, to the last byte.
     pub(super) timeout: Duration,
+    /// How long of that it may take to the head of its answer.
+    pub(super) first_byte_timeout: Duration,
     /// Breaks the render off.
     pub(super) abort: AbortController,
 }
@@ -89,7 +91,13 @@ pub(super) async fn render(site: &Site, order: &Order<'_>, on_head: impl FnOnce(
 
 async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
-    let response = site.render(order.key, &order.abort.signal()).await?;
+    let signal = order.abort.signal();
+    let Some(response) = js::within(order.first_byte_timeout, site.render(order.key, &signal)).await else {
+        worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
+        order.abort.abort();
+        return Ok(Outcome::Failed(SiteFailure::Timeout).into());
+    };
+    let response = response?;
     let status = response.status();
     let headers = envelope::header_list(&response.headers());
     let asked = Asked {

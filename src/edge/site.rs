@@ -6,6 +6,7 @@ use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use crate::edge::envelope;
 use crate::edge::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
+use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 
 /// Says through which caches a request has come (RFC 8586): a site by URL might lead back here.
 const LOOP_HEADER: &str = "cdn-loop";
@@ -18,8 +19,13 @@ const LOOP_NAME: &str = "cloudflare-isr";
 pub(super) enum Site {
     /// A Worker, by service binding.
     Service(Fetcher),
-    /// A server: the URL without a trailing slash, to which path and query are added.
-    Url(String),
+    /// A server.
+    Url {
+        /// Its URL without a trailing slash, to which path and query are added.
+        base: String,
+        /// With what renders are signed, if the server is to recognise them.
+        secret: Option<RenderSecret>,
+    },
 }
 
 impl Site {
@@ -35,7 +41,8 @@ impl Site {
                     service.fetch(&Request::new_with_request_and_init(request, &init)?).await
                 }
             },
-            Self::Url(base) => {
+            // Visitors' own requests have all the time that the platform gives them: an upload is answered at its end.
+            Self::Url { base, .. } => {
                 let init = RequestInit::new();
                 init.set_redirect(RequestRedirect::Manual);
                 let url = format!("{base}{}", path_and_query(&request.url()));
@@ -61,10 +68,15 @@ impl Site {
         init.set_signal(Some(signal));
         match self {
             Self::Service(service) => service.fetch(&Request::new_with_str_and_init(key.url(), &init)?).await,
-            Self::Url(base) => {
+            Self::Url { base, secret } => {
                 headers.set(LOOP_HEADER, LOOP_NAME)?;
                 let url = format!("{base}{}", path_and_query(key.url()));
-                js::fetch(&Request::new_with_str_and_init(&url, &init)?).await
+                let request = Request::new_with_str_and_init(&url, &init)?;
+                if let Some(secret) = secret {
+                    let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
+                    request.headers().set(RENDER_HEADER, &signature)?;
+                }
+                js::fetch(&request).await
             }
         }
     }
@@ -74,6 +86,12 @@ impl Site {
 pub(super) fn is_loop(request: &Request) -> bool {
     let passed = request.headers().get(LOOP_HEADER).ok().flatten().unwrap_or_default();
     passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
+}
+
+/// Tells whether a request carries the signature of a render, made with a secret of this cache.
+pub(super) fn is_signed(request: &Request, secret: &RenderSecret) -> bool {
+    let signature = request.headers().get(RENDER_HEADER).ok().flatten();
+    signature.is_some_and(|value| secret.verifies(&value, js::now(), &request.method(), path_and_query(&request.url())))
 }
 
 /// Returns what follows the origin in an absolute URL.
