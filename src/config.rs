@@ -5,6 +5,7 @@
 
 mod builder;
 mod error;
+mod origin;
 mod reader;
 mod settings;
 #[cfg(test)]
@@ -19,14 +20,15 @@ use serde_json::Value;
 
 pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
 pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
+pub use self::origin::{Origin, ServiceName};
 use self::reader::Reader;
 use self::settings::{
-    BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FRESHNESS_BOUND, L1_TTL, MAX_BODY_BYTES,
-    MAX_PAGES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE, RENDER_TIMEOUT,
-    REVALIDATE, SHARDS, TAG_SHARDS,
+    BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, L1_TTL,
+    MAX_BODY_BYTES, MAX_PAGES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE,
+    RENDER_TIMEOUT, REVALIDATE, SHARDS, TAG_SHARDS,
 };
-pub use self::settings::{Kind, Number, SETTINGS, Scope, Setting, Unit};
-pub use self::url::{CanonicalOrigin, Origin, SiteUrl};
+pub use self::settings::{KV_MAX_BODY_BYTES, Kind, L2Kind, Number, SETTINGS, Scope, Setting, Unit};
+pub use self::url::{CanonicalOrigin, SiteUrl};
 pub use self::vary::{MAX_VALUE_BYTES, MAX_VALUES};
 pub use self::zone::ZoneId;
 use crate::route::{Pattern, Route, RouteSettings, Routes};
@@ -89,6 +91,8 @@ pub struct Config {
     pub freshness_bound: Duration,
     /// How long a render may take before it counts as failed. Default 60 s; 1 to 600 s.
     pub render_timeout: Duration,
+    /// How long the site may take to the head of its answer to a render. Default: as `render_timeout`; 1 to 600 s.
+    pub first_byte_timeout: Duration,
     /// How long a visitor waits for a render before falling back to the site itself. Default 30 s; 1 to 60 s.
     pub miss_timeout: Duration,
     /// How long a response that may not be stored is remembered as such. Default 60 s; 1 to 3,600 s.
@@ -99,7 +103,9 @@ pub struct Config {
     pub tag_shards: u16,
     /// How long a colo's copy of a page may live. Default 3,600 s; 1 to 86,400 s.
     pub l1_ttl: Duration,
-    /// The largest body that is stored, in bytes. Default 10 MiB; 1 to 25 MiB less 64 KiB, KV's limit less the header.
+    /// What L2 is. Default KV.
+    pub l2: L2Kind,
+    /// The largest body that is stored, in bytes. Default 10 MiB; 1 to 32 MiB. Over [`KV_MAX_BODY_BYTES`] it takes R2.
     pub max_body_bytes: u64,
     /// Whether responses tell how the cache handled them. Default `true`.
     pub expose_headers: bool,
@@ -109,7 +115,7 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The origin that pages are keyed by, rather than by the host of the request.
     pub canonical_origin: Option<CanonicalOrigin>,
-    /// The site, when it is not a service binding.
+    /// The site, when it is not the service bound as `ORIGIN`.
     pub origin: Option<Origin>,
     /// Whether a cache of the platform stands in front: it is told what it may keep, and purged. Default `false`.
     pub platform_cache: bool,
@@ -158,6 +164,7 @@ impl Config {
         let not_found_revalidate = top.lifetime("not_found_revalidate", &NOT_FOUND_REVALIDATE);
         let expire = top.seconds("expire", &EXPIRE);
         let stale_if_error = top.seconds("stale_if_error", &EXPIRE);
+        let origin = top.text("origin", Origin::parse);
         let ignored = top.optional_list("ignore_query", MAX_QUERY_NAMES, ignored_name);
         let defaults = RouteDefaults {
             revalidate: revalidate.unwrap_or(Revalidate::After(REVALIDATE.default_seconds())),
@@ -167,7 +174,9 @@ impl Config {
             trailing_slash: top.text("trailing_slash", trailing_slash).unwrap_or_default(),
             browser_max_age: top.seconds_or_default("browser_max_age", &BROWSER_MAX_AGE),
             ignored: ignored.unwrap_or_else(|| TRACKING.map(str::to_owned).into()),
+            origin: origin.clone(),
         };
+        let render_timeout = top.seconds_or_default("render_timeout", &RENDER_TIMEOUT);
         let canonical_origin = top.text("canonical_origin", CanonicalOrigin::parse);
         let platform_cache = top.flag("platform_cache").unwrap_or(PLATFORM_CACHE_DEFAULT);
         let zone_purge = top.text("zone_purge", ZoneId::parse);
@@ -186,7 +195,8 @@ impl Config {
             stale_if_error: stale_if_error.unwrap_or(defaults.expire),
             browser_max_age: defaults.browser_max_age,
             freshness_bound: top.seconds_or_default("freshness_bound", &FRESHNESS_BOUND),
-            render_timeout: top.seconds_or_default("render_timeout", &RENDER_TIMEOUT),
+            render_timeout,
+            first_byte_timeout: top.seconds("first_byte_timeout", &FIRST_BYTE_TIMEOUT).unwrap_or(render_timeout),
             miss_timeout: top.seconds_or_default("miss_timeout", &MISS_TIMEOUT),
             pass_ttl: top.seconds_or_default("pass_ttl", &PASS_TTL),
             refresh_rate: top.number("refresh_rate", &REFRESH_RATE).unwrap_or(REFRESH_RATE.default),
@@ -196,11 +206,12 @@ impl Config {
                 .and_then(|number| u16::try_from(number).ok())
                 .unwrap_or(1),
             l1_ttl: top.seconds_or_default("l1_ttl", &L1_TTL),
+            l2: top.text("l2", |word| L2Kind::parse(word).ok_or(Flaw::NotAWord)).unwrap_or_default(),
             max_body_bytes: top.number("max_body_bytes", &MAX_BODY_BYTES).unwrap_or(MAX_BODY_BYTES.default).into(),
             expose_headers: top.flag("expose_headers").unwrap_or(EXPOSE_HEADERS_DEFAULT),
             cache_name: top.text("cache_name", cache_name).unwrap_or_else(|| CACHE_NAME_DEFAULT.to_owned()),
             canonical_origin,
-            origin: top.text("origin", Origin::parse),
+            origin,
             platform_cache,
             zone_purge,
             hosts: top.list("hosts", MAX_HOSTS, url::host_pattern),
@@ -219,6 +230,8 @@ struct RouteDefaults {
     trailing_slash: TrailingSlash,
     /// Query parameters that make no difference where all others do.
     ignored: Vec<String>,
+    /// The site of routes that name none.
+    origin: Option<Origin>,
 }
 
 fn routes(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes {
@@ -258,6 +271,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
         _ => QueryPolicy::Only(route.list("query", MAX_QUERY_NAMES, query_name).into_iter().collect()),
     };
     let trailing_slash = route.text("trailing_slash", trailing_slash).unwrap_or(defaults.trailing_slash);
+    let origin = route.text("origin", Origin::parse).or_else(|| defaults.origin.clone());
     let vary = vary::read(&mut route);
     RouteSettings {
         revalidate,
@@ -273,6 +287,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
         query,
         trailing_slash,
         vary,
+        origin,
     }
 }
 

@@ -64,4 +64,7 @@ pub use scope::{PageSettings, Scope};
 pub use semantics::freshness::Revalidate;
 
 #[cfg(feature = "worker")]
-pub use edge::{Isr, IsrCoordinator, IsrError, IsrTagIndex, Lookup, configure, gateway, serve};
+pub use edge::{
+    Isr, IsrCoordinator, IsrError, IsrTagIndex, L2, L2Error, L2Factory, L2Future, Lookup, PutOptions, configure,
+    gateway, serve, set_l2,
+};

@@ -2,6 +2,9 @@
 //!
 //! An L2 value is `"ISR"`, a format byte, the length of the header as four bytes (big-endian), the header in CBOR, and
 //! the body as it came. What can't be read is a miss, never a panic.
+//!
+//! A page that is too large for a store may be kept in another one. In its place lies [`ELSEWHERE`]: a value of format 2, which
+//! has neither header nor body.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -17,6 +20,11 @@ use crate::version::Version;
 
 const MAGIC: &[u8; 3] = b"ISR";
 const FORMAT: u8 = 1;
+
+/// The value that stands for a page which lies under the same name in another store. It does not say which version that is:
+/// the value there does.
+pub const ELSEWHERE: [u8; PREFIX_BYTES] = *b"ISR\x02\0\0\0\0";
+
 const PREFIX_BYTES: usize = 8;
 
 /// The most bytes that the header of an L2 value may have; the headers of a page are far below.

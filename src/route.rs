@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::config::Origin;
 use crate::semantics::freshness::Revalidate;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 use crate::semantics::statuses::Statuses;
@@ -87,6 +88,8 @@ pub struct RouteSettings {
     pub trailing_slash: TrailingSlash,
     /// What makes pages of one URL different.
     pub vary: Vary,
+    /// The site; `None`: the service bound as `ORIGIN`.
+    pub origin: Option<Origin>,
 }
 
 /// A pattern with its settings.
@@ -188,6 +191,12 @@ impl Route {
     #[must_use]
     pub fn vary(&self) -> &Vary {
         &self.settings.vary
+    }
+
+    /// Returns the site that has the pages; `None`: the service bound as `ORIGIN`.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.settings.origin.as_ref()
     }
 }
 

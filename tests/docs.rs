@@ -7,6 +7,8 @@ use cloudflare_isr::semantics::cache_status::DETAILS;
 use serde_json::Value;
 
 const README: &str = include_str!("../README.md");
+const STORAGE: &str = include_str!("../docs/storage.md");
+const ORIGINS: &str = include_str!("../docs/origins.md");
 const INSPECT: &str = include_str!("../docs/inspect.md");
 
 /// The schemas of the objects, by the word that stands before the name of a query.
@@ -89,8 +91,9 @@ fn every_detail_of_cache_status_is_explained() {
 
 #[test]
 fn configurations_that_are_shown_are_accepted() {
-    let shown: Vec<Value> = blocks(README, "toml").iter().filter_map(|block| isr_of(block)).collect();
-    assert_eq!(shown.len(), 1);
+    let blocks = [README, STORAGE, ORIGINS].map(|document| blocks(document, "toml")).concat();
+    let shown: Vec<Value> = blocks.iter().filter_map(|block| isr_of(block)).collect();
+    assert_eq!(shown.len(), 4);
     for isr in shown.iter().chain(&isr_of(include_str!("../wrangler.toml"))) {
         assert_eq!(Config::from_json(isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, L2Kind};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
 
@@ -55,6 +55,8 @@ impl Builder {
         freshness_bound(time: Duration) = seconds(time);
         /// How long the site may take, to its last byte.
         render_timeout(time: Duration) = seconds(time);
+        /// How long of that it may take to the head of its answer.
+        first_byte_timeout(time: Duration) = seconds(time);
         /// How long a visitor waits for the coordinator before the site is asked directly.
         miss_timeout(time: Duration) = seconds(time);
         /// How long an answer that may not be stored is remembered as such.
@@ -79,8 +81,10 @@ impl Builder {
         ignore_query(names: impl IntoIterator<Item = impl AsRef<str>>) = list(names);
         /// What a slash at the end of a path means.
         trailing_slash(meaning: TrailingSlash) = json!(meaning.as_str());
-        /// The site, if it is not bound as `ORIGIN`: its URL, or `self`.
+        /// The site, if it is not bound as `ORIGIN`: its URL, the name of another service binding, or `self`.
         origin(site: &str) = json!(site);
+        /// Where pages are kept for all colos.
+        l2(store: L2Kind) = json!(store.as_str());
         /// Whether a cache of the platform stands in front.
         platform_cache(stands_in_front: bool) = json!(stands_in_front);
         /// The id of the zone whose cache is purged of what is invalidated.
@@ -158,6 +162,8 @@ impl RouteBuilder {
         query(names: impl IntoIterator<Item = impl AsRef<str>>) = list(names);
         /// What makes pages of one URL different.
         vary(vary: VaryBuilder) = Value::Object(vary.0);
+        /// The site of the route: its URL, the name of a service binding, or `self`.
+        origin(site: &str) = json!(site);
     }
 
     /// Has all query parameters make pages different, but for those of [`Builder::ignore_query`].
@@ -246,7 +252,8 @@ mod tests {
             .shards(2)
             .max_pages(3)
             .query(["page"])
-            .vary(vary);
+            .vary(vary)
+            .origin("SHOP_ORIGIN");
         Builder::default()
             .revalidate(Revalidate::Never)
             .not_found_revalidate(Revalidate::NoStore)
@@ -255,6 +262,7 @@ mod tests {
             .browser_max_age(MINUTE)
             .freshness_bound(MINUTE)
             .render_timeout(MINUTE)
+            .first_byte_timeout(MINUTE)
             .miss_timeout(MINUTE)
             .pass_ttl(MINUTE)
             .refresh_rate(5)
@@ -268,6 +276,7 @@ mod tests {
             .ignore_query(["utm_*"])
             .trailing_slash(TrailingSlash::Redirect)
             .origin("self")
+            .l2(L2Kind::R2)
             .platform_cache(true)
             .zone_purge("023e105f4ecef8ad9ca31a8372d0c353")
             .route("/a", route)

@@ -29,6 +29,14 @@ impl ConfigError {
         Self { problems: vec![Problem::new(name.to_owned(), Fault::MissingBinding { binding, name: name.to_owned() })] }
     }
 
+    /// Reports that bodies larger than KV takes need another store, which is not bound.
+    #[must_use]
+    pub fn needs_bucket() -> Self {
+        let reason = "KV takes no value over 25 MiB; larger pages go to R2";
+        let fault = Fault::Needs { other: "[[r2_buckets]]", reason };
+        Self { problems: vec![Problem::new("ISR.max_body_bytes".to_owned(), fault)] }
+    }
+
     /// Reports that the secret which `zone_purge` needs is not there.
     #[must_use]
     pub fn missing_purge_token(name: &'static str) -> Self {
@@ -222,6 +230,9 @@ pub enum Flaw {
     /// It is neither of the words that may stand here.
     #[error("is not one of the words")]
     NotAWord,
+    /// It is neither a URL nor the name of a service binding.
+    #[error("is neither a URL nor the name of a service binding")]
+    NotASite,
     /// A name has something in it that names of cookies and headers may not have.
     #[error("is under a name that can't be one")]
     NotAName,
@@ -268,7 +279,9 @@ pub enum Binding {
     TagIndex,
     /// The KV namespace with pages, by default `ISR_CACHE`.
     Cache,
-    /// The service that renders the site, by default `ORIGIN`.
+    /// The R2 bucket with pages, by default `ISR_BUCKET`.
+    Bucket,
+    /// The service that renders the site, or the pages of a route, by default `ORIGIN`.
     Origin,
 }
 
@@ -281,6 +294,7 @@ impl Binding {
             Self::Coordinator => "COORDINATOR",
             Self::TagIndex => "TAG_INDEX",
             Self::Cache => "ISR_CACHE",
+            Self::Bucket => "ISR_BUCKET",
             Self::Origin => "ORIGIN",
         }
     }
@@ -290,6 +304,7 @@ impl Binding {
             Self::Settings => "this variable",
             Self::Coordinator | Self::TagIndex => "this Durable Object binding",
             Self::Cache => "this KV binding",
+            Self::Bucket => "this R2 binding",
             Self::Origin => "this service binding",
         }
     }
@@ -309,6 +324,10 @@ impl Binding {
             Self::Cache => format!(
                 "    [[kv_namespaces]]\n    binding = \"{name}\"\n    \
                  id = \"<printed by: wrangler kv namespace create {name}>\""
+            ),
+            Self::Bucket => format!(
+                "    [[r2_buckets]]\n    binding = \"{name}\"\n    \
+                 bucket_name = \"<made by: wrangler r2 bucket create isr-pages>\""
             ),
             Self::Origin => format!(
                 "    [[services]]\n    binding = \"{name}\"\n    service = \"<name of the Worker that renders the site>\"\

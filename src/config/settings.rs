@@ -21,13 +21,18 @@ pub(super) const EXPIRE: Number = Number { unit: Unit::Seconds, min: 0, max: YEA
 pub(super) const BROWSER_MAX_AGE: Number = Number { unit: Unit::Seconds, min: 0, max: 86_400, default: 0 };
 pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 0, max: 300, default: 10 };
 pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
+pub(super) const FIRST_BYTE_TIMEOUT: Number = RENDER_TIMEOUT;
 pub(super) const MISS_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 60, default: 30 };
 pub(super) const PASS_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 3600, default: 60 };
 pub(super) const REFRESH_RATE: Number = Number { unit: Unit::Renders, min: 1, max: 100, default: 10 };
 pub(super) const L1_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 86_400, default: 3600 };
-/// At most KV's 25 MiB a value, less 64 KiB for the header that precedes the body.
+/// The largest body that KV takes: a value of 25 MiB (platform limit), less 64 KiB for the header that precedes the body.
+pub const KV_MAX_BODY_BYTES: u64 = 25 * 1024 * 1024 - 64 * 1024;
+/// At most 32 MiB. When a coordinator puts the pieces of a body together, and when it hands a page to L2, it has the bytes
+/// twice; beside 48 MiB of other bodies that are coming, that is 112 of the 128 MB of an object (platform limit). It leaves no
+/// room for a second such page at the same moment.
 pub(super) const MAX_BODY_BYTES: Number =
-    Number { unit: Unit::Bytes, min: 1, max: 25 * 1024 * 1024 - 64 * 1024, default: 10 * 1024 * 1024 };
+    Number { unit: Unit::Bytes, min: 1, max: 32 * 1024 * 1024, default: 10 * 1024 * 1024 };
 pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
 /// SQLite holds far more; the counts of an inspection, and the list of an eager refresh, take seconds from here on.
 pub(super) const MAX_PAGES: Number = Number { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
@@ -49,11 +54,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "browser_max_age", scope: Scope::Both, kind: Kind::Number(BROWSER_MAX_AGE) },
     Setting { name: "freshness_bound", scope: Scope::TopLevel, kind: Kind::Number(FRESHNESS_BOUND) },
     Setting { name: "render_timeout", scope: Scope::TopLevel, kind: Kind::Number(RENDER_TIMEOUT) },
+    Setting {
+        name: "first_byte_timeout",
+        scope: Scope::TopLevel,
+        kind: Kind::NumberAs(FIRST_BYTE_TIMEOUT, "render_timeout"),
+    },
     Setting { name: "miss_timeout", scope: Scope::TopLevel, kind: Kind::Number(MISS_TIMEOUT) },
     Setting { name: "pass_ttl", scope: Scope::TopLevel, kind: Kind::Number(PASS_TTL) },
     Setting { name: "refresh_rate", scope: Scope::TopLevel, kind: Kind::Number(REFRESH_RATE) },
     Setting { name: "tag_shards", scope: Scope::TopLevel, kind: Kind::Number(TAG_SHARDS) },
     Setting { name: "l1_ttl", scope: Scope::TopLevel, kind: Kind::Number(L1_TTL) },
+    Setting { name: "l2", scope: Scope::TopLevel, kind: Kind::L2 },
     Setting { name: "max_body_bytes", scope: Scope::TopLevel, kind: Kind::Number(MAX_BODY_BYTES) },
     Setting { name: "expose_headers", scope: Scope::TopLevel, kind: Kind::Flag { default: EXPOSE_HEADERS_DEFAULT } },
     Setting { name: "cache_name", scope: Scope::TopLevel, kind: Kind::CacheName },
@@ -61,7 +72,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "hosts", scope: Scope::TopLevel, kind: Kind::Hosts },
     Setting { name: "ignore_query", scope: Scope::TopLevel, kind: Kind::IgnoredQuery },
     Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
-    Setting { name: "origin", scope: Scope::TopLevel, kind: Kind::Url },
+    Setting { name: "origin", scope: Scope::Both, kind: Kind::Site },
     Setting { name: "platform_cache", scope: Scope::TopLevel, kind: Kind::Flag { default: PLATFORM_CACHE_DEFAULT } },
     Setting { name: "zone_purge", scope: Scope::TopLevel, kind: Kind::Zone },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
@@ -106,6 +117,33 @@ impl Scope {
     /// Says whether a setting of this scope may stand in a table of that one.
     pub(super) fn includes(self, table: Self) -> bool {
         self == table || (self == Self::Both && table != Self::Vary)
+    }
+}
+
+/// What L2 is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum L2Kind {
+    /// KV; pages over its limit of a value go to R2, if that is bound as well.
+    #[default]
+    Kv,
+    /// R2.
+    R2,
+}
+
+impl L2Kind {
+    /// Reads the word of the configuration.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Kv, Self::R2].into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Returns the word of the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::R2 => "r2",
+        }
     }
 }
 
@@ -163,8 +201,10 @@ pub enum Kind {
     CacheName,
     /// A scheme and a host, with a port if need be.
     Origin,
-    /// A URL without query and fragment, or `self`.
-    Url,
+    /// A URL without query and fragment, the name of a service binding, or `self`.
+    Site,
+    /// A store for pages.
+    L2,
     /// The id of a zone.
     Zone,
     /// The table of routes, by pattern.
@@ -212,8 +252,9 @@ impl Setting {
             Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
             Kind::Hosts => "any".to_owned(),
             Kind::IgnoredQuery => "tracking parameters".to_owned(),
+            Kind::L2 => format!("\"{}\"", L2Kind::default().as_str()),
             Kind::Origin
-            | Kind::Url
+            | Kind::Site
             | Kind::Zone
             | Kind::Vary
             | Kind::Languages
@@ -246,7 +287,11 @@ impl Setting {
             Kind::Flag { .. } => "`true` or `false`".to_owned(),
             Kind::CacheName => format!("1 to {MAX_CACHE_NAME_CHARS} letters, digits, `.`, `_` or `-`"),
             Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
-            Kind::Url => "a URL without query, such as \"https://site.example.com\", or \"self\"".to_owned(),
+            Kind::Site => {
+                let url = "a URL without query, such as \"https://site.example.com\"";
+                format!("{url}, the name of a service binding, such as \"SHOP_ORIGIN\", or \"self\"")
+            }
+            Kind::L2 => "\"kv\" or \"r2\"".to_owned(),
             Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),
             Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
             Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),

@@ -43,7 +43,7 @@ const fn secs(seconds: u64) -> Duration {
 fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, browser_max_age: 0ns, freshness_bound: 10s, \
-        render_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, max_body_bytes: 10485760, \
+        render_timeout: 60s, first_byte_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, tag_shards: 1, l1_ttl: 3600s, l2: Kv, max_body_bytes: 10485760, \
         expose_headers: true, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, platform_cache: false, zone_purge: None, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
@@ -60,6 +60,7 @@ fn an_empty_route_table_means_the_defaults() {
         query: QueryPolicy::Only([].into()),
         trailing_slash: TrailingSlash::Strip,
         vary: Vary::default(),
+        origin: None,
     };
     assert_eq!(*route, Route::new(Pattern::parse("/*").unwrap(), expected));
 }
@@ -68,7 +69,7 @@ fn an_empty_route_table_means_the_defaults() {
 fn every_setting_is_read() {
     let mut config = json!({
         "revalidate": false, "not_found_revalidate": 5, "expire": 0, "stale_if_error": 5, "browser_max_age": 86_400, "freshness_bound": 300, "render_timeout": 600,
-        "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 26_148_864, "expose_headers": false,
+        "miss_timeout": 1, "pass_ttl": 3600, "refresh_rate": 100, "tag_shards": 32, "l1_ttl": 86_400, "max_body_bytes": 33_554_432, "expose_headers": false,
         "cache_name": "My.cache_1-x", "canonical_origin": "HTTPS://Example.com:443/", "origin": "http://site.test:8080/base/",
         "platform_cache": true, "zone_purge": "023E105f4ecef8ad9ca31a8372d0c353",
         "routes": { "/blog/[slug]": {
@@ -83,12 +84,15 @@ fn every_setting_is_read() {
     config["routes"]["/blog/[slug]"]["max_pages"] = json!(1_000_000);
     config["hosts"] = json!(["*.Example.com", "bücher.de"]);
     config["ignore_query"] = json!(["q*"]);
+    config["first_byte_timeout"] = json!(2);
+    config["l2"] = json!("r2");
+    config["routes"]["/blog/[slug]"]["origin"] = json!("BLOG_ORIGIN");
     config["trailing_slash"] = json!("keep");
     config["platform_cache"] = json!(true);
     config["zone_purge"] = json!("023e105f4ecef8ad9ca31a8372d0c353");
     let config = Config::from_json(&config).unwrap();
     let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, freshness_bound: 300s, \
-        render_timeout: 600s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, max_body_bytes: 26148864, \
+        render_timeout: 600s, first_byte_timeout: 2s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, tag_shards: 32, l1_ttl: 86400s, l2: R2, max_body_bytes: 33554432, \
         expose_headers: false, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
         Some(CanonicalOrigin(\"https://example.com\")), origin: Some(Url(SiteUrl(\"http://site.test:8080/base\"))), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
@@ -111,6 +115,7 @@ fn every_setting_is_read() {
             cookies: [("theme".to_owned(), vec!["dark".to_owned()])].into(),
             headers: [("x-ab".to_owned(), vec!["a".to_owned(), "b".to_owned()])].into(),
         },
+        origin: Some(Origin::parse("BLOG_ORIGIN").unwrap()),
     };
     let route = config.routes.by_id("/blog/[slug]").unwrap();
     assert_eq!(*route, Route::new(Pattern::parse("/blog/[slug]").unwrap(), expected));
@@ -139,6 +144,10 @@ fn a_route_falls_back_to_the_top_level() {
     ] {
         assert_eq!(windows(top, route), expected);
     }
+    let sites = json!({ "origin": "https://a.b", "routes": { "/*": {}, "/shop/*": { "origin": "SHOP" } } });
+    let routes = Config::from_json(&sites).unwrap().routes;
+    let origin = |path| routes.find(path).unwrap().origin().cloned();
+    assert_eq!(["/", "/shop"].map(origin), ["https://a.b", "SHOP"].map(|text| Origin::parse(text).ok()));
     let keeps = json!({ "browser_max_age": 30, "routes": { "/*": {}, "/own": { "browser_max_age": 0 } } });
     let routes = Config::from_json(&keeps).unwrap().routes;
     assert_eq!(["/", "/own"].map(|path| routes.find(path).unwrap().browser_max_age()), [secs(30), secs(0)]);
@@ -316,7 +325,8 @@ fn values_at_the_top_level_are_checked() {
     let lifetime = "write whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored)";
     let name = "write 1 to 64 letters, digits, `.`, `_` or `-`";
     let origin = "write an origin without path, such as \"https://example.com\"";
-    let url = "write a URL without query, such as \"https://site.example.com\", or \"self\"";
+    let url = "write a URL without query, such as \"https://site.example.com\", the name of a service binding, such as \
+               \"SHOP_ORIGIN\", or \"self\"";
     for (setting, value, message) in [
         ("revalidate", json!(true), format!("true is not a number; {lifetime}")),
         ("revalidate", json!("60"), format!("\"60\" is not a number; {lifetime}")),
@@ -330,8 +340,8 @@ fn values_at_the_top_level_are_checked() {
         ("miss_timeout", json!(60.5), "60.5 is above 60; write whole seconds from 1 to 60".to_owned()),
         (
             "max_body_bytes",
-            json!(26_148_865),
-            "26148865 is above 26148864; write a whole number from 1 to 26148864".to_owned(),
+            json!(33_554_433),
+            "33554433 is above 33554432; write a whole number from 1 to 33554432".to_owned(),
         ),
         ("expose_headers", json!("yes"), "\"yes\" is not true or false; write `true` or `false`".to_owned()),
         ("cache_name", json!(1), format!("1 is not text; {name}")),
@@ -363,6 +373,8 @@ fn values_at_the_top_level_are_checked() {
             format!("\"https://a b\" is not a URL (invalid international domain name); {origin}"),
         ),
         ("origin", json!("ftp://a.b"), format!("\"ftp://a.b\" does not begin with https:// or http://; {url}")),
+        ("origin", json!("MY SITE"), format!("\"MY SITE\" is neither a URL nor the name of a service binding; {url}")),
+        ("l2", json!("d1"), "\"d1\" is not one of the words; write \"kv\" or \"r2\"".to_owned()),
         ("origin", json!("https://a.b/c?d"), format!("\"https://a.b/c?d\" has a query; {url}")),
         ("origin", json!("https://a.b/#d"), format!("\"https://a.b/#d\" has a fragment; {url}")),
         (
@@ -480,7 +492,7 @@ fn settings_describe_themselves() {
     );
     assert_eq!(row("statuses").0, "[200, 203, 301, 308, 404, 410]");
     assert_eq!(row("cache_name").0, "\"cloudflare-isr\"");
-    assert_eq!(row("max_body_bytes").2, "a whole number from 1 to 26148864");
+    assert_eq!(row("max_body_bytes").2, "a whole number from 1 to 33554432");
 }
 
 #[test]
@@ -515,6 +527,12 @@ fn a_missing_binding_comes_with_the_lines_to_add() {
                 .to_owned(),
         ),
         (
+            Binding::Bucket,
+            "ISR_BUCKET: this R2 binding is missing; add to wrangler.toml:\n    [[r2_buckets]]\n    \
+             binding = \"ISR_BUCKET\"\n    bucket_name = \"<made by: wrangler r2 bucket create isr-pages>\""
+                .to_owned(),
+        ),
+        (
             Binding::Origin,
             "ORIGIN: this service binding is missing; add to wrangler.toml:\n    [[services]]\n    \
              binding = \"ORIGIN\"\n    service = \"<name of the Worker that renders the site>\"\n\n    \
@@ -543,6 +561,4 @@ fn origins_are_normalised() {
         assert_eq!((parsed.as_str(), parsed.authority()), (origin, authority));
     }
     assert_eq!(SiteUrl::parse("https://a.b/c/d/").unwrap().as_str(), "https://a.b/c/d");
-    assert_eq!(Origin::parse("self"), Ok(Origin::Own));
-    assert_eq!(Origin::parse("Self"), Err(Flaw::Scheme));
 }

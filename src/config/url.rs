@@ -59,26 +59,6 @@ impl SiteUrl {
     }
 }
 
-/// Who renders the pages, when it is not the Worker bound as `ORIGIN`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// This Worker itself: its default entrypoint answers renders by a handler of its own. Written `"self"`.
-    Own,
-    /// A site by its URL.
-    Url(SiteUrl),
-}
-
-impl Origin {
-    /// Parses `self`, or a URL as [`SiteUrl::parse`] does.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the URL.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
-        if text == "self" { Ok(Self::Own) } else { SiteUrl::parse(text).map(Self::Url) }
-    }
-}
-
 impl fmt::Display for CanonicalOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -14,7 +14,7 @@ use worker::Delay;
 use crate::coordinator::{Found, Input, Outcome, Wanted};
 use crate::edge::body::Body;
 use crate::edge::coordinator_object::{Object, Registration};
-use crate::edge::l2::L2Error;
+use crate::edge::l2::{self, PageError};
 use crate::edge::lend::Lent;
 use crate::edge::render::{self, Content, Ended, Order, Renderer};
 use crate::edge::{calls, js, settings};
@@ -42,7 +42,8 @@ const REGISTER_WITHIN: Duration = Duration::from_secs(5);
 impl Object {
     /// Has the site render a page to its end: until it is published, or will not be.
     pub(super) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
-        let site = settings::renderer(&self.env, &self.settings.config, &self.exports);
+        let route = self.settings.config.routes.find(key.path());
+        let site = settings::renderer(&self.env, &self.settings, route, &self.exports);
         self.render_by(site.map(Renderer::Site), &key, token).await;
     }
 
@@ -119,6 +120,7 @@ impl Object {
             max_body_bytes: config.max_body_bytes,
             budget: &self.budget,
             timeout: config.render_timeout,
+            first_byte_timeout: config.first_byte_timeout,
             abort,
         };
         let on_head = |page, content| {
@@ -142,15 +144,15 @@ impl Object {
     }
 
     pub(super) async fn read(self: Rc<Self>, wanted: Wanted) {
-        let page = match settings::l2(&self.env) {
-            Some(l2) => l2.page(&wanted.page.key).await,
-            None => Ok(None),
+        let page = match l2::open(&self.env, self.settings.config.l2) {
+            Ok(l2) => l2.get(&wanted.page.key).await,
+            Err(error) => Err(error.into()),
         };
         let found = match page {
             Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
                 Found::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
             }
-            Ok(_) | Err(L2Error::Format(_)) => Found::Other,
+            Ok(_) | Err(PageError::Format(_)) => Found::Other,
             Err(error) => {
                 worker::console_error!("L2: {}: {error}", wanted.page.key);
                 Found::Unknown
@@ -162,23 +164,24 @@ impl Object {
     pub(super) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
         let (key, version) = (meta.key.clone(), Some(meta.version));
         let head = PageHead { meta, headers: (*content.headers).clone() };
-        let written = match (settings::l2(&self.env), content.body.bytes()) {
-            (Some(l2), Some(body)) => l2.put_page(&head, &body).await,
-            (Some(_), None) => Err(L2Error::Partial),
-            (None, _) => Err(L2Error::Unbound),
+        let written = match (l2::open(&self.env, self.settings.config.l2), content.body.bytes()) {
+            (Ok(l2), Some(body)) => l2.put(&head, &body).await,
+            (Ok(_), None) => Err(PageError::Partial),
+            (Err(error), _) => Err(error.into()),
         };
         self.wrote(key, version, &written);
     }
 
     pub(super) async fn delete(self: Rc<Self>, key: PageKey) {
-        let deleted = match settings::l2(&self.env) {
-            Some(l2) => l2.delete_page(&key).await,
-            None => Err(L2Error::Unbound),
+        let up_to = self.shard.borrow().last_version();
+        let deleted = match l2::open(&self.env, self.settings.config.l2) {
+            Ok(l2) => l2.delete(&key, up_to).await,
+            Err(error) => Err(error.into()),
         };
         self.wrote(key, None, &deleted);
     }
 
-    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), L2Error>) {
+    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), PageError>) {
         if let Err(error) = result {
             worker::console_error!("L2: {key}: {error}");
         }

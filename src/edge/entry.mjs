@@ -140,6 +140,7 @@ function isPlain(request, ctx) {
 		(!headers.has("if-modified-since") || headers.has("if-none-match")) &&
 		!headers.has("upgrade") &&
 		!headers.has("x-isr-bypass") &&
+		!headers.has("x-isr-render") &&
 		!headers.get("cookie")?.includes("__isr_bypass") &&
 		!headers.get("cdn-loop")?.includes("cloudflare-isr") &&
 		ctx.props?.isr === undefined

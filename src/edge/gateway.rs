@@ -1,14 +1,17 @@
-//! A whole Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`, or of a handler of the
-//! Worker's own.
+//! A whole Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`, of a route or at the top
+//! level, or of a handler of the Worker's own.
 
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
-use crate::edge::isr::{self, Handled, Isr, misconfigured};
+use crate::config::Origin;
+use crate::edge::isr::{Handled, Isr, misconfigured};
 use crate::edge::js::Fetcher;
 use crate::edge::site::{self, Site};
 use crate::edge::{front, js, respond, settings};
+use crate::route::Route;
+use crate::semantics::key::RequestUrl;
 
 /// Exports the `fetch` event of the deployable Worker.
 #[cfg(feature = "gateway")]
@@ -27,12 +30,14 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
         Ok(isr) => isr,
         Err(error) => return Ok(misconfigured(&error)?),
     };
-    let Some(site) = settings::site(&env, isr.config()) else {
-        let message = "`origin` is \"self\", but this Worker has no handler of its own: its main module is to export \
-            `withIsr(handler)` as its default. For a site elsewhere, name its URL as `origin`, or bind it as `ORIGIN`.";
-        return Ok(failure(500, "no_handler", message)?);
+    if isr.config().origin == Some(Origin::Own) {
+        return Ok(no_handler()?);
+    }
+    let site = async |request: &Request| match settings::site(&env, &isr.settings, route_of(&isr, request)) {
+        Some(site) => site.pass(request).await,
+        None => no_handler(),
     };
-    match answer(&isr, &request, &context, async |request| site.pass(request).await).await? {
+    match answer(&isr, &request, &context, site).await? {
         Ok(response) => Ok(response),
         Err(error) => {
             worker::console_error!("the site could not be reached: {}", js::describe(&error));
@@ -55,9 +60,27 @@ pub async fn gateway_of_own(
         Ok(isr) => isr,
         Err(error) => return misconfigured(&error),
     };
-    let site = Site::Service(own.unchecked_into::<Fetcher>());
+    let own = Site::Service(own.unchecked_into::<Fetcher>());
     // What the handler throws is its own.
-    answer(&isr, &request, &context, async |request| site.pass(request).await).await?
+    answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await?
+}
+
+/// Answers a request from the cache, or by a handler of the Worker's own, but for routes that have a site elsewhere.
+pub(super) async fn answer_by_own(
+    isr: &Isr,
+    request: &Request,
+    context: &Context,
+    own: impl AsyncFnOnce(&Request) -> Result<Response, JsValue>,
+) -> Result<Result<Response, JsValue>, JsValue> {
+    let elsewhere = route_of(isr, request).filter(|route| route.origin() != isr.config().origin.as_ref());
+    match elsewhere.and_then(|route| settings::site(&isr.env, &isr.settings, Some(route))) {
+        Some(site) => answer(isr, request, context, async |request| site.pass(request).await).await,
+        None => answer(isr, request, context, own).await,
+    }
+}
+
+fn route_of<'a>(isr: &'a Isr, request: &Request) -> Option<&'a Route> {
+    isr.config().routes.find(RequestUrl::parse(&request.url()).ok()?.path().as_str())
 }
 
 /// Answers a request from the cache, or by the site. The inner error is the site's.
@@ -67,7 +90,9 @@ pub(super) async fn answer(
     context: &Context,
     site: impl AsyncFnOnce(&Request) -> Result<Response, JsValue>,
 ) -> Result<Result<Response, JsValue>, JsValue> {
-    if site::is_loop(request) {
+    let is_render = isr.is_render(request, context);
+    // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
+    if !is_render && site::is_loop(request) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }
@@ -83,14 +108,18 @@ pub(super) async fn answer(
         }
     };
     let response = match site(request).await {
+        // A render is stored by the cache that has asked for it, which must see all that the site has said.
+        Ok(response) if told.is_none() && is_render => return Ok(Ok(response)),
         Ok(response) => respond::passed(response, told.as_ref(), isr.config().expose_headers)?,
         Err(error) => return Ok(Err(error)),
     };
-    // A render is stored by this cache, which must see what the site has said.
-    if told.is_none() && isr::is_render(context) {
-        return Ok(Ok(response));
-    }
     front::forbidden(isr.config(), response).map(Ok)
+}
+
+fn no_handler() -> Result<Response, JsValue> {
+    let message = "`origin` is \"self\", but this Worker has no handler of its own: its main module is to export \
+        `withIsr(handler)` as its default. For a site elsewhere, name its URL as `origin`, or bind it as `ORIGIN`.";
+    failure(500, "no_handler", message)
 }
 
 fn failure(status: u16, code: &str, message: &str) -> Result<Response, JsValue> {

@@ -11,7 +11,7 @@ use crate::config::{CanonicalOrigin, Config, ConfigError};
 use crate::edge::respond::{self, Told};
 use crate::edge::settings::Settings;
 use crate::edge::visit::Visit;
-use crate::edge::{admin, front, visit};
+use crate::edge::{admin, front, site, visit};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
@@ -67,6 +67,13 @@ impl Isr {
         Ok(Self { env: env.clone(), settings: Settings::of(env)? })
     }
 
+    /// Tells whether a request is a render that this cache has asked for, which whoever renders is to answer: by `props` of
+    /// the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
+    pub(super) fn is_render(&self, request: &Request, context: &Context) -> bool {
+        let is_signed = |secret| site::is_signed(request, secret);
+        is_render(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.settings.config
     }
@@ -97,7 +104,8 @@ impl Isr {
             return Ok(Handled::Response(response, Outcome::Skip));
         }
         let headers = request.headers();
-        if !matches!(method.as_str(), "GET" | "HEAD") || is_render(context) || headers.has("upgrade")? {
+        let is_page = matches!(method.as_str(), "GET" | "HEAD") && !headers.has("upgrade")?;
+        if !is_page || self.is_render(request, context) {
             return Ok(Handled::Pass(None));
         }
         let Some(route) = self.config().routes.find(url.path().as_str()) else {

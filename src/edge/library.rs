@@ -79,7 +79,7 @@ pub async fn serve(
             JsValue::UNDEFINED
         })
     };
-    let answer = gateway::answer(&isr, request.inner(), context, site).await?;
+    let answer = gateway::answer_by_own(&isr, request.inner(), context, site).await?;
     match (answer, failed) {
         (Ok(response), _) => Ok(response.into()),
         (Err(_), Some(error)) => Err(error),

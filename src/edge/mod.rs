@@ -10,7 +10,8 @@
 //! | `hit` | the short way of a plain HIT, for `entry.mjs` |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
-//! | `l1`, `fill`, `l2` | Cache API and what goes into it, KV |
+//! | `l1`, `fill` | Cache API, and what goes into it |
+//! | `l2` | KV, R2, or another store for pages |
 //! | `site` | the site behind the cache |
 //! | `front` | a cache in front of the Worker |
 //! | `feed_poll` | what this isolate knows to be invalidated |
@@ -59,6 +60,7 @@ pub use self::coordinator_object::IsrCoordinator;
 pub use self::error::IsrError;
 pub use self::gateway::gateway;
 pub use self::isr::Isr;
+pub use self::l2::{L2, L2Error, L2Factory, L2Future, PutOptions, set_l2};
 pub use self::library::{configure, serve};
 pub use self::lookup::Lookup;
 pub use self::tag_index_object::IsrTagIndex;

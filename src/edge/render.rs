@@ -82,6 +82,8 @@ pub(super) struct Order<'a> {
     pub(super) budget: &'a Budget,
     /// How long the site may take, to the last byte.
     pub(super) timeout: Duration,
+    /// How long of that it may take to the head of its answer.
+    pub(super) first_byte_timeout: Duration,
     /// Breaks the render off.
     pub(super) abort: AbortController,
 }
@@ -127,7 +129,12 @@ pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl 
 
 async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
-    let Answer { status, headers, body: source, authorized } = renderer.answer(order).await?;
+    let Some(answer) = js::within(order.first_byte_timeout, renderer.answer(order)).await else {
+        worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
+        order.abort.abort();
+        return Ok(Outcome::Failed(SiteFailure::Timeout).into());
+    };
+    let Answer { status, headers, body: source, authorized } = answer?;
     let Some(headers) = headers else {
         return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
     };

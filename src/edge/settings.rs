@@ -1,6 +1,7 @@
 //! `env`: configuration, secrets and bindings. Parsed once per isolate: a deployment never changes them in place.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect};
@@ -9,11 +10,13 @@ use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Builder, Config, ConfigError, Origin};
+use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin};
 use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher, ObjectNamespace};
-use crate::edge::l2::KvNamespace;
+use crate::edge::l2;
 use crate::edge::site::Site;
+use crate::route::Route;
+use crate::semantics::render_signature::RenderSecret;
 
 thread_local! {
     /// What was given in code, to edge and objects alike: each isolate runs the same code.
@@ -27,8 +30,7 @@ pub(super) struct Secret([u8; 32]);
 
 impl Secret {
     fn read(env: &Env, name: &str) -> Option<Self> {
-        let text = Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty())?;
-        Some(Self(Sha256::digest(text.as_bytes()).into()))
+        Some(Self(Sha256::digest(text(env, name)?.as_bytes()).into()))
     }
 
     /// Tells whether a visitor knows the secret.
@@ -43,13 +45,18 @@ pub(super) struct ApiToken(String);
 
 impl ApiToken {
     fn read(env: &Env, name: &str) -> Option<Self> {
-        Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty()).map(Self)
+        text(env, name).map(Self)
     }
 
     /// Returns the token, for the header that carries it.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Reads a secret; one that is empty is none.
+fn text(env: &Env, name: &str) -> Option<String> {
+    Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty())
 }
 
 /// The secret with which a zone's cache is purged.
@@ -65,6 +72,8 @@ pub(super) struct Settings {
     pub(super) bypass_token: Option<Secret>,
     /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: with it the zone is purged.
     pub(super) purge_token: Option<ApiToken>,
+    /// The secret `ISR_RENDER_SECRET`: with it renders are signed for sites by URL, and recognised where they arrive.
+    pub(super) render_secret: Option<RenderSecret>,
 }
 
 impl Settings {
@@ -84,15 +93,7 @@ impl Settings {
 
     fn read(env: &Env) -> Result<Self, ConfigError> {
         let config = config(env);
-        let has_origin = config.as_ref().is_ok_and(|config| config.origin.is_some());
-        let needed = [Binding::Coordinator, Binding::TagIndex, Binding::Cache, Binding::Origin];
-        let missing = needed
-            .into_iter()
-            .filter(|binding| !(*binding == Binding::Origin && has_origin))
-            .map(|binding| (binding, binding.default_name()))
-            .filter(|(_, name)| js::binding::<JsValue>(env, name).is_none())
-            .map(|(binding, name)| ConfigError::missing_binding(binding, name))
-            .reduce(ConfigError::and);
+        let missing = missing_bindings(env, config.as_ref().ok());
         let purges_zone = config.as_ref().is_ok_and(|config| config.zone_purge.is_some());
         let purge_token = ApiToken::read(env, PURGE_TOKEN).filter(|_| purges_zone);
         let no_token = (purges_zone && purge_token.is_none()).then(|| ConfigError::missing_purge_token(PURGE_TOKEN));
@@ -103,11 +104,37 @@ impl Settings {
                 admin_token: Secret::read(env, "ISR_ADMIN_TOKEN"),
                 bypass_token: Secret::read(env, "ISR_BYPASS_TOKEN"),
                 purge_token,
+                render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
             }),
             (Ok(_), Some(error)) | (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.and(missing)),
         }
     }
+}
+
+/// Reports the bindings that are not there. Without a configuration, those that each deployment needs by default.
+fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
+    let is_over_kv = config.is_some_and(|config| config.max_body_bytes > KV_MAX_BODY_BYTES);
+    let l2 = l2::needed(config.map(|config| config.l2).unwrap_or_default(), is_over_kv);
+    let own = [Binding::Coordinator, Binding::TagIndex].iter().chain(l2);
+    let own = own.map(|binding| (*binding, binding.default_name()));
+    let default = Some((Binding::Origin, Binding::Origin.default_name()));
+    let routes = config.into_iter().flat_map(|config| &config.routes).filter_map(Route::origin);
+    let top = config.and_then(|config| config.origin.as_ref());
+    let sites = top.into_iter().chain(routes).filter_map(|origin| match origin {
+        Origin::Service(name) => Some((Binding::Origin, name.as_str())),
+        Origin::Url(_) | Origin::Own => None,
+    });
+    let mut needed: Vec<(Binding, &str)> = own.chain(default.filter(|_| top.is_none())).chain(sites).collect();
+    // Many routes may name one site.
+    let mut seen = BTreeSet::new();
+    needed.retain(|(_, name)| seen.insert(*name));
+    let missing = needed.into_iter().filter(|(_, name)| js::binding::<JsValue>(env, name).is_none());
+    let errors = missing.map(|(binding, name)| match binding {
+        Binding::Bucket if is_over_kv => ConfigError::needs_bucket().and(ConfigError::missing_binding(binding, name)),
+        _ => ConfigError::missing_binding(binding, name),
+    });
+    errors.reduce(ConfigError::and)
 }
 
 /// Takes settings that are given in code.
@@ -146,24 +173,28 @@ pub(super) fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::TagIndex.default_name())
 }
 
-/// Returns L2.
-pub(super) fn l2(env: &Env) -> Option<KvNamespace> {
-    js::binding(env, Binding::Cache.default_name())
-}
-
-/// Returns the site; `None` if that is this Worker itself.
-pub(super) fn site(env: &Env, config: &Config) -> Option<Site> {
-    match &config.origin {
-        Some(Origin::Url(url)) => Some(Site::Url(url.as_str().to_owned())),
-        Some(Origin::Own) => None,
-        None => js::binding::<Fetcher>(env, Binding::Origin.default_name()).map(Site::Service),
-    }
+/// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
+/// itself.
+pub(super) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
+    let name = match origin(settings, route) {
+        Some(Origin::Url(url)) => {
+            return Some(Site::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
+        }
+        Some(Origin::Own) => return None,
+        Some(Origin::Service(name)) => name.as_str(),
+        None => Binding::Origin.default_name(),
+    };
+    js::binding::<Fetcher>(env, name).map(Site::Service)
 }
 
 /// Returns the site as a coordinator reaches it, also if it is this Worker itself.
-pub(super) fn renderer(env: &Env, config: &Config, exports: &Exports) -> Option<Site> {
-    match &config.origin {
+pub(super) fn renderer(env: &Env, settings: &Settings, route: Option<&Route>, exports: &Exports) -> Option<Site> {
+    match origin(settings, route) {
         Some(Origin::Own) => Some(Site::Own(exports.clone())),
-        _ => site(env, config),
+        _ => site(env, settings, route),
     }
+}
+
+fn origin<'a>(settings: &'a Settings, route: Option<&'a Route>) -> Option<&'a Origin> {
+    route.map_or(settings.config.origin.as_ref(), Route::origin)
 }

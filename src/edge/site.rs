@@ -7,6 +7,7 @@ use crate::edge::envelope;
 use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
+use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 
 /// Says through which caches a request has come (RFC 8586): a site by URL might lead back here.
 const LOOP_HEADER: &str = "cdn-loop";
@@ -21,8 +22,13 @@ pub(super) enum Site {
     Service(Fetcher),
     /// The Worker of this cache itself: its own handler. Only objects reach it like this.
     Own(Exports),
-    /// A server: the URL without a trailing slash, to which path and query are added.
-    Url(String),
+    /// A server.
+    Url {
+        /// Its URL without a trailing slash, to which path and query are added.
+        base: String,
+        /// With what renders are signed, if the server is to recognise them.
+        secret: Option<RenderSecret>,
+    },
 }
 
 impl Site {
@@ -32,7 +38,8 @@ impl Site {
         match self {
             Self::Service(service) => pass_to(service, request).await,
             Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
-            Self::Url(base) => {
+            // Visitors' own requests have all the time that the platform gives them: an upload is answered at its end.
+            Self::Url { base, .. } => {
                 let init = RequestInit::new();
                 init.set_redirect(RequestRedirect::Manual);
                 let url = format!("{base}{}", path_and_query(&request.url()));
@@ -52,9 +59,13 @@ impl Site {
         match self {
             Self::Service(service) => service.fetch(&request(key.url())?).await,
             Self::Own(exports) => exports.renderer()?.fetch(&request(key.url())?).await,
-            Self::Url(base) => {
+            Self::Url { base, secret } => {
                 let request = request(&format!("{base}{}", path_and_query(key.url())))?;
                 request.headers().set(LOOP_HEADER, LOOP_NAME)?;
+                if let Some(secret) = secret {
+                    let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
+                    request.headers().set(RENDER_HEADER, &signature)?;
+                }
                 js::fetch(&request).await
             }
         }
@@ -100,6 +111,12 @@ pub(super) fn passed(request: &Request) -> Result<Request, JsValue> {
 pub(super) fn is_loop(request: &Request) -> bool {
     let passed = request.headers().get(LOOP_HEADER).ok().flatten().unwrap_or_default();
     passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
+}
+
+/// Tells whether a request carries the signature of a render, made with a secret of this cache.
+pub(super) fn is_signed(request: &Request, secret: &RenderSecret) -> bool {
+    let signature = request.headers().get(RENDER_HEADER).ok().flatten();
+    signature.is_some_and(|value| secret.verifies(&value, js::now(), &request.method(), path_and_query(&request.url())))
 }
 
 /// Returns what follows the origin in an absolute URL.

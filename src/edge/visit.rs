@@ -8,7 +8,7 @@ use crate::edge::fill::Fill;
 use crate::edge::isr::{Asker, Handled, Isr};
 use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Terms, Told};
-use crate::edge::{envelope, feed_poll, front, js, settings};
+use crate::edge::{envelope, feed_poll, front, js, l2};
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
@@ -69,16 +69,17 @@ impl Visit<'_> {
     }
 
     async fn look_in_l2(&self) -> Result<Option<Stored>, JsValue> {
-        let Some(l2) = settings::l2(&self.isr.env) else {
-            return Ok(None);
+        let found = match l2::open(&self.isr.env, self.isr.config().l2) {
+            Ok(l2) => l2.get(&self.key).await,
+            Err(error) => Err(error.into()),
         };
-        match l2.page(&self.key).await {
+        match found {
             Ok(Some((head, body))) => {
                 let page = envelope::wrap(&head.meta, &head.headers, &body)?;
                 Ok(Some((head.meta, page)))
             }
             Ok(None) => Ok(None),
-            // A value that can't be used is a miss: the coordinator overwrites it.
+            // A value that can't be used is a miss: the coordinator overwrites it. So is one that can't be had.
             Err(error) => {
                 worker::console_error!("L2: {}: {error}", self.key);
                 Ok(None)

@@ -20,6 +20,7 @@ fn settings() -> RouteSettings {
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),
+        origin: None,
     }
 }
 

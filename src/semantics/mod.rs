@@ -13,6 +13,7 @@ pub mod key;
 pub mod language;
 pub mod policy;
 pub mod range;
+pub mod render_signature;
 pub mod statuses;
 pub mod storable;
 pub mod tag;

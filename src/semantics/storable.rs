@@ -145,7 +145,7 @@ pub enum SiteFailure {
     /// The site could not be reached, or broke off in the middle of the body.
     #[error("the site could not be reached or broke off")]
     Broken,
-    /// The render took longer than `render_timeout`.
+    /// The render took longer than `render_timeout`, or its first byte longer than `first_byte_timeout`.
     #[error("the render timed out")]
     Timeout,
 }

@@ -39,7 +39,7 @@ export function config(changes = {}, routes = {}) {
 }
 
 /** A Worker as Miniflare takes it: the gateway. Several of them may share KV and objects. */
-function gateway({ isr, bindings, kv, origin, objects, services, main = [] }) {
+function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main = [] }) {
   // The main module comes first: Miniflare does not follow imports from it.
   const modules = [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
@@ -53,6 +53,7 @@ function gateway({ isr, bindings, kv, origin, objects, services, main = [] }) {
       Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
     ),
     kvNamespaces: kv,
+    r2Buckets: r2,
     serviceBindings: { ...(origin && { ORIGIN: origin }), ...services },
     bindings: { ISR: isr, ISR_ADMIN_TOKEN: adminToken, ISR_BYPASS_TOKEN: bypassToken, ...bindings },
   };
@@ -64,8 +65,8 @@ function gateway({ isr, bindings, kv, origin, objects, services, main = [] }) {
  * @param {object} isr
  * @param {object} [options] as those of `start`
  */
-export function colo(name, isr, { kv = ["ISR_CACHE"], services = {} } = {}) {
-  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv, origin: siteName, objects: classes, services });
+export function colo(name, isr, { kv = ["ISR_CACHE"], r2, services = {} } = {}) {
+  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv, r2, origin: siteName, objects: classes, services });
   for (const object of Object.values(worker.durableObjects)) object.scriptName = deployment.name;
   return { ...worker, name };
 }
@@ -89,6 +90,7 @@ const site = {
  * @param {any} [options.isr] the variable `ISR`; by default that of wrangler.toml
  * @param {Record<string, unknown>} [options.bindings] more variables and secrets; `undefined` takes one away
  * @param {string[]} [options.kv] names of KV namespaces
+ * @param {string[]} [options.r2] names of R2 buckets
  * @param {Record<string, unknown>} [options.services] more bindings to Workers
  * @param {string} [options.kvOwner] the Worker to which the real KV is bound as `ISR_CACHE`, if it is not the gateway
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
@@ -100,11 +102,11 @@ const site = {
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
-  bindings = {}, kv = ["ISR_CACHE"], services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
+  bindings = {}, kv = ["ISR_CACHE"], r2, services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
   troubled, main: mainModules = troubled ? ["tests/e2e/troubled.mjs"] : [], port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
-  const main = gateway({ isr, bindings, kv, origin, objects, services, main: mainModules });
+  const main = gateway({ isr, bindings, kv, r2, origin, objects, services, main: mainModules });
   for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({
@@ -228,6 +230,11 @@ class Runtime {
     const kv = await this.#miniflare.getKVNamespace("ISR_CACHE", this.#kvOwner);
     const { keys } = await kv.list({ prefix: `http://${host}${path}` });
     return keys.map((key) => key.name);
+  }
+
+  /** The R2 bucket that is bound to the gateway as `ISR_BUCKET`. */
+  bucket() {
+    return this.#miniflare.getR2Bucket("ISR_BUCKET", deployment.name);
   }
 
   /** Invalidates over HTTP, as the holder of the admin token. */

@@ -1,5 +1,5 @@
 /**
- * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, tagIndex, kv }`.
+ * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, tagIndex, kv, r2 }`.
  *
  * Only what the platform does is put on; the gateway and its objects are those that are deployed. The visitor's Worker and
  * the objects run in one isolate here, and so one variable is enough for both.
@@ -11,6 +11,7 @@ import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from 
  * @property {"throws" | "hangs" | "errs" | "overloaded" | "flickers"} [coordinator]
  * @property {"throws"} [tagIndex]
  * @property {"hangs" | "refuses"} [kv]
+ * @property {"races"} [r2] somebody else writes an older page between the look and the write, once
  */
 
 /** @type {Trouble} */
@@ -20,7 +21,7 @@ let trouble = {};
 const never = () => scheduler.wait(600_000);
 
 function troubled(env) {
-  const { COORDINATOR, ISR_CACHE } = env;
+  const { COORDINATOR, ISR_CACHE, ISR_BUCKET } = env;
   return {
     ...env,
     COORDINATOR: {
@@ -38,6 +39,20 @@ function troubled(env) {
         return ISR_CACHE.put(...args);
       },
     },
+    ...(ISR_BUCKET && {
+      ISR_BUCKET: {
+        head: (...args) => ISR_BUCKET.head(...args),
+        get: (...args) => ISR_BUCKET.get(...args),
+        delete: (...args) => ISR_BUCKET.delete(...args),
+        async put(name, ...args) {
+          if (trouble.r2 === "races") {
+            trouble = {};
+            await ISR_BUCKET.put(name, "an older page", { customMetadata: { version: "0".repeat(26) } });
+          }
+          return ISR_BUCKET.put(name, ...args);
+        },
+      },
+    }),
   };
 }
 

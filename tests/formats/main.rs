@@ -18,7 +18,7 @@ use cloudflare_isr::inspect::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
 };
-use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
+use cloudflare_isr::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
     SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
@@ -138,6 +138,14 @@ fn pages_in_l2_are_read_forever() {
         assert_eq!((read.as_ref(), &bytes[offset..]), (Ok(&page), body), "{name}");
     }
     assert_eq!(pinned.names(), pages().iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+}
+
+/// Where both stores are bound, KV keeps this for a page that lies in R2. A version of this cache that knows format 1 alone takes
+/// it for a miss.
+#[test]
+fn what_stands_for_a_page_in_another_store_is_read_forever() {
+    assert_eq!(ELSEWHERE, [0x49, 0x53, 0x52, 0x02, 0, 0, 0, 0]);
+    assert_eq!(Prefix::read(&ELSEWHERE), Err(FormatError::Format(2)), "it is no page");
 }
 
 /// L1 keeps a page with this header for up to a day, over deployments.
@@ -423,6 +431,7 @@ fn objects_are_found_under_their_names_forever() {
             query: QueryPolicy::default(),
             trailing_slash: TrailingSlash::default(),
             vary: Vary::default(),
+            origin: None,
         };
         let route = Route::new(Pattern::parse(pattern).expect("it is a pattern"), settings);
         let owner = ShardName::of(&route, path);

@@ -38,6 +38,7 @@ fn settings(shards: u16) -> RouteSettings {
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),
+        origin: None,
     }
 }
 

@@ -47,10 +47,11 @@ fn value(kind: Kind) -> Value {
         Kind::Flag { .. } => json!({ "type": "boolean" }),
         Kind::CacheName => text(&format!("^[A-Za-z0-9._-]{{1,{MAX_CACHE_NAME_CHARS}}}$")),
         Kind::Origin => text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/*$"),
-        Kind::Url => {
+        Kind::Site => {
             let url = text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$");
-            json!({ "anyOf": [{ "const": "self" }, url] })
+            json!({ "anyOf": [{ "const": "self" }, url, text("^[A-Za-z_][A-Za-z0-9_]{0,63}$")] })
         }
+        Kind::L2 => json!({ "enum": ["kv", "r2"] }),
         Kind::Zone => text("^[0-9A-Fa-f]{32}$"),
         Kind::Routes => json!({
             "type": "object",

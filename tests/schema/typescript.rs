@@ -42,7 +42,8 @@ fn type_of(kind: Kind) -> String {
         Kind::Lifetime(_) | Kind::LifetimeWithin(..) => "number | false".to_owned(),
         Kind::Number(_) | Kind::NumberAs(..) => "number".to_owned(),
         Kind::Flag { .. } => "boolean".to_owned(),
-        Kind::CacheName | Kind::Origin | Kind::Url | Kind::Zone => "string".to_owned(),
+        Kind::CacheName | Kind::Origin | Kind::Site | Kind::Zone => "string".to_owned(),
+        Kind::L2 => union(&["kv", "r2"].map(quoted)),
         Kind::Routes => "{ [pattern: `/${string}`]: IsrRoute }".to_owned(),
         Kind::Statuses => format!("readonly ({})[]", union(&statuses::ALLOWED.map(|status| status.to_string()))),
         Kind::Tags | Kind::Hosts | Kind::IgnoredQuery | Kind::Languages | Kind::Countries => {

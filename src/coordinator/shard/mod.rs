@@ -191,6 +191,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok((entry.page.map(|page| page.version), entry.lease.map(|lease| lease.token)))
     }
 
+    /// Returns the last version that was issued or heard of: everything that is stored by now has it or a lower one.
+    #[must_use]
+    pub fn last_version(&self) -> Version {
+        self.clock.last()
+    }
+
     /// Returns when the alarm is to go off next.
     ///
     /// # Errors

@@ -1,0 +1,130 @@
+//! R2 as L2: every colo sees a write at once, and writes are conditional, so that an older page never takes the place of a
+//! newer one.
+//!
+//! | there | written is | what happens |
+//! |---|---|---|
+//! | nothing | any version | written, on condition that there still is nothing |
+//! | an older version, or an object that is none of this cache | a newer one | written, on condition that the same is still there |
+//! | the same version | the same | nothing: a write that was repeated, and had arrived before |
+//! | a newer version | an older one | refused |
+//! | a condition does not hold any more | any version | refused: the coordinator comes again |
+//!
+//! R2 has no conditional deletion. It is looked at what is there before; what is written between the look and the deletion is
+//! deleted as well. That costs a render: the coordinator knows that the page exists, and edges that don't find it ask there.
+
+use std::cmp::Ordering;
+
+use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Headers;
+
+use super::{L2, L2Error, L2Future, PutOptions};
+use crate::version::Version;
+
+/// The name under which an object's metadata has the version.
+const VERSION: &str = "version";
+
+#[wasm_bindgen]
+extern "C" {
+    /// An R2 bucket.
+    #[derive(Clone, Debug)]
+    pub(super) type R2Bucket;
+
+    #[wasm_bindgen(method, catch)]
+    fn head(this: &R2Bucket, name: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn get(this: &R2Bucket, name: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn put(this: &R2Bucket, name: &str, value: &Uint8Array, options: &Object) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn delete(this: &R2Bucket, name: &str) -> Result<Promise, JsValue>;
+
+    /// What a bucket says of an object, and, of one that was got, its bytes.
+    type R2Object;
+
+    #[wasm_bindgen(method, getter, js_name = httpEtag)]
+    fn http_etag(this: &R2Object) -> String;
+
+    #[wasm_bindgen(method, getter, js_name = customMetadata)]
+    fn custom_metadata(this: &R2Object) -> JsValue;
+
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    fn array_buffer(this: &R2Object) -> Result<Promise, JsValue>;
+}
+
+/// A bucket with pages.
+pub(super) struct R2Store(R2Bucket);
+
+impl R2Store {
+    pub(super) fn new(bucket: R2Bucket) -> Self {
+        Self(bucket)
+    }
+
+    async fn look_at(&self, name: &str) -> Result<Option<R2Object>, L2Error> {
+        Ok(object(JsFuture::from(self.0.head(name)?).await?))
+    }
+}
+
+impl L2 for R2Store {
+    fn get<'a>(&'a self, name: &'a str) -> L2Future<'a, Option<Uint8Array>> {
+        Box::pin(async move {
+            let Some(object) = object(JsFuture::from(self.0.get(name)?).await?) else {
+                return Ok(None);
+            };
+            let buffer: ArrayBuffer = JsFuture::from(object.array_buffer()?).await?.unchecked_into();
+            Ok(Some(Uint8Array::new(&buffer)))
+        })
+    }
+
+    fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, put: PutOptions) -> L2Future<'a, ()> {
+        Box::pin(async move {
+            let condition = Headers::new()?;
+            match self.look_at(name).await? {
+                None => condition.set("if-none-match", "*")?,
+                Some(there) => {
+                    match version(&there).map(|there| there.cmp(&put.version)) {
+                        Some(Ordering::Equal) => return Ok(()),
+                        Some(Ordering::Greater) => return Err(L2Error::Newer),
+                        Some(Ordering::Less) | None => {}
+                    }
+                    condition.set("if-match", &there.http_etag())?;
+                }
+            }
+            let (options, metadata) = (Object::new(), Object::new());
+            Reflect::set(&metadata, &VERSION.into(), &put.version.to_string().into())?;
+            Reflect::set(&options, &"customMetadata".into(), &metadata)?;
+            Reflect::set(&options, &"onlyIf".into(), &condition)?;
+            // A condition that does not hold is no exception: there is no object then.
+            match object(JsFuture::from(self.0.put(name, value, &options)?).await?) {
+                Some(_) => Ok(()),
+                None => Err(L2Error::Newer),
+            }
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a str, up_to: Version) -> L2Future<'a, ()> {
+        Box::pin(async move {
+            match self.look_at(name).await? {
+                Some(there) if version(&there).is_none_or(|there| there <= up_to) => {
+                    JsFuture::from(self.0.delete(name)?).await?;
+                }
+                Some(_) | None => {}
+            }
+            Ok(())
+        })
+    }
+}
+
+fn object(value: JsValue) -> Option<R2Object> {
+    value.is_object().then(|| value.unchecked_into())
+}
+
+/// Returns the version of an object; `None` if it is none of this cache.
+fn version(object: &R2Object) -> Option<Version> {
+    let metadata = Some(object.custom_metadata()).filter(JsValue::is_object)?;
+    Version::parse(&Reflect::get(&metadata, &VERSION.into()).ok()?.as_string()?)
+}
