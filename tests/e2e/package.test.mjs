@@ -9,7 +9,7 @@ import Ajv from "ajv";
 import { unstable_readConfig } from "wrangler";
 
 import { pieces } from "./documents.mjs";
-import { newFolder, root } from "./harness.mjs";
+import { newFolder, root, until } from "./harness.mjs";
 import { dev, install, run, wrangler } from "./program.mjs";
 
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, "target");
@@ -110,6 +110,85 @@ services = [{ binding = "GATEWAY", service = "gateway" }]
   assert.notEqual(newA.text, a.text);
   const wrong = await visit("/a%2Cb");
   assert.deepEqual([wrong.status, JSON.parse(wrong.text)], [400, { isIsrError: true, code: "invalid_argument" }]);
+});
+
+/** A site made as adapters make it: it looks its own pages up, and tells in each what it was rendered for. */
+const adapted = `
+import { createScope, serve } from "cloudflare-isr";
+
+export default {
+  async fetch(request, env, ctx) {
+    const scope = createScope();
+    const { pathname, search } = new URL(request.url);
+    const render = async () => {
+      if (request.method === "POST") return Response.json(await env.ISR.revalidateTag(await request.text()));
+      if (pathname === "/post/broken") throw new Error("it can't be rendered");
+      scope.defaults({ revalidate: 300, tags: ["posts"] });
+      scope.set(pathname === "/post/personal" ? { revalidate: 0 } : { tags: ["tag-of-" + pathname.slice(6)] });
+      return Response.json({ id: crypto.randomUUID(), search, cookie: request.headers.get("cookie") });
+    };
+    return serve({ request, env, ctx, scope, render });
+  },
+};
+`;
+
+test("a site that looks its own pages up needs no gateway in front, and shares nothing of a visitor's", { timeout: 180_000 }, async (t) => {
+  await write({
+    "bound/gateway/index.js": 'export { default, IsrCoordinator, IsrTagIndex } from "cloudflare-isr/gateway";\n',
+    "bound/gateway/wrangler.toml": gateway.replace('service = "site"', 'service = "adapted", props = { isr = "render" }'),
+    "bound/gateway/.dev.vars": 'ISR_BYPASS_TOKEN = "draft"\n',
+    "bound/adapted/index.js": adapted,
+    "bound/adapted/wrangler.toml": `
+name = "adapted"
+main = "index.js"
+compatibility_date = "2026-11-01"
+services = [{ binding = "ISR", service = "gateway" }]
+`,
+  });
+  const visit = await dev(t, path.join(project, "bound"), ["adapted/wrangler.toml", "gateway/wrangler.toml"]);
+  const cookie = (value) => ({ headers: { cookie: `visitor=${value}` } });
+
+  const first = await visit("/post/a?made=up", cookie("first"));
+  assert.deepEqual([first.status, first.isr], [200, "MISS"], first.text);
+  assert.partialDeepStrictEqual(JSON.parse(first.text), { search: "", cookie: null });
+  const told = Object.fromEntries(["x-isr-revalidate", "cache-tag", "cache-control"].map((name) => [name, first.headers.get(name)]));
+  assert.deepEqual(told, { "x-isr-revalidate": null, "cache-tag": null, "cache-control": "public, max-age=0, must-revalidate" });
+  const second = await until("a HIT", async () => {
+    const answer = await visit("/post/a", cookie("second"));
+    return answer.isr === "HIT" && answer;
+  });
+  assert.equal(second.text, first.text);
+
+  // By the page's own tag, and by its layout's.
+  for (const tag of ["tag-of-a", "posts"]) {
+    const receipt = JSON.parse((await visit("/", { method: "POST", body: tag })).text);
+    assert.deepEqual([receipt.tag, receipt.pages.matched], [tag, 1]);
+    assert.equal((await visit("/post/a")).isr, "MISS");
+    await until("a HIT", async () => (await visit("/post/a")).isr === "HIT");
+  }
+  const head = await visit("/post/a", { method: "HEAD" });
+  assert.deepEqual([head.status, head.isr, head.text], [200, "HIT", ""]);
+
+  // Those who come at the same time get one render, whoever holds the lease.
+  const together = await Promise.all(Array.from({ length: 10 }, () => visit("/post/together")));
+  assert.equal(new Set(together.map(({ text }) => text)).size, 1);
+
+  // An opted-out page is each visitor's own, once that is known of it.
+  assert.equal((await visit("/post/personal", cookie("first"))).isr, "SKIP");
+  const personal = await until("what is known of it", async () => {
+    const answer = await visit("/post/personal", cookie("second"));
+    return JSON.parse(answer.text).cookie !== null && answer;
+  });
+  assert.deepEqual([personal.isr, JSON.parse(personal.text).cookie], ["SKIP", "visitor=second"]);
+
+  const draft = await visit("/post/a", { headers: { "x-isr-bypass": "draft", cookie: "editor" } });
+  assert.deepEqual([draft.isr, draft.headers.get("cache-control"), JSON.parse(draft.text).cookie], ["BYPASS", "private, no-store", "editor"]);
+
+  assert.equal((await visit("/post/broken")).status, 500);
+  await until("it is left alone", async () => (await visit("/post/broken")).status === 503);
+  // Not a page of the cache: the site's own answer, as it is.
+  const other = await visit("/other", cookie("first"));
+  assert.deepEqual([other.status, other.isr, JSON.parse(other.text).cookie], [200, null, "visitor=first"]);
 });
 
 test("the types are those of the runtime, and find mistakes", { timeout: 60_000 }, async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { binding } from "./binding.mjs";
 import { open } from "./browser.mjs";
 import { adminToken } from "./harness.mjs";
 import { suite } from "./suite.mjs";
@@ -70,3 +71,5 @@ suite("solidstart", {
     });
   },
 });
+
+binding("solidstart");

@@ -40,7 +40,7 @@ export interface IsrConfig {
   ignore_query?: readonly string[];
   /** `/a/` is `/a`; or a page of its own; or sends visitors to `/a`. Accepts "strip", "keep" or "redirect". Default: `"strip"`. */
   trailing_slash?: "strip" | "keep" | "redirect";
-  /** The site, if it is not bound as `ORIGIN`. Accepts a URL without query, such as "https://site.example.com". Default: none. */
+  /** The site, if it is not bound as `ORIGIN`; `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", or "self". Default: none. */
   origin?: string;
   /** A cache of the platform stands in front: it is told what to keep, and purged; see docs/platform-cache.md. Accepts `true` or `false`. Default: `false`. */
   platform_cache?: boolean;

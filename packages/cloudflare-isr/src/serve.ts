@@ -51,21 +51,24 @@ function mutable(response: Response): Response {
   return new Response(response.body, response);
 }
 
-/** Answers a visitor with a draft token: nobody may keep what he sees. */
-async function draft(render: Served["render"]): Promise<Response> {
+/** Answers by the framework what is not cached, and says so. */
+async function uncached(render: Served["render"], status: "SKIP" | "BYPASS"): Promise<Response> {
   const response = mutable(await render());
-  response.headers.set("cache-control", "private, no-store");
+  response.headers.set("x-isr-status", status);
+  // Nobody may keep what a visitor with a draft token sees.
+  if (status === "BYPASS") response.headers.set("cache-control", "private, no-store");
   return response;
 }
 
 /** Makes a visitor's answer of a page that has just been rendered: without what it says to the cache. */
 function fresh(page: Response): Response {
   const response = mutable(page);
+  const optsOut = response.headers.get("x-isr-revalidate") === "0";
   response.headers.delete("x-isr-revalidate");
   response.headers.delete("cache-tag");
-  response.headers.set("x-isr-status", "MISS");
-  // A browser that asks each time sees an invalidation; that the page is for nobody else, it is told as it is.
-  if (!/private|no-store|no-cache/i.test(response.headers.get("cache-control") ?? "")) {
+  response.headers.set("x-isr-status", optsOut ? "SKIP" : "MISS");
+  // A browser that asks each time sees an invalidation.
+  if (!optsOut && !/private|no-store|no-cache/i.test(response.headers.get("cache-control") ?? "")) {
     response.headers.set("cache-control", "public, max-age=0, must-revalidate");
   }
   return response;
@@ -103,8 +106,8 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
     console.error("cloudflare-isr: no answer of the cache:", error);
     return { status: "PASS" } as const;
   });
-  if (found.status === "PASS" || found.status === "SKIP") return render();
-  if (found.status === "BYPASS") return draft(render);
+  if (found.status === "PASS") return render();
+  if (found.status === "SKIP" || found.status === "BYPASS") return uncached(render, found.status);
   if (found.response !== undefined) return found.response;
 
   const page = await renderPage(found.request).catch((error: unknown) => {

@@ -1,0 +1,18 @@
+/** A post of the blog. */
+export interface Post {
+  slug: string;
+  title: string;
+  text: string;
+}
+
+/** The Worker that has the posts, `examples/posts`. */
+export interface Posts {
+  list(): Promise<Post[]>;
+  get(slug: string): Promise<Post | null>;
+  edit(slug: string, edit: { title: string; text: string }): Promise<boolean>;
+}
+
+/** What the handler makes use of in `wrangler.toml`; the cache finds its own bindings by itself. */
+export interface Env {
+  POSTS: Posts;
+}
