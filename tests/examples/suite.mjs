@@ -15,6 +15,7 @@ import { open } from "./browser.mjs";
  * @typedef {object} Options
  * @property {(path: string) => string} [data] the URL by which client-side navigation asks for the data of a page, if the framework
  *   has one; the example's `/api/revalidate` revalidates a path together with it
+ * @property {(example: () => Example) => void} [more] tests of what only this framework has
  */
 
 /**
@@ -22,7 +23,7 @@ import { open } from "./browser.mjs";
  * @param {string} name
  * @param {Options} [options]
  */
-export function suite(name, { data } = {}) {
+export function suite(name, { data, more } = {}) {
   group(name, { timeout: 300_000 }, () => {
     /** @type {Example} */
     let example;
@@ -228,6 +229,8 @@ export function suite(name, { data } = {}) {
         assert.deepEqual(await states(), ["HIT", "HIT"]);
       });
     }
+
+    more?.(() => example);
 
     test("in a browser: open, navigate, edit, and see the change", async (t) => {
       const page = await open(t);

@@ -13,8 +13,12 @@ use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
 
 /// All of them, by their folders in `examples/`; each has a test of that name in `tests/examples/`.
-const EXAMPLES: [Example; 2] =
-    [Example { name: "sveltekit", built: ".svelte-kit/cloudflare" }, Example { name: "worker", built: "dist" }];
+const EXAMPLES: [Example; 4] = [
+    Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
+    Example { name: "nuxt", built: ".output" },
+    Example { name: "solidstart", built: "dist" },
+    Example { name: "worker", built: "dist" },
+];
 
 /// An example that npm starts.
 #[derive(Clone, Copy)]
