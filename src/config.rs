@@ -3,6 +3,7 @@
 //! [`SETTINGS`] is the one list of names, defaults and bounds; [`Config::from_json`] reads by it, and every mistake in
 //! a configuration is reported at once.
 
+mod builder;
 mod error;
 mod reader;
 mod settings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
 pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 use self::reader::Reader;
 use self::settings::{

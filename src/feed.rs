@@ -87,12 +87,13 @@ impl Borrow<str> for PathPrefix {
 }
 
 /// What an invalidation does to the copies that exist. The later variant is the stronger one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// They are stale: served once more while they are revalidated.
     Stale,
     /// They are not served, except in place of an error.
+    #[default]
     Expire,
     /// They are gone for ever.
     Purge,

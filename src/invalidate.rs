@@ -15,6 +15,31 @@ pub const MAX_SCOPES: usize = 100;
 /// The fields that name what is concerned, and those that say what becomes of it, and when.
 const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, `mode` and `refresh`";
 
+/// What is to be invalidated, as code gives it: at least one of the first five.
+///
+/// ```
+/// use cloudflare_isr::{Invalidate, Mode};
+///
+/// let what = Invalidate { tags: vec!["post:42".to_owned()], mode: Mode::Stale, ..Invalidate::default() };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invalidate {
+    /// All variants of these paths, on every host.
+    pub paths: Vec<String>,
+    /// All pages that carry one of these tags.
+    pub tags: Vec<String>,
+    /// These paths and all below them: `/blog` is also `/blog/first`, but not `/blogs`.
+    pub prefixes: Vec<String>,
+    /// All pages of these routes, named by their patterns.
+    pub routes: Vec<String>,
+    /// All pages.
+    pub everything: bool,
+    /// What becomes of their copies.
+    pub mode: Mode,
+    /// When they are rendered again.
+    pub refresh: Refresh,
+}
+
 /// One call: which pages, and what becomes of their copies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -90,6 +115,28 @@ pub enum CallError {
     Refresh,
 }
 
+impl TryFrom<&Invalidate> for Call {
+    type Error = CallError;
+
+    fn try_from(what: &Invalidate) -> Result<Self, CallError> {
+        let mut scopes = Vec::new();
+        for path in &what.paths {
+            scopes.push(Scope::Path(path_of("path", path)?));
+        }
+        for tag in &what.tags {
+            scopes.push(Scope::Tag(Tag::parse(tag)?));
+        }
+        for prefix in &what.prefixes {
+            scopes.push(Scope::Prefix(PathPrefix::try_from(path_of("prefix", prefix)?)?));
+        }
+        for route in &what.routes {
+            scopes.push(Scope::Route(RouteId::from_stored(route).ok_or(CallError::Route)?));
+        }
+        scopes.extend(what.everything.then_some(Scope::Everything));
+        Self { scopes, mode: what.mode, refresh: what.refresh }.checked()
+    }
+}
+
 impl Call {
     /// Reads a call.
     ///
@@ -103,10 +150,14 @@ impl Call {
         for (name, value) in fields {
             call.read(name, value)?;
         }
-        match call.scopes.len() {
+        call.checked()
+    }
+
+    fn checked(self) -> Result<Self, CallError> {
+        match self.scopes.len() {
             0 => Err(CallError::NoScope),
             found if found > MAX_SCOPES => Err(CallError::TooMany { found }),
-            _ => Ok(call),
+            _ => Ok(self),
         }
     }
 
@@ -172,7 +223,10 @@ fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, CallError>
 }
 
 fn path(field: &'static str, value: &Value) -> Result<CanonicalPath, CallError> {
-    let text = text(field, value)?;
+    path_of(field, text(field, value)?)
+}
+
+fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, CallError> {
     if text.contains(['?', '#']) {
         return Err(CallError::Query { field });
     }
@@ -205,6 +259,28 @@ mod tests {
         let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale", "refresh": "eager" }));
         assert_eq!(call, Ok(Call { scopes: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
         assert_eq!(Call::from_arguments("tag", &json!("x"), &Value::Null).map(|call| call.mode), Ok(Mode::Expire));
+    }
+
+    #[test]
+    fn code_says_the_same_as_json() {
+        let text = |text: &str| vec![text.to_owned()];
+        let one = Invalidate::default;
+        for (code, json) in [
+            (Invalidate { paths: text("/a b/"), ..one() }, json!({ "path": "/a b/" })),
+            (Invalidate { tags: text("x"), mode: Mode::Purge, ..one() }, json!({ "tag": "x", "mode": "purge" })),
+            (Invalidate { prefixes: text("/a"), ..one() }, json!({ "prefix": "/a" })),
+            (Invalidate { routes: text("/blog/*"), ..one() }, json!({ "route": "/blog/*" })),
+            (
+                Invalidate { everything: true, refresh: Refresh::Eager, ..one() },
+                json!({ "everything": true, "refresh": "eager" }),
+            ),
+            (one(), json!({})),
+            (Invalidate { paths: text("/a?b"), ..one() }, json!({ "path": "/a?b" })),
+            (Invalidate { tags: text(""), ..one() }, json!({ "tag": "" })),
+            (Invalidate { routes: text(""), ..one() }, json!({ "route": "" })),
+        ] {
+            assert_eq!(Call::try_from(&code), Call::from_json(&json), "{json}");
+        }
     }
 
     #[test]

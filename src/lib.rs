@@ -52,8 +52,11 @@ pub mod edge;
 #[cfg(test)]
 use bolero as _;
 
+pub use feed::{Mode, Refresh};
+pub use invalidate::Invalidate;
+pub use protocol::{InvalidateAnswer, Progress};
 pub use scope::{PageSettings, Scope};
 pub use semantics::freshness::Revalidate;
 
 #[cfg(feature = "worker")]
-pub use edge::{Isr, IsrCoordinator, IsrTagIndex, gateway};
+pub use edge::{Isr, IsrCoordinator, IsrError, IsrTagIndex, Lookup, configure, gateway, serve};

@@ -10,6 +10,9 @@ use crate::semantics::freshness::Revalidate;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::tag::{Tag, TagError};
 
+/// The header that says how long a page is fresh.
+const REVALIDATE_HEADER: &str = "x-isr-revalidate";
+
 /// What one layout or page says: its freshness lifetime, and its tags.
 ///
 /// Each is as if the response had it in a header: `X-ISR-Revalidate`, and one more `Cache-Tag`.
@@ -78,15 +81,33 @@ impl PageSettings {
         Ok(settings)
     }
 
+    /// Returns the headers by which a response says the same.
+    ///
+    /// ```
+    /// use cloudflare_isr::{PageSettings, Revalidate};
+    ///
+    /// let page = PageSettings::default().revalidate(Revalidate::Never).tags(["a", "b"])?;
+    /// let headers = [("x-isr-revalidate", "false".to_owned()), ("cache-tag", "a, b".to_owned())];
+    /// assert_eq!(page.headers(), headers);
+    /// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+    /// ```
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let revalidate = self.revalidate.map(|revalidate| (REVALIDATE_HEADER, revalidate.to_header_value()));
+        let tags: Vec<&str> = self.tags.iter().map(Tag::as_str).collect();
+        let tags = (!tags.is_empty()).then(|| ("cache-tag", tags.join(", ")));
+        revalidate.into_iter().chain(tags).collect()
+    }
+
     /// Writes the settings into the headers of a response: the lifetime takes the place of one that is there, tags are
     /// added.
     pub fn write(&self, headers: &mut HeaderList) {
-        if let Some(revalidate) = self.revalidate {
-            headers.set("x-isr-revalidate", Some(revalidate.to_header_value()));
-        }
-        if !self.tags.is_empty() {
-            let tags: Vec<&str> = self.tags.iter().map(Tag::as_str).collect();
-            headers.push("cache-tag".to_owned(), tags.join(", "));
+        for (name, value) in self.headers() {
+            if name == REVALIDATE_HEADER {
+                headers.set(name, Some(value));
+            } else {
+                headers.push(name.to_owned(), value);
+            }
         }
     }
 }
@@ -134,6 +155,12 @@ impl Scope {
     /// Says what holds: for pages.
     pub fn set(&mut self, settings: PageSettings) {
         unite(&mut self.own, settings);
+    }
+
+    /// Returns the headers by which a response says what holds in the end: see [`PageSettings::headers`].
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        self.resolve().map(|settings| settings.headers()).unwrap_or_default()
     }
 
     /// Returns what holds in the end; `None` if nothing was said. Each tag is there once, those of layouts first.

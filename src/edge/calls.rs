@@ -1,5 +1,9 @@
 //! Messages to the two objects.
 
+use std::convert::Infallible;
+use std::pin::pin;
+
+use futures::future::{Either, select};
 use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +14,7 @@ use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::Env;
 
 use crate::edge::js::{self, Fetcher};
+use crate::edge::sealed;
 use crate::edge::settings::{self, Settings};
 use crate::protocol::{MESSAGE_PATH, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
 use crate::shard::ShardName;
@@ -106,7 +111,7 @@ pub(super) async fn deliver<A: DeserializeOwned>(
 }
 
 /// Brings a page to the coordinator that has given the lease. The body is streamed, and can't be sent twice.
-pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<&ReadableStream>) -> Result<Offered, CallError> {
+pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<ReadableStream>) -> Result<Offered, CallError> {
     let shard = offer.ticket.shard.as_str();
     let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
     let headers = Headers::new()?;
@@ -114,8 +119,22 @@ pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<&ReadableStream
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&headers);
-    init.set_body_opt_readable_stream(body);
-    let response = stub.fetch(&Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?).await?;
+    let (body, pump) = sealed::seal(body)?;
+    init.set_body(&body);
+    let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
+    // The coordinator need not read all of it before it answers.
+    let pump = async {
+        match pump.await {
+            // The coordinator hears of it by the missing mark, and has the last word.
+            Err(error) => worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error)),
+            Ok(()) => {}
+        }
+        std::future::pending::<Infallible>().await
+    };
+    let response = match select(pin!(stub.fetch(&request)), pin!(pump)).await {
+        Either::Left((response, _)) => response?,
+        Either::Right((never, _)) => match never {},
+    };
     if response.ok() { answer(&response).await } else { Err(CallError::Refused(response.status())) }
 }
 

@@ -23,7 +23,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 /// # Errors
 /// When the platform refuses to build a response.
 pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    let isr = match Isr::new(&env) {
+    let isr = match Isr::of(&env) {
         Ok(isr) => isr,
         Err(error) => return Ok(misconfigured(&error)?),
     };
@@ -51,7 +51,7 @@ pub async fn gateway_of_own(
     own: JsValue,
 ) -> Result<Response, JsValue> {
     let context = Context::new(context.unchecked_into());
-    let isr = match Isr::new(&env.unchecked_into()) {
+    let isr = match Isr::of(&env.unchecked_into()) {
         Ok(isr) => isr,
         Err(error) => return misconfigured(&error),
     };

@@ -26,7 +26,10 @@ const BYPASS_HEADER: &str = "x-isr-bypass";
 /// The value of `props.isr` of a request to render.
 pub(super) const RENDER: &str = "render";
 
-/// The cache in front of a site, for one request.
+/// The cache of a Worker, for one request.
+///
+/// [`serve`](crate::serve()) is all that a Worker needs that has the cache in front of its own handler. The methods here are
+/// for those that go step by step; [`crate::edge`] says how they fit together.
 #[derive(Clone)]
 pub struct Isr {
     pub(super) env: Env,
@@ -60,23 +63,8 @@ pub(super) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
 
 impl Isr {
     /// Reads the settings of the deployment.
-    ///
-    /// # Errors
-    /// All that is wrong with them.
-    pub fn new(env: &Env) -> Result<Self, Rc<ConfigError>> {
+    pub(super) fn of(env: &Env) -> Result<Self, Rc<ConfigError>> {
         Ok(Self { env: env.clone(), settings: Settings::of(env)? })
-    }
-
-    /// Answers a request from the cache, or returns `None` if it is not one that the cache answers: another method, no
-    /// route, a draft token, a page that is not stored. Then the caller answers it itself.
-    ///
-    /// # Errors
-    /// When the platform refuses what can't be done without: building a response.
-    pub async fn handle_request(&self, request: &Request, context: &Context) -> worker::Result<Option<Response>> {
-        Ok(match self.handle(request, context).await? {
-            Handled::Response(response, _) => Some(response),
-            Handled::Lease(_) | Handled::Pass(_) => None,
-        })
     }
 
     pub(super) fn config(&self) -> &Config {

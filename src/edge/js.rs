@@ -31,6 +31,24 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub(super) fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<Fetcher, JsValue>;
 
+    /// The side of a passage where bytes go in.
+    pub(super) type Writable;
+
+    #[wasm_bindgen(method, catch, js_name = getWriter)]
+    pub(super) fn writer(this: &Writable) -> Result<Writer, JsValue>;
+
+    /// The right to write there.
+    pub(super) type Writer;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn write(this: &Writer, chunk: &Uint8Array) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn close(this: &Writer) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn abort(this: &Writer, reason: &JsValue) -> Result<Promise, JsValue>;
+
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
     fn digest_promise(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
 }

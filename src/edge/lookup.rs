@@ -2,8 +2,8 @@
 
 use js_sys::{JSON, Object, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{Request, Response};
-use worker::{Context, Env};
+use web_sys::Response as WebResponse;
+use worker::{Context, Env, Request, Response};
 
 use crate::edge::admin::AdminError;
 use crate::edge::isr::{Asker, Handled, Isr};
@@ -12,25 +12,61 @@ use crate::scope::PageSettings;
 use crate::semantics::cache_status::Outcome;
 use crate::split::{Offer, Offered, Ticket};
 
+/// What [`Isr::lookup`] finds. Responses are ready to be sent to the visitor, and may be a 304, a 206 or a 416.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The page, fresh.
+    Hit(Response),
+    /// The page, stale: it is rendered again behind it, by the site that is configured.
+    Stale(Response),
+    /// The page, rendered by another meanwhile; or word that it can't be had, where a render has just failed.
+    Miss(Response),
+    /// Nobody has the page. You hold the lease: render the request, and store the answer.
+    Lease {
+        /// For [`Isr::store`].
+        ticket: Ticket,
+        /// What the page stands for: the canonical URL, with nothing of the visitor.
+        request: Request,
+    },
+    /// The page is not stored, or can't be had now: answer yourself.
+    Skip {
+        /// Why, in a word of `Cache-Status`.
+        reason: Option<String>,
+    },
+    /// The visitor has a draft token: answer yourself, with `Cache-Control: private, no-store`.
+    Bypass,
+    /// Not a page of this cache: answer yourself.
+    Pass,
+}
+
 impl Isr {
     /// Looks a page up for a caller that can render it.
-    pub(super) async fn look_up(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
-        self.decide(request, context, Asker::Renderer).await
+    pub(super) async fn look_up(&self, request: &web_sys::Request, context: &Context) -> Result<Lookup, JsValue> {
+        Ok(match self.decide(request, context, Asker::Renderer).await? {
+            Handled::Response(response, Outcome::Hit) => Lookup::Hit(response.into()),
+            Handled::Response(response, Outcome::Stale) => Lookup::Stale(response.into()),
+            Handled::Response(response, _) => Lookup::Miss(response.into()),
+            Handled::Lease(ticket) => {
+                let request = site::render_request(&ticket.key)?.into();
+                Lookup::Lease { ticket, request }
+            }
+            Handled::Pass(None) => Lookup::Pass,
+            Handled::Pass(Some(told)) if told.outcome == Outcome::Bypass => Lookup::Bypass,
+            Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Into::into) },
+        })
     }
 
     /// Takes the page that was rendered under a ticket. Its body is read to the end.
     pub(super) async fn take(
         &self,
-        ticket: &str,
-        response: &Response,
+        ticket: Ticket,
+        response: &WebResponse,
         settings: &PageSettings,
     ) -> Result<Offered, AdminError> {
-        let ticket = Ticket::parse(ticket)
-            .ok_or_else(|| AdminError::Argument("the ticket is not one that lookup has given".to_owned()))?;
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let offer = Offer::new(ticket, response.status(), &headers);
-        match calls::offer(&self.env, &offer, response.body().as_ref()).await {
+        match calls::offer(&self.env, &offer, response.body()).await {
             Ok(Offered::LeaseLost) => Err(AdminError::LeaseLost),
             Ok(offered) => Ok(offered),
             Err(error) => {
@@ -41,46 +77,61 @@ impl Isr {
     }
 }
 
-/// Carries out `lookup`. Called by the entry module, also in an object, whose state has all that is wanted of a context
-/// here. Returns the answer, or `{ error: { code, message } }`, which the entry module throws.
+impl Lookup {
+    /// Returns the answer as callers by RPC get it.
+    fn into_js(self) -> Result<JsValue, JsValue> {
+        let answer = Object::new();
+        let set = |field: &str, value: JsValue| Reflect::set(&answer, &field.into(), &value).map(drop);
+        match self {
+            Self::Hit(response) => (set("status", "HIT".into())?, set("response", response_to_js(response))?),
+            Self::Stale(response) => (set("status", "STALE".into())?, set("response", response_to_js(response))?),
+            Self::Miss(response) => (set("status", "MISS".into())?, set("response", response_to_js(response))?),
+            Self::Lease { ticket, request } => {
+                set("request", request.inner().into())?;
+                (set("status", "MISS".into())?, set("ticket", ticket.to_text().into())?)
+            }
+            Self::Skip { reason } => {
+                let reason = reason.map_or(JsValue::NULL, |reason| reason.into());
+                (set("status", "SKIP".into())?, set("reason", reason)?)
+            }
+            Self::Bypass => (set("status", "BYPASS".into())?, set("reason", JsValue::NULL)?),
+            Self::Pass => (set("status", "PASS".into())?, ()),
+        };
+        Ok(answer.into())
+    }
+}
+
+fn response_to_js(response: Response) -> JsValue {
+    WebResponse::from(response).into()
+}
+
+/// Carries out `lookup`. Called by the entry module. Returns the answer, or `{ error: { code, message } }`, which the entry
+/// module throws.
 #[wasm_bindgen(js_name = isrLookup)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
-pub async fn lookup(env: JsValue, context: JsValue, request: Request) -> Result<JsValue, JsValue> {
+pub async fn lookup(env: JsValue, context: JsValue, request: web_sys::Request) -> Result<JsValue, JsValue> {
     let context = Context::new(context.unchecked_into());
-    let isr = match isr_of(env) {
-        Ok(isr) => isr,
-        Err(error) => return error_object(&error),
-    };
-    let (status, field, value): (_, _, JsValue) = match isr.look_up(&request, &context).await? {
-        Handled::Response(response, Outcome::Hit) => ("HIT", "response", response.into()),
-        Handled::Response(response, Outcome::Stale) => ("STALE", "response", response.into()),
-        Handled::Response(response, _) => ("MISS", "response", response.into()),
-        Handled::Lease(ticket) => {
-            let answer = object("MISS", "ticket", &ticket.to_text().into())?;
-            Reflect::set(&answer, &"request".into(), &site::render_request(&ticket.key)?.into())?;
-            return Ok(answer.into());
-        }
-        Handled::Pass(None) => return object("PASS", "reason", &JsValue::NULL).map(Into::into),
-        Handled::Pass(Some(told)) => {
-            (told.outcome.as_str(), "reason", told.status.detail.map_or(JsValue::NULL, |word| JsValue::from_str(&word)))
-        }
-    };
-    object(status, field, &value).map(Into::into)
+    match isr_of(env) {
+        Ok(isr) => isr.look_up(&request, &context).await?.into_js(),
+        Err(error) => error_to_js(&error),
+    }
 }
 
 /// Carries out `store`, like [`lookup`].
 #[wasm_bindgen(js_name = isrStore)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
-pub async fn store(env: JsValue, ticket: String, response: Response, settings: String) -> Result<JsValue, JsValue> {
+pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings: String) -> Result<JsValue, JsValue> {
+    let wrong = |message: String| AdminError::Argument(message);
     let stored = async {
-        let settings = serde_json::from_str(&settings).map_err(|error| AdminError::Argument(error.to_string()))?;
-        let settings = PageSettings::from_json(&settings).map_err(|error| AdminError::Argument(error.to_string()))?;
-        isr_of(env)?.take(&ticket, &response, &settings).await
+        let settings = serde_json::from_str(&settings).map_err(|error| wrong(error.to_string()))?;
+        let settings = PageSettings::from_json(&settings).map_err(|error| wrong(error.to_string()))?;
+        let ticket = Ticket::parse(&ticket).ok_or_else(|| wrong("the ticket is not one of lookup's".to_owned()))?;
+        isr_of(env)?.take(ticket, &response, &settings).await
     };
     let reason = match stored.await {
         Ok(Offered::NotStored { reason }) => JsValue::from_str(&reason),
         Ok(Offered::Stored | Offered::LeaseLost) => JsValue::NULL,
-        Err(error) => return error_object(&error),
+        Err(error) => return error_to_js(&error),
     };
     let answer = Object::new();
     Reflect::set(&answer, &"stored".into(), &reason.is_null().into())?;
@@ -90,16 +141,9 @@ pub async fn store(env: JsValue, ticket: String, response: Response, settings: S
 
 fn isr_of(env: JsValue) -> Result<Isr, AdminError> {
     // All that is wrong has been logged.
-    Isr::new(&env.unchecked_into::<Env>()).map_err(|_| AdminError::Unconfigured)
+    Isr::of(&env.unchecked_into::<Env>()).map_err(|_| AdminError::Unconfigured)
 }
 
-fn object(status: &str, field: &str, value: &JsValue) -> Result<Object, JsValue> {
-    let answer = Object::new();
-    Reflect::set(&answer, &"status".into(), &status.into())?;
-    Reflect::set(&answer, &field.into(), value)?;
-    Ok(answer)
-}
-
-fn error_object(error: &AdminError) -> Result<JsValue, JsValue> {
+fn error_to_js(error: &AdminError) -> Result<JsValue, JsValue> {
     JSON::parse(&error.to_json().to_string())
 }

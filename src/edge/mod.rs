@@ -3,6 +3,7 @@
 //! | file | what it touches |
 //! |---|---|
 //! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
+//! | `library`, `error` | what a Worker calls that uses this crate as a library |
 //! | `isr` | which requests the cache answers |
 //! | `visit`, `miss`, `stale` | one visitor's request: what L1 and L2 have, what the coordinator says, what is told it |
 //! | `lookup`, `lend` | a caller that renders pages itself, and the lease that it gets |
@@ -15,7 +16,7 @@
 //! | `feed_poll` | what this isolate knows to be invalidated |
 //! | `calls` | messages to the two objects |
 //! | `coordinator_object`, `coordinator_work`, `render` | the coordinator Durable Object |
-//! | `body`, `source` | the bytes of an answer while they come |
+//! | `body`, `source`, `sealed` | the bytes of an answer while they come |
 //! | `tag_index_object`, `sinks` | the tag index Durable Object, and the caches in front that it purges |
 //! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
 //! | `envelope`, `respond`, `part`, `js` | responses, headers, ranges of bodies, time, randomness |
@@ -27,6 +28,7 @@ mod calls;
 mod coordinator_object;
 mod coordinator_work;
 mod envelope;
+mod error;
 mod feed_poll;
 mod fill;
 mod front;
@@ -37,11 +39,13 @@ mod js;
 mod l1;
 mod l2;
 mod lend;
+mod library;
 mod lookup;
 mod miss;
 mod part;
 mod render;
 mod respond;
+mod sealed;
 mod settings;
 mod sinks;
 mod site;
@@ -52,6 +56,9 @@ mod tag_index_object;
 mod visit;
 
 pub use self::coordinator_object::IsrCoordinator;
+pub use self::error::IsrError;
 pub use self::gateway::gateway;
 pub use self::isr::Isr;
+pub use self::library::{configure, serve};
+pub use self::lookup::Lookup;
 pub use self::tag_index_object::IsrTagIndex;

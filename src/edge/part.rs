@@ -2,14 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use js_sys::{Object, Promise, Uint8Array};
+use js_sys::Object;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 use worker::Context;
 
 use crate::edge::body::Chunk;
-use crate::edge::js;
+use crate::edge::js::{self, Writable, Writer};
 use crate::edge::source::Source;
 use crate::semantics::range;
 
@@ -26,22 +26,6 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     fn writable(this: &FixedLengthStream) -> Writable;
-
-    type Writable;
-
-    #[wasm_bindgen(method, catch, js_name = getWriter)]
-    fn writer(this: &Writable) -> Result<Writer, JsValue>;
-
-    type Writer;
-
-    #[wasm_bindgen(method, catch)]
-    fn write(this: &Writer, chunk: &Uint8Array) -> Result<Promise, JsValue>;
-
-    #[wasm_bindgen(method, catch)]
-    fn close(this: &Writer) -> Result<Promise, JsValue>;
-
-    #[wasm_bindgen(method, catch)]
-    fn abort(this: &Writer, reason: &JsValue) -> Result<Promise, JsValue>;
 }
 
 /// Returns some bytes of a response's body, by the positions of the first and the last. They stay in JavaScript; what

@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, ReadableStream};
+use web_sys::AbortController;
 
 use crate::coordinator::Outcome;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
@@ -45,7 +45,7 @@ struct Answer {
     status: u16,
     /// `None` if there are too many to have been brought.
     headers: Option<HeaderList>,
-    body: Option<ReadableStream>,
+    body: Source,
     /// Whether the request that is answered has `Authorization`.
     authorized: bool,
 }
@@ -56,11 +56,12 @@ impl Renderer {
             Self::Site(site) => {
                 let response = site.render(order.key, &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
-                Ok(Answer { status: response.status(), headers, body: response.body(), authorized: false })
+                let body = Source::of(response.body())?;
+                Ok(Answer { status: response.status(), headers, body, authorized: false })
             }
             Self::Holder(brought) => {
                 let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
-                let authorized = offer.ticket.authorized;
+                let (body, authorized) = (Source::of_sealed(body)?, offer.ticket.authorized);
                 Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
             }
         }
@@ -126,7 +127,7 @@ pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl 
 
 async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
-    let Answer { status, headers, body, authorized } = renderer.answer(order).await?;
+    let Answer { status, headers, body: source, authorized } = renderer.answer(order).await?;
     let Some(headers) = headers else {
         return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
     };
@@ -159,7 +160,6 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
         }
     };
     storable.headers.set("etag", etag::of_site(&headers));
-    let source = Source::of(body)?;
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };

@@ -1,6 +1,6 @@
 //! `env`: configuration, secrets and bindings. Parsed once per isolate: a deployment never changes them in place.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect};
@@ -9,13 +9,15 @@ use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Config, ConfigError, Origin};
+use crate::config::{Binding, Builder, Config, ConfigError, Origin};
 use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher, ObjectNamespace};
 use crate::edge::l2::KvNamespace;
 use crate::edge::site::Site;
 
 thread_local! {
+    /// What was given in code, to edge and objects alike: each isolate runs the same code.
+    static GIVEN: RefCell<Option<Builder>> = const { RefCell::new(None) };
     static SETTINGS: OnceCell<Result<Rc<Settings>, Rc<ConfigError>>> = const { OnceCell::new() };
 }
 
@@ -108,17 +110,30 @@ impl Settings {
     }
 }
 
-/// Reads the variable `ISR` alone, whatever else may be missing.
+/// Takes settings that are given in code.
+pub(super) fn give(settings: Builder) {
+    GIVEN.set(Some(settings));
+}
+
+/// Reads the variable `ISR`, or what was given in code, or both, whatever else may be missing.
 pub(super) fn config(env: &Env) -> Result<Config, ConfigError> {
-    let missing = || ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name());
-    let value: JsValue = js::binding(env, Binding::Settings.default_name()).ok_or_else(missing)?;
-    // The variable is a table in wrangler.toml, and may be JSON text where it is set by hand.
+    let variable = variable(env);
+    GIVEN.with_borrow(|given| match (given, variable) {
+        (None, None) => Err(ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name())),
+        (None, Some(variable)) => Config::from_json(&variable),
+        (Some(given), None) => given.build(),
+        (Some(given), Some(variable)) => Config::from_json(&given.overridden_by(&variable)),
+    })
+}
+
+/// The variable is a table in wrangler.toml, and may be JSON text where it is set by hand.
+fn variable(env: &Env) -> Option<serde_json::Value> {
+    let value: JsValue = js::binding(env, Binding::Settings.default_name())?;
     let text = match value.as_string() {
         Some(text) => text,
-        None => JSON::stringify(&value).map(String::from).map_err(|_| missing())?,
+        None => JSON::stringify(&value).map(String::from).ok()?,
     };
-    let value = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
-    Config::from_json(&value)
+    Some(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
 }
 
 /// Returns the namespace of coordinators. [`Settings::of`] has seen that it is there.

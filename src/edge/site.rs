@@ -81,12 +81,17 @@ fn render_init(key: &PageKey) -> Result<RequestInit, JsValue> {
 
 /// Passes a visitor's request on to a Worker.
 async fn pass_to(service: &Fetcher, request: &Request) -> Result<Response, JsValue> {
+    service.fetch(&passed(request)?).await
+}
+
+/// Returns a visitor's request as it may reach a site. Its body is that of the request itself.
+pub(super) fn passed(request: &Request) -> Result<Request, JsValue> {
     match withheld(request)? {
-        None => service.fetch(request).await,
+        None => Ok(Clone::clone(request)),
         Some(headers) => {
             let init = RequestInit::new();
             init.set_headers(&headers);
-            service.fetch(&Request::new_with_request_and_init(request, &init)?).await
+            Request::new_with_request_and_init(request, &init)
         }
     }
 }

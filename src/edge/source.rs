@@ -6,6 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStream;
 
 use crate::edge::js;
+use crate::edge::sealed::Unsealing;
 
 /// The most bytes that one read gives. Read without a buffer of our own, the platform gives 4 KiB at a time.
 const READ_BYTES: u32 = 64 * 1024;
@@ -35,26 +36,50 @@ extern "C" {
 pub(super) struct Source {
     reader: Option<Reader>,
     fills: bool,
+    /// Whether a mark stands behind the last byte.
+    seal: Option<Unsealing>,
 }
 
 impl Source {
     /// Takes over a body; `None` is an empty one.
     pub(super) fn of(body: Option<ReadableStream>) -> Result<Self, JsValue> {
         let Some(stream) = body else {
-            return Ok(Self { reader: None, fills: false });
+            return Ok(Self { reader: None, fills: false, seal: None });
         };
         let stream: ByteStream = stream.unchecked_into();
         let options = Object::new();
         Reflect::set(&options, &"mode".into(), &"byob".into())?;
         match stream.reader_with(&options) {
-            Ok(reader) => Ok(Self { reader: Some(reader), fills: true }),
+            Ok(reader) => Ok(Self { reader: Some(reader), fills: true, seal: None }),
             // A stream that is made in JavaScript need not be one of bytes.
-            Err(_) => Ok(Self { reader: Some(stream.reader_with(&Object::new())?), fills: false }),
+            Err(_) => Ok(Self { reader: Some(stream.reader_with(&Object::new())?), fills: false, seal: None }),
         }
+    }
+
+    /// Takes over a body that is [sealed](crate::edge::sealed).
+    pub(super) fn of_sealed(body: Option<ReadableStream>) -> Result<Self, JsValue> {
+        let mut source = Self::of(body)?;
+        source.seal = Some(Unsealing::default());
+        Ok(source)
     }
 
     /// Reads the next piece, which is not empty; `None` at the end. Fails if the body breaks off.
     pub(super) async fn next(&self) -> Result<Option<Uint8Array>, JsValue> {
+        let Some(seal) = &self.seal else {
+            return self.read().await;
+        };
+        loop {
+            if let Some(piece) = seal.next() {
+                return Ok(Some(piece));
+            }
+            match self.read().await? {
+                Some(piece) => seal.push(piece),
+                None => return seal.end(),
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Uint8Array>, JsValue> {
         let Some(reader) = &self.reader else {
             return Ok(None);
         };

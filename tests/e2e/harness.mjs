@@ -181,6 +181,11 @@ class Runtime {
     return new Answer(response.status, response.headers, bytes, performance.now() - began);
   }
 
+  /** Returns the gateway's Worker, to send it events. */
+  worker() {
+    return this.#miniflare.getWorker(deployment.name);
+  }
+
   site(pathAndQuery, init) {
     return this.ask(siteName, pathAndQuery, init);
   }

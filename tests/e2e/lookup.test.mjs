@@ -104,24 +104,37 @@ test("what is not to be stored is said so, and leaves a mark", async () => {
 test("a failed render is told by a 5xx: those who wait get it, and the page is left alone for a while", async () => {
   const { ticket } = await lookup("/lab/failing");
   const waiting = lookup("/lab/failing");
-  // Parked before the page is brought.
-  await until("the lease", async () => (await isr.ask("renderer", "/", { method: "POST", body: JSON.stringify({ lookup: "/nowhere" }) })).status === 200);
-  assert.deepEqual(await store(ticket, { status: 500, body: "oops" }), { stored: false, reason: "site-error" });
-  assert.ok([500, 503].includes((await waiting).response.status));
+  assert.deepEqual(await store(ticket, { status: 500, body: "oops", chunks: 2, pause: 300 }), { stored: false, reason: "site-error" });
+  assert.deepEqual([(await waiting).response.status, (await waiting).response.body], [500, "oops"]);
   const later = await lookup("/lab/failing");
   assert.deepEqual([later.status, later.response.status], ["MISS", 503]);
 });
 
-test("a body that breaks off is not stored, and the page is rendered by the site", async () => {
-  const path = await isr.lab("broken", {});
-  const { ticket } = await lookup(path);
-  const stored = await store(ticket, { body: "x".repeat(100_000), chunks: 3, pause: 50, breaks: true });
-  assert.notEqual(stored.stored, true);
-  const answer = await until("the site's page", async () => {
-    const { status, response } = await lookup(path);
-    return status === "HIT" && response;
-  });
-  assert.ok(!answer.body.startsWith("xxx"));
+test("a body that breaks off is not stored, and breaks off for those who have joined it", async () => {
+  const { ticket } = await lookup("/lab/broken");
+  const waiting = lookup("/lab/broken");
+  const stored = await store(ticket, { body: "x".repeat(100_000), chunks: 3, pause: 100, breaks: true });
+  assert.deepEqual(stored, { stored: false, reason: "site-error" });
+  assert.equal((await waiting).response.body, "broken off");
+  const later = await lookup("/lab/broken");
+  assert.deepEqual([later.status, later.response.status], ["MISS", 503]);
+});
+
+test("bodies are bytes, whatever they end with", async () => {
+  for (const [name, response, bytes] of [
+    ["all-ff", { bytes: 200_000, fill: 0xff }, 200_000],
+    ["all-ff-in-pieces", { bytes: 9, fill: 0xff, chunks: 3, pause: 20 }, 9],
+    ["one-ff", { bytes: 1, fill: 0xff }, 1],
+    ["large", { bytes: 5_000_000, fill: 7 }, 5_000_000],
+    ["moved", { status: 301, headers: { location: "/lab/large" } }, 0],
+  ]) {
+    const { ticket } = await lookup(`/lab/${name}`);
+    assert.deepEqual(await store(ticket, { body: undefined, ...response }), { stored: true, reason: null }, name);
+    const { body } = await isr.fetch(`/lab/${name}`);
+    assert.ok(body.equals(Buffer.alloc(bytes, response.fill)), name);
+  }
+  const empty = await lookup("/lab/empty");
+  assert.deepEqual(await store(empty.ticket, { body: undefined }), { stored: false, reason: "site-error" });
 });
 
 test("a stale page is served, and rendered behind it by the site", async () => {

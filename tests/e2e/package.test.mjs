@@ -1,6 +1,7 @@
 /** The npm package, installed from the packed file as its users do it. */
 import assert from "node:assert/strict";
-import { cp, mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
+import { createHmac } from "node:crypto";
+import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -31,9 +32,11 @@ async function write(files) {
   }
 }
 
-/** Compiles the project's folder of this name strictly, with the runtime's types. */
+/** Compiles the project's folder of this name strictly, with the runtime's types. JavaScript need not say what its arguments are. */
 async function compile(folder) {
-  await cp(path.join(root, "tests/package/tsconfig.json"), path.join(project, folder, "tsconfig.json"));
+  const configuration = JSON.parse(await readFile(path.join(root, "tests/package/tsconfig.json"), "utf8"));
+  Object.assign(configuration.compilerOptions, folder.endsWith("-js") && { allowJs: true, checkJs: true, noImplicitAny: false });
+  await write({ [`${folder}/tsconfig.json`]: JSON.stringify({ ...configuration, include: ["*"] }) });
   const types = path.join(project, "node_modules/@cloudflare");
   await symlink(path.join(root, "node_modules/@cloudflare"), types).catch((error) => assert.equal(error.code, "EEXIST"));
   await run(path.join(root, "node_modules/.bin/tsc"), ["-p", folder], { cwd: project });
@@ -76,6 +79,8 @@ test("each export is there, with its types, and nothing else is packed but what 
   const named = Object.values(exports).flatMap((each) => (typeof each === "string" ? [each] : Object.values(each)));
   for (const file of [...named, ...Object.values(bin)]) assert.ok((await readFile(path.join(installed, file))).length > 0, file);
   assert.deepEqual((await readdir(installed)).sort(), ["LICENSE", "README.md", "bin", "dist", "package.json", "schema.json"]);
+  const program = path.join(project, "node_modules/.bin/cloudflare-isr");
+  assert.match((await run(program, ["--help"])).stdout, /^Usage: cloudflare-isr new /);
   const ours = await readFile(path.join(root, "LICENSE"), "utf8");
   assert.equal(await readFile(path.join(installed, "LICENSE"), "utf8"), ours);
 });
@@ -196,18 +201,20 @@ test("the types are those of the runtime, and find mistakes", { timeout: 60_000 
   await compile("types");
 });
 
-test("the code in the documentation compiles", { timeout: 60_000 }, async () => {
-  const shown = await pieces("js", "ts");
-  assert.ok(shown.length >= 10);
-  const files = shown.map(({ place, text }) => [
-    // A module of its own, named after its place: the compiler's messages lead there.
-    `documents/${place.replaceAll(/[^\w]+/g, "-")}.ts`,
-    /^(im|ex)port /m.test(text) ? text : `${text}export {};\n`,
-  ]);
-  const globals = await readFile(path.join(root, "tests/package/globals.d.ts"), "utf8");
-  await write({ ...Object.fromEntries(files), "documents/globals.d.ts": globals });
-  await compile("documents");
-});
+for (const language of ["ts", "js"]) {
+  test(`the code in the documentation compiles: ${language}`, { timeout: 60_000 }, async () => {
+    const shown = await pieces(language);
+    assert.ok(shown.length >= 4);
+    const files = shown.map(({ place, text }) => [
+      // Named after its place: the compiler's messages lead there. What is no module is a piece of a handler.
+      `documents-${language}/${place.replaceAll(/[^\w]+/g, "-")}.${language}`,
+      /^(im|ex)port /m.test(text) ? text : `export async function piece() {\n${text}}\n`,
+    ]);
+    const globals = await readFile(path.join(root, "tests/package/globals.d.ts"), "utf8");
+    await write({ ...Object.fromEntries(files), [`documents-${language}/globals.d.ts`]: globals });
+    await compile(`documents-${language}`);
+  });
+}
 
 test("the schema agrees with the parser of the configuration, and with what the documentation shows", async () => {
   const isValid = new Ajv().compile(JSON.parse(await readFile(path.join(installed, "schema.json"), "utf8")));
@@ -223,7 +230,8 @@ test("the schema agrees with the parser of the configuration, and with what the 
     await write({ [file]: /^name = /m.test(text) ? text : `name = "shown"\n${text}` });
     const { vars } = unstable_readConfig({ config: path.join(project, file) }, { hideWarnings: true });
     if (vars.ISR === undefined) continue;
-    assert.ok(isValid(vars.ISR), `${place}: ${JSON.stringify(isValid.errors)}`);
+    // A piece may be about something else than routes, without which there is no configuration.
+    assert.ok(isValid({ routes: { "/": {} }, ...vars.ISR }), `${place}: ${JSON.stringify(isValid.errors)}`);
     checked += 1;
   }
   assert.ok(checked >= 2);
@@ -265,12 +273,17 @@ test("a scope takes the last lifetime of a page, else of a layout, and all tags"
 
 test("a render is known by its signature, over method, path, query and time, for five minutes", async () => {
   const { isRender } = await main();
-  const { createHmac } = await import("node:crypto");
   const time = 1_800_000_000;
   const sign = (text, secret = "secret") => createHmac("sha256", secret).update(text).digest("hex");
   const header = `t=${time},v1=${sign(`${time}.GET./a%20b?c=d`)}`;
   const ask = ({ value = header, url = "https://site.example.com/a%20b?c=d", method = "GET", secret = "secret", now = time } = {}) =>
     isRender(new Request(url, { method, headers: value === null ? {} : { "x-isr-render": value } }), secret, now * 1000);
+  // By another implementation: `printf '1700000000.GET./blog/hello?page=2' | openssl dgst -sha256 -hmac correct-horse`.
+  const known = {
+    value: "t=1700000000,v1=5fa39f9747144df94f05a776214689d985dfefd35ab8b04001b33514b3cd2d9e",
+    url: "https://site.example.com/blog/hello?page=2", secret: "correct-horse", now: 1_700_000_000,
+  };
+  assert.equal(await ask(known), true);
   assert.equal(await ask(), true);
   assert.equal(await ask({ now: time + 300 }), true);
   assert.equal(await ask({ now: time - 300 }), true);

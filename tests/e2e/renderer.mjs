@@ -1,6 +1,7 @@
 /**
  * A Worker that renders pages itself, driven step by step: `POST` with `{ lookup: path, method, headers }` or with
- * `{ store: ticket, response: { status, headers, body, chunks, pause }, settings }`. `by` names the binding, by default `ISR`.
+ * `{ store: ticket, response: { status, headers, body, chunks, pause, breaks }, settings }`, where `bytes` and `fill` may stand for
+ * `body`. `by` names the binding, by default `ISR`.
  */
 const seen = async ({ status, reason, ticket, request, response }) => ({
   status,
@@ -14,8 +15,7 @@ const seen = async ({ status, reason, ticket, request, response }) => ({
   },
 });
 
-function stream(body, chunks, pause, breaks) {
-  const bytes = new TextEncoder().encode(body);
+function stream(bytes, chunks, pause, breaks) {
   const step = Math.ceil(bytes.length / chunks);
   let at = 0;
   return new ReadableStream({
@@ -37,8 +37,9 @@ export default {
         const asked = method || headers ? new Request(wanted, { method, headers }) : wanted;
         return Response.json(await seen(await isr.lookup(asked)));
       }
-      const { body, chunks, pause = 0, breaks = false, ...init } = response;
-      const page = new Response(chunks ? stream(body, chunks, pause, breaks) : body, init);
+      const { body, bytes, fill, chunks, pause = 0, breaks = false, ...init } = response;
+      const whole = bytes ? new Uint8Array(bytes).fill(fill) : body === undefined ? null : new TextEncoder().encode(body);
+      const page = new Response(chunks ? stream(whole, chunks, pause, breaks) : whole, init);
       return Response.json(await isr.store(store, page, settings));
     } catch (error) {
       return Response.json({ code: error.code, message: error.message });

@@ -32,6 +32,7 @@ use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::Tag;
 use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::split::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};
 use cloudflare_isr::tag_index::TagIndexName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
@@ -200,6 +201,16 @@ fn messages_are_what_they_were() {
             renders: false,
         },
     );
+    now.sent(
+        "ToCoordinator::Miss, by one who renders",
+        &ToCoordinator::Miss {
+            shard: owner.clone(),
+            key: page_of("/"),
+            newer_than: None,
+            forwarded: false,
+            renders: true,
+        },
+    );
     now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
@@ -354,13 +365,28 @@ fn verdicts_are_what_they_were() {
     now.said("Pass, with a word", &Verdict::Pass { until: START, detail: Some(detail()) });
     now.said("Unavailable", &Verdict::Unavailable { retry_at: START, detail: detail() });
     now.said("Refused", &Verdict::Refused { detail: detail() });
+    now.said("Lease", &Verdict::Lease { shard: shard("/blog/[slug]#3"), token: version() });
+    now.end();
+}
+
+/// A ticket is for a minute or so, but callers may be deployed apart from the gateway.
+#[test]
+fn tickets_and_offers_are_what_they_were() {
+    let ticket = Ticket { shard: shard("/blog/[slug]#3"), key: page().meta.key, token: version(), authorized: false };
+    assert_eq!(Ticket::parse(&ticket.to_text()).as_ref(), Some(&ticket));
+    let mut now = Messages::new(include_str!("offers.txt"));
+    now.sent("Ticket", &ticket);
+    now.sent("Offer", &Offer::new(ticket, 200, &page().headers));
+    now.sent("Offered::Stored", &Offered::Stored);
+    now.sent("Offered::NotStored", &Offered::NotStored { reason: "vary".to_owned() });
+    now.sent("Offered::LeaseLost", &Offered::LeaseLost);
     now.end();
 }
 
 #[test]
 fn messages_go_by_these_paths_and_headers() {
-    assert_eq!((MESSAGE_PATH, RPC_PATH), ("/v1/message", "/v1/rpc"));
-    assert_eq!((META_HEADER, VERDICT_HEADER), ("x-isr-meta", "x-isr-verdict"));
+    assert_eq!((MESSAGE_PATH, RPC_PATH, OFFER_PATH), ("/v1/message", "/v1/rpc", "/v1/offer"));
+    assert_eq!((META_HEADER, VERDICT_HEADER, OFFER_HEADER), ("x-isr-meta", "x-isr-verdict", "x-isr-offer"));
 }
 
 /// Every object keeps its SQLite under its name: an object of another name begins with nothing. Append, never change.

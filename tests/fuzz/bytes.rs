@@ -17,6 +17,7 @@ use cloudflare_isr::semantics::headers::HeaderList;
 use cloudflare_isr::semantics::key::{CanonicalPath, PageKey};
 use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, Tag};
 use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::split::{Offer, Ticket};
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;
@@ -147,6 +148,7 @@ fn a_verdict_header() {
         Verdict::Pass { until: START, detail: Some("vary".to_owned()) },
         Verdict::Unavailable { retry_at: START, detail: "breaker".to_owned() },
         Verdict::Refused { detail: "queue-full".to_owned() },
+        Verdict::Lease { shard: shard(), token: version() },
     ];
     let samples = verdicts.map(|verdict| encode(&verdict));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -205,6 +207,24 @@ fn a_message_to_a_coordinator() {
 
 fn inspect(pages: Pages, after: Option<PageKey>) -> ToCoordinator {
     ToCoordinator::Inspect(ShardQuestion { pages, after, limit: 100, totals: true })
+}
+
+#[test]
+fn a_ticket_and_an_offer() {
+    let ticket = Ticket { shard: shard(), key: head().meta.key, token: version(), authorized: true };
+    let samples = [encode(&ticket), encode(&Offer::new(ticket, 200, &head().headers))];
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let bytes = input.of(&samples);
+        let text = URL_SAFE_NO_PAD.encode(&bytes);
+        if let Some(ticket) = Ticket::parse(&text) {
+            check_shard(&ticket.shard);
+            check_key(&ticket.key);
+            assert_eq!(Ticket::parse(&ticket.to_text()), Some(ticket));
+        }
+        if let Some(offer) = Offer::from_header_value(&text) {
+            assert_eq!(Offer::from_header_value(&offer.to_header_value()), Some(offer));
+        }
+    });
 }
 
 #[test]

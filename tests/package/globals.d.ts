@@ -1,2 +1,11 @@
-/** What the short pieces of code in the documentation take for granted: a binding to the gateway. */
+/** What the short pieces of code in the documentation take for granted. */
+
+/** The binding to the gateway. */
 declare const env: { GATEWAY: import("cloudflare-isr").IsrService };
+
+/** What a handler is called with. */
+declare const request: Request;
+declare const ctx: ExecutionContext;
+
+/** The site. */
+declare function render(request: Request): Promise<Response>;

@@ -33,7 +33,7 @@ function manifest({ name, spec, isExample }) {
     deploy: isExample ? `wrangler deploy -c site/wrangler.toml && ${deploy}` : deploy,
   };
   const dependencies = { "cloudflare-isr": spec };
-  return `${JSON.stringify({ name, private: true, type: "module", scripts, dependencies, devDependencies: { wrangler: "^4.100.0" } }, null, 2)}\n`;
+  return `${JSON.stringify({ name, private: true, type: "module", scripts, dependencies, devDependencies: { wrangler: "^4.164.0" } }, null, 2)}\n`;
 }
 
 function gateway({ name, service, origin }) {

@@ -26,10 +26,10 @@ export function isIsrError(error: unknown): error is IsrError {
   return error instanceof Error && "code" in error && CODES.has(error.code);
 }
 
-/** What the cache has for a request. */
+/** What the cache has for a request: by `status`, or by whether there is a `response` or a `ticket`. */
 export type Lookup =
   /** A page, ready to be sent to the visitor; it may be a 304 or a 206. A stale one is being rendered again behind it. */
-  | { status: "HIT" | "STALE"; response: Response }
+  | { status: "HIT" | "STALE"; response: Response; ticket?: undefined }
   /**
    * Nothing, and this caller is the one to render the page: render what `request` asks for, then `store` it with the ticket.
    * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all.
@@ -38,11 +38,11 @@ export type Lookup =
   /** Nothing, but somebody else has rendered the page meanwhile. */
   | { status: "MISS"; response: Response; ticket?: undefined }
   /** The page is not cached: answer yourself. */
-  | { status: "SKIP"; reason: string | null }
+  | { status: "SKIP"; reason: string | null; response?: undefined; ticket?: undefined }
   /** A visitor with a draft token: answer yourself, with `cache-control: private, no-store`. */
-  | { status: "BYPASS"; reason: string | null }
+  | { status: "BYPASS"; reason: string | null; response?: undefined; ticket?: undefined }
   /** Not a page of this cache: another method, no route, or a render of its own. */
-  | { status: "PASS" };
+  | { status: "PASS"; reason: null; response?: undefined; ticket?: undefined };
 
 /** Whether a page that was given to `store` is kept. */
 export interface Stored {

@@ -118,7 +118,7 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
   const found = await service.lookup(new Request(url, { method, headers })).catch((error: unknown) => {
     // Availability wins: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);
-    return { status: "PASS" } as const;
+    return { status: "PASS", reason: null, response: undefined } as const;
   });
   if (found.status === "PASS") return render();
   if (found.status === "SKIP" || found.status === "BYPASS") return uncached(render, found.status);

@@ -16,7 +16,7 @@ use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
 
 /// Answers a question. What is counted over all pages comes with the first part of a list only.
-pub(super) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, AdminError> {
+pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, AdminError> {
     let limit = question.limit;
     match question.subject {
         Subject::Tag { tag, after } => inspect_tag(tag_index, tag, after, limit).await,

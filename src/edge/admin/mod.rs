@@ -13,6 +13,7 @@ use worker::Env;
 
 pub(super) use self::error::AdminError;
 pub(super) use self::http::{http, is_admin};
+pub(super) use self::inspect::inspect;
 pub(super) use self::rpc::{rpc, rpc_with};
 use crate::edge::calls;
 use crate::edge::feed_poll;
@@ -90,9 +91,14 @@ fn tag_shards(env: &Env) -> Result<u16, AdminError> {
 
 /// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
 async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
+    Ok(record_all(tag_index, call).await?.iter().map(receipt).collect())
+}
+
+/// Carries out a call, and notes for this isolate what is invalidated.
+pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, AdminError> {
     let Call { scopes, mode, refresh } = call;
     let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(PARALLEL);
-    answers.map_ok(receipt).try_collect().await
+    answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
 }
 
 /// Says what has come of an invalidation.
@@ -117,11 +123,9 @@ async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, Admi
     Ok(value)
 }
 
-/// Notes an invalidation for this isolate, and says what the caller is told of it.
-fn receipt(answer: InvalidateAnswer) -> Value {
-    let value = described(&answer.invalidation, answer.applied, answer.pending, answer.matched);
-    feed_poll::note(answer.invalidation);
-    value
+/// Says what the caller is told of an invalidation.
+fn receipt(answer: &InvalidateAnswer) -> Value {
+    described(&answer.invalidation, answer.applied, answer.pending, answer.matched)
 }
 
 fn described(invalidation: &Invalidation, applied: u64, pending: u64, matched: u64) -> Value {

@@ -1,0 +1,93 @@
+//! A body with a mark behind its last byte.
+//!
+//! The platform tells a Worker that the body of a response has broken off, but not that the body of a request has, if its
+//! length is not announced: it seems to have ended. So a page that is brought in a request is sealed: the mark follows if,
+//! and only if, all of it has come.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use js_sys::{Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStream;
+
+use crate::edge::js::Writable;
+
+/// A byte that no text in UTF-8 has (RFC 3629 §1): of a text, no piece has to wait for the next one.
+const MARK: u8 = 0xff;
+
+#[wasm_bindgen]
+extern "C" {
+    type IdentityTransformStream;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new() -> Result<IdentityTransformStream, JsValue>;
+
+    #[wasm_bindgen(method, getter)]
+    fn readable(this: &IdentityTransformStream) -> ReadableStream;
+
+    #[wasm_bindgen(method, getter)]
+    fn writable(this: &IdentityTransformStream) -> Writable;
+
+    #[wasm_bindgen(extends = ReadableStream)]
+    type Pipe;
+
+    #[wasm_bindgen(method, catch, js_name = pipeTo)]
+    fn pipe_to(this: &Pipe, to: &Writable, options: &Object) -> Result<Promise, JsValue>;
+}
+
+/// Seals a body. The second part has to be driven for the first to come.
+pub(super) fn seal(
+    body: Option<ReadableStream>,
+) -> Result<(ReadableStream, impl Future<Output = Result<(), JsValue>>), JsValue> {
+    let passage = IdentityTransformStream::new()?;
+    let (readable, writable) = (passage.readable(), passage.writable());
+    let pump = async move {
+        if let Some(body) = body {
+            let options = Object::new();
+            Reflect::set(&options, &"preventClose".into(), &true.into())?;
+            JsFuture::from(body.unchecked_into::<Pipe>().pipe_to(&writable, &options)?).await?;
+        }
+        let writer = writable.writer()?;
+        JsFuture::from(writer.write(&Uint8Array::from([MARK].as_slice()))?).await?;
+        JsFuture::from(writer.close()?).await.map(drop)
+    };
+    Ok((readable, pump))
+}
+
+/// What has been read of a sealed body and not been given out: a last piece that ends like the mark may be the end.
+#[derive(Default)]
+pub(super) struct Unsealing {
+    pieces: RefCell<VecDeque<Uint8Array>>,
+    has_ended: Cell<bool>,
+}
+
+impl Unsealing {
+    /// Adds a piece, which is not empty.
+    pub(super) fn push(&self, piece: Uint8Array) {
+        self.pieces.borrow_mut().push_back(piece);
+    }
+
+    /// Takes the next piece that the mark is not in.
+    pub(super) fn next(&self) -> Option<Uint8Array> {
+        let mut pieces = self.pieces.borrow_mut();
+        let is_certain = pieces.len() > 1 || pieces.front().is_some_and(|piece| !ends_in_mark(piece));
+        if is_certain { pieces.pop_front() } else { None }
+    }
+
+    /// Takes what is left when no more pieces come, without the mark; `None` if it was the mark alone. Fails if there is none:
+    /// the body has broken off.
+    pub(super) fn end(&self) -> Result<Option<Uint8Array>, JsValue> {
+        if self.has_ended.replace(true) {
+            return Ok(None);
+        }
+        let last = self.pieces.borrow_mut().pop_front().ok_or("the body has broken off")?;
+        let bytes = last.length() - 1;
+        Ok((bytes > 0).then(|| last.subarray(0, bytes)))
+    }
+}
+
+fn ends_in_mark(piece: &Uint8Array) -> bool {
+    piece.get_index(piece.length() - 1) == MARK
+}
