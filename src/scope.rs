@@ -171,16 +171,29 @@ mod tests {
 
     #[test]
     fn what_pages_say_goes_before_what_layouts_say_in_any_order() {
-        let (layout, page) = (json!({ "revalidate": 300, "tags": ["a", "b"] }), json!({ "revalidate": 30, "tags": ["c", "a"] }));
+        let (layout, page) =
+            (json!({ "revalidate": 300, "tags": ["a", "b"] }), json!({ "revalidate": 30, "tags": ["c", "a"] }));
         let both = json!({ "revalidate": 30, "tags": ["a", "b", "c"] });
         for (defaults, own, resolved) in [
             (vec![], vec![], None),
             (vec![json!({})], vec![], Some(json!({}))),
             (vec![layout.clone()], vec![], Some(layout.clone())),
             (vec![layout.clone()], vec![page.clone()], Some(both)),
-            (vec![layout.clone()], vec![json!({ "revalidate": false })], Some(json!({ "revalidate": false, "tags": ["a", "b"] }))),
-            (vec![layout.clone(), json!({ "revalidate": 9 })], vec![json!({ "tags": ["c"] })], Some(json!({ "revalidate": 9, "tags": ["a", "b", "c"] }))),
-            (vec![], vec![json!({ "revalidate": 0 }), json!({ "revalidate": 5, "tags": ["x"] })], Some(json!({ "revalidate": 5, "tags": ["x"] }))),
+            (
+                vec![layout.clone()],
+                vec![json!({ "revalidate": false })],
+                Some(json!({ "revalidate": false, "tags": ["a", "b"] })),
+            ),
+            (
+                vec![layout.clone(), json!({ "revalidate": 9 })],
+                vec![json!({ "tags": ["c"] })],
+                Some(json!({ "revalidate": 9, "tags": ["a", "b", "c"] })),
+            ),
+            (
+                vec![],
+                vec![json!({ "revalidate": 0 }), json!({ "revalidate": 5, "tags": ["x"] })],
+                Some(json!({ "revalidate": 5, "tags": ["x"] })),
+            ),
         ] {
             let mut orders = [Scope::default(), Scope::default()];
             for settings in &defaults {

@@ -205,7 +205,9 @@ impl Object {
         let (sender, receiver) = oneshot::channel();
         self.waiters.borrow_mut().insert(waiter, sender);
         let begun = match &message {
-            ToCoordinator::Miss { shard, key, renders: true, .. } => self.on_miss_of_renderer(input, waiter, shard, key),
+            ToCoordinator::Miss { shard, key, renders: true, .. } => {
+                self.on_miss_of_renderer(input, waiter, shard, key)
+            }
             _ => self.on(input).map(drop),
         };
         if let Err(error) = begun {

@@ -96,12 +96,7 @@ impl Isr {
     }
 
     /// Decides what is to become of a request.
-    pub(super) async fn decide(
-        &self,
-        request: &Request,
-        context: &Context,
-        asker: Asker,
-    ) -> Result<Handled, JsValue> {
+    pub(super) async fn decide(&self, request: &Request, context: &Context, asker: Asker) -> Result<Handled, JsValue> {
         let method = request.method();
         let Ok(url) = RequestUrl::parse(&request.url()) else {
             return Ok(Handled::Pass(None));

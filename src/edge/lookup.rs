@@ -74,8 +74,7 @@ pub async fn lookup(env: JsValue, context: JsValue, request: Request) -> Result<
 pub async fn store(env: JsValue, ticket: String, response: Response, settings: String) -> Result<JsValue, JsValue> {
     let stored = async {
         let settings = serde_json::from_str(&settings).map_err(|error| AdminError::Argument(error.to_string()))?;
-        let settings =
-            PageSettings::from_json(&settings).map_err(|error| AdminError::Argument(error.to_string()))?;
+        let settings = PageSettings::from_json(&settings).map_err(|error| AdminError::Argument(error.to_string()))?;
         isr_of(env)?.take(&ticket, &response, &settings).await
     };
     let reason = match stored.await {

@@ -118,7 +118,9 @@ impl Visit<'_> {
             (Verdict::Lease { shard, token }, _) if self.asker == Asker::Renderer => {
                 Ok(Handled::Lease(Ticket { shard, key: self.key.clone(), token, authorized: self.authorized }))
             }
-            (Verdict::Unchanged | Verdict::Lease { .. }, _) | (_, None) => self.without_coordinator(&CallError::Garbled, stand_in).await,
+            (Verdict::Unchanged | Verdict::Lease { .. }, _) | (_, None) => {
+                self.without_coordinator(&CallError::Garbled, stand_in).await
+            }
         }
     }
 

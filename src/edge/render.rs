@@ -124,11 +124,7 @@ pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl 
     }
 }
 
-async fn ask(
-    renderer: Renderer,
-    order: &Order<'_>,
-    on_head: impl FnOnce(PageMeta, Content),
-) -> Result<Ended, JsValue> {
+async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
     let began = js::now();
     let Answer { status, headers, body, authorized } = renderer.answer(order).await?;
     let Some(headers) = headers else {

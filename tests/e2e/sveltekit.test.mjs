@@ -9,10 +9,10 @@ import { dataPath, handle, revalidatePath } from "../../packages/cloudflare-isr/
  * @param {object} visit
  * @param {(event: object) => Response | Promise<Response>} visit.resolve what the page does, and its answer
  */
-async function pass({ path = "/page", resolve, platform = { env: {}, ctx: {} }, isSubRequest = false }) {
+async function pass({ path = "/page", resolve, platform = { env: {}, ctx: {} }, isSubRequest = false, visitor = {} }) {
   const headers = {};
   const event = {
-    request: new Request(`https://example.com${path}`),
+    request: new Request(`https://example.com${path}`, { headers: visitor }),
     locals: {},
     platform,
     isDataRequest: path.endsWith("__data.json"),
@@ -92,6 +92,15 @@ test("what a load function asks of its own site is not looked up", async () => {
   const env = { ISR: { lookup: () => assert.fail("looked up") } };
   const answer = await pass({ isSubRequest: true, platform: { env, ctx: { exports: {} } }, resolve: () => new Response("part") });
   assert.equal(answer.text, "part");
+});
+
+test("a render that has lost its props is refused: from the cache it would get the page that it is to replace", async () => {
+  const env = { ISR: { lookup: () => assert.fail("looked up") } };
+  const platform = { env, ctx: { exports: { default: () => assert.fail("rendered") }, props: {} } };
+  const visitor = { "user-agent": "cloudflare-isr/0.1.0" };
+  const answer = await pass({ visitor, platform, resolve: () => assert.fail("resolved") });
+  assert.deepEqual([answer.status, answer.control], [508, ["private, no-store", null, null]]);
+  assert.match(answer.text, /an entrypoint of its own/);
 });
 
 test("where pages are prerendered, nothing of the platform is looked at", async () => {

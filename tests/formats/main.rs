@@ -172,7 +172,13 @@ fn messages_are_what_they_were() {
     let mut now = Messages::new(include_str!("messages.txt"));
     now.sent(
         "ToCoordinator::Miss",
-        &ToCoordinator::Miss { shard: owner.clone(), key: page.clone(), newer_than: None, forwarded: false, renders: false },
+        &ToCoordinator::Miss {
+            shard: owner.clone(),
+            key: page.clone(),
+            newer_than: None,
+            forwarded: false,
+            renders: false,
+        },
     );
     now.sent(
         "ToCoordinator::Stale",
@@ -186,7 +192,13 @@ fn messages_are_what_they_were() {
     );
     now.sent(
         "ToCoordinator::Miss, handed on",
-        &ToCoordinator::Miss { shard: owner.clone(), key: page_of("/"), newer_than: None, forwarded: true, renders: false },
+        &ToCoordinator::Miss {
+            shard: owner.clone(),
+            key: page_of("/"),
+            newer_than: None,
+            forwarded: true,
+            renders: false,
+        },
     );
     now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
