@@ -63,6 +63,18 @@ suite("solidstart", {
       assert.deepEqual(await states(), ["HIT", "MISS", "MISS"]);
     });
 
+    test("a server function that fails is a failure to the cache, and what it has thrown no page", async (t) => {
+      const example = theExample();
+      const { url } = await navigate(t, "/blog/hello-world");
+      // The posts are asked for a slug that is no text.
+      const wrong = new URL(url, example.origin);
+      const args = wrong.searchParams.get("args").replace('{"t":1,"s":"hello-world"}', '{"t":0,"s":1e999}').replace(/^;0x\w{8};/, "");
+      wrong.searchParams.set("args", `;0x${args.length.toString(16).padStart(8, "0")};${args}`);
+      const answer = await example.fetch(wrong.pathname + wrong.search);
+      assert.deepEqual([answer.status, answer.isr], [500, "SKIP"], answer.text);
+      assert.match(answer.headers.get("cache-status"), /detail=site-error/);
+    });
+
     test("a server function that says nothing is called by every visitor himself", async (t) => {
       const first = await navigate(t, "/nested");
       const second = await navigate(t, "/nested");

@@ -16,7 +16,7 @@ use crate::stamp::{self, Inputs};
 const EXAMPLES: [Example; 4] = [
     Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
     Example { name: "nuxt", built: ".output" },
-    Example { name: "solidstart", built: "dist" },
+    Example { name: "solidstart", built: "dist/server" },
     Example { name: "worker", built: "dist" },
 ];
 
