@@ -66,9 +66,9 @@ suite("solidstart", {
     test("a server function that fails is a failure to the cache, and what it has thrown no page", async (t) => {
       const example = theExample();
       const { url } = await navigate(t, "/blog/hello-world");
-      // The posts are asked for a slug that is no text.
+      // Where a slug should be, `Symbol.iterator`: the posts can't be asked for that.
+      const args = '{"t":9,"i":0,"a":[{"t":17,"i":1,"s":3}],"o":0}';
       const wrong = new URL(url, example.origin);
-      const args = wrong.searchParams.get("args").replace('{"t":1,"s":"hello-world"}', '{"t":0,"s":1e999}').replace(/^;0x\w{8};/, "");
       wrong.searchParams.set("args", `;0x${args.length.toString(16).padStart(8, "0")};${args}`);
       const answer = await example.fetch(wrong.pathname + wrong.search);
       assert.deepEqual([answer.status, answer.isr], [500, "SKIP"], answer.text);
