@@ -1,5 +1,8 @@
 //! What the documentation shows is what the code does.
 
+use std::fs;
+use std::path::Path;
+
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::config::{Config, SETTINGS, Scope};
@@ -46,6 +49,28 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Code of an example is shown with the name of its file behind the language.
+#[test]
+fn code_of_examples_is_shown_as_it_stands_in_their_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut shown = 0;
+    for entry in fs::read_dir(root.join("docs")).expect("there are documents") {
+        let document = fs::read_to_string(entry.expect("it is readable").path()).expect("it is text");
+        let heads = document.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
+        let heads =
+            heads.filter(|head| head.split_whitespace().nth(1).is_some_and(|word| word.starts_with("examples/")));
+        for head in heads {
+            let name = head.split_whitespace().nth(1).expect("it is there");
+            let file = fs::read_to_string(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for block in blocks(&document, head) {
+                assert!(file.contains(&format!("{block}\n")), "{name} does not have\n{block}");
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown > 0, "no document shows code of an example");
 }
 
 fn isr_of(text: &str) -> Option<Value> {

@@ -14,13 +14,16 @@ async function documents() {
   return (await Promise.all(listed)).flat().sort();
 }
 
-/** Lists the pieces in some languages: `{ place: "docs/inspect.md:12", language, text }`, without their indentation. */
+/**
+ * Lists the pieces in some languages: `{ place: "docs/inspect.md:12", language, text }`, without their indentation. Those with the name
+ * of an example's file behind the language are none: they are compared with it by `tests/docs.rs`, and the example is compiled.
+ */
 export async function pieces(...languages) {
   const found = [];
   for (const document of await documents()) {
     const lines = (await readFile(path.join(root, document), "utf8")).split("\n");
     for (let at = 0; at < lines.length; at++) {
-      const [, indent, language] = /^( *)```(\w+)/.exec(lines[at]) ?? [];
+      const [, indent, language] = /^( *)```(\w+)$/.exec(lines[at]) ?? [];
       if (language === undefined) continue;
       const place = `${document}:${at + 1}`;
       const text = [];

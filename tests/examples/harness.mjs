@@ -35,15 +35,16 @@ export class Example {
   /**
    * Starts `examples/<name>`, and waits until it listens. Nothing has been asked of it then.
    * @param {string} name
+   * @param {string} [script] of its package.json
    */
-  static async start(name) {
+  static async start(name, script = "start") {
     const example = new Example();
     const port = await freePort();
     example.origin = `http://localhost:${port}`;
     example.#folder = await mkdtemp(path.join(tmpdir(), `isr-example-${name}-`));
     const options = ["--port", String(port), "--persist-to", example.#folder, "--show-interactive-dev-session=false"];
     // In a group of its own: npm, wrangler and the runtime end together.
-    example.#process = spawn("npm", ["start", "--", ...options], {
+    example.#process = spawn("npm", ["run", script, "--", ...options], {
       cwd: path.join(root, "examples", name),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -83,6 +84,14 @@ export class Example {
   async fetch(pathAndQuery, init = {}) {
     const response = await fetch(this.origin + pathAndQuery, { redirect: "manual", signal: AbortSignal.timeout(30_000), ...init });
     return new Answer(response.status, response.headers, await response.text());
+  }
+
+  /** Asks for a page until `X-ISR-Status` is this, and returns that answer. */
+  untilStatus(pathAndQuery, status) {
+    return until(`${status} for ${pathAndQuery}`, async () => {
+      const answer = await this.fetch(pathAndQuery);
+      return answer.isr === status && answer;
+    });
   }
 
   /** Sends JSON. */

@@ -1,3 +1,7 @@
+import { binding } from "./binding.mjs";
 import { suite } from "./suite.mjs";
 
-suite("nuxt", { data: (path) => `${path === "/" ? "" : path}/_payload.json` });
+const data = (path) => `${path === "/" ? "" : path}/_payload.json`;
+
+suite("nuxt", { data });
+binding("nuxt", { data });

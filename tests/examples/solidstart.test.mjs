@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { binding } from "./binding.mjs";
 import { open } from "./browser.mjs";
 import { adminToken } from "./harness.mjs";
 import { suite } from "./suite.mjs";
@@ -62,6 +63,18 @@ suite("solidstart", {
       assert.deepEqual(await states(), ["HIT", "MISS", "MISS"]);
     });
 
+    test("a server function that fails is a failure to the cache, and what it has thrown no page", async (t) => {
+      const example = theExample();
+      const { url } = await navigate(t, "/blog/hello-world");
+      // Where a slug should be, `Symbol.iterator`: the posts can't be asked for that.
+      const args = '{"t":9,"i":0,"a":[{"t":17,"i":1,"s":3}],"o":0}';
+      const wrong = new URL(url, example.origin);
+      wrong.searchParams.set("args", `;0x${args.length.toString(16).padStart(8, "0")};${args}`);
+      const answer = await example.fetch(wrong.pathname + wrong.search);
+      assert.deepEqual([answer.status, answer.isr], [500, "SKIP"], answer.text);
+      assert.match(answer.headers.get("cache-status"), /detail=site-error/);
+    });
+
     test("a server function that says nothing is called by every visitor himself", async (t) => {
       const first = await navigate(t, "/nested");
       const second = await navigate(t, "/nested");
@@ -70,3 +83,5 @@ suite("solidstart", {
     });
   },
 });
+
+binding("solidstart");

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::command::{Run, step};
-use crate::package;
 use crate::project::Project;
 use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
@@ -16,7 +15,7 @@ use crate::stamp::{self, Inputs};
 const EXAMPLES: [Example; 4] = [
     Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
     Example { name: "nuxt", built: ".output" },
-    Example { name: "solidstart", built: "dist" },
+    Example { name: "solidstart", built: "dist/server" },
     Example { name: "worker", built: "dist" },
 ];
 
@@ -50,9 +49,9 @@ impl Example {
         project.root().join("examples").join(self.name)
     }
 
-    /// Installs its packages and builds it, or leaves it alone if it is what the present sources give.
-    pub(crate) fn set_up(&self, project: &Project, setup: &Setup) -> Result<()> {
-        let packed = package::build(project, setup)?;
+    /// Installs its packages, the npm package of this repository among them, and builds it, or leaves it alone if it is what the
+    /// present sources give.
+    pub(crate) fn set_up(&self, project: &Project, setup: &Setup, packed: &Path) -> Result<()> {
         let _lock = stamp::lock(&project.target().join("examples").join(self.name))?;
         let folder = self.folder(project);
         let npm = |args: &[&str]| -> Result<Run> { Ok(setup.node.npm_in(&folder)?.args(args)) };
@@ -69,11 +68,11 @@ impl Example {
         })?;
 
         // Over them, and not into the lock file: it is not published under this hash.
-        let npm_folder = packed.parent().unwrap_or(&packed);
+        let npm_folder = packed.parent().unwrap_or(packed);
         let file = packed.file_name().unwrap_or_default().to_string_lossy();
         let with_package = Inputs::new().value("locked", &locked).path(npm_folder, &file)?.digest();
         once(&folder.join("node_modules/cloudflare-isr/.xtask-stamp"), &with_package, || {
-            npm(&["install", "--no-save"])?.args(quiet).arg(&packed).run_quietly()
+            npm(&["install", "--no-save"])?.args(quiet).arg(packed).run_quietly()
         })?;
 
         let sources = sources(&folder)?;

@@ -2,7 +2,7 @@
 import { createHandler, StartServer } from "@solidjs/start/server";
 import { worker } from "cloudflare-isr/solidstart";
 
-const site = createHandler(
+const handler = createHandler(
   () => (
     <StartServer
       document={({ assets, children, scripts }) => (
@@ -25,4 +25,10 @@ const site = createHandler(
   { mode: "async" },
 );
 
-export default worker(site);
+const site = worker(handler);
+
+export default site;
+
+// Only for a site without the gateway in front: the cache renders by this entrypoint, since static assets stand before the default
+// one, and the props of a binding get lost there.
+export { site as Render };

@@ -46,6 +46,19 @@ function rendererOf(ctx: IsrContext): ((request: Request) => Promise<Response>) 
   return (request) => (exports as { default: Loopback }).default({ props: { isr: "render" } }).fetch(request);
 }
 
+/** How the cache calls itself in the requests that it renders pages by. */
+const RENDERER = "cloudflare-isr/";
+
+/**
+ * Refuses a render that has come without its props. Answered from the cache, an old page would be stored as a fresh one. Static assets
+ * of a Worker stand in front of its default entrypoint, and lose them.
+ */
+function unrecognised(): Response {
+  const message = 'cloudflare-isr: a render has come without the props { isr: "render" }: bind ORIGIN with them, and with static assets to an entrypoint of its own';
+  console.error(message);
+  return new Response(`${message}\n`, { status: 508, headers: { "cache-control": "private, no-store" } });
+}
+
 /** Returns a response whose headers can be changed. */
 function mutable(response: Response): Response {
   return new Response(response.body, response);
@@ -101,6 +114,7 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
   if (request.method !== "GET" && request.method !== "HEAD") return render();
 
   const { url, method, headers } = request;
+  if (headers.get("user-agent")?.startsWith(RENDERER)) return unrecognised();
   const found = await service.lookup(new Request(url, { method, headers })).catch((error: unknown) => {
     // Availability wins: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);

@@ -6,7 +6,7 @@
  */
 import { getRequestEvent } from "solid-js/web";
 
-import { createScope, applyScope, type Scope } from "./scope.js";
+import { createScope, type Scope } from "./scope.js";
 import { serve, type IsrContext } from "./serve.js";
 
 declare global {
@@ -33,7 +33,6 @@ export interface SolidStartHandler {
 export interface SolidStartEvent {
   readonly req: { readonly method: string; readonly url: string };
   readonly context: object;
-  readonly res: { readonly headers: Headers };
 }
 
 /**
@@ -42,50 +41,53 @@ export interface SolidStartEvent {
  */
 export function worker(handler: SolidStartHandler, options: WorkerOptions = {}) {
   return {
-    fetch(request: Request, env: unknown, ctx: IsrContext): Promise<Response> {
+    fetch(request: Request, env?: unknown, ctx?: IsrContext): Promise<Response> {
       const scope = createScope();
-      const asked = asClient(request);
-      return serve({
-        request,
-        env,
-        ctx,
-        binding: options.binding,
-        scope,
-        render: () => handler.request(asked, undefined, { isr: scope }),
-      });
+      const answer = (asked: Request) => handler.request(asked, undefined, { isr: scope });
+      const render = isRenderOfFunction(request) ? async () => honest(await answer(asClient(request)), scope) : () => answer(request);
+      return serve({ request, env, ctx, binding: options.binding, scope, render });
     },
   };
 }
 
-/**
- * Makes the middleware, for `createMiddleware([isr()])`. Put it first.
- *
- * With a deployment that makes the Worker itself, as Nitro does, there is no {@link worker}: then the middleware writes what pages
- * have said into the response, for a gateway in front.
- */
+/** Makes the middleware, for `createMiddleware([isr()])`. Put it first. It needs {@link worker}. */
 export function isr() {
-  return async (event: SolidStartEvent, next: () => unknown): Promise<unknown> => {
-    const { isr: given } = event.context as { isr?: Scope };
-    const scope = given ?? createScope();
+  return (event: SolidStartEvent, next: () => unknown): unknown => {
+    const { isr: scope } = event.context as { isr?: Scope };
+    if (scope === undefined) throw new Error("cloudflare-isr: src/entry-server.tsx has to export default worker(createHandler(..))");
     // All of them have one path, and some answer each visitor with something else: only those that say so are cached.
     if (callsFunction(event.req)) scope.defaults({ revalidate: 0 });
     Object.assign(getRequestEvent()?.locals ?? {}, { isr: scope });
-    const body = await next();
-    if (given === undefined) applyScope(event.res.headers, scope);
-    return body;
+    return next();
   };
+}
+
+/**
+ * Tells whether it is the cache that calls a server function. A visitor who calls himself as the cache does gets an answer in the
+ * form that SolidStart's client would get, and no more.
+ */
+function isRenderOfFunction(request: Request): boolean {
+  return callsFunction(request) && (request.headers.get("user-agent")?.startsWith("cloudflare-isr/") ?? false);
 }
 
 /**
  * Returns the cache's request for a server function as SolidStart's client would send it. The client marks its calls by a header, and
  * they are answered with what the function returns; others are redirected to a page. No header of a visitor is in a render, and so
- * not this one. Whoever else calls himself so gets that answer too: the client's header is no secret either.
+ * not this one.
  */
 function asClient(request: Request): Request {
-  if (!callsFunction(request) || !request.headers.get("user-agent")?.startsWith("cloudflare-isr/")) return request;
   const headers = new Headers(request.headers);
   headers.set("x-server-instance", "server-fn:isr");
   return new Request(request, { headers });
+}
+
+/** Has the cache not take for a page what a server function has thrown: SolidStart answers that with 200. */
+function honest(response: Response, scope: Scope): Response {
+  if (!response.headers.has("x-error") || response.status >= 400) return response;
+  if (!response.headers.has("location")) return new Response(response.body, { status: 500, headers: response.headers });
+  // A redirect is no failure, but each visitor's own.
+  scope.set({ revalidate: 0 });
+  return response;
 }
 
 /** Tells whether a request calls a server function by GET. */

@@ -88,9 +88,17 @@ async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: Handle
   const error = data.nodes.find((node) => node?.type === "error")?.error;
   if (!error) return shared(response);
   const { status = 500 } = error;
-  // The status of the page would be this, and it would be no failure to a cache otherwise. SvelteKit's client takes the error in
-  // either form.
-  return status >= 500 ? Response.json(error, { status, headers: response.headers }) : response;
+  return status >= 500 ? failed(response, status, error) : response;
+}
+
+/**
+ * Returns the answer of a page whose load function has failed, with the status that the page itself would have: under 200 a cache
+ * would take the error for data. SvelteKit's client reads both forms.
+ */
+function failed(response: Response, status: number, error: object): Response {
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  return Response.json(error, { status, headers });
 }
 
 /** Returns a response without SvelteKit's own word on caching. */

@@ -4,7 +4,7 @@ import { revalidatePath } from "cloudflare-isr/nuxt";
 // For everybody, since this is an example: a site of your own asks here who is calling.
 export default defineEventHandler(async (event) => {
   const { GATEWAY } = useEnv(event);
-  const { path, ...others } = (await readObject(event)) as Pick<InvalidateRequest, "path" | "tag" | "prefix">;
+  const { path, ...others } = (await readObject(event)) as InvalidateRequest;
   try {
     // A page and the payload for navigation to it are two pages of the cache.
     const receipts =

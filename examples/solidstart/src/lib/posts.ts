@@ -20,9 +20,10 @@ export const listPosts = query(
 export const getPost = query(
   GET(async (slug: string) => {
     "use server";
-    // Also where there is no such post: that is forgotten once there is one.
-    isr()?.set({ revalidate: 120, tags: ["posts", `post:${slug}`] });
-    return { post: await env.POSTS.get(slug), renderedAt: new Date().toISOString() };
+    const post = await env.POSTS.get(slug);
+    // That there is no such post is forgotten once there is another post. No tag is made of what a visitor has made up.
+    isr()?.set({ revalidate: 120, tags: post ? ["posts", `post:${post.slug}`] : ["posts"] });
+    return { post, renderedAt: new Date().toISOString() };
   }),
   "post",
 );

@@ -1,1 +1,5 @@
-export default defineEventHandler((event) => useEnv(event).POSTS.list());
+export default defineEventHandler((event) => {
+  // A page that is rendered of these posts carries the tag, too.
+  event.context.isr.set({ tags: ["posts"] });
+  return useEnv(event).POSTS.list();
+});

@@ -5,8 +5,8 @@ import { json, readObject } from "~/lib/respond";
 
 // For everybody, since this is an example: a site of your own asks here who is calling.
 export async function POST({ request }: APIEvent) {
-  const what = (await readObject(request)) as Pick<InvalidateRequest, "path" | "tag" | "prefix"> | null;
-  if (what === null) return json({ error: "a JSON object with a path, a tag or a prefix is wanted" }, 400);
+  const what = (await readObject(request)) as InvalidateRequest | null;
+  if (what === null) return json({ error: "what invalidate() takes is wanted" }, 400);
   try {
     const { invalidations } = await env.GATEWAY.invalidate(what);
     return json({ revalidated: true, receipts: invalidations });

@@ -7,8 +7,8 @@ import type { RequestHandler } from "./$types";
 export const POST: RequestHandler = async ({ request, platform }) => {
   const { GATEWAY } = platform!.env;
   const what = await request.json().catch(() => null);
-  if (typeof what !== "object" || what === null) error(400, "JSON with a path, a tag or a prefix is wanted");
-  const { path, ...others } = what as Pick<InvalidateRequest, "path" | "tag" | "prefix">;
+  if (typeof what !== "object" || what === null) error(400, "JSON with a path, or what invalidate() takes, is wanted");
+  const { path, ...others } = what as InvalidateRequest;
   try {
     // A page and the data for navigation to it are two pages of the cache.
     const receipts =
