@@ -13,7 +13,7 @@ use crate::semantics::key::PageKey;
 const CACHE_TTL_SECONDS: u32 = 60;
 
 /// The shortest time after which KV can be told to drop a value (platform minimum).
-const MIN_EXPIRATION_SECONDS: u32 = 60;
+const MIN_EXPIRATION_SECONDS: i32 = 60;
 
 #[wasm_bindgen]
 extern "C" {
@@ -76,9 +76,9 @@ impl KvNamespace {
     pub(super) async fn put_page(&self, head: &PageHead, body: &Uint8Array) -> Result<(), L2Error> {
         let value = js::concat(&head.encode(), body);
         let options = Object::new();
-        if let Some(end) = head.meta.windows.end() {
-            // KV drops by itself what can't be served any more.
-            let seconds = u32::try_from(end.since(js::now()).as_secs()).unwrap_or(u32::MAX);
+        // KV drops by itself what can't be served any more. It counts in 32 bits, and refuses what is to be kept for longer.
+        let left = head.meta.windows.end().map(|end| end.since(js::now()).as_secs());
+        if let Some(seconds) = left.and_then(|seconds| i32::try_from(seconds).ok()) {
             Reflect::set(&options, &"expirationTtl".into(), &seconds.max(MIN_EXPIRATION_SECONDS).into())?;
         }
         JsFuture::from(self.put(&head.meta.key.kv_name(), &value, &options)?).await?;
