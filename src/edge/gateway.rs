@@ -5,6 +5,7 @@ use web_sys::{Request, Response};
 use worker::{Context, Env};
 
 use crate::edge::isr::{self, Handled, Isr, misconfigured};
+use crate::edge::site::SiteError;
 use crate::edge::{front, js, respond, settings, site};
 
 /// Exports the `fetch` event of the deployable Worker.
@@ -48,8 +49,11 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
             Ok(front::forbidden(isr.config(), response)?)
         }
         Err(error) => {
-            worker::console_error!("the site could not be reached: {}", js::describe(&error));
-            Ok(failure(502, "site_unreachable", "The site could not be reached.")?)
+            worker::console_error!("{error}");
+            Ok(match error {
+                SiteError::Unreachable(_) => failure(502, "site_unreachable", "The site could not be reached."),
+                SiteError::Status(_) => failure(502, "site_invalid", "The site answered with a status that is none."),
+            }?)
         }
     }
 }

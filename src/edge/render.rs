@@ -109,7 +109,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
     let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => {
-            let Some(relayed) = relayed(&headers, asked.start) else {
+            let Some(relayed) = relayed(status, &headers, asked.start) else {
                 order.abort.abort();
                 return Ok(Outcome::Failed(failure).into());
             };
@@ -215,8 +215,8 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
 }
 
 /// Prepares the answer of a failing site to be handed to those who wait, if it can be: it is never fresh, and has no tags.
-fn relayed(headers: &HeaderList, now: Timestamp) -> Option<Storable> {
+fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
-    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(headers)?, announced: None })
+    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(status, headers)?, announced: None })
 }
