@@ -23,6 +23,7 @@ use crate::semantics::etag;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
+use crate::semantics::policy;
 use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -121,6 +122,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
         }
     };
     storable.headers.set("etag", etag::of_site(&headers));
+    let age = policy::age(&headers);
     let source = Source::of(&response)?;
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
@@ -129,7 +131,7 @@ async fn ask(site: &Site, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Cont
         key: order.key.clone(),
         version: order.token,
         status,
-        rendered_at: js::now(),
+        rendered_at: js::now().minus(age),
         windows,
         tags: tags.clone(),
         body_bytes: None,
