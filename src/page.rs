@@ -42,7 +42,8 @@ pub struct PageMeta {
     /// The status that the site answered.
     #[serde(rename = "c")]
     pub status: u16,
-    /// When the last byte of the render had arrived.
+    /// When the last byte of the render had arrived; if the site had the page from a cache, earlier by the `Age` that it
+    /// told (RFC 9111 §4.2.3).
     #[serde(rename = "r")]
     pub rendered_at: Timestamp,
     /// Until when the page is fresh, may be served stale, may stand in for an error.

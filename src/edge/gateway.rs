@@ -8,7 +8,7 @@ use worker::{Context, Env};
 use crate::config::Origin;
 use crate::edge::isr::{Handled, Isr, misconfigured};
 use crate::edge::js::Fetcher;
-use crate::edge::site::{self, Site};
+use crate::edge::site::{self, Site, SiteError};
 use crate::edge::{front, js, respond, settings};
 use crate::route::Route;
 use crate::semantics::key::RequestUrl;
@@ -35,15 +35,9 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
     }
     let site = async |request: &Request| match settings::site(&env, &isr.settings, route_of(&isr, request)) {
         Some(site) => site.pass(request).await,
-        None => no_handler(),
+        None => Ok(no_handler()?),
     };
-    match answer(&isr, &request, &context, site).await? {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            worker::console_error!("the site could not be reached: {}", js::describe(&error));
-            Ok(failure(502, "site_unreachable", "The site could not be reached.")?)
-        }
-    }
+    Ok(answer(&isr, &request, &context, site).await?.or_else(|error| failed(&error))?)
 }
 
 /// Answers every request of a Worker that has the cache in front of a handler of its own. Called by the entry module.
@@ -61,20 +55,28 @@ pub async fn gateway_of_own(
         Err(error) => return misconfigured(&error),
     };
     let own = Site::Service(own.unchecked_into::<Fetcher>());
-    // What the handler throws is its own.
-    answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await?
+    match answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await? {
+        Ok(response) => Ok(response),
+        // What the handler throws is its own.
+        Err(SiteError::Unreachable(thrown)) => Err(thrown),
+        Err(error @ SiteError::Status(_)) => failed(&error),
+    }
 }
 
-/// Answers a request from the cache, or by a handler of the Worker's own, but for routes that have a site elsewhere.
+/// Answers a request from the cache, or by a handler of the Worker's own, but for routes that have a site elsewhere. The inner
+/// error is the handler's.
 pub(super) async fn answer_by_own(
     isr: &Isr,
     request: &Request,
     context: &Context,
-    own: impl AsyncFnOnce(&Request) -> Result<Response, JsValue>,
-) -> Result<Result<Response, JsValue>, JsValue> {
+    own: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
+) -> Result<Result<Response, SiteError>, JsValue> {
     let elsewhere = route_of(isr, request).filter(|route| route.origin() != isr.config().origin.as_ref());
     match elsewhere.and_then(|route| settings::site(&isr.env, &isr.settings, Some(route))) {
-        Some(site) => answer(isr, request, context, async |request| site.pass(request).await).await,
+        Some(site) => {
+            let answer = answer(isr, request, context, async |request| site.pass(request).await).await?;
+            answer.or_else(|error| failed(&error)).map(Ok)
+        }
         None => answer(isr, request, context, own).await,
     }
 }
@@ -88,8 +90,8 @@ pub(super) async fn answer(
     isr: &Isr,
     request: &Request,
     context: &Context,
-    site: impl AsyncFnOnce(&Request) -> Result<Response, JsValue>,
-) -> Result<Result<Response, JsValue>, JsValue> {
+    site: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
+) -> Result<Result<Response, SiteError>, JsValue> {
     let is_render = isr.is_render(request, context);
     // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
     if !is_render && site::is_loop(request) {
@@ -114,6 +116,15 @@ pub(super) async fn answer(
         Err(error) => return Ok(Err(error)),
     };
     front::forbidden(isr.config(), response).map(Ok)
+}
+
+/// Says that a site gave no answer that can be handed on.
+fn failed(error: &SiteError) -> Result<Response, JsValue> {
+    worker::console_error!("{error}");
+    match error {
+        SiteError::Unreachable(_) => failure(502, "site_unreachable", "The site could not be reached."),
+        SiteError::Status(_) => failure(502, "site_invalid", "The site answered with a status that is none."),
+    }
 }
 
 fn no_handler() -> Result<Response, JsValue> {

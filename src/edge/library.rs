@@ -11,6 +11,7 @@ use crate::edge::error::IsrError;
 use crate::edge::isr::{self, Handled, Isr};
 use crate::edge::lookup::Lookup;
 use crate::edge::respond::{self, Told};
+use crate::edge::site::SiteError;
 use crate::edge::{gateway, settings, site};
 use crate::feed::Mode;
 use crate::inspect::Inspect;
@@ -76,14 +77,14 @@ pub async fn serve(
         let passed = site::passed(request)?;
         handler(passed.into()).await.map(WebResponse::from).map_err(|error| {
             failed = Some(error);
-            JsValue::UNDEFINED
+            SiteError::Unreachable(JsValue::UNDEFINED)
         })
     };
     let answer = gateway::answer_by_own(&isr, request.inner(), context, site).await?;
     match (answer, failed) {
         (Ok(response), _) => Ok(response.into()),
         (Err(_), Some(error)) => Err(error),
-        (Err(error), None) => Err(error.into()),
+        (Err(error), None) => Err(worker::Error::RustError(error.to_string())),
     }
 }
 

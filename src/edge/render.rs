@@ -25,6 +25,7 @@ use crate::semantics::etag;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
+use crate::semantics::policy;
 use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -155,7 +156,7 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
     let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => {
-            let Some(relayed) = relayed(&headers, asked.start) else {
+            let Some(relayed) = relayed(status, &headers, asked.start) else {
                 order.abort.abort();
                 return Ok(Outcome::Failed(failure).into());
             };
@@ -167,6 +168,7 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
         }
     };
     storable.headers.set("etag", etag::of_site(&headers));
+    let age = policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };
@@ -174,7 +176,7 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
         key: order.key.clone(),
         version: order.token,
         status,
-        rendered_at: js::now(),
+        rendered_at: js::now().minus(age),
         windows,
         tags: tags.clone(),
         body_bytes: None,
@@ -260,8 +262,8 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
 }
 
 /// Prepares the answer of a failing site to be handed to those who wait, if it can be: it is never fresh, and has no tags.
-fn relayed(headers: &HeaderList, now: Timestamp) -> Option<Storable> {
+fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
-    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(headers)?, announced: None })
+    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(status, headers)?, announced: None })
 }

@@ -1,5 +1,6 @@
 //! The site behind the cache: a service binding, a URL, or the Worker itself.
 
+use thiserror::Error;
 use wasm_bindgen::JsValue;
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 
@@ -8,6 +9,7 @@ use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
+use crate::semantics::statuses;
 
 /// Says through which caches a request has come (RFC 8586): a site by URL might lead back here.
 const LOOP_HEADER: &str = "cdn-loop";
@@ -31,10 +33,32 @@ pub(super) enum Site {
     },
 }
 
+/// Why a visitor's request got no answer of the site that can be handed on.
+#[derive(Debug, Error)]
+pub(super) enum SiteError {
+    /// The site can't be reached, or broke off before its answer began.
+    #[error("the site could not be reached: {}", js::describe(.0))]
+    Unreachable(JsValue),
+    /// The status of its answer is none (RFC 9110 §15): no response can be made with it.
+    #[error("the site answered with the status {0}")]
+    Status(u16),
+}
+
+impl From<JsValue> for SiteError {
+    fn from(error: JsValue) -> Self {
+        Self::Unreachable(error)
+    }
+}
+
 impl Site {
     /// Passes a visitor's request on, but for the headers that are not to reach a site. The response is handed on as it
     /// comes, redirects included.
-    pub(super) async fn pass(&self, request: &Request) -> Result<Response, JsValue> {
+    pub(super) async fn pass(&self, request: &Request) -> Result<Response, SiteError> {
+        let response = self.ask(request).await?;
+        if statuses::is_valid(response.status()) { Ok(response) } else { Err(SiteError::Status(response.status())) }
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Response, JsValue> {
         match self {
             Self::Service(service) => pass_to(service, request).await,
             Self::Own(exports) => pass_to(&exports.renderer()?, request).await,

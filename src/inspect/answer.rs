@@ -70,7 +70,7 @@ pub struct PageState {
     pub heat: u64,
     /// When its render began.
     pub render_began_at: Option<Timestamp>,
-    /// When its last byte arrived.
+    /// When its last byte arrived, less the `Age` that its site told.
     pub rendered_at: Option<Timestamp>,
     /// Until when it is fresh; with a version, `None` means without end, here and below.
     pub fresh_until: Option<Timestamp>,

@@ -74,12 +74,13 @@ impl Policy {
 
     /// Tells whether the page must not be served stale (RFC 9111 §4.2.4).
     ///
-    /// `must-revalidate` goes with the lifetime beside it. In `Cache-Control: max-age=0, must-revalidate`, which frameworks
-    /// send with every page, both are for browsers. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10:
+    /// In `Cache-Control: max-age=0, must-revalidate`, which frameworks send with every page, both are for browsers: a page
+    /// that is stale from the beginning would not be kept here at all. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10:
     /// the route's `expire` is the site's own permission, and `stale-while-revalidate` would have no meaning beside it.
     fn forbids_stale(&self) -> bool {
-        let is_meant = self.is_targeted || self.control.s_maxage.is_some();
-        self.control.proxy_revalidate || (self.control.must_revalidate && is_meant)
+        let is_for_browsers =
+            !self.is_targeted && self.control.s_maxage.is_none() && self.control.max_age == Some(Duration::ZERO);
+        self.control.proxy_revalidate || (self.control.must_revalidate && !is_for_browsers)
     }
 }
 
@@ -153,7 +154,10 @@ mod tests {
             // RFC 9111 §5.2.2.8 and §5.2.2.2.
             ("cache-control", "proxy-revalidate", none),
             ("cache-control", "max-age=0, must-revalidate", whole),
-            ("cache-control", "s-maxage=9, must-revalidate, stale-while-revalidate=5", none),
+            ("cache-control", "must-revalidate", none),
+            ("cache-control", "max-age=9, must-revalidate", none),
+            ("cache-control", "s-maxage=9, max-age=0, must-revalidate, stale-while-revalidate=5", none),
+            ("cdn-cache-control", "max-age=0, must-revalidate", none),
             ("cdn-cache-control", "max-age=9, must-revalidate", none),
         ] {
             let found = policy(&[(name, value)]).stale_windows(second * 10, second * 20);

@@ -57,6 +57,13 @@ pub fn is_not_found(status: u16) -> bool {
     matches!(status, 404 | 410)
 }
 
+/// Tells whether a number is a status at all: over 599 it is a site's private word for that something went wrong (RFC 9110
+/// §15), and no response can be made with it.
+#[must_use]
+pub fn is_valid(status: u16) -> bool {
+    (100..=599).contains(&status)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -186,9 +186,9 @@ pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(),
 
 /// Returns the headers with which the answer of a failing site can be handed to all who wait, if it can.
 #[must_use]
-pub fn relayable(headers: &HeaderList) -> Option<HeaderList> {
+pub fn relayable(status: u16, headers: &HeaderList) -> Option<HeaderList> {
     let kept = headers.for_sharing();
-    (is_decoded(headers) && kept.check().is_ok()).then_some(kept)
+    (statuses::is_valid(status) && is_decoded(headers) && kept.check().is_ok()).then_some(kept)
 }
 
 fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Storable, NotStored> {

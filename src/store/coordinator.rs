@@ -54,7 +54,7 @@ const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rende
     l2_written_at = excluded.l2_written_at, digest = excluded.digest, l2_version = excluded.l2_version, \
     l2_digest = excluded.l2_digest, \
     heat = CASE WHEN excluded.version IS NULL OR excluded.version = version THEN heat ELSE \
-    (heat >> MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000)) + 1 END";
+    (heat >> MAX(0, MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000))) + 1 END";
 
 /// The tables of one coordinator object.
 #[derive(Debug)]

@@ -97,6 +97,30 @@ fn a_lease_alone_writes_no_entry() {
 }
 
 #[test]
+fn heat_counts_renders_and_is_halved_each_day_but_never_grows_with_a_page_from_an_older_cache() {
+    const DAY: u64 = 86_400_000;
+    let store = coordinator();
+    let clock = Clock::resume(None);
+    let mut before = Entry::default();
+    // When a render began, the age that its site told, and the heat then. The first page comes without a row, and is no repetition.
+    for (start, age, heat) in [
+        (10 * DAY, 0, 0),
+        (10 * DAY + 9, 0, 1),
+        (10 * DAY + 19, 0, 2),
+        (11 * DAY + 19, 3 * DAY, 3),
+        (11 * DAY + 29, 0, 1),
+    ] {
+        let rendered = page("/", &[], start);
+        let page = PageMeta { rendered_at: at(start - age), ..rendered };
+        let after = Entry { page: Some(page.clone()), ..Entry::default() };
+        store.save(&page.key, &before, &after, &clock, None).unwrap();
+        let found = store.sql().query("SELECT heat FROM entries", &[]).unwrap();
+        assert_eq!(found, [[Value::Integer(heat)]], "{start}");
+        before = after;
+    }
+}
+
+#[test]
 fn a_save_that_fails_in_the_middle_leaves_the_state_as_before() {
     let sql = MemorySql::new();
     let store = CoordinatorStore::open(sql).unwrap();

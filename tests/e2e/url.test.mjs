@@ -26,6 +26,9 @@ const site = createServer((request, response) => {
     if (url.startsWith("/lab/cut")) return response.writeHead(200, { "content-length": "1000" }).end("cut", () => response.destroy());
     const coded = url.match(/^\/lab\/coded-(\d+)/);
     if (coded) return response.writeHead(Number(coded[1]), { "content-encoding": "own" }).end("as it was coded");
+    const none = url.match(/^\/(?:lab\/)?no-status-(\d+)/);
+    if (none) return response.writeHead(Number(none[1])).end("no status of HTTP");
+    if (url.startsWith("/lab/aged")) return response.writeHead(200, { age: "100" }).end("aged");
     const many = Array.from({ length: 101 }, (_, n) => [`x-${n}`, "a"]);
     if (url.startsWith("/lab/many")) return response.writeHead(200, Object.fromEntries(many)).end("many");
     if (method === "POST") return response.writeHead(201).end(body);
@@ -129,6 +132,27 @@ test("a body whose coding is not undone goes to no visitor without its label", a
 test("an answer with more headers than are kept is handed on with all of them", async () => {
   const { isr: outcome, cacheStatus, headers } = await isr.fetch("/lab/many");
   assert.deepEqual([outcome, cacheStatus.detail, headers.get("x-0"), headers.get("x-100")], ["SKIP", "too-large", "a", "a"]);
+});
+
+test("a number over 599 is no status: 502 for what passes, 503 for what would be stored", async () => {
+  for (const status of [600, 999]) {
+    const passed = await isr.fetch(`/no-status-${status}`);
+    assert.deepEqual([passed.status, passed.json.error.code], [502, "site_invalid"]);
+    const rendered = await isr.fetch(`/lab/no-status-${status}`);
+    assert.deepEqual([rendered.isr, rendered.status, rendered.json.error.code], ["SKIP", 503, "site_unavailable"]);
+  }
+});
+
+test("a page that the site has from a cache is as old as the site says, and grows older", async () => {
+  const { headers } = await isr.fetch("/lab/aged");
+  const age = Number(headers.get("age"));
+  assert.ok(age >= 100 && age < 110, `${age}`);
+  assert.ok(Date.now() - Date.parse(headers.get("date")) >= 100_000, headers.get("date"));
+  const older = await until("a greater age", async () => {
+    const answer = await isr.fetch("/lab/aged");
+    return Number(answer.headers.get("age")) > age && answer;
+  });
+  assert.deepEqual([older.isr, older.headers.get("date")], ["HIT", headers.get("date")]);
 });
 
 test("a URL that leads back to the gateway is found out", async () => {

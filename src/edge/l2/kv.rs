@@ -15,7 +15,7 @@ pub(super) const MAX_VALUE_BYTES: u32 = 25 * 1024 * 1024;
 const CACHE_TTL_SECONDS: u32 = 60;
 
 /// The shortest time after which KV can be told to drop a value (platform minimum).
-const MIN_EXPIRATION_SECONDS: u32 = 60;
+const MIN_EXPIRATION_SECONDS: i32 = 60;
 
 #[wasm_bindgen]
 extern "C" {
@@ -56,9 +56,9 @@ impl L2 for KvStore {
     fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, put: PutOptions) -> L2Future<'a, ()> {
         Box::pin(async move {
             let options = Object::new();
-            if let Some(end) = put.expires_at {
-                // KV drops by itself what can't be served any more.
-                let seconds = u32::try_from(end.since(js::now()).as_secs()).unwrap_or(u32::MAX);
+            // KV drops by itself what can't be served any more. It counts in 32 bits, and refuses what is to be kept for longer.
+            let left = put.expires_at.map(|end| end.since(js::now()).as_secs());
+            if let Some(seconds) = left.and_then(|seconds| i32::try_from(seconds).ok()) {
                 Reflect::set(&options, &"expirationTtl".into(), &seconds.max(MIN_EXPIRATION_SECONDS).into())?;
             }
             JsFuture::from(self.0.put(name, value, &options)?).await?;

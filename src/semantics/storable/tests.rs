@@ -207,9 +207,12 @@ fn a_body_is_whole_and_not_empty() {
 
 #[test]
 fn an_answer_of_a_failing_site_is_relayed_without_what_is_personal_if_it_can_be() {
-    let relayed = |headers: &[(&str, &str)]| relayable(&HeaderList::from_pairs(headers));
+    let relayed = |headers: &[(&str, &str)]| relayable(503, &HeaderList::from_pairs(headers));
     let kept = HeaderList::from_pairs(&[("retry-after", "9")]);
     assert_eq!(relayed(&[("retry-after", "9"), ("set-cookie", "a"), ("content-encoding", "gzip")]), Some(kept));
     assert_eq!(relayed(&[("content-encoding", "zstd")]), None);
     assert_eq!(relayed(&[("x", "\n")]), None);
+    // RFC 9110 §15: a number over 599 is no status.
+    let of = |status| relayable(status, &HeaderList::default());
+    assert_eq!((of(599), of(600), of(999)), (Some(HeaderList::default()), None, None));
 }

@@ -1,0 +1,168 @@
+/**
+ * Runs npm's `http-cache-tests`, the public suite behind cache-tests.fyi, against the gateway. The suite has its own client and its
+ * own site; what is added here is what makes it understand a cache that renders:
+ *
+ * - The suite's site tells requests apart by a header that its client sends. A render carries no header of a visitor, so the site is told
+ *   by whom it is asked for (`current`).
+ * - An answer that may not be stored is asked for again, by the visitor's own request, and a render whose connection broke is tried once
+ *   more. The suite takes that for a client that retries. The two count as one here (`forgetRender`).
+ * - A page whose render has failed is not asked for again within a second or so. A test that goes on after a failure makes a pause there.
+ * - The headers in `MADE_ANEW` are answered with the gateway's own. So the suite's general check that every header of the site arrives is
+ *   told to leave them out, as its own tests for surrogates do. What a test says about them in particular still counts.
+ */
+import { createServer } from "node:http";
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import * as client from "http-cache-tests/client/config.mjs";
+import { makeCacheTest, testResults } from "http-cache-tests/client/test.mjs";
+import handleConfig from "http-cache-tests/server/handle-config.mjs";
+import handleState from "http-cache-tests/server/handle-state.mjs";
+import handleTest from "http-cache-tests/server/handle-test.mjs";
+import { stash } from "http-cache-tests/server/utils.mjs";
+import groups from "http-cache-tests/tests/index.mjs";
+import surrogate from "http-cache-tests/tests/surrogate-control.mjs";
+
+/** How many tests are under way at a time. Most of them wait for a copy to become stale. */
+const AT_A_TIME = 48 * availableParallelism();
+
+/**
+ * How often a test is run whose outcome is not the expected one. Several count in whole seconds: a busy machine may be late for a copy that is
+ * fresh for two of them, or the clock may go on between an answer of the site and the end of its render. So the next attempt is
+ * made once all others are through.
+ */
+const ATTEMPTS = 3;
+
+/** Headers of the site that a visitor does not get as they are: docs/http.md, Headers. */
+const MADE_ANEW = new Set([
+  "age", "cache-control", "cdn-cache-control", "content-encoding", "content-length", "date", "expires", "pragma", "set-cookie",
+  "set-cookie2", "surrogate-control", "vary",
+]);
+
+/** The groups of the suite, without what is for browsers only. */
+export const suite = [...groups, surrogate].map(({ id, name, tests }) => ({
+  id, name, tests: tests.filter((test) => !test.browser_only).map((test) => ({ kind: "required", ...test })),
+}));
+
+/**
+ * In which words the suite's site says how long a page is fresh.
+ *
+ * - `plain`: as the suite has it. `max-age` of `Cache-Control`, and `Expires`, are for browsers here, so the route's lifetime counts.
+ * - `shared`: the same lifetimes in words that are for this cache: `s-maxage`. A page that says nothing of it is not fresh, as the suite asks
+ *   caches to be set up.
+ */
+export const dialects = {
+  plain: (headers) => headers,
+  shared: (headers) => {
+    const says = (pattern) => headers.some(([name, value]) => name.toLowerCase() === "cache-control" && pattern.test(value));
+    if (says(/s-maxage/i)) return headers;
+    if (says(/max-age/i)) {
+      return headers.map(([name, value, ...rest]) =>
+        name.toLowerCase() === "cache-control" ? [name, value.replace(/(max)-(age)/gi, "s-$1$2"), ...rest] : [name, value, ...rest]);
+    }
+    const [expires, date] = ["expires", "date"].map((wanted) => headers.find(([name]) => name.toLowerCase() === wanted)?.[1]);
+    return [...headers, ["Cache-Control", `s-maxage=${Number.isInteger(expires) ? Math.max(0, expires - (Number.isInteger(date) ? date : 0)) : 0}`]];
+  },
+};
+
+/** Routes for a gateway that the suite is run against. There are many shards, lest tests of failing sites open the breaker for others. */
+const route = { revalidate: 3600, expire: 0, stale_if_error: 60, query: "all", shards: 64, statuses: [200, 203, 301, 302, 303, 307, 308, 404, 410] };
+const vary = { language: ["en", "de"], header: { Foo: ["1", "2"], Bar: ["abc"], Baz: ["789"] } };
+export const routes = { "/test/[...rest]": route, "/varied/[...rest]": { ...route, shards: 16, vary } };
+
+/** The tests of `Vary` that are asked of the second route, in the dialect of sites that know this cache. */
+const varied = new Set(suite.filter(({ id }) => id.startsWith("vary")).flatMap(({ tests }) => tests.map(({ id }) => `${id}/shared`)));
+
+/** Which request of which test the client is at, by the test's token. */
+const current = new Map();
+
+/** A test that wants two clocks to show the same second: its site answers at the beginning of one. */
+const ON_THE_SECOND = "other-date-update";
+const tokenOf = (url) => url.match(/[0-9a-f-]{36}/)[0];
+
+/** Starts the suite's site. */
+export async function startSite() {
+  const warmUp = (_, request, response) => response.end("warm");
+  const handlers = { config: handleConfig, test: handleTest, state: handleState, "warm-up": warmUp };
+  const site = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
+    const [kind, ...rest] = new URL(request.url, "http://site").pathname.replace(/^\/varied/, "").slice(1).split("/");
+    if (kind === "test") {
+      const { test, number } = current.get(tokenOf(request.url));
+      if (test.startsWith(`${ON_THE_SECOND}/`)) await sleep(1000 - (Date.now() % 1000));
+      request.headers["req-num"] ??= number;
+      forgetRender(tokenOf(request.url), number);
+    }
+    // RFC 9112 §6.3: a body with a transfer coding of its own ends with the connection. Node.js doesn't know of that.
+    response.on("finish", () => response.hasHeader("transfer-encoding") && request.socket.end());
+    handlers[kind](rest, request, response);
+  });
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  return site;
+}
+
+/** Forgets the latest request to the site, if it was a render for the same request of the client. */
+function forgetRender(token, number) {
+  const seen = stash.get(token) ?? [];
+  const latest = seen.at(-1);
+  if (latest?.request_num === Number(number) && !("test-id" in latest.request_headers)) stash.set(token, seen.slice(0, -1));
+}
+
+/** What came of the latest request of a test: the suite does not tell a stored answer from one of the gateway's own. */
+const latest = new Map();
+
+/** Sends a request of the suite's client to the gateway. The suite reads no more of an answer than this. */
+const fetchFrom = (isr) => async (url, { method, headers = [], body } = {}) => {
+  const lines = {};
+  for (const [name, value] of headers) lines[name] = name in lines ? [lines[name], value].flat() : value;
+  if (body) lines["Content-Length"] = Buffer.byteLength(body);
+  if (lines["Req-Num"]) current.set(tokenOf(url), { test: lines["Test-ID"], number: lines["Req-Num"] });
+  const isVaried = varied.has(lines["Test-ID"]?.replace(/\/\d+$/, ""));
+  const answer = await isr.fetch(isVaried ? `/varied${url}` : url, { method, headers: lines, body });
+  latest.set(lines["Test-ID"], `${answer.status} ${answer.isr ?? "passed"}`);
+  return { status: answer.status, headers: answer.headers, text: async () => answer.text };
+};
+
+/** The test as the suite's client is to run it. It writes into it, and finds results by its id. */
+function prepared(test, dialect, id) {
+  const requests = structuredClone(test.requests);
+  for (const request of requests) {
+    if (request.response_status?.[0] >= 500) request.pause_after = true;
+    const headers = dialects[dialect](request.response_headers ?? []);
+    request.response_headers = headers.map(([name, value, isChecked]) =>
+      MADE_ANEW.has(name.toLowerCase()) ? [name, value, false] : [name, value, ...(isChecked === undefined ? [] : [isChecked])]);
+  }
+  return { ...test, requests, id };
+}
+
+/** Runs a test once. Returns nothing if it passes, else what the suite says of it and `[status X-ISR-Status]` of the last answer. */
+async function attempt(test, dialect, id) {
+  await makeCacheTest(prepared(test, dialect, id));
+  const result = testResults[id];
+  return result === true ? undefined : `${result.join(": ")} [${latest.get(id)}]`;
+}
+
+/**
+ * Runs all tests in all dialects.
+ * @param {{ fetch: Function, untilStatus: Function }} isr the gateway, as tests/e2e/harness.mjs starts it
+ * @param {(id: string, dialect: string, why?: string) => boolean} isExpected tells whether that is what is to come of a test
+ * @returns {Promise<Map<string, string | undefined>>} by `id/dialect`: nothing if the test has passed, else what the suite says of it
+ */
+export async function run(isr, isExpected) {
+  client.setFetch(fetchFrom(isr));
+  // Once the gateway knows what was invalidated (nothing), it need not ask again while this runs.
+  await isr.untilStatus("/varied/warm-up", "HIT");
+  const results = new Map();
+  let jobs = suite.flatMap(({ tests }) => tests.flatMap((test) => Object.keys(dialects).map((dialect) => ({ test, dialect }))));
+  for (let number = 1; number <= ATTEMPTS && jobs.length > 0; number += 1) {
+    const queue = [...jobs];
+    const work = async () => {
+      for (let job = queue.shift(); job; job = queue.shift()) {
+        const name = `${job.test.id}/${job.dialect}`;
+        results.set(name, await attempt(job.test, job.dialect, `${name}/${number}`));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, work));
+    jobs = jobs.filter(({ test, dialect }) => !isExpected(test.id, dialect, results.get(`${test.id}/${dialect}`)));
+  }
+  return results;
+}

@@ -1,0 +1,90 @@
+/**
+ * The public test suite for HTTP caches, run against the gateway: see tests/conformance/run.mjs. What comes of each test is what
+ * tests/conformance/expected.mjs says, for better or worse.
+ */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { deviationOf, deviations, isExpected } from "../conformance/expected.mjs";
+import { dialects, routes, run, startSite, suite } from "../conformance/run.mjs";
+import { root, start } from "./harness.mjs";
+
+const names = Object.keys(dialects);
+let results;
+let site;
+
+before(async () => {
+  site = await startSite();
+  const origin = `http://127.0.0.1:${site.address().port}`;
+  const isr = await start({ origin: null, isr: { origin, freshness_bound: 300, routes } });
+  results = await run(isr, isExpected);
+  summarize();
+});
+after(() => {
+  site.closeAllConnections();
+  site.close();
+});
+
+test("the list of deviations names tests of the suite, each once in a dialect", () => {
+  const ids = suite.flatMap((group) => group.tests.map(({ id }) => id));
+  for (const dialect of names) {
+    const listed = deviations.flatMap((deviation) => [...(deviation.both ?? []), ...(deviation[dialect] ?? [])]);
+    assert.deepEqual(listed.toSorted(), ids.filter((id) => deviationOf(id, dialect)).toSorted());
+  }
+});
+
+test("docs/http.md tells how many pass, and of each reason how many tests do not", async () => {
+  const told = await readFile(path.join(root, "docs/http.md"), "utf8");
+  const tests = suite.flatMap((group) => group.tests);
+  for (const kind of ["required", "optimal", "check"]) {
+    const ids = tests.filter((test) => test.kind === kind).map(({ id }) => id);
+    const passed = names.map((dialect) => ids.filter((id) => !deviationOf(id, dialect)).length);
+    assert.match(told, new RegExp(`^\\| ${kind}: .+ \\| ${ids.length} \\| ${passed.join(" \\| ")} \\|$`, "m"));
+  }
+  for (const deviation of deviations) {
+    const counts = names.map((dialect) => {
+      const listed = tests.filter(({ id }) => deviationOf(id, dialect) === deviation);
+      const required = listed.filter(({ kind }) => kind === "required").length;
+      return required > 0 ? `${listed.length} (${required})` : `${listed.length}`;
+    });
+    const row = `| ${counts.join(" | ")} | ${deviation.why} |`;
+    assert.ok(told.split("\n").some((line) => line.endsWith(row)), `there is no row that ends with ${row}`);
+  }
+});
+
+for (const group of suite) {
+  describe(group.name, () => {
+    for (const { id } of group.tests) {
+      test(id, () => {
+        for (const dialect of names) {
+          const why = results.get(`${id}/${dialect}`);
+          const { says } = deviationOf(id, dialect) ?? {};
+          assert.ok(isExpected(id, dialect, why), `${dialect}: ${why ?? "it passes"}; expected was ${says ?? "that it passes"}`);
+        }
+      });
+    }
+  });
+}
+
+/** Prints how many tests of each group and kind have passed, are deviations, or have failed. */
+function summarize() {
+  for (const dialect of names) {
+    const count = (tests) => {
+      const came = (wanted) => tests.filter(({ id }) => wanted === outcome(id, dialect)).length;
+      return `${came("passed")} passed, ${came("deviates")} deviate, ${came("failed")} failed`;
+    };
+    console.log(`conformance, ${dialect}:`);
+    for (const group of suite) console.log(`  ${group.name}: ${count(group.tests)}`);
+    for (const kind of ["required", "optimal", "check"]) {
+      console.log(`  all that are ${kind}: ${count(suite.flatMap(({ tests }) => tests.filter((test) => test.kind === kind)))}`);
+    }
+  }
+}
+
+function outcome(id, dialect) {
+  const why = results.get(`${id}/${dialect}`);
+  if (!isExpected(id, dialect, why)) return "failed";
+  return why === undefined ? "passed" : "deviates";
+}
