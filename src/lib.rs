@@ -18,7 +18,7 @@
 //! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
 //! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
 //! | [`scope`], [`split`] | what a page says of itself, and how a caller that renders it brings it here |
-//! | [`serve`], [`front`] | the edge's decision, and what a cache in front is told |
+//! | [`mod@serve`], [`front`] | the edge's decision, and what a cache in front is told |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
 //! | [`store`] | what the objects keep in SQLite |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |

@@ -227,7 +227,9 @@ mod tests {
                 orders[0].defaults(said(settings));
             }
             for settings in &own {
-                orders.iter_mut().for_each(|scope| scope.set(said(settings)));
+                for scope in &mut orders {
+                    scope.set(said(settings));
+                }
             }
             for settings in &defaults {
                 orders[1].defaults(said(settings));

@@ -124,10 +124,9 @@ pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<ReadableStream>
     let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
     // The coordinator need not read all of it before it answers.
     let pump = async {
-        match pump.await {
+        if let Err(error) = pump.await {
             // The coordinator hears of it by the missing mark, and has the last word.
-            Err(error) => worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error)),
-            Ok(()) => {}
+            worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error));
         }
         std::future::pending::<Infallible>().await
     };

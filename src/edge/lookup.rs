@@ -91,7 +91,7 @@ impl Lookup {
                 (set("status", "MISS".into())?, set("ticket", ticket.to_text().into())?)
             }
             Self::Skip { reason } => {
-                let reason = reason.map_or(JsValue::NULL, |reason| reason.into());
+                let reason = reason.map_or(JsValue::NULL, Into::into);
                 (set("status", "SKIP".into())?, set("reason", reason)?)
             }
             Self::Bypass => (set("status", "BYPASS".into())?, set("reason", JsValue::NULL)?),
