@@ -1,13 +1,12 @@
 /** Sites by route, how long they may take, and how a site by URL recognises a render. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { config, root, start } from "./harness.mjs";
+import { isRender } from "../../packages/cloudflare-isr/dist/index.js";
+import { config, start } from "./harness.mjs";
 
 const secret = "render-secret-of-the-tests";
 const seen = [];
@@ -31,13 +30,6 @@ const blog = {
   modules: [{ type: "ESModule", path: "blog.mjs", contents: "export default { fetch: ({ method, url }) => new Response(`blog ${method} ${new URL(url).pathname}`) }" }],
   compatibilityDate: "2026-01-01",
 };
-
-/** The function that docs/origins.md shows. */
-async function isRender(request, secret) {
-  const [, code] = (await readFile(path.join(root, "docs/origins.md"), "utf8")).match(/```js\n(.*?)```/s);
-  const shown = await import(`data:text/javascript,${encodeURIComponent(code)}`);
-  return shown.isRender(request, secret);
-}
 
 /** What a visitor would have to know in order to forge a render. */
 function signed(pathAndQuery, { key = secret, at = Date.now(), method = "GET" } = {}) {

@@ -35,7 +35,8 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     package::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
-    let run = runner(&setup)?;
+    // Two at a time: much of what they do is waiting.
+    let run = runner(&setup, 2)?;
     let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
     match filter {
         Some(filter) if named.is_empty() => run.arg(format!("--test-name-pattern={filter}")).args(&files),
@@ -57,12 +58,13 @@ pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
     }
     step(&format!("running the tests of {} examples; screenshots go into target/screenshots/", examples.len()));
     let files = examples.iter().map(|example| format!("{EXAMPLES}/{}.test.mjs", example.name));
-    runner(&setup)?.env(chromium::VARIABLE, browser).args(files).run()
+    runner(&setup, 1)?.env(chromium::VARIABLE, browser).args(files).run()
 }
 
-/// Node.js's test runner, one file at a time: they would disturb each other's timing.
-fn runner(setup: &Setup) -> Result<Run> {
-    setup.node.script(&["--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"])
+/// Node.js's test runner, so many files at a time. Each starts a runtime of its own.
+fn runner(setup: &Setup, files_at_a_time: u8) -> Result<Run> {
+    let concurrency = format!("--test-concurrency={files_at_a_time}");
+    setup.node.script(&["--test", &concurrency, "--test-timeout=600000", "--test-reporter=spec"])
 }
 
 /// Lists the test files, relative to the repository. Not left to the test runner, which passes when it finds none.
