@@ -213,6 +213,28 @@ fn links_lead_to_files_and_headings_that_are_there() {
     assert!(dead.is_empty(), "links lead nowhere:\n{}", dead.join("\n"));
 }
 
+/// A document or a test that moves takes its mentions with it.
+#[test]
+fn files_that_are_named_are_there() {
+    let mut checked = 0;
+    let mut missing = Vec::new();
+    let ours = [documents_in(root()), documents_in(&root().join("docs"))].concat();
+    for (path, document) in ours {
+        for name in document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let is_ours = ["src/", "tests/", "docs/", "migrations/"].iter().any(|folder| name.starts_with(folder));
+            if !is_ours || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter)) {
+                continue;
+            }
+            checked += 1;
+            if !root().join(name).exists() {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(checked > 50, "there are more of them");
+    assert!(missing.is_empty(), "files are not there:\n{}", missing.join("\n"));
+}
+
 /// That they give what they should, `tests/e2e/inspect.test.mjs` shows.
 #[test]
 fn queries_that_are_shown_are_for_one_object_each_and_run_there() {

@@ -6,9 +6,9 @@ export interface IsrConfig {
   revalidate?: number | false;
   /** Freshness lifetime of 404 and 410. Accepts whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored). Default: as `revalidate`, at most 60. */
   not_found_revalidate?: number | false;
-  /** How long after that a stale copy may be served while it is revalidated. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
+  /** How long after that lifetime a stale copy may be served while it is rendered again. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
   expire?: number;
-  /** How long after that the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
+  /** How long after that lifetime the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
   /** How long a browser may show a fresh page again without asking; no invalidation reaches it meanwhile. Accepts whole seconds from 0 to 86400. Default: `0`. */
   browser_max_age?: number;
@@ -60,9 +60,9 @@ export interface IsrRoute {
   revalidate?: number | false;
   /** Freshness lifetime of 404 and 410. Accepts whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored). Default: as `revalidate`, at most 60. */
   not_found_revalidate?: number | false;
-  /** How long after that a stale copy may be served while it is revalidated. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
+  /** How long after that lifetime a stale copy may be served while it is rendered again. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
   expire?: number;
-  /** How long after that the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
+  /** How long after that lifetime the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
   /** How long a browser may show a fresh page again without asking; no invalidation reaches it meanwhile. Accepts whole seconds from 0 to 86400. Default: `0`. */
   browser_max_age?: number;
