@@ -104,7 +104,7 @@ pub enum InspectError {
     #[error("`path` must be without query and fragment: all variants of a path are shown")]
     Query,
     /// A path that is not one.
-    #[error("`path` must begin with `/` and be a URL's path: {0}")]
+    #[error("`path` is not the path of a page: {}", .0.of_path())]
     Path(#[from] KeyError),
     /// A tag that is not one.
     #[error("{0}")]

@@ -89,7 +89,7 @@ pub enum CallError {
         field: &'static str,
     },
     /// A path that is not one.
-    #[error("`{field}` must begin with `/` and be a URL's path: {error}")]
+    #[error("`{field}` is not the path of a page: {}", .error.of_path())]
     Path {
         /// The field.
         field: &'static str,

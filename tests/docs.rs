@@ -1,17 +1,17 @@
 //! What the documentation shows is what the code does.
 
+use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::config::{Config, SETTINGS, Scope};
 use cloudflare_isr::semantics::cache_status::DETAILS;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-const README: &str = include_str!("../README.md");
-const STORAGE: &str = include_str!("../docs/storage.md");
-const ORIGINS: &str = include_str!("../docs/origins.md");
+const CONFIGURATION: &str = include_str!("../docs/configuration.md");
+const CACHE_STATUS: &str = include_str!("../docs/cache-status.md");
 const INSPECT: &str = include_str!("../docs/inspect.md");
 
 /// The schemas of the objects, by the word that stands before the name of a query.
@@ -37,6 +37,27 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
     ),
 ];
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns the documents of a folder, with their paths.
+fn documents_in(folder: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(folder).expect("it is a folder").map(|entry| entry.expect("it is readable").path());
+    let paths = entries.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.map(|path| (path.clone(), fs::read_to_string(path).expect("it is text"))).collect()
+}
+
+/// Returns all documents.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut folders = vec![root().to_owned(), root().join("docs"), root().join("tests/bench")];
+    for parent in ["examples", "packages"] {
+        let entries = fs::read_dir(root().join(parent)).expect("it is a folder");
+        folders.extend(entries.map(|entry| entry.expect("it is readable").path()));
+    }
+    folders.iter().flat_map(|folder| documents_in(folder)).collect()
+}
+
 /// Returns the contents of all fenced blocks of a language, without their indentation.
 fn blocks(document: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -54,16 +75,14 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
 /// Code of an example is shown with the name of its file behind the language.
 #[test]
 fn code_of_examples_is_shown_as_it_stands_in_their_files() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut shown = 0;
-    for entry in fs::read_dir(root.join("docs")).expect("there are documents") {
-        let document = fs::read_to_string(entry.expect("it is readable").path()).expect("it is text");
+    for (_, document) in documents_in(&root().join("docs")) {
         let heads = document.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
         let heads =
             heads.filter(|head| head.split_whitespace().nth(1).is_some_and(|word| word.starts_with("examples/")));
         for head in heads {
             let name = head.split_whitespace().nth(1).expect("it is there");
-            let file = fs::read_to_string(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let file = fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
             for block in blocks(&document, head) {
                 assert!(file.contains(&format!("{block}\n")), "{name} does not have\n{block}");
                 shown += 1;
@@ -93,20 +112,20 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
             code => format!("`{code}`"),
         };
         let row = format!("| `{}` | {place} | {default} | {} |", setting.name, setting.accepts());
-        assert!(README.contains(&row), "README.md lacks a row that begins with\n{row}");
+        assert!(CONFIGURATION.contains(&row), "docs/configuration.md lacks a row that begins with\n{row}");
     }
-    let rows = README.lines().filter(|line| {
+    let rows = CONFIGURATION.lines().filter(|line| {
         line.contains(" | top level | ")
             || line.contains(" | route | ")
             || line.contains(" | both | ")
             || line.contains(" | `vary` | ")
     });
-    assert_eq!(rows.count(), SETTINGS.len(), "a row of README.md names a setting that there is not");
+    assert_eq!(rows.count(), SETTINGS.len(), "a row of docs/configuration.md names a setting that there is not");
 }
 
 #[test]
 fn every_detail_of_cache_status_is_explained() {
-    let mut sections = README.split("\n## ");
+    let mut sections = CACHE_STATUS.split("\n## ");
     let section = sections.find_map(|section| section.strip_prefix("What `Cache-Status` says\n"));
     let rows = section.expect("the section is there").lines();
     let words = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
@@ -114,14 +133,106 @@ fn every_detail_of_cache_status_is_explained() {
     assert_eq!(explained, DETAILS);
 }
 
+/// Those of examples are there as files, and are used.
 #[test]
 fn configurations_that_are_shown_are_accepted() {
-    let blocks = [README, STORAGE, ORIGINS].map(|document| blocks(document, "toml")).concat();
-    let shown: Vec<Value> = blocks.iter().filter_map(|block| isr_of(block)).collect();
-    assert_eq!(shown.len(), 4);
-    for isr in shown.iter().chain(&isr_of(include_str!("../wrangler.toml"))) {
-        assert_eq!(Config::from_json(isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
+    let mut shown = 0;
+    for (path, document) in documents() {
+        for mut isr in blocks(&document, "toml").iter().filter_map(|block| isr_of(block)) {
+            // A piece may be about something else than routes, without which there is no configuration.
+            if let Some(settings) = isr.as_object_mut() {
+                settings.entry("routes").or_insert_with(|| json!({ "/": {} }));
+            }
+            let read = Config::from_json(&isr).map(|_| ()).map_err(|error| error.to_string());
+            assert_eq!(read, Ok(()), "{}", path.display());
+            shown += 1;
+        }
     }
+    assert!(shown > 5, "there are more of them");
+    let own = isr_of(include_str!("../wrangler.toml")).expect("it has one");
+    assert_eq!(Config::from_json(&own).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
+}
+
+/// Returns the text of a document outside its fenced blocks, line by line, with the code in the lines taken out.
+fn prose(document: &str) -> Vec<String> {
+    let mut is_code = false;
+    let lines = document.lines().filter(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    });
+    lines.map(|line| line.split('`').step_by(2).collect()).collect()
+}
+
+/// Returns the names by which the headings of a document are linked to, as they are made where it is shown.
+fn anchors(document: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut seen = HashMap::new();
+    let mut found = Vec::new();
+    for line in document.lines() {
+        is_code ^= line.trim_start().starts_with("```");
+        let title = line.trim_start_matches('#');
+        if is_code || title == line || !title.starts_with(' ') {
+            continue;
+        }
+        let letters = title.trim().to_lowercase();
+        let letters = letters.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        let name: String = letters.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
+        let times: &mut usize = seen.entry(name.clone()).or_default();
+        found.push(if *times == 0 { name } else { format!("{name}-{times}") });
+        *times += 1;
+    }
+    found
+}
+
+#[test]
+fn links_lead_to_files_and_headings_that_are_there() {
+    let mut checked = 0;
+    let mut dead = Vec::new();
+    for (path, document) in documents() {
+        let text = prose(&document).join("\n");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") {
+                continue;
+            }
+            checked += 1;
+            let (name, anchor) = target.split_once('#').map_or((target, None), |(name, anchor)| (name, Some(anchor)));
+            let file = if name.is_empty() { path.clone() } else { path.with_file_name(name) };
+            let is_there = match anchor {
+                None => file.exists(),
+                Some(anchor) => {
+                    fs::read_to_string(&file).is_ok_and(|text| anchors(&text).iter().any(|it| it == anchor))
+                }
+            };
+            if !is_there {
+                dead.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(checked > 50, "there are more of them");
+    assert!(dead.is_empty(), "links lead nowhere:\n{}", dead.join("\n"));
+}
+
+/// A document or a test that moves takes its mentions with it.
+#[test]
+fn files_that_are_named_are_there() {
+    let mut checked = 0;
+    let mut missing = Vec::new();
+    let ours = [documents_in(root()), documents_in(&root().join("docs"))].concat();
+    for (path, document) in ours {
+        for name in document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let is_ours = ["src/", "tests/", "docs/", "migrations/"].iter().any(|folder| name.starts_with(folder));
+            if !is_ours || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter)) {
+                continue;
+            }
+            checked += 1;
+            if !root().join(name).exists() {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(checked > 50, "there are more of them");
+    assert!(missing.is_empty(), "files are not there:\n{}", missing.join("\n"));
 }
 
 /// That they give what they should, `tests/e2e/inspect.test.mjs` shows.

@@ -20,8 +20,8 @@ macro_rules! setters {
     )*};
 }
 
-/// Builds a configuration, setting by setting, as `[vars.ISR]` has it: the README lists what each means, its default and
-/// its bounds. What is wrong is reported by [`Self::build`], all at once.
+/// Builds a configuration, setting by setting, as `[vars.ISR]` has it: `docs/configuration.md` lists what each means, its
+/// default and its bounds. What is wrong is reported by [`Self::build`], all at once.
 ///
 /// ```
 /// use std::time::Duration;

@@ -96,6 +96,17 @@ pub enum KeyError {
     TooLong,
 }
 
+impl KeyError {
+    /// Says the same to somebody who has given a path alone.
+    #[must_use]
+    pub fn of_path(self) -> String {
+        match self {
+            Self::NotAUrl => "it must begin with `/`, as \"/blog/hello\" does".to_owned(),
+            Self::Encoding | Self::TooLong => self.to_string(),
+        }
+    }
+}
+
 /// A canonical path: begins with `/`, has no dot segments, no repeated or trailing slash, and exactly one spelling of
 /// each percent-encoding (RFC 3986 §6.2.2): unreserved characters stand for themselves, hexadecimal digits are upper
 /// case, and what is neither unreserved nor a delimiter is encoded.

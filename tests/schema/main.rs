@@ -14,7 +14,7 @@ use cloudflare_isr::config::{Config, SETTINGS, Scope, Setting};
 use serde_json::Value;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packages/cloudflare-isr");
-const README: &str = include_str!("../../README.md");
+const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
 
 /// Configurations with what becomes of them. `tests/e2e/package.test.mjs` holds the schema beside the same list.
 const SAMPLES: &str = include_str!("samples.json");
@@ -26,17 +26,31 @@ fn settings_of(table: Scope) -> impl Iterator<Item = &'static Setting> {
     })
 }
 
-/// Says what a setting is for, with its default: from the README's table, so that editors show what the documentation says.
+/// Says what a setting is for, with its default: from the table of `docs/configuration.md`, so that editors show what it says.
 fn description(setting: &Setting) -> String {
     let head = format!("| `{}` | ", setting.name);
-    let row = README.lines().find(|line| line.starts_with(&head)).expect("tests/docs.rs sees that it has a row");
+    let row = CONFIGURATION.lines().find(|line| line.starts_with(&head)).expect("tests/docs.rs sees that it has a row");
     // The cells between the bars at both ends: name, place, default, what is accepted, meaning.
     let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
     let (default, meaning) = (cells[2], *cells.last().expect("a row has cells"));
-    let meaning = meaning.replace("[docs/platform-cache.md](docs/platform-cache.md)", "docs/platform-cache.md");
+    let meaning = without_links(meaning);
     let mut letters = meaning.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}. Accepts {}. Default: {default}.", letters.as_str(), setting.accepts())
+}
+
+/// Names the documents that a text links to, which stand beside the table: an editor shows no links.
+fn without_links(text: &str) -> String {
+    let mut pieces = text.split('[');
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once("](").and_then(|(name, rest)| Some((name, rest.split_once(')')?.1))) {
+            Some((name, rest)) => plain.extend(["docs/", name, rest]),
+            // A bracket of another kind.
+            None => plain.extend(["[", piece]),
+        }
+    }
+    plain
 }
 
 /// Compares a file with what it should be, or writes it if that is asked for.

@@ -33,7 +33,10 @@ function manifest({ name, spec, isExample }) {
     deploy: isExample ? `wrangler deploy -c site/wrangler.toml && ${deploy}` : deploy,
   };
   const dependencies = { "cloudflare-isr": spec };
-  return `${JSON.stringify({ name, private: true, type: "module", scripts, dependencies, devDependencies: { wrangler: "^4.164.0" } }, null, 2)}\n`;
+  // What wrangler asks for.
+  const engines = { node: ">=22.12" };
+  const devDependencies = { wrangler: "^4.164.0" };
+  return `${JSON.stringify({ name, private: true, type: "module", engines, scripts, dependencies, devDependencies }, null, 2)}\n`;
 }
 
 function gateway({ name, service, origin }) {

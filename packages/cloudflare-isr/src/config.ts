@@ -6,9 +6,9 @@ export interface IsrConfig {
   revalidate?: number | false;
   /** Freshness lifetime of 404 and 410. Accepts whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored). Default: as `revalidate`, at most 60. */
   not_found_revalidate?: number | false;
-  /** How long after that a stale copy may be served while it is revalidated. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
+  /** How long after that lifetime a stale copy may be served while it is rendered again. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
   expire?: number;
-  /** How long after that the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
+  /** How long after that lifetime the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
   /** How long a browser may show a fresh page again without asking; no invalidation reaches it meanwhile. Accepts whole seconds from 0 to 86400. Default: `0`. */
   browser_max_age?: number;
@@ -28,7 +28,7 @@ export interface IsrConfig {
   tag_shards?: number;
   /** How long a colo's own copy may live. Accepts whole seconds from 1 to 86400. Default: `3600`. */
   l1_ttl?: number;
-  /** Where pages are kept for all colos: [docs/storage.md](docs/storage.md). Accepts "kv" or "r2". Default: `"kv"`. */
+  /** Where pages are kept for all colos: docs/storage.md. Accepts "kv" or "r2". Default: `"kv"`. */
   l2?: "kv" | "r2";
   /** The largest body that is stored; over 26148864 it takes R2. Accepts a whole number from 1 to 33554432. Default: `10485760`. */
   max_body_bytes?: number;
@@ -44,7 +44,7 @@ export interface IsrConfig {
   ignore_query?: readonly string[];
   /** `/a/` is `/a`; or a page of its own; or sends visitors to `/a`. Accepts "strip", "keep" or "redirect". Default: `"strip"`. */
   trailing_slash?: "strip" | "keep" | "redirect";
-  /** The site, if it is not bound as `ORIGIN`: [docs/origins.md](docs/origins.md); `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
+  /** The site, if it is not bound as `ORIGIN`: docs/origins.md; `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** A cache of the platform stands in front: it is told what to keep, and purged; see docs/platform-cache.md. Accepts `true` or `false`. Default: `false`. */
   platform_cache?: boolean;
@@ -60,15 +60,15 @@ export interface IsrRoute {
   revalidate?: number | false;
   /** Freshness lifetime of 404 and 410. Accepts whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored). Default: as `revalidate`, at most 60. */
   not_found_revalidate?: number | false;
-  /** How long after that a stale copy may be served while it is revalidated. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
+  /** How long after that lifetime a stale copy may be served while it is rendered again. Accepts whole seconds from 0 to 31536000. Default: `604800`. */
   expire?: number;
-  /** How long after that the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
+  /** How long after that lifetime the last good copy may stand in for a failing site. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
   /** How long a browser may show a fresh page again without asking; no invalidation reaches it meanwhile. Accepts whole seconds from 0 to 86400. Default: `0`. */
   browser_max_age?: number;
   /** `/a/` is `/a`; or a page of its own; or sends visitors to `/a`. Accepts "strip", "keep" or "redirect". Default: `"strip"`. */
   trailing_slash?: "strip" | "keep" | "redirect";
-  /** The site, if it is not bound as `ORIGIN`: [docs/origins.md](docs/origins.md); `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
+  /** The site, if it is not bound as `ORIGIN`: docs/origins.md; `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Which statuses are stored. Accepts a list of at least one out of 200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 414, 451. Default: `[200, 203, 301, 308, 404, 410]`. */
   statuses?: readonly (200 | 203 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410 | 414 | 451)[];
