@@ -118,7 +118,7 @@ fn every_detail_of_cache_status_is_explained() {
 fn configurations_that_are_shown_are_accepted() {
     let blocks = [README, STORAGE, ORIGINS].map(|document| blocks(document, "toml")).concat();
     let shown: Vec<Value> = blocks.iter().filter_map(|block| isr_of(block)).collect();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 5);
     for isr in shown.iter().chain(&isr_of(include_str!("../wrangler.toml"))) {
         assert_eq!(Config::from_json(isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
     }
