@@ -7,6 +7,7 @@ mod builder;
 mod error;
 mod origin;
 mod reader;
+mod render_headers;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,9 @@ pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
 pub use self::error::{Binding, ConfigError, Fault, Flaw, Problem};
 pub use self::origin::{Origin, ServiceName};
 use self::reader::Reader;
+pub use self::render_headers::{
+    MAX_RENDER_HEADER_BYTES, MAX_RENDER_HEADERS, RenderHeaders, RenderValue, SENSITIVE_HEADERS, check_render_value,
+};
 use self::settings::{
     BROWSER_MAX_AGE, CACHE_NAME_DEFAULT, EXPIRE, EXPOSE_HEADERS_DEFAULT, FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, L1_TTL,
     MAX_BODY_BYTES, MAX_PAGES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, PASS_TTL, PLATFORM_CACHE_DEFAULT, REFRESH_RATE,
@@ -165,6 +169,7 @@ impl Config {
         let expire = top.seconds("expire", &EXPIRE);
         let stale_if_error = top.seconds("stale_if_error", &EXPIRE);
         let origin = top.text("origin", Origin::parse);
+        let sensitive = top.list("render_sensitive_headers", SENSITIVE_HEADERS.len(), render_headers::sensitive);
         let ignored = top.optional_list("ignore_query", MAX_QUERY_NAMES, ignored_name);
         let defaults = RouteDefaults {
             revalidate: revalidate.unwrap_or(Revalidate::After(REVALIDATE.default_seconds())),
@@ -175,6 +180,8 @@ impl Config {
             browser_max_age: top.seconds_or_default("browser_max_age", &BROWSER_MAX_AGE),
             ignored: ignored.unwrap_or_else(|| TRACKING.map(str::to_owned).into()),
             origin: origin.clone(),
+            render_headers: render_headers::read(&mut top, &sensitive).unwrap_or_default(),
+            sensitive,
         };
         let render_timeout = top.seconds_or_default("render_timeout", &RENDER_TIMEOUT);
         let canonical_origin = top.text("canonical_origin", CanonicalOrigin::parse);
@@ -232,6 +239,10 @@ struct RouteDefaults {
     ignored: Vec<String>,
     /// The site of routes that name none.
     origin: Option<Origin>,
+    /// What renders carry.
+    render_headers: RenderHeaders,
+    /// Which sensitive headers may be among that, in routes too.
+    sensitive: Vec<&'static str>,
 }
 
 fn routes(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes {
@@ -273,6 +284,9 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
     let trailing_slash = route.text("trailing_slash", trailing_slash).unwrap_or(defaults.trailing_slash);
     let origin = route.text("origin", Origin::parse).or_else(|| defaults.origin.clone());
     let vary = vary::read(&mut route);
+    let render_headers = render_headers::read(&mut route, &defaults.sensitive);
+    let render_headers = render_headers.unwrap_or_else(|| defaults.render_headers.clone());
+    render_headers::check_against(&vary, &render_headers, &mut route);
     RouteSettings {
         revalidate,
         not_found_revalidate: not_found.unwrap_or_else(|| revalidate.at_most(NOT_FOUND_REVALIDATE.default_seconds())),
@@ -288,6 +302,7 @@ fn route_settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteS
         trailing_slash,
         vary,
         origin,
+        render_headers,
     }
 }
 

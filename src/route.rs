@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::config::Origin;
+use crate::config::{Origin, RenderHeaders};
 use crate::semantics::freshness::Revalidate;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 use crate::semantics::statuses::Statuses;
@@ -90,6 +90,8 @@ pub struct RouteSettings {
     pub vary: Vary,
     /// The site; `None`: the service bound as `ORIGIN`.
     pub origin: Option<Origin>,
+    /// What each render carries besides this cache's own headers.
+    pub render_headers: RenderHeaders,
 }
 
 /// A pattern with its settings.
@@ -197,6 +199,12 @@ impl Route {
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         self.settings.origin.as_ref()
+    }
+
+    /// Returns what each render carries besides this cache's own headers.
+    #[must_use]
+    pub fn render_headers(&self) -> &RenderHeaders {
+        &self.settings.render_headers
     }
 }
 

@@ -235,6 +235,23 @@ fn files_that_are_named_are_there() {
     assert!(missing.is_empty(), "files are not there:\n{}", missing.join("\n"));
 }
 
+/// Examples of frameworks are there twice: behind a gateway, and in front of a cache that they ask by a binding.
+#[test]
+fn examples_have_the_same_pages_cached_behind_a_gateway_and_by_a_binding() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut compared = 0;
+    for entry in fs::read_dir(root).expect("there are examples") {
+        let example = entry.expect("it is readable").path();
+        let isr =
+            |file: &str| isr_of(&fs::read_to_string(example.join(file)).expect("it is text")).expect("it has routes");
+        if example.join("binding").is_dir() {
+            assert_eq!(isr("binding/cache.toml"), isr("gateway/wrangler.toml"), "{}", example.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 3, "{compared}");
+}
+
 /// That they give what they should, `tests/e2e/inspect.test.mjs` shows.
 #[test]
 fn queries_that_are_shown_are_for_one_object_each_and_run_there() {

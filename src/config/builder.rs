@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, ConfigError, L2Kind};
+use super::render_headers::SETTING as RENDER_HEADERS;
+use super::{Config, ConfigError, L2Kind, RenderValue};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
 
@@ -85,10 +86,19 @@ impl Builder {
         origin(site: &str) = json!(site);
         /// Where pages are kept for all colos.
         l2(store: L2Kind) = json!(store.as_str());
+        /// Which headers that say who asks may be among those that renders carry.
+        render_sensitive_headers(names: impl IntoIterator<Item = impl AsRef<str>>) = list(names);
         /// Whether a cache of the platform stands in front.
         platform_cache(stands_in_front: bool) = json!(stands_in_front);
         /// The id of the zone whose cache is purged of what is invalidated.
         zone_purge(zone: &str) = json!(zone);
+    }
+
+    /// Adds a header that each render carries, with its text or the name of a secret.
+    #[must_use]
+    pub fn render_header(mut self, name: &str, value: impl Into<RenderValue>) -> Self {
+        put(&mut self.0, RENDER_HEADERS, name, value.into().to_json());
+        self
     }
 
     /// Adds a route, or replaces that of the same pattern.
@@ -166,6 +176,13 @@ impl RouteBuilder {
         origin(site: &str) = json!(site);
     }
 
+    /// Adds a header that each render of the route carries; with it, those of the top level are not carried.
+    #[must_use]
+    pub fn render_header(mut self, name: &str, value: impl Into<RenderValue>) -> Self {
+        put(&mut self.0, RENDER_HEADERS, name, value.into().to_json());
+        self
+    }
+
     /// Has all query parameters make pages different, but for those of [`Builder::ignore_query`].
     #[must_use]
     pub fn all_query(mut self) -> Self {
@@ -201,9 +218,14 @@ impl VaryBuilder {
     }
 
     fn values(mut self, kind: &str, name: &str, values: Value) -> Self {
-        self.0.entry(kind).or_insert_with(|| json!({}))[name] = values;
+        put(&mut self.0, kind, name, values);
         self
     }
+}
+
+/// Writes an entry of a table within a table.
+fn put(settings: &mut Map<String, Value>, table: &str, name: &str, value: Value) {
+    settings.entry(table).or_insert_with(|| json!({}))[name] = value;
 }
 
 fn written(lifetime: Revalidate) -> Value {
@@ -253,7 +275,8 @@ mod tests {
             .max_pages(3)
             .query(["page"])
             .vary(vary)
-            .origin("SHOP_ORIGIN");
+            .origin("SHOP_ORIGIN")
+            .render_header("X-Preview", "off");
         Builder::default()
             .revalidate(Revalidate::Never)
             .not_found_revalidate(Revalidate::NoStore)
@@ -277,6 +300,9 @@ mod tests {
             .trailing_slash(TrailingSlash::Redirect)
             .origin("self")
             .l2(L2Kind::R2)
+            .render_header("Authorization", RenderValue::Secret("SITE_TOKEN".to_owned()))
+            .render_header("X-Preview", "off")
+            .render_sensitive_headers(["authorization"])
             .platform_cache(true)
             .zone_purge("023e105f4ecef8ad9ca31a8372d0c353")
             .route("/a", route)

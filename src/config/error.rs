@@ -3,6 +3,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
+use super::render_headers::MAX_RENDER_HEADER_BYTES;
 use super::settings::{SETTINGS, Scope};
 use crate::route::{MAX_PATTERN_BYTES, PatternError, RoutesError};
 use crate::semantics::tag::TagError;
@@ -41,7 +42,22 @@ impl ConfigError {
     #[must_use]
     pub fn missing_purge_token(name: &'static str) -> Self {
         let holds = "an API token with the permission Zone > Cache Purge for the zone in `zone_purge`";
-        Self { problems: vec![Problem::new(name.to_owned(), Fault::MissingSecret { name, holds })] }
+        Self { problems: vec![Problem::new(name.to_owned(), Fault::MissingSecret { name: name.to_owned(), holds })] }
+    }
+
+    /// Reports that a secret which `render_headers` names is not there.
+    #[must_use]
+    pub fn missing_render_secret(name: &str) -> Self {
+        let fault = Fault::MissingSecret { name: name.to_owned(), holds: "the value of a header in `render_headers`" };
+        Self { problems: vec![Problem::new(name.to_owned(), fault)] }
+    }
+
+    /// Reports that a secret which `render_headers` names can't be the value of a header.
+    #[must_use]
+    pub fn malformed_render_secret(name: &str, flaw: Flaw) -> Self {
+        let accepts = format!("1 to {MAX_RENDER_HEADER_BYTES} bytes of visible ASCII, with spaces only between");
+        let fault = Fault::Value { found: "the secret".to_owned(), flaw, accepts };
+        Self { problems: vec![Problem::new(name.to_owned(), fault)] }
     }
 
     /// Puts the problems of two errors together.
@@ -99,7 +115,7 @@ pub enum Fault {
     /// A value that can't be used.
     #[error("{found} {flaw}; write {accepts}")]
     Value {
-        /// The value as JSON, cut short, or "a list", "a table".
+        /// The value as JSON, cut short, or "a list", "a table"; "the value" where it may be a secret.
         found: String,
         /// What is wrong with it.
         flaw: Flaw,
@@ -144,7 +160,7 @@ pub enum Fault {
     #[error("this secret is missing; set it with `npx wrangler secret put {name}`: {holds}")]
     MissingSecret {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// What it holds.
         holds: &'static str,
     },
@@ -239,6 +255,9 @@ pub enum Flaw {
     /// A header that is spoken for.
     #[error("is of a header that this cache, the connection or another setting has taken")]
     Reserved,
+    /// A header that says who asks.
+    #[error("is of a sensitive header that `render_sensitive_headers` does not list")]
+    Sensitive,
     /// So many variants of each page, and that is too many.
     #[error("makes {0} variants of each page")]
     TooManyVariants(usize),

@@ -37,14 +37,14 @@ impl Origin {
         if text.contains([':', '.', '/']) {
             return SiteUrl::parse(text).map(Self::Url);
         }
-        let begins_well = text.chars().next().is_some_and(|c| !c.is_ascii_digit());
-        let is_name = begins_well && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if is_name && text.len() <= MAX_BINDING_CHARS {
-            Ok(Self::Service(ServiceName(text.to_owned())))
-        } else {
-            Err(Flaw::NotASite)
-        }
+        if is_binding_name(text) { Ok(Self::Service(ServiceName(text.to_owned()))) } else { Err(Flaw::NotASite) }
     }
+}
+
+/// Tells whether a binding or a secret may have this name: an identifier of JavaScript in ASCII, at most 64 characters.
+pub(super) fn is_binding_name(text: &str) -> bool {
+    let begins_well = text.chars().next().is_some_and(|c| !c.is_ascii_digit());
+    begins_well && text.len() <= MAX_BINDING_CHARS && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl ServiceName {

@@ -135,6 +135,14 @@ impl<'v, 'p> Reader<'v, 'p> {
         items
     }
 
+    /// Reads a table of at most `max` entries, which may be empty.
+    pub(super) fn entries(&mut self, name: &str, max: usize) -> Option<&'v Map<String, Value>> {
+        self.read(name, |value| {
+            let entries = value.as_object().ok_or(Flaw::Not("a table"))?;
+            if entries.len() > max { Err(Flaw::TooMany(entries.len())) } else { Ok(entries) }
+        })
+    }
+
     /// Reads a table of lists by name: each name and each text of a certain form, at most `max` names and texts of each.
     pub(super) fn lists<T>(
         &mut self,
@@ -143,10 +151,7 @@ impl<'v, 'p> Reader<'v, 'p> {
         parse_name: fn(&str) -> Result<String, Flaw>,
         parse: fn(&str) -> Result<T, Flaw>,
     ) -> BTreeMap<String, Vec<T>> {
-        let named = self.read(name, |value| {
-            let named = value.as_object().ok_or(Flaw::Not("a table"))?;
-            if named.len() > max { Err(Flaw::TooMany(named.len())) } else { Ok(named) }
-        });
+        let named = self.entries(name, max);
         let mut read = BTreeMap::new();
         for (own, value) in named.into_iter().flatten() {
             let path = format!("{}.{}", self.path_of(name), key(own));
@@ -191,7 +196,8 @@ impl<'v, 'p> Reader<'v, 'p> {
     }
 }
 
-fn accepts(name: &str) -> String {
+/// Says what may be written for a setting.
+pub(super) fn accepts(name: &str) -> String {
     SETTINGS.iter().find(|setting| setting.name == name).map(super::Setting::accepts).unwrap_or_default()
 }
 

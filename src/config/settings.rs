@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::vary::MAX_VALUES;
-use super::{MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAMES, MAX_ROUTES};
+use super::{MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAMES, MAX_RENDER_HEADERS, MAX_ROUTES, SENSITIVE_HEADERS};
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::statuses;
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
@@ -73,6 +73,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "ignore_query", scope: Scope::TopLevel, kind: Kind::IgnoredQuery },
     Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
     Setting { name: "origin", scope: Scope::Both, kind: Kind::Site },
+    Setting { name: "render_headers", scope: Scope::Both, kind: Kind::RenderHeaders },
+    Setting { name: "render_sensitive_headers", scope: Scope::TopLevel, kind: Kind::SensitiveHeaders },
     Setting { name: "platform_cache", scope: Scope::TopLevel, kind: Kind::Flag { default: PLATFORM_CACHE_DEFAULT } },
     Setting { name: "zone_purge", scope: Scope::TopLevel, kind: Kind::Zone },
     Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
@@ -203,6 +205,10 @@ pub enum Kind {
     Origin,
     /// A URL without query and fragment, the name of a service binding, or `self`.
     Site,
+    /// A table of the values of headers, by name.
+    RenderHeaders,
+    /// A list of names out of [`SENSITIVE_HEADERS`].
+    SensitiveHeaders,
     /// A store for pages.
     L2,
     /// The id of a zone.
@@ -248,13 +254,14 @@ impl Setting {
             Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
             Kind::Routes => "required".to_owned(),
             Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
-            Kind::Tags | Kind::Query => "[]".to_owned(),
+            Kind::Tags | Kind::Query | Kind::SensitiveHeaders => "[]".to_owned(),
             Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
             Kind::Hosts => "any".to_owned(),
             Kind::IgnoredQuery => "tracking parameters".to_owned(),
             Kind::L2 => format!("\"{}\"", L2Kind::default().as_str()),
             Kind::Origin
             | Kind::Site
+            | Kind::RenderHeaders
             | Kind::Zone
             | Kind::Vary
             | Kind::Languages
@@ -290,6 +297,13 @@ impl Setting {
             Kind::Site => {
                 let url = "a URL without query, such as \"https://site.example.com\"";
                 format!("{url}, the name of a service binding, such as \"SHOP_ORIGIN\", or \"self\"")
+            }
+            Kind::RenderHeaders => {
+                let example = "{ X-Preview = \"off\", Authorization = { secret = \"SITE_TOKEN\" } }";
+                format!("at most {MAX_RENDER_HEADERS} headers with text or a secret each, such as {example}")
+            }
+            Kind::SensitiveHeaders => {
+                format!("a list out of {}", SENSITIVE_HEADERS.map(|name| format!("\"{name}\"")).join(", "))
             }
             Kind::L2 => "\"kv\" or \"r2\"".to_owned(),
             Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),

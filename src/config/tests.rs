@@ -61,6 +61,7 @@ fn an_empty_route_table_means_the_defaults() {
         trailing_slash: TrailingSlash::Strip,
         vary: Vary::default(),
         origin: None,
+        render_headers: RenderHeaders::new(),
     };
     assert_eq!(*route, Route::new(Pattern::parse("/*").unwrap(), expected));
 }
@@ -116,6 +117,7 @@ fn every_setting_is_read() {
             headers: [("x-ab".to_owned(), vec!["a".to_owned(), "b".to_owned()])].into(),
         },
         origin: Some(Origin::parse("BLOG_ORIGIN").unwrap()),
+        render_headers: RenderHeaders::new(),
     };
     let route = config.routes.by_id("/blog/[slug]").unwrap();
     assert_eq!(*route, Route::new(Pattern::parse("/blog/[slug]").unwrap(), expected));

@@ -117,6 +117,7 @@ impl Object {
             key,
             token,
             route,
+            settings: &self.settings,
             max_body_bytes: config.max_body_bytes,
             budget: &self.budget,
             timeout: config.render_timeout,

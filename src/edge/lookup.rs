@@ -5,9 +5,11 @@ use wasm_bindgen::prelude::*;
 use web_sys::Response as WebResponse;
 use worker::{Context, Env, Request, Response};
 
+use crate::config::RenderValue;
 use crate::edge::admin::AdminError;
 use crate::edge::isr::{Asker, Handled, Isr};
 use crate::edge::{calls, envelope, site};
+use crate::route::Route;
 use crate::scope::PageSettings;
 use crate::semantics::cache_status::Outcome;
 use crate::split::{Offer, Offered, Ticket};
@@ -47,7 +49,8 @@ impl Isr {
             Handled::Response(response, Outcome::Stale) => Lookup::Stale(response.into()),
             Handled::Response(response, _) => Lookup::Miss(response.into()),
             Handled::Lease(ticket) => {
-                let request = site::render_request(&ticket.key)?.into();
+                let route = self.config().routes.find(ticket.key.path());
+                let request = site::render_request(&ticket.key, route.into_iter().flat_map(open_headers))?.into();
                 Lookup::Lease { ticket, request }
             }
             Handled::Pass(None) => Lookup::Pass,
@@ -75,6 +78,14 @@ impl Isr {
             }
         }
     }
+}
+
+/// Returns what renders of a route carry, but for secrets: they are for the site that is configured.
+fn open_headers(route: &Route) -> impl Iterator<Item = (&str, &str)> {
+    route.render_headers().iter().filter_map(|(name, value)| match value {
+        RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
+        RenderValue::Secret(_) => None,
+    })
 }
 
 impl Lookup {

@@ -15,6 +15,7 @@ use web_sys::AbortController;
 use crate::coordinator::Outcome;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::lend::Brought;
+use crate::edge::settings::Settings;
 use crate::edge::site::Site;
 use crate::edge::source::Source;
 use crate::edge::{envelope, js};
@@ -55,7 +56,8 @@ impl Renderer {
     async fn answer(self, order: &Order<'_>) -> Result<Answer, JsValue> {
         match self {
             Self::Site(site) => {
-                let response = site.render(order.key, &order.abort.signal()).await?;
+                let response =
+                    site.render(order.key, order.settings.render_headers(order.route), &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
                 let body = Source::of(response.body())?;
                 Ok(Answer { status: response.status(), headers, body, authorized: false })
@@ -77,6 +79,8 @@ pub(super) struct Order<'a> {
     pub(super) token: Version,
     /// The page's route.
     pub(super) route: &'a Route,
+    /// What the deployment is made with.
+    pub(super) settings: &'a Settings,
     /// The most bytes of a body.
     pub(super) max_body_bytes: u64,
     /// What all bodies of the object may have together.

@@ -1,7 +1,7 @@
 //! `env`: configuration, secrets and bindings. Parsed once per isolate: a deployment never changes them in place.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect};
@@ -10,7 +10,9 @@ use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin};
+use crate::config::{
+    Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin, RenderValue, check_render_value,
+};
 use crate::edge::front::Exports;
 use crate::edge::js::{self, Fetcher, ObjectNamespace};
 use crate::edge::l2;
@@ -74,6 +76,8 @@ pub(super) struct Settings {
     pub(super) purge_token: Option<ApiToken>,
     /// The secret `ISR_RENDER_SECRET`: with it renders are signed for sites by URL, and recognised where they arrive.
     pub(super) render_secret: Option<RenderSecret>,
+    /// The secrets that `render_headers` names. They are sent, and never shown.
+    header_secrets: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -91,13 +95,23 @@ impl Settings {
         })
     }
 
+    /// Returns the headers that each render of a route carries besides this cache's own.
+    pub(super) fn render_headers<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = (&'a str, &'a str)> {
+        route.render_headers().iter().filter_map(|(name, value)| match value {
+            RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
+            // Those of a configuration that is in use are all there.
+            RenderValue::Secret(secret) => Some((name.as_str(), self.header_secrets.get(secret)?.as_str())),
+        })
+    }
+
     fn read(env: &Env) -> Result<Self, ConfigError> {
         let config = config(env);
         let missing = missing_bindings(env, config.as_ref().ok());
         let purges_zone = config.as_ref().is_ok_and(|config| config.zone_purge.is_some());
         let purge_token = ApiToken::read(env, PURGE_TOKEN).filter(|_| purges_zone);
         let no_token = (purges_zone && purge_token.is_none()).then(|| ConfigError::missing_purge_token(PURGE_TOKEN));
-        let missing = missing.into_iter().chain(no_token).reduce(ConfigError::and);
+        let (header_secrets, wrong_secrets) = header_secrets(env, config.as_ref().ok());
+        let missing = missing.into_iter().chain(no_token).chain(wrong_secrets).reduce(ConfigError::and);
         match (config, missing) {
             (Ok(config), None) => Ok(Self {
                 config,
@@ -105,11 +119,33 @@ impl Settings {
                 bypass_token: Secret::read(env, "ISR_BYPASS_TOKEN"),
                 purge_token,
                 render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
+                header_secrets,
             }),
             (Ok(_), Some(error)) | (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.and(missing)),
         }
     }
+}
+
+/// Reads the secrets that `render_headers` names, by their names, and reports those that are not there or can't be sent.
+fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, String>, Option<ConfigError>) {
+    let values = config.into_iter().flat_map(|config| &config.routes).flat_map(|route| route.render_headers().values());
+    let names: BTreeSet<&str> = values
+        .filter_map(|value| match value {
+            RenderValue::Secret(name) => Some(name.as_str()),
+            RenderValue::Text(_) => None,
+        })
+        .collect();
+    let mut secrets = BTreeMap::new();
+    let mut errors = Vec::new();
+    for name in names {
+        match text(env, name).map(|value| check_render_value(&value).map(|()| value)) {
+            None => errors.push(ConfigError::missing_render_secret(name)),
+            Some(Err(flaw)) => errors.push(ConfigError::malformed_render_secret(name, flaw)),
+            Some(Ok(value)) => drop(secrets.insert(name.to_owned(), value)),
+        }
+    }
+    (secrets, errors.into_iter().reduce(ConfigError::and))
 }
 
 /// Reports the bindings that are not there. Without a configuration, those that each deployment needs by default.

@@ -75,9 +75,14 @@ impl Site {
     }
 
     /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it but the values
-    /// that the key names.
-    pub(super) async fn render(&self, key: &PageKey, signal: &web_sys::AbortSignal) -> Result<Response, JsValue> {
-        let init = render_init(key)?;
+    /// that the key names. `headers` are those that the configuration has each render carry.
+    pub(super) async fn render<'a>(
+        &self,
+        key: &PageKey,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        signal: &web_sys::AbortSignal,
+    ) -> Result<Response, JsValue> {
+        let init = render_init(key, headers)?;
         init.set_signal(Some(signal));
         let request = |url: &str| Request::new_with_str_and_init(url, &init);
         match self {
@@ -97,14 +102,23 @@ impl Site {
 }
 
 /// Builds the request that a page is the answer to.
-pub(super) fn render_request(key: &PageKey) -> Result<Request, JsValue> {
-    Request::new_with_str_and_init(key.url(), &render_init(key)?)
+pub(super) fn render_request<'a>(
+    key: &PageKey,
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Request, JsValue> {
+    Request::new_with_str_and_init(key.url(), &render_init(key, headers)?)
 }
 
-fn render_init(key: &PageKey) -> Result<RequestInit, JsValue> {
+fn render_init<'a>(
+    key: &PageKey,
+    configured: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<RequestInit, JsValue> {
     let headers = Headers::new()?;
     headers.set("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")?;
     headers.set("user-agent", concat!("cloudflare-isr/", env!("CARGO_PKG_VERSION")))?;
+    for (name, value) in configured {
+        headers.set(name, value)?;
+    }
     for (name, value) in key.variant().request_headers() {
         headers.set(&name, &value)?;
     }

@@ -21,6 +21,7 @@ fn settings() -> RouteSettings {
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),
         origin: None,
+        render_headers: RenderHeaders::new(),
     }
 }
 

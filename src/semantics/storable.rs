@@ -21,7 +21,8 @@ pub struct Asked<'a> {
     pub key: &'a PageKey,
     /// When the render began.
     pub start: Timestamp,
-    /// Whether the request that the site has answered had `Authorization`. A render's has not.
+    /// Whether the request that the site has answered had `Authorization` of a visitor. A render's has not: what it may
+    /// carry by `render_headers` is of nobody among them, and the configuration has said that the answers are for all.
     pub authorized: bool,
     /// The statuses that are stored.
     pub statuses: &'a Statuses,

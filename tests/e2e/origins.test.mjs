@@ -1,14 +1,16 @@
-/** Sites by route, how long they may take, and how a site by URL recognises a render. */
+/** Sites by route, how long they may take, what renders carry, and how a site by URL recognises one. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
+import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRender } from "../../packages/cloudflare-isr/dist/index.js";
-import { config, start } from "./harness.mjs";
+import { config, root, start } from "./harness.mjs";
 
 const secret = "render-secret-of-the-tests";
+const token = "Bearer token-of-the-tests";
 const seen = [];
 let isr;
 
@@ -27,8 +29,27 @@ const arrived = (url) => seen.filter((request) => request.url === url);
 /** A blog that is another Worker. */
 const blog = {
   name: "blog-site",
-  modules: [{ type: "ESModule", path: "blog.mjs", contents: "export default { fetch: ({ method, url }) => new Response(`blog ${method} ${new URL(url).pathname}`) }" }],
+  modules: [{
+    type: "ESModule",
+    path: "blog.mjs",
+    contents: `export default {
+      fetch({ method, url, headers }) {
+        const { pathname } = new URL(url);
+        return pathname.endsWith("/headers") ? Response.json(Object.fromEntries(headers)) : new Response("blog " + method + " " + pathname);
+      },
+    }`,
+  }],
   compatibilityDate: "2026-01-01",
+};
+
+/** A Worker that renders pages itself. */
+const renderer = {
+  name: "renderer",
+  rootPath: root,
+  modulesRoot: ".",
+  modules: [{ type: "ESModule", path: path.join("tests/e2e", "renderer.mjs") }],
+  compatibilityDate: "2026-01-01",
+  serviceBindings: { ISR: "cloudflare-isr" },
 };
 
 /** What a visitor would have to know in order to forge a render. */
@@ -40,9 +61,16 @@ function signed(pathAndQuery, { key = secret, at = Date.now(), method = "GET" } 
 before(async () => {
   await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${shop.address().port}/base`;
-  const routes = { "/shop/*": { origin, query: ["q"] }, "/journal/*": { origin: "BLOG_ORIGIN" } };
-  const options = { services: { BLOG_ORIGIN: "blog-site" }, workers: [blog], bindings: { ISR_RENDER_SECRET: secret } };
-  isr = await start({ isr: config({ first_byte_timeout: 1 }, routes), ...options });
+  const render_headers = { Authorization: { secret: "SHOP_TOKEN" }, "X-Preview": "off", "User-Agent": "cache of the shop" };
+  const routes = {
+    "/shop/*": { origin, query: ["q"] },
+    "/shop/plain/*": { origin, render_headers: {} },
+    "/journal/*": { origin: "BLOG_ORIGIN", render_headers: { "X-Preview": "a, b" }, vary: { header: { "X-Ab": ["a"] } } },
+  };
+  const bindings = { ISR_RENDER_SECRET: secret, SHOP_TOKEN: token };
+  const options = { services: { BLOG_ORIGIN: "blog-site" }, workers: [blog, renderer], bindings };
+  const settings = { first_byte_timeout: 1, render_headers, render_sensitive_headers: ["authorization"] };
+  isr = await start({ isr: config(settings, routes), ...options });
 });
 after(() => shop.close());
 
@@ -73,6 +101,38 @@ test("the time to the first byte is not that of the whole, and does not bind wha
   assert.deepEqual([page.isr, page.text, (await isr.fetch("/shop/slow-body")).isr], ["MISS", "shop /base/shop/slow-body, its end", "HIT"]);
   assert.ok(page.millis > 1900);
   assert.equal((await isr.fetch("/shop/late", { method: "POST" })).status, 201);
+});
+
+test("a render carries what the configuration says, whatever the visitor sends, and its page is for all", async () => {
+  const headers = { authorization: "Bearer of-a-visitor", "x-preview": "on", "user-agent": "a browser" };
+  const [miss, hit] = [await isr.fetch("/shop/carried", { headers }), await isr.fetch("/shop/carried")];
+  assert.deepEqual([miss.isr, hit.isr, hit.text], ["MISS", "HIT", miss.text]);
+  const carried = (url) => arrived(url).map(({ headers }) => [headers.authorization, headers["x-preview"], headers["user-agent"]]);
+  assert.deepEqual(carried("/base/shop/carried"), [[token, "off", "cache of the shop"]]);
+
+  await isr.fetch("/shop/plain/carried", { headers });
+  const [[authorization, preview, agent]] = carried("/base/shop/plain/carried");
+  assert.deepEqual([authorization, preview], [undefined, undefined], "a route with a table of its own has that one alone");
+  assert.match(agent, /^cloudflare-isr\//);
+});
+
+test("a Worker that renders gets them too, beside what the key names", async () => {
+  for (const [variant, sent] of [["a", "a"], ["b", undefined]]) {
+    const { isr: outcome, json } = await isr.fetch("/journal/headers", { headers: { "x-ab": variant, "x-preview": "on" } });
+    assert.deepEqual([outcome, json["x-preview"], json["x-ab"], json.authorization], ["MISS", "a, b", sent, undefined]);
+  }
+});
+
+test("what passes is the visitor's own request, without them", async () => {
+  await isr.fetch("/shop/passed", { method: "POST", headers: { "x-preview": "on" } });
+  const [{ headers }] = arrived("/base/shop/passed");
+  assert.deepEqual([headers.authorization, headers["x-preview"]], [undefined, "on"]);
+});
+
+test("who renders a page himself is told what is no secret", async () => {
+  const { json } = await isr.ask("renderer", "/", { method: "POST", body: JSON.stringify({ lookup: "/shop/by-itself" }) });
+  const { "x-preview": preview, authorization } = json.request.headers;
+  assert.deepEqual([json.status, preview, authorization], ["MISS", "off", undefined]);
 });
 
 test("a render by URL is signed, and the site can tell", async () => {

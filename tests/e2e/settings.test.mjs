@@ -28,6 +28,9 @@ const mistakes = [
   ["bodies over KV's limit without R2", { isr: config({ max_body_bytes: 26_148_865 }) }, [/max_body_bytes/, /25 MiB/, /ISR_BUCKET/]],
   ["a site of a route that is not bound", { isr: config({}, { "/shop": { origin: "SHOP_ORIGIN" } }) }, [/SHOP_ORIGIN/, /\[\[services\]\]/]],
   ["no site", { origin: null }, [/ORIGIN/, /\[\[services\]\]/, /origin = "https:/]],
+  ["a header that says who asks", { isr: config({ render_headers: { Cookie: "a=b" } }) }, [/ISR\.render_headers\.Cookie: the value/, /render_sensitive_headers/]],
+  ["a secret for renders that is not there", { isr: config({ render_headers: { "X-Key": { secret: "SITE_KEY" } } }) }, [/SITE_KEY/, /wrangler secret put SITE_KEY/]],
+  ["a secret for renders that is no header", { isr: config({}, { "/x": { render_headers: { "X-Key": { secret: "SITE_KEY" } } } }), bindings: { SITE_KEY: "hidden\n" } }, [/SITE_KEY: the secret has/]],
   ["no coordinators", { objects: { TAG_INDEX: "IsrTagIndex" } }, [/COORDINATOR/, /class_name = "IsrCoordinator"/]],
   ["no tag index", { objects: { COORDINATOR: "IsrCoordinator" } }, [/TAG_INDEX/, /class_name = "IsrTagIndex"/]],
   ["several mistakes at once", { isr: config({ expire: -1, nonsense: 1 }), kv: [] }, [/ISR\.expire/, /nonsense/, /ISR_CACHE/]],
@@ -42,6 +45,7 @@ for (const [what, options, said] of mistakes) {
       assert.equal(answer.headers.get("cache-control"), "no-store");
       const problems = answer.json.error.problems.join("\n");
       for (const part of said) assert.match(problems, part);
+      assert.doesNotMatch(problems, /hidden/);
     }
     const logged = isr.logs.filter((line) => line.startsWith("error") && line.includes("not configured"));
     assert.equal(logged.length, 1, "logged once");

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
+use cloudflare_isr::config::RenderHeaders;
 use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use cloudflare_isr::inspect::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
@@ -432,6 +433,7 @@ fn objects_are_found_under_their_names_forever() {
             trailing_slash: TrailingSlash::default(),
             vary: Vary::default(),
             origin: None,
+            render_headers: RenderHeaders::new(),
         };
         let route = Route::new(Pattern::parse(pattern).expect("it is a pattern"), settings);
         let owner = ShardName::of(&route, path);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bolero::{TypeGenerator, check, produce};
-use cloudflare_isr::config::{Config, Kind, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS};
+use cloudflare_isr::config::{Config, Kind, MAX_QUERY_NAMES, MAX_ROUTES, RenderHeaders, SETTINGS};
 use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern, Route, RouteSettings, Routes};
 use cloudflare_isr::semantics::freshness::Revalidate;
 use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy, TrailingSlash};
@@ -39,6 +39,7 @@ fn settings(shards: u16) -> RouteSettings {
         trailing_slash: TrailingSlash::default(),
         vary: Vary::default(),
         origin: None,
+        render_headers: RenderHeaders::new(),
     }
 }
 

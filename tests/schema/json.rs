@@ -1,8 +1,8 @@
 //! The JSON schema of `[vars.ISR]`, draft 7: that is what editors know best.
 
 use cloudflare_isr::config::{
-    Kind, MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, MAX_ROUTES, MAX_VALUE_BYTES,
-    MAX_VALUES, Number, Scope, Setting,
+    Kind, MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, MAX_RENDER_HEADER_BYTES,
+    MAX_RENDER_HEADERS, MAX_ROUTES, MAX_VALUE_BYTES, MAX_VALUES, Number, SENSITIVE_HEADERS, Scope, Setting,
 };
 use cloudflare_isr::route::MAX_PATTERN_BYTES;
 use cloudflare_isr::semantics::key::TrailingSlash;
@@ -51,6 +51,23 @@ fn value(kind: Kind) -> Value {
             let url = text("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$");
             json!({ "anyOf": [{ "const": "self" }, url, text("^[A-Za-z_][A-Za-z0-9_]{0,63}$")] })
         }
+        Kind::RenderHeaders => {
+            let mut value = text("^[!-~]([ -~]*[!-~])?$");
+            value["maxLength"] = json!(MAX_RENDER_HEADER_BYTES);
+            let secret = json!({
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["secret"],
+                "properties": { "secret": text("^[A-Za-z_][A-Za-z0-9_]{0,63}$") },
+            });
+            json!({
+                "type": "object",
+                "maxProperties": MAX_RENDER_HEADERS,
+                "propertyNames": { "pattern": "^[!#-'*+\\-.0-9A-Z^-z|~]+$" },
+                "additionalProperties": { "anyOf": [value, secret] },
+            })
+        }
+        Kind::SensitiveHeaders => list(SENSITIVE_HEADERS.len(), &json!({ "enum": SENSITIVE_HEADERS })),
         Kind::L2 => json!({ "enum": ["kv", "r2"] }),
         Kind::Zone => text("^[0-9A-Fa-f]{32}$"),
         Kind::Routes => json!({

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cloudflare_isr::config::{Kind, Scope};
+use cloudflare_isr::config::{Kind, SENSITIVE_HEADERS, Scope};
 use cloudflare_isr::semantics::key::TrailingSlash;
 use cloudflare_isr::semantics::statuses;
 use cloudflare_isr::semantics::vary::Device;
@@ -43,6 +43,8 @@ fn type_of(kind: Kind) -> String {
         Kind::Number(_) | Kind::NumberAs(..) => "number".to_owned(),
         Kind::Flag { .. } => "boolean".to_owned(),
         Kind::CacheName | Kind::Origin | Kind::Site | Kind::Zone => "string".to_owned(),
+        Kind::RenderHeaders => "{ [name: string]: string | { secret: string } }".to_owned(),
+        Kind::SensitiveHeaders => format!("readonly ({})[]", union(&SENSITIVE_HEADERS.map(quoted))),
         Kind::L2 => union(&["kv", "r2"].map(quoted)),
         Kind::Routes => "{ [pattern: `/${string}`]: IsrRoute }".to_owned(),
         Kind::Statuses => format!("readonly ({})[]", union(&statuses::ALLOWED.map(|status| status.to_string()))),

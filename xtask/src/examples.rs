@@ -1,4 +1,4 @@
-//! The examples of frameworks: installed with the npm package as it is built here, and built for production.
+//! The examples: built for production, those in JavaScript with the npm package as it is built here.
 
 use std::env::consts;
 use std::fs;
@@ -10,22 +10,38 @@ use crate::command::{Run, step};
 use crate::project::Project;
 use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
+use crate::{package, worker};
 
 /// All of them, by their folders in `examples/`; each has a test of that name in `tests/examples/`.
-const EXAMPLES: [Example; 4] = [
-    Example { name: "sveltekit", built: ".svelte-kit/cloudflare" },
-    Example { name: "nuxt", built: ".output" },
-    Example { name: "solidstart", built: "dist/server" },
-    Example { name: "worker", built: "dist" },
+const EXAMPLES: [Example; 5] = [
+    Example { name: "sveltekit", build: Build::Npm { into: ".svelte-kit/cloudflare" } },
+    Example { name: "nuxt", build: Build::Npm { into: ".output" } },
+    Example { name: "solidstart", build: Build::Npm { into: "dist/server" } },
+    Example { name: "worker", build: Build::Npm { into: "dist" } },
+    Example { name: "axum", build: Build::Rust },
 ];
 
 /// An example that npm starts.
 #[derive(Clone, Copy)]
 pub(crate) struct Example {
     pub(crate) name: &'static str,
-    /// The folder that its build writes anew.
-    built: &'static str,
+    build: Build,
 }
+
+/// How an example is built.
+#[derive(Clone, Copy)]
+enum Build {
+    /// By the scripts of its package.json, with the npm package of this repository.
+    Npm {
+        /// The folder that its build writes anew.
+        into: &'static str,
+    },
+    /// As a Worker in Rust that depends on this crate.
+    Rust,
+}
+
+/// How npm installs without asking, and without running what packages bring.
+const QUIET: [&str; 3] = ["--ignore-scripts", "--no-audit", "--no-fund"];
 
 /// What lies in an example's folder, or below, besides its sources.
 const NO_SOURCES: [&str; 7] = ["node_modules", ".svelte-kit", ".nuxt", ".output", ".vinxi", "dist", ".wrangler"];
@@ -49,14 +65,10 @@ impl Example {
         project.root().join("examples").join(self.name)
     }
 
-    /// Installs its packages, the npm package of this repository among them, and builds it, or leaves it alone if it is what the
-    /// present sources give.
-    pub(crate) fn set_up(&self, project: &Project, setup: &Setup, packed: &Path) -> Result<()> {
+    /// Installs its packages and builds it, or leaves it alone if it is what the present sources give.
+    pub(crate) fn set_up(&self, project: &Project, setup: &Setup) -> Result<()> {
         let _lock = stamp::lock(&project.target().join("examples").join(self.name))?;
         let folder = self.folder(project);
-        let npm = |args: &[&str]| -> Result<Run> { Ok(setup.node.npm_in(&folder)?.args(args)) };
-        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund"];
-
         let locked = Inputs::new()
             .value("platform", &format!("{}-{}", consts::OS, consts::ARCH))
             .path(&folder, "package.json")?
@@ -64,21 +76,32 @@ impl Example {
             .digest();
         once(&folder.join("node_modules/.xtask-stamp"), &locked, || {
             step(&format!("installing the packages of the example `{}`", self.name));
-            npm(&["ci"])?.args(quiet).run_quietly()
+            setup.node.npm_in(&folder)?.arg("ci").args(QUIET).run_quietly()
         })?;
+        match self.build {
+            Build::Npm { into } => self.build_by_npm(project, setup, into, &locked),
+            Build::Rust => worker::build_dependent(project, setup, &Path::new("examples").join(self.name)),
+        }
+    }
+
+    /// Installs the npm package of this repository beside the others, builds the example, and has its types checked.
+    fn build_by_npm(&self, project: &Project, setup: &Setup, into: &str, locked: &str) -> Result<()> {
+        let packed = package::build(project, setup)?;
+        let folder = self.folder(project);
+        let npm = |args: &[&str]| -> Result<Run> { Ok(setup.node.npm_in(&folder)?.args(args)) };
 
         // Over them, and not into the lock file: it is not published under this hash.
-        let npm_folder = packed.parent().unwrap_or(packed);
+        let npm_folder = packed.parent().unwrap_or(&packed);
         let file = packed.file_name().unwrap_or_default().to_string_lossy();
-        let with_package = Inputs::new().value("locked", &locked).path(npm_folder, &file)?.digest();
+        let with_package = Inputs::new().value("locked", locked).path(npm_folder, &file)?.digest();
         once(&folder.join("node_modules/cloudflare-isr/.xtask-stamp"), &with_package, || {
-            npm(&["install", "--no-save"])?.args(quiet).arg(packed).run_quietly()
+            npm(&["install", "--no-save"])?.args(QUIET).arg(&packed).run_quietly()
         })?;
 
         let sources = sources(&folder)?;
         let sources = sources.iter().try_fold(Inputs::new(), |inputs, source| inputs.path(&folder, source))?;
         let sources = sources.value("packages", &with_package).digest();
-        once(&folder.join(self.built).join(".xtask-stamp"), &sources, || {
+        once(&folder.join(into).join(".xtask-stamp"), &sources, || {
             step(&format!("building and type-checking the example `{}`", self.name));
             npm(&["run", "build"])?.run_quietly()?;
             npm(&["run", "check"])?.run_quietly()

@@ -84,6 +84,9 @@ pub(crate) async fn edit(
     post: Result<Json<Post>, JsonRejection>,
 ) -> Result<Json<Value>, Refused> {
     let Json(post) = post?;
+    if [&post.title, &post.text].iter().any(|text| text.trim().is_empty()) {
+        return Err(Refused::Call(StatusCode::BAD_REQUEST, "title and text are wanted".to_owned()));
+    }
     if !posts::edit(&env, &post).await? {
         return Err(Refused::Call(StatusCode::NOT_FOUND, "there is no such post".to_owned()));
     }

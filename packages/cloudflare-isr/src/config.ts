@@ -46,6 +46,10 @@ export interface IsrConfig {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** The site, if it is not bound as `ORIGIN`: docs/origins.md; `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
+  /** Headers that each render carries besides this cache's own: docs/origins.md. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
+  render_headers?: { [name: string]: string | { secret: string } };
+  /** Which headers that say who asks may be among them. Accepts a list out of "authorization", "cf-access-client-id", "cf-access-client-secret", "cf-access-token", "cookie", "proxy-authorization", "x-api-key", "x-auth-token". Default: `[]`. */
+  render_sensitive_headers?: readonly ("authorization" | "cf-access-client-id" | "cf-access-client-secret" | "cf-access-token" | "cookie" | "proxy-authorization" | "x-api-key" | "x-auth-token")[];
   /** A cache of the platform stands in front: it is told what to keep, and purged; see docs/platform-cache.md. Accepts `true` or `false`. Default: `false`. */
   platform_cache?: boolean;
   /** The zone whose cache is purged of what is invalidated. Accepts the id of a zone, 32 hexadecimal digits. Default: none. */
@@ -70,6 +74,8 @@ export interface IsrRoute {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** The site, if it is not bound as `ORIGIN`: docs/origins.md; `"self"`: this Worker itself, by a handler of its own. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
+  /** Headers that each render carries besides this cache's own: docs/origins.md. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
+  render_headers?: { [name: string]: string | { secret: string } };
   /** Which statuses are stored. Accepts a list of at least one out of 200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 414, 451. Default: `[200, 203, 301, 308, 404, 410]`. */
   statuses?: readonly (200 | 203 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410 | 414 | 451)[];
   /** Tags of all pages of the route. Accepts at most 64 tags, such as ["blog", "news"]. Default: `[]`. */

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::{GATEWAY, SITE};
 use crate::command::step;
 use crate::project::Project;
-use crate::{examples, package, setup, worker};
+use crate::{examples, setup, worker};
 
 /// Runs gateway and site in one local process, wrangler's, which this one becomes: Ctrl-C and the exit status are its own.
 pub(crate) fn run(project: &Project, port: u16, persist_to: &Path) -> Result<()> {
@@ -38,8 +38,7 @@ pub(crate) fn run(project: &Project, port: u16, persist_to: &Path) -> Result<()>
 pub(crate) fn example(project: &Project, name: &str, port: u16, persist_to: &Path) -> Result<()> {
     let example = examples::find(name)?;
     let setup = setup::run(project)?;
-    let packed = package::build(project, &setup)?;
-    example.set_up(project, &setup, &packed)?;
+    example.set_up(project, &setup)?;
     let folder = example.folder(project);
     let persist_to = state(&folder, persist_to)?;
     step(&format!("starting the example; once it is ready, open http://localhost:{port}/ (Ctrl-C ends it)"));

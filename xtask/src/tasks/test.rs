@@ -52,9 +52,8 @@ pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
     ensure!(!examples.is_empty(), "no example has `{}` in its name", filter.unwrap_or_default());
     let setup = setup::run(project)?;
     let browser = chromium::set_up(project)?;
-    let packed = package::build(project, &setup)?;
     for example in &examples {
-        example.set_up(project, &setup, &packed)?;
+        example.set_up(project, &setup)?;
     }
     step(&format!("running the tests of {} examples; screenshots go into target/screenshots/", examples.len()));
     let files = examples.iter().map(|example| format!("{EXAMPLES}/{}.test.mjs", example.name));
