@@ -1,6 +1,6 @@
 //! What the documentation shows is what the code does.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -167,7 +167,7 @@ fn prose(document: &str) -> Vec<String> {
 /// Returns the names by which the headings of a document are linked to, as they are made where it is shown.
 fn anchors(document: &str) -> Vec<String> {
     let mut is_code = false;
-    let mut seen = HashMap::new();
+    let mut seen = BTreeMap::new();
     let mut found = Vec::new();
     for line in document.lines() {
         is_code ^= line.trim_start().starts_with("```");
