@@ -1,6 +1,6 @@
 //! What the documentation shows is what the code does.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -153,6 +153,16 @@ fn configurations_that_are_shown_are_accepted() {
     assert_eq!(Config::from_json(&own).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
 }
 
+#[test]
+fn the_answer_to_a_mistaken_configuration_is_as_shown() {
+    let shown = blocks(CONFIGURATION, "json").concat();
+    let shown: Value = serde_json::from_str(&shown).expect("it is JSON");
+    let problems = shown["error"]["problems"].as_array().expect("it is a list");
+    let problems: Vec<&str> = problems.iter().filter_map(Value::as_str).collect();
+    let mistaken = json!({ "revalidate": "1m", "routes": { "/blog/[slug]": { "revalidat": 300 } } });
+    assert_eq!(Config::from_json(&mistaken).map_err(|error| error.to_string()).err(), Some(problems.join("\n")));
+}
+
 /// Returns the text of a document outside its fenced blocks, line by line, with the code in the lines taken out.
 fn prose(document: &str) -> Vec<String> {
     let mut is_code = false;
@@ -167,7 +177,7 @@ fn prose(document: &str) -> Vec<String> {
 /// Returns the names by which the headings of a document are linked to, as they are made where it is shown.
 fn anchors(document: &str) -> Vec<String> {
     let mut is_code = false;
-    let mut seen = HashMap::new();
+    let mut seen = BTreeMap::new();
     let mut found = Vec::new();
     for line in document.lines() {
         is_code ^= line.trim_start().starts_with("```");
