@@ -155,14 +155,14 @@ mod tests {
     use super::*;
 
     /// What the route `/a` has each render carry.
-    fn read(settings: Value) -> Result<RenderHeaders, Vec<String>> {
-        match Config::from_json(&settings) {
+    fn read(settings: &Value) -> Result<RenderHeaders, Vec<String>> {
+        match Config::from_json(settings) {
             Ok(config) => Ok(config.routes.by_id("/a").unwrap().render_headers().clone()),
             Err(error) => Err(error.to_string().lines().map(str::to_owned).collect()),
         }
     }
 
-    fn top(headers: Value) -> Value {
+    fn top(headers: &Value) -> Value {
         json!({ "render_headers": headers, "routes": { "/a": {} } })
     }
 
@@ -183,18 +183,18 @@ mod tests {
         ] {
             let settings =
                 json!({ "render_headers": headers, "render_sensitive_headers": allowed, "routes": { "/a": route } });
-            assert_eq!(read(settings), Ok(expected.clone()));
+            assert_eq!(read(&settings), Ok(expected.clone()));
         }
         let of_route = json!({ "render_sensitive_headers": ["cookie"], "routes": { "/a": { "render_headers": { "Cookie": "a=b" } } } });
-        assert_eq!(read(of_route), Ok(RenderHeaders::from([("cookie".to_owned(), "a=b".into())])));
+        assert_eq!(read(&of_route), Ok(RenderHeaders::from([("cookie".to_owned(), "a=b".into())])));
     }
 
     #[test]
     fn names_that_are_not_free_are_refused_and_sensitive_ones_unless_they_are_listed() {
         for name in ["Accept", "user-agent", "accept-language", "X-Forwarded-Host", "Referer", "content-type"] {
-            assert!(read(top(json!({ name: "x" }))).is_ok(), "{name}");
+            assert!(read(&top(&json!({ name: "x" }))).is_ok(), "{name}");
         }
-        let line = |name: &str| read(top(json!({ name: "a word" }))).unwrap_err().concat();
+        let line = |name: &str| read(&top(&json!({ name: "a word" }))).unwrap_err().concat();
         for (name, flaw) in [
             ("Host", Flaw::Reserved),
             ("Connection", Flaw::Reserved),
@@ -219,13 +219,13 @@ mod tests {
         }
         assert!(line("a b").starts_with("ISR.render_headers.\"a b\": the value is under a name that can't be one;"));
         for name in SENSITIVE_HEADERS {
-            let mut allowed = top(json!({ name: "x" }));
+            let mut allowed = top(&json!({ name: "x" }));
             allowed["render_sensitive_headers"] = json!([name]);
-            assert!(read(allowed).is_ok(), "{name}");
+            assert!(read(&allowed).is_ok(), "{name}");
         }
         let unknown = json!({ "render_sensitive_headers": ["x-preview"], "routes": { "/a": {} } });
         assert!(
-            read(unknown)
+            read(&unknown)
                 .unwrap_err()
                 .concat()
                 .starts_with("ISR.render_sensitive_headers[0]: \"x-preview\" is not one")
@@ -235,9 +235,9 @@ mod tests {
     #[test]
     fn what_a_route_varies_by_is_not_fixed() {
         let route = json!({ "vary": { "language": ["en"], "header": { "X-Ab": ["a"] } } });
-        let mut settings = top(json!({ "Accept-Language": "de", "X-AB": "b", "X-Free": "c" }));
+        let mut settings = top(&json!({ "Accept-Language": "de", "X-AB": "b", "X-Free": "c" }));
         settings["routes"]["/a"] = route;
-        let lines = read(settings).unwrap_err();
+        let lines = read(&settings).unwrap_err();
         let begins = |line: &String, name| line.starts_with(&format!("ISR.routes.\"/a\".render_headers.{name}: "));
         assert!(lines.len() == 2 && begins(&lines[0], "accept-language") && begins(&lines[1], "x-ab"), "{lines:?}");
     }
@@ -260,20 +260,20 @@ mod tests {
             (json!({ "secret": "HIDDEN", "other": 1 }), forms.clone()),
             (json!({ "text": "hidden" }), forms.clone()),
         ] {
-            let lines = read(top(json!({ "X-A": value }))).unwrap_err();
+            let lines = read(&top(&json!({ "X-A": value }))).unwrap_err();
             let said = format!("ISR.render_headers.X-A: the value {flaw}; ");
             assert!(lines.len() == 1 && lines[0].starts_with(&said), "{lines:?}");
             assert!(!lines[0].to_lowercase().contains("hidden"), "{lines:?}");
         }
-        assert!(read(top(json!({ "X-A": "h".repeat(1024) }))).is_ok());
-        let twice = read(top(json!({ "X-A": "1", "x-a": "2" }))).unwrap_err();
+        assert!(read(&top(&json!({ "X-A": "h".repeat(1024) }))).is_ok());
+        let twice = read(&top(&json!({ "X-A": "1", "x-a": "2" }))).unwrap_err();
         assert!(
             twice.len() == 1 && twice[0].starts_with("ISR.render_headers.x-a: the value is of a header"),
             "{twice:?}"
         );
         let headers = |count: usize| Value::Object((0..count).map(|n| (format!("x-{n}"), json!("1"))).collect());
-        assert_eq!(read(top(headers(16))).unwrap().len(), 16);
-        let many = read(top(headers(17))).unwrap_err();
+        assert_eq!(read(&top(&headers(16))).unwrap().len(), 16);
+        let many = read(&top(&headers(17))).unwrap_err();
         assert!(many[0].starts_with("ISR.render_headers: a table has 17 entries; write at most 16"), "{many:?}");
     }
 
