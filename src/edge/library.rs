@@ -153,7 +153,8 @@ impl Isr {
     /// of the split life cycle. What `scope` says counts as if the response had it in its headers.
     ///
     /// A page that is not stored after all (it opts out, or was invalidated meanwhile) is none of the visitor's business: the
-    /// log says why. A failed render is told by storing a 5xx; a ticket that is not used counts as a render that hangs.
+    /// log says why. A failed render is told by storing a 5xx; for a ticket that is not
+    /// used, others wait until the lease is over.
     ///
     /// # Errors
     /// [`IsrError::Platform`], when the body has been read already.

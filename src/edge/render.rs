@@ -3,6 +3,7 @@
 //! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
 //! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ impl Renderer {
             }
             Self::Holder(brought) => {
                 let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
-                let (body, authorized) = (Source::of_sealed(body)?, offer.ticket.authorized);
+                let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
                 Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
             }
         }
@@ -115,26 +116,39 @@ impl From<Outcome> for Ended {
 /// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
 /// are not registered here.
 pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Ended {
-    match js::within(order.timeout, ask(renderer, order, on_head)).await {
+    let awaits_holder = Cell::new(matches!(renderer, Renderer::Holder(_)));
+    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_holder)).await {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
             Outcome::Failed(SiteFailure::Broken).into()
         }
-        None => {
-            order.abort.abort();
-            Outcome::Failed(SiteFailure::Timeout).into()
-        }
+        None => late(order, &awaits_holder).into(),
     }
 }
 
-async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
+/// Breaks off a render that takes too long. Who holds the lease and has brought nothing is gone, which says nothing of the site.
+fn late(order: &Order<'_>, awaits_holder: &Cell<bool>) -> Outcome {
+    order.abort.abort();
+    if awaits_holder.get() {
+        worker::console_warn!("render: {}: a lease was not used", order.key);
+        return Outcome::Lost;
+    }
+    Outcome::Failed(SiteFailure::Timeout)
+}
+
+async fn ask(
+    renderer: Renderer,
+    order: &Order<'_>,
+    on_head: impl FnOnce(PageMeta, Content),
+    awaits_holder: &Cell<bool>,
+) -> Result<Ended, JsValue> {
     let began = js::now();
     let Some(answer) = js::within(order.first_byte_timeout, renderer.answer(order)).await else {
         worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
-        order.abort.abort();
-        return Ok(Outcome::Failed(SiteFailure::Timeout).into());
+        return Ok(late(order, awaits_holder).into());
     };
+    awaits_holder.set(false);
     let Answer { status, headers, body: source, authorized } = answer?;
     let Some(headers) = headers else {
         return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
