@@ -105,11 +105,13 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// What the site answered, if all of it is there: a page, or an answer of a failing site to be relayed.
     pub(super) answer: Option<(PageMeta, Content)>,
+    /// Resolves when a body that is over its bound has gone on to all who have joined it.
+    pub(super) rest: Option<oneshot::Receiver<()>>,
 }
 
 impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, answer: None }
+        Self { outcome, answer: None, rest: None }
     }
 }
 
@@ -153,20 +155,7 @@ async fn ask(
     let Some(headers) = headers else {
         return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
     };
-    let asked = Asked {
-        key: order.key,
-        start: order.token.time(),
-        authorized,
-        statuses: order.route.statuses(),
-        revalidate: order.route.revalidate(),
-        not_found_revalidate: order.route.not_found_revalidate(),
-        expire: order.route.expire(),
-        stale_if_error: order.route.stale_if_error(),
-        tags: order.route.tags(),
-        vary: order.route.vary(),
-        trailing_slash: order.route.trailing_slash(),
-        max_body_bytes: order.max_body_bytes,
-    };
+    let asked = Asked { authorized, ..asked(order.route, order.key, order.token, order.max_body_bytes) };
     let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => {
@@ -206,8 +195,14 @@ async fn ask(
                 return Ok(Outcome::Failed(failure).into());
             }
             let left = order.timeout.saturating_sub(js::now().since(began));
-            spawn_local(stream_on(writer, source, order.abort.clone(), left));
-            return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+            let (over, rest) = oneshot::channel();
+            let passed = stream_on(writer, source, order.abort.clone(), left);
+            spawn_local(async move {
+                passed.await;
+                // Nobody need listen.
+                let _ = over.send(());
+            });
+            return Ok(Ended { rest: Some(rest), ..Outcome::Uncacheable(NotStored::TooLarge).into() });
         }
         if let Some(on_head) = on_head.take() {
             on_head(head(), content.clone());
@@ -218,7 +213,7 @@ async fn ask(
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
     let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
     if let Some(failure) = failure {
-        return Ok(Ended { outcome: Outcome::Failed(failure), answer: Some((meta, content)) });
+        return Ok(Ended { answer: Some((meta, content)), ..Outcome::Failed(failure).into() });
     }
     let body_sha256 = js::sha256(&bytes).await?;
     let content = with_etag(content, status, &body_sha256);
@@ -231,7 +226,25 @@ async fn ask(
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
-    Ok(Ended { outcome: Outcome::Done(meta.clone()), answer: Some((meta, content)) })
+    Ok(Ended { answer: Some((meta.clone(), content)), ..Outcome::Done(meta).into() })
+}
+
+/// Returns by what an answer is judged that was rendered for a page of a route.
+pub(super) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Version, max_body_bytes: u64) -> Asked<'a> {
+    Asked {
+        key,
+        start: token.time(),
+        authorized: false,
+        statuses: route.statuses(),
+        revalidate: route.revalidate(),
+        not_found_revalidate: route.not_found_revalidate(),
+        expire: route.expire(),
+        stale_if_error: route.stale_if_error(),
+        tags: route.tags(),
+        vary: route.vary(),
+        trailing_slash: route.trailing_slash(),
+        max_body_bytes,
+    }
 }
 
 /// Gives a page that is all there an entity tag, if its site gives none. Those who got it as it came have done without.

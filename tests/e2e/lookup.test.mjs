@@ -146,6 +146,16 @@ test("bodies are bytes, whatever they end with", async () => {
   assert.deepEqual(await store(empty.ticket, { body: undefined }), { stored: false, reason: "site-error" });
 });
 
+test("a page over the bound is not stored, and comes whole to all who have joined it", async () => {
+  const small = await start({ isr: config({ max_body_bytes: 1_000_000 }), workers: [renderer()] });
+  const { ticket } = await lookup("/lab/over", {}, small);
+  const waiting = Promise.all([lookup("/lab/over", {}, small), lookup("/lab/over", {}, small)]);
+  const stored = await store(ticket, { body: undefined, bytes: 4_000_000, fill: 97, chunks: 16, pause: 50 }, undefined, small);
+  assert.deepEqual(stored, { stored: false, reason: "too-large" });
+  for (const { status, response } of await waiting) assert.deepEqual([status, response.body.length], ["MISS", 4_000_000]);
+  assert.deepEqual(await lookup("/lab/over", {}, small), { status: "SKIP", reason: "not-stored" });
+});
+
 test("a stale page is served, and rendered behind it by the site", async () => {
   const path = await isr.lab("aged", { headers: { "X-ISR-Revalidate": "60" } });
   const { ticket } = await lookup(path);
