@@ -196,6 +196,12 @@ test("the answer to a request with Authorization is stored only if it says that 
   assert.deepEqual(await store(shared.ticket, { headers: { "cache-control": "public, s-maxage=60" } }), { stored: true, reason: null });
 });
 
+test("a page by country is looked up for the country that the platform has told of", async () => {
+  const byCountry = await start({ isr: config({}, { "/lab/[name]": { vary: { country: ["AT"] } } }), workers: [renderer()] });
+  const asked = async (country) => (await lookup("/lab/country", { cf: { country } }, byCountry)).request.headers["cf-ipcountry"];
+  assert.deepEqual([await asked("AT"), await asked("CH")], ["AT", undefined]);
+});
+
 test("arguments of a wrong kind are refused", async () => {
   for (const wrong of [5, null, {}, "no URL"]) assert.equal((await call({ lookup: wrong })).code, "invalid_argument", wrong);
   const { ticket } = await lookup("/lab/arguments");

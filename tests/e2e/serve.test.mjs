@@ -124,6 +124,23 @@ test("the lease is used though the visitor leaves: all of it is kept alive from 
   assert.deepEqual(seen.stores, [["ticket", 200]]);
 });
 
+test("a page is looked up with what the platform knows of the visitor", async (t) => {
+  const { Request } = globalThis;
+  t.after(() => Object.assign(globalThis, { Request }));
+  // As that of the Workers runtime.
+  globalThis.Request = class extends Request {
+    constructor(input, { cf, ...init } = {}) {
+      super(input, init);
+      this.cf = cf;
+    }
+  };
+  const request = new globalThis.Request(url, { headers: { cookie: "session=mine" }, cf: { country: "AT" } });
+  const lookup = async ({ method, headers, cf }) => ({ status: "HIT", response: Response.json([method, headers.get("cookie"), cf]) });
+  const ctx = { exports: { default: () => {} }, waitUntil: () => {} };
+  const response = await serve({ request, env: { ISR: { lookup } }, ctx, scope: createScope(), render: () => assert.fail("rendered") });
+  assert.deepEqual(await response.json(), ["GET", "session=mine", { country: "AT" }]);
+});
+
 test("no two renders have the same props: a cache in front of the site can't answer one with the page of another", async () => {
   const props = [];
   for (let times = 0; times < 2; times += 1) {

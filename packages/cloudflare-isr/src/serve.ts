@@ -190,7 +190,9 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
 
   const { url, method, headers } = request;
   if (headers.get("user-agent")?.startsWith(RENDERER)) return unrecognised();
-  const lookup = () => service.lookup(new Request(url, { method, headers }));
+  // What the platform knows of the visitor goes along: a page may be by country.
+  const { cf } = request as { cf?: unknown };
+  const lookup = () => service.lookup(new Request(url, { method, headers, cf } as RequestInit));
   const looked = lookup().catch((error: unknown) => {
     // Availability wins: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);
