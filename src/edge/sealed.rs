@@ -86,7 +86,8 @@ impl Unsealing {
     pub(super) fn next(&self) -> Option<Uint8Array> {
         let mut pieces = self.pieces.borrow_mut();
         let behind: u64 = pieces.iter().skip(1).map(Chunk::bytes).sum();
-        let is_certain = pieces.front().is_some_and(|piece| behind >= self.length().into() || !self.may_begin_in(piece));
+        let is_certain =
+            pieces.front().is_some_and(|piece| behind >= self.length().into() || !self.may_begin_in(piece));
         if is_certain { pieces.pop_front() } else { None }
     }
 

@@ -69,6 +69,7 @@ test("what is not stored is rendered again for the visitor who asked, after the 
     "a page that is never fresh": [{ headers: { "cdn-cache-control": "max-age=0" } }, refused("revalidate-0")],
     "a page that varies": [{ headers: { vary: "cookie" } }, refused("vary")],
     "a way to the login": [{ status: 302, headers: { location: "/login" } }, refused("status")],
+    "a page that there is not, where such are not stored": [{ status: 404 }, refused("revalidate-0")],
     "an answer to Authorization": [{}, refused("authorization"), { authorization: "Bearer mine" }],
     "a page of which the cache says nothing": [{ headers: { vary: "cookie" } }, new Error("lease_lost")],
   };

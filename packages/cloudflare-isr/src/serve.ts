@@ -102,15 +102,12 @@ function fresh(page: Response): Response {
   return response;
 }
 
-/** The statuses of pages that are stored unless a route says otherwise. */
-const STORED = [200, 203, 301, 308, 404, 410];
-
 /** Tells whether a page is one for everybody, as far as is plain from here. Where it is not, the cache is asked. */
 function isPlainlyForAll({ status, headers }: Response, request: Request): boolean {
   const said = ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control"].map((name) => headers.get(name) ?? "");
   const revalidate = headers.get("x-isr-revalidate") ?? "false";
   return (
-    STORED.includes(status) &&
+    status === 200 &&
     (revalidate === "false" || Number(revalidate) > 0) &&
     !/private|no-store|no-cache|=\s*"?0/i.test(said.join()) &&
     !headers.has("vary") &&
