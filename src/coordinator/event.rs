@@ -83,7 +83,7 @@ pub enum Outcome {
     Failed(SiteFailure),
     /// The tag index could not be told of the page's tags: published, it could not be invalidated.
     Unregistered,
-    /// The object died under the render.
+    /// The object died under the render, or who was to render it never came: the site has not failed.
     Lost,
     /// The lease is too old: nothing was heard of the render in its time.
     TooOld,

@@ -119,7 +119,7 @@ pub(super) async fn offer(env: &Env, offer: &Offer, body: Option<ReadableStream>
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&headers);
-    let (body, pump) = sealed::seal(body)?;
+    let (body, pump) = sealed::seal(body, offer.ticket.token)?;
     init.set_body(&body);
     let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
     // The coordinator need not read all of it before it answers.

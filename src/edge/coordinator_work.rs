@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
 use futures::future::{join_all, select, try_join_all};
 use futures::stream::FuturesUnordered;
 use web_sys::AbortController;
@@ -49,8 +49,12 @@ impl Object {
 
     /// Has who holds the lease render a page to its end, and tells him of it.
     pub(super) async fn render_lent(self: Rc<Self>, key: PageKey, token: Version, lent: Lent) {
-        let unpublished = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
+        let (unpublished, rest) = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
         self.lending.end(token);
+        if let Some(rest) = rest {
+            // Once he is told, he need not send any more of the body.
+            let _ = rest.await;
+        }
         let offered = match unpublished {
             Some(reason) => Offered::NotStored { reason: reason.to_owned() },
             None => self.offered(&key, token),
@@ -74,17 +78,17 @@ impl Object {
         }
     }
 
-    /// Renders a page to its end. Returns why the answer was not good to be published, if it was not.
+    /// Renders a page to its end. Returns why the answer was not good to be published, if it was not, and [`Ended::rest`].
     async fn render_by(
         self: &Rc<Self>,
         renderer: Option<Renderer>,
         key: &PageKey,
         token: Version,
-    ) -> Option<&'static str> {
+    ) -> (Option<&'static str>, Option<oneshot::Receiver<()>>) {
         let mut registrations = Vec::new();
         let ended = self.run(renderer, key, token, &mut registrations).await;
         self.aborts.borrow_mut().remove(&token);
-        let Ended { outcome, answer } = ended;
+        let Ended { outcome, answer, rest } = ended;
         let unpublished = match &outcome {
             Outcome::Done(_) => None,
             Outcome::Uncacheable(reason) => Some(reason.as_str()),
@@ -94,7 +98,7 @@ impl Object {
         registrations.extend(self.on_or_log(ended));
         // A render that has its tags registered is over after that.
         join_all(registrations).await;
-        unpublished
+        (unpublished, rest)
     }
 
     async fn run(

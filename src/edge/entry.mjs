@@ -219,7 +219,8 @@ function entrypointOf(handler) {
  * Puts the cache in front of a Worker's own handler, for `export default`; the configuration says `origin = "self"`.
  *
  * Pages of routes come from the cache, and are rendered by the handler with a request that has nothing of a visitor in it.
- * Whatever else is asked for, the handler answers as before. All other events, and RPC methods of a class, are its own.
+ * Whatever else is asked for, the handler answers as before. All other events are its own, and so are RPC methods of a class, but for
+ * names that are {@link METHODS} of the cache.
  * @param handler an object with `fetch(request, env, ctx)`, or a class that extends `WorkerEntrypoint`
  */
 export function withIsr(handler) {

@@ -147,25 +147,31 @@ impl Exports {
     }
 
     /// Returns the default entrypoint as it is to be asked for a render.
+    ///
+    /// A cache in front of it keeps answers by path, query and `props` (Cloudflare, "Workers Caching: cache keys"), for as long as
+    /// the site says or two hours. So that none of them is given for a later render, no two have the same `props`.
     pub(super) fn renderer(&self) -> Result<Fetcher, JsValue> {
-        self.entrypoint(isr::RENDER)
+        self.entrypoint(isr::RENDER, Some(&format!("{:x}", js::random())))
     }
 
     /// Returns the default entrypoint; it sees in its `props.isr` what is wanted of it.
-    fn entrypoint(&self, wanted: &str) -> Result<Fetcher, JsValue> {
+    fn entrypoint(&self, wanted: &str, once: Option<&str>) -> Result<Fetcher, JsValue> {
         let default =
             Reflect::get(&self.0, &"default".into()).and_then(JsCast::dyn_into::<Function>).map_err(|_| {
                 JsValue::from_str("the Worker has no `ctx.exports`: its compatibility date must be 2025-11-17 or later")
             })?;
         let (options, props) = (Object::new(), Object::new());
         Reflect::set(&props, &"isr".into(), &wanted.into())?;
+        if let Some(once) = once {
+            Reflect::set(&props, &"once".into(), &once.into())?;
+        }
         Reflect::set(&options, &"props".into(), &props)?;
         // Not by the function's own `call`: on a loopback binding that is the name of an RPC method.
         Ok(Reflect::apply(&default, &self.0, &Array::of1(&options))?.unchecked_into())
     }
 
     async fn ask(&self, tags: &[String]) -> Result<Response, JsValue> {
-        let entrypoint = self.entrypoint(PURGE)?;
+        let entrypoint = self.entrypoint(PURGE, None)?;
         let tags: Array = tags.iter().map(|tag| JsValue::from_str(tag)).collect();
         let init = RequestInit::new();
         // A POST never comes from a cache.

@@ -10,7 +10,6 @@ use crate::edge::admin::{self, TagIndex};
 use crate::edge::error::IsrError;
 use crate::edge::isr::{self, Handled, Isr};
 use crate::edge::lookup::Lookup;
-use crate::edge::respond::{self, Told};
 use crate::edge::site::SiteError;
 use crate::edge::{gateway, settings, site};
 use crate::feed::Mode;
@@ -18,7 +17,6 @@ use crate::inspect::Inspect;
 use crate::invalidate::{Call, Invalidate};
 use crate::protocol::{InvalidateAnswer, Progress};
 use crate::scope::Scope;
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::split::Ticket;
 
 /// Installs settings that are given in code, for the edge and for the objects alike: call it from the event `start`, which
@@ -152,8 +150,10 @@ impl Isr {
     /// Stores a page that was rendered under a ticket, behind the response, which the visitor gets at once: the second half
     /// of the split life cycle. What `scope` says counts as if the response had it in its headers.
     ///
-    /// A page that is not stored after all (it opts out, or was invalidated meanwhile) is none of the visitor's business: the
-    /// log says why. A failed render is told by storing a 5xx; a ticket that is not used counts as a render that hangs.
+    /// The response has no cookies if the page is to be stored, nor what it says to caches: it is as all others will get it. One
+    /// that is not to be stored is left as it is, but for `X-ISR-Status: SKIP`; where such a page is the visitor's own, render his
+    /// request in its place. The log says what has become of the page. A failed render is told by storing a 5xx; for a ticket that is not
+    /// used, others wait until the lease is over.
     ///
     /// # Errors
     /// [`IsrError::Platform`], when the body has been read already.
@@ -166,6 +166,7 @@ impl Isr {
     ) -> Result<Response, IsrError> {
         let response = WebResponse::from(response);
         let (isr, copy, settings) = (self.clone(), response.clone()?, scope.resolve().unwrap_or_default());
+        let shown = self.shown(&ticket, response, &settings)?;
         context.wait_until(async move {
             let key = ticket.key.clone();
             match isr.take(ticket, &copy, &settings).await {
@@ -173,9 +174,7 @@ impl Isr {
                 Err(error) => worker::console_warn!("store: {key}: {error}"),
             }
         });
-        let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
-        let told = Told { outcome: Outcome::Miss, status };
-        Ok(respond::passed(response, Some(&told), self.config().expose_headers)?.into())
+        Ok(shown.into())
     }
 
     /// Invalidates all variants of a path, on every host. Returns once every coordinator concerned has been told, or five

@@ -8,10 +8,13 @@ use worker::{Context, Env, Request, Response};
 use crate::config::RenderValue;
 use crate::edge::admin::AdminError;
 use crate::edge::isr::{Asker, Handled, Isr};
-use crate::edge::{calls, envelope, site};
+use crate::edge::respond::{self, Told};
+use crate::edge::{calls, envelope, render, site};
 use crate::route::Route;
 use crate::scope::PageSettings;
-use crate::semantics::cache_status::Outcome;
+use crate::semantics::browser;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::storable::{self, Asked};
 use crate::split::{Offer, Offered, Ticket};
 
 /// What [`Isr::lookup`] finds. Responses are ready to be sent to the visitor, and may be a 304, a 206 or a 416.
@@ -57,6 +60,33 @@ impl Isr {
             Handled::Pass(Some(told)) if told.outcome == Outcome::Bypass => Lookup::Bypass,
             Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Into::into) },
         })
+    }
+
+    /// Makes a visitor's answer of a page that was rendered under a ticket. If it is to be stored, he gets it as all others will:
+    /// without cookies, and with this cache's word on how long it may be kept.
+    pub(super) fn shown(
+        &self,
+        ticket: &Ticket,
+        response: WebResponse,
+        settings: &PageSettings,
+    ) -> Result<WebResponse, JsValue> {
+        let Ticket { key, token, authorized, .. } = ticket;
+        let mut headers = envelope::header_list(&response.headers());
+        settings.write(&mut headers);
+        let judged = self.config().routes.find(key.path()).map(|route| {
+            let asked = render::asked(route, key, *token, self.config().max_body_bytes);
+            storable::judge(response.status(), &headers, &Asked { authorized: *authorized, ..asked })
+        });
+        let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
+        let (response, outcome) = match judged {
+            Some(storable::Verdict::Store(page)) => {
+                let headers = envelope::js_headers(&page.headers)?;
+                headers.set("cache-control", browser::ALWAYS_ASK)?;
+                (envelope::response(response.status(), &headers, response.body().as_deref())?, Outcome::Miss)
+            }
+            Some(storable::Verdict::Pass(_) | storable::Verdict::Fail(_)) | None => (response, Outcome::Skip),
+        };
+        respond::passed(response, Some(&Told { outcome, status }), self.config().expose_headers)
     }
 
     /// Takes the page that was rendered under a ticket. Its body is read to the end.

@@ -3,6 +3,7 @@
 //! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
 //! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl Renderer {
             }
             Self::Holder(brought) => {
                 let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
-                let (body, authorized) = (Source::of_sealed(body)?, offer.ticket.authorized);
+                let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
                 Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
             }
         }
@@ -108,55 +109,57 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     /// What the site answered, if all of it is there: a page, or an answer of a failing site to be relayed.
     pub(super) answer: Option<(PageMeta, Content)>,
+    /// Resolves when a body that is over its bound has gone on to all who have joined it.
+    pub(super) rest: Option<oneshot::Receiver<()>>,
 }
 
 impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, answer: None }
+        Self { outcome, answer: None, rest: None }
     }
 }
 
 /// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
 /// are not registered here.
 pub(super) async fn render(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Ended {
-    match js::within(order.timeout, ask(renderer, order, on_head)).await {
+    let awaits_holder = Cell::new(matches!(renderer, Renderer::Holder(_)));
+    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_holder)).await {
         Some(Ok(ended)) => ended,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
             Outcome::Failed(SiteFailure::Broken).into()
         }
-        None => {
-            order.abort.abort();
-            Outcome::Failed(SiteFailure::Timeout).into()
-        }
+        None => late(order, &awaits_holder).into(),
     }
 }
 
-async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMeta, Content)) -> Result<Ended, JsValue> {
+/// Breaks off a render that takes too long. Who holds the lease and has brought nothing is gone, which says nothing of the site.
+fn late(order: &Order<'_>, awaits_holder: &Cell<bool>) -> Outcome {
+    order.abort.abort();
+    if awaits_holder.get() {
+        worker::console_warn!("render: {}: a lease was not used", order.key);
+        return Outcome::Lost;
+    }
+    Outcome::Failed(SiteFailure::Timeout)
+}
+
+async fn ask(
+    renderer: Renderer,
+    order: &Order<'_>,
+    on_head: impl FnOnce(PageMeta, Content),
+    awaits_holder: &Cell<bool>,
+) -> Result<Ended, JsValue> {
     let began = js::now();
     let Some(answer) = js::within(order.first_byte_timeout, renderer.answer(order)).await else {
         worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
-        order.abort.abort();
-        return Ok(Outcome::Failed(SiteFailure::Timeout).into());
+        return Ok(late(order, awaits_holder).into());
     };
+    awaits_holder.set(false);
     let Answer { status, headers, body: source, authorized } = answer?;
     let Some(headers) = headers else {
         return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
     };
-    let asked = Asked {
-        key: order.key,
-        start: order.token.time(),
-        authorized,
-        statuses: order.route.statuses(),
-        revalidate: order.route.revalidate(),
-        not_found_revalidate: order.route.not_found_revalidate(),
-        expire: order.route.expire(),
-        stale_if_error: order.route.stale_if_error(),
-        tags: order.route.tags(),
-        vary: order.route.vary(),
-        trailing_slash: order.route.trailing_slash(),
-        max_body_bytes: order.max_body_bytes,
-    };
+    let asked = Asked { authorized, ..asked(order.route, order.key, order.token, order.max_body_bytes) };
     let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
         Verdict::Store(storable) => (storable, None),
         Verdict::Fail(failure) => {
@@ -196,8 +199,14 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
                 return Ok(Outcome::Failed(failure).into());
             }
             let left = order.timeout.saturating_sub(js::now().since(began));
-            spawn_local(stream_on(writer, source, order.abort.clone(), left));
-            return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+            let (over, rest) = oneshot::channel();
+            let passed = stream_on(writer, source, order.abort.clone(), left);
+            spawn_local(async move {
+                passed.await;
+                // Nobody need listen.
+                let _ = over.send(());
+            });
+            return Ok(Ended { rest: Some(rest), ..Outcome::Uncacheable(NotStored::TooLarge).into() });
         }
         if let Some(on_head) = on_head.take() {
             on_head(head(), content.clone());
@@ -208,7 +217,7 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
     let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
     if let Some(failure) = failure {
-        return Ok(Ended { outcome: Outcome::Failed(failure), answer: Some((meta, content)) });
+        return Ok(Ended { answer: Some((meta, content)), ..Outcome::Failed(failure).into() });
     }
     let body_sha256 = js::sha256(&bytes).await?;
     let content = with_etag(content, status, &body_sha256);
@@ -221,7 +230,25 @@ async fn ask(renderer: Renderer, order: &Order<'_>, on_head: impl FnOnce(PageMet
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
-    Ok(Ended { outcome: Outcome::Done(meta.clone()), answer: Some((meta, content)) })
+    Ok(Ended { answer: Some((meta.clone(), content)), ..Outcome::Done(meta).into() })
+}
+
+/// Returns by what an answer is judged that was rendered for a page of a route.
+pub(super) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Version, max_body_bytes: u64) -> Asked<'a> {
+    Asked {
+        key,
+        start: token.time(),
+        authorized: false,
+        statuses: route.statuses(),
+        revalidate: route.revalidate(),
+        not_found_revalidate: route.not_found_revalidate(),
+        expire: route.expire(),
+        stale_if_error: route.stale_if_error(),
+        tags: route.tags(),
+        vary: route.vary(),
+        trailing_slash: route.trailing_slash(),
+        max_body_bytes,
+    }
 }
 
 /// Gives a page that is all there an entity tag, if its site gives none. Those who got it as it came have done without.

@@ -2,7 +2,8 @@
 //!
 //! The platform tells a Worker that the body of a response has broken off, but not that the body of a request has, if its
 //! length is not announced: it seems to have ended. So a page that is brought in a request is sealed: the mark follows if,
-//! and only if, all of it has come.
+//! and only if, all of it has come. The mark is made of the lease's token, which no page knows: wherever a body breaks off, it
+//! does not end like that.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,10 +13,16 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStream;
 
+use crate::edge::body::Chunk;
 use crate::edge::js::Writable;
+use crate::version::Version;
 
-/// A byte that no text in UTF-8 has (RFC 3629 §1): of a text, no piece has to wait for the next one.
-const MARK: u8 = 0xff;
+/// The first byte of a mark, which no text in UTF-8 has (RFC 3629 §1): of a text, no piece has to wait for the next one.
+const FIRST: u8 = 0xff;
+
+fn mark(token: Version) -> Vec<u8> {
+    [&[FIRST], token.to_string().as_bytes()].concat()
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,6 +47,7 @@ extern "C" {
 /// Seals a body. The second part has to be driven for the first to come.
 pub(super) fn seal(
     body: Option<ReadableStream>,
+    token: Version,
 ) -> Result<(ReadableStream, impl Future<Output = Result<(), JsValue>>), JsValue> {
     let passage = IdentityTransformStream::new()?;
     let (readable, writable) = (passage.readable(), passage.writable());
@@ -50,20 +58,25 @@ pub(super) fn seal(
             JsFuture::from(body.unchecked_into::<Pipe>().pipe_to(&writable, &options)?).await?;
         }
         let writer = writable.writer()?;
-        JsFuture::from(writer.write(&Uint8Array::from([MARK].as_slice()))?).await?;
+        JsFuture::from(writer.write(&Uint8Array::from(mark(token).as_slice()))?).await?;
         JsFuture::from(writer.close()?).await.map(drop)
     };
     Ok((readable, pump))
 }
 
-/// What has been read of a sealed body and not been given out: a last piece that ends like the mark may be the end.
-#[derive(Default)]
+/// What has been read of a sealed body and not been given out: the mark may be in it.
 pub(super) struct Unsealing {
+    mark: Vec<u8>,
     pieces: RefCell<VecDeque<Uint8Array>>,
     has_ended: Cell<bool>,
 }
 
 impl Unsealing {
+    /// Begins with a body that is sealed with a token.
+    pub(super) fn new(token: Version) -> Self {
+        Self { mark: mark(token), pieces: RefCell::default(), has_ended: Cell::default() }
+    }
+
     /// Adds a piece, which is not empty.
     pub(super) fn push(&self, piece: Uint8Array) {
         self.pieces.borrow_mut().push_back(piece);
@@ -72,7 +85,9 @@ impl Unsealing {
     /// Takes the next piece that the mark is not in.
     pub(super) fn next(&self) -> Option<Uint8Array> {
         let mut pieces = self.pieces.borrow_mut();
-        let is_certain = pieces.len() > 1 || pieces.front().is_some_and(|piece| !ends_in_mark(piece));
+        let behind: u64 = pieces.iter().skip(1).map(Chunk::bytes).sum();
+        let is_certain =
+            pieces.front().is_some_and(|piece| behind >= self.length().into() || !self.may_begin_in(piece));
         if is_certain { pieces.pop_front() } else { None }
     }
 
@@ -82,12 +97,23 @@ impl Unsealing {
         if self.has_ended.replace(true) {
             return Ok(None);
         }
-        let last = self.pieces.borrow_mut().pop_front().ok_or("the body has broken off")?;
-        let bytes = last.length() - 1;
+        let pieces = self.pieces.take();
+        let last = Uint8Array::join(pieces.iter(), pieces.iter().map(Chunk::bytes).sum());
+        let bytes = last.length().saturating_sub(self.length());
+        if last.subarray(bytes, last.length()).to_vec() != self.mark {
+            return Err("the body has broken off".into());
+        }
         Ok((bytes > 0).then(|| last.subarray(0, bytes)))
     }
-}
 
-fn ends_in_mark(piece: &Uint8Array) -> bool {
-    piece.get_index(piece.length() - 1) == MARK
+    /// Tells whether the mark may begin in a piece, if the body ends within its length behind it.
+    fn may_begin_in(&self, piece: &Uint8Array) -> bool {
+        let tail = piece.subarray(piece.length().saturating_sub(self.length()), piece.length());
+        tail.to_vec().contains(&FIRST)
+    }
+
+    fn length(&self) -> u32 {
+        // It is a token's.
+        u32::try_from(self.mark.len()).unwrap_or(u32::MAX)
+    }
 }

@@ -7,6 +7,7 @@ use web_sys::ReadableStream;
 
 use crate::edge::js;
 use crate::edge::sealed::Unsealing;
+use crate::version::Version;
 
 /// The most bytes that one read gives. Read without a buffer of our own, the platform gives 4 KiB at a time.
 const READ_BYTES: u32 = 64 * 1024;
@@ -56,10 +57,10 @@ impl Source {
         }
     }
 
-    /// Takes over a body that is [sealed](crate::edge::sealed).
-    pub(super) fn of_sealed(body: Option<ReadableStream>) -> Result<Self, JsValue> {
+    /// Takes over a body that is [sealed](crate::edge::sealed) with a token.
+    pub(super) fn of_sealed(body: Option<ReadableStream>, token: Version) -> Result<Self, JsValue> {
         let mut source = Self::of(body)?;
-        source.seal = Some(Unsealing::default());
+        source.seal = Some(Unsealing::new(token));
         Ok(source)
     }
 

@@ -120,10 +120,19 @@ test("a body that breaks off is not stored, and breaks off for those who have jo
   assert.deepEqual([later.status, later.response.status], ["MISS", 503]);
 });
 
+test("a body of any bytes that breaks off is not stored, wherever it does", async () => {
+  for (const [name, response] of [["broken-ff", { bytes: 99_999, chunks: 3 }], ["broken-one-ff", { bytes: 1, chunks: 1 }]]) {
+    const { ticket } = await lookup(`/lab/${name}`);
+    const stored = await store(ticket, { body: undefined, fill: 0xff, pause: 50, breaks: true, ...response });
+    assert.deepEqual(stored, { stored: false, reason: "site-error" }, name);
+  }
+});
+
 test("bodies are bytes, whatever they end with", async () => {
   for (const [name, response, bytes] of [
     ["all-ff", { bytes: 200_000, fill: 0xff }, 200_000],
     ["all-ff-in-pieces", { bytes: 9, fill: 0xff, chunks: 3, pause: 20 }, 9],
+    ["many-ff-in-pieces", { bytes: 200, fill: 0xff, chunks: 20, pause: 5 }, 200],
     ["one-ff", { bytes: 1, fill: 0xff }, 1],
     ["large", { bytes: 5_000_000, fill: 7 }, 5_000_000],
     ["moved", { status: 301, headers: { location: "/lab/large" } }, 0],
@@ -135,6 +144,16 @@ test("bodies are bytes, whatever they end with", async () => {
   }
   const empty = await lookup("/lab/empty");
   assert.deepEqual(await store(empty.ticket, { body: undefined }), { stored: false, reason: "site-error" });
+});
+
+test("a page over the bound is not stored, and comes whole to all who have joined it", async () => {
+  const small = await start({ isr: config({ max_body_bytes: 1_000_000 }), workers: [renderer()] });
+  const { ticket } = await lookup("/lab/over", {}, small);
+  const waiting = Promise.all([lookup("/lab/over", {}, small), lookup("/lab/over", {}, small)]);
+  const stored = await store(ticket, { body: undefined, bytes: 4_000_000, fill: 97, chunks: 16, pause: 50 }, undefined, small);
+  assert.deepEqual(stored, { stored: false, reason: "too-large" });
+  for (const { status, response } of await waiting) assert.deepEqual([status, response.body.length], ["MISS", 4_000_000]);
+  assert.deepEqual(await lookup("/lab/over", {}, small), { status: "SKIP", reason: "not-stored" });
 });
 
 test("a stale page is served, and rendered behind it by the site", async () => {
@@ -177,6 +196,12 @@ test("the answer to a request with Authorization is stored only if it says that 
   assert.deepEqual(await store(shared.ticket, { headers: { "cache-control": "public, s-maxage=60" } }), { stored: true, reason: null });
 });
 
+test("a page by country is looked up for the country that the platform has told of", async () => {
+  const byCountry = await start({ isr: config({}, { "/lab/[name]": { vary: { country: ["AT"] } } }), workers: [renderer()] });
+  const asked = async (country) => (await lookup("/lab/country", { cf: { country } }, byCountry)).request.headers["cf-ipcountry"];
+  assert.deepEqual([await asked("AT"), await asked("CH")], ["AT", undefined]);
+});
+
 test("arguments of a wrong kind are refused", async () => {
   for (const wrong of [5, null, {}, "no URL"]) assert.equal((await call({ lookup: wrong })).code, "invalid_argument", wrong);
   const { ticket } = await lookup("/lab/arguments");
@@ -196,13 +221,28 @@ test("both objects have the methods too", async () => {
   }
 });
 
-test("a holder that never comes: the page is as one whose site hangs", async () => {
+test("a holder that never comes: who waits is sent to the site, and the next one gets the lease", async () => {
   const slow = await start({ isr: config({ render_timeout: 1 }), workers: [renderer()] });
   const { ticket } = await lookup("/lab/never", {}, slow);
-  const waiting = await lookup("/lab/never", {}, slow);
-  assert.deepEqual([waiting.status, waiting.response.status], ["MISS", 503]);
+  assert.deepEqual(await lookup("/lab/never", {}, slow), { status: "SKIP", reason: "lost" });
   assert.equal((await store(ticket, {}, undefined, slow)).code, "lease_lost");
-  assert.equal((await lookup("/lab/never", {}, slow)).response.status, 503, "the pause after a failure");
+  const next = await lookup("/lab/never", {}, slow);
+  assert.deepEqual(await store(next.ticket, { body: "in time" }, undefined, slow), { stored: true, reason: null });
+});
+
+test("holders that never come leave their pages alone for longer and longer, and no others: the site has not failed", async () => {
+  const slow = await start({ isr: config({ render_timeout: 1 }), workers: [renderer()] });
+  const pages = Array.from({ length: 9 }, (_, number) => `/lab/gone-${number}`);
+  const lease = async (path) => assert.ok((await lookup(path, {}, slow)).ticket, path);
+  await Promise.all(pages.map(lease));
+  // Who waits hears of each lease's end.
+  await Promise.all(pages.map((path) => lookup(path, {}, slow)));
+  // Nine failures of the site would have opened the breaker of the shard.
+  await lease("/lab/another");
+  await lease(pages[0]);
+  assert.equal((await lookup(pages[0], {}, slow)).reason, "lost");
+  const held = await lookup(pages[0], {}, slow);
+  assert.deepEqual([held.status, held.response.status], ["MISS", 503]);
 });
 
 test("an object that dies with a lease out: the next one gets a lease at once, and the old ticket is worth nothing", async () => {

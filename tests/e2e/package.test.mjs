@@ -127,10 +127,12 @@ export default {
     const { pathname, search } = new URL(request.url);
     const render = async () => {
       if (request.method === "POST") return Response.json(await env.ISR.revalidateTag(await request.text()));
+      if (pathname === "/post/slow") await scheduler.wait(1500);
       if (pathname === "/post/broken") throw new Error("it can't be rendered");
       scope.defaults({ revalidate: 300, tags: ["posts"] });
       scope.set(pathname === "/post/personal" ? { revalidate: 0 } : { tags: ["tag-of-" + pathname.slice(6)] });
-      return Response.json({ id: crypto.randomUUID(), search, cookie: request.headers.get("cookie") });
+      const body = { id: crypto.randomUUID(), search, cookie: request.headers.get("cookie") };
+      return Response.json(body, { headers: { "set-cookie": "session=new" } });
     };
     return serve({ request, env, ctx, scope, render });
   },
@@ -156,8 +158,8 @@ services = [{ binding = "ISR", service = "gateway" }]
   const first = await visit("/post/a?made=up", cookie("first"));
   assert.deepEqual([first.status, first.isr], [200, "MISS"], first.text);
   assert.partialDeepStrictEqual(JSON.parse(first.text), { search: "", cookie: null });
-  const told = Object.fromEntries(["x-isr-revalidate", "cache-tag", "cache-control"].map((name) => [name, first.headers.get(name)]));
-  assert.deepEqual(told, { "x-isr-revalidate": null, "cache-tag": null, "cache-control": "public, max-age=0, must-revalidate" });
+  const told = Object.fromEntries(["x-isr-revalidate", "cache-tag", "set-cookie", "cache-control"].map((name) => [name, first.headers.get(name)]));
+  assert.deepEqual(told, { "x-isr-revalidate": null, "cache-tag": null, "set-cookie": null, "cache-control": "public, max-age=0, must-revalidate" });
   const second = await until("a HIT", async () => {
     const answer = await visit("/post/a", cookie("second"));
     return answer.isr === "HIT" && answer;
@@ -178,13 +180,18 @@ services = [{ binding = "ISR", service = "gateway" }]
   const together = await Promise.all(Array.from({ length: 10 }, () => visit("/post/together")));
   assert.equal(new Set(together.map(({ text }) => text)).size, 1);
 
-  // An opted-out page is each visitor's own, once that is known of it.
-  assert.equal((await visit("/post/personal", cookie("first"))).isr, "SKIP");
-  const personal = await until("what is known of it", async () => {
-    const answer = await visit("/post/personal", cookie("second"));
-    return JSON.parse(answer.text).cookie !== null && answer;
-  });
-  assert.deepEqual([personal.isr, JSON.parse(personal.text).cookie], ["SKIP", "visitor=second"]);
+  // An opted-out page is each visitor's own, from the first on.
+  for (const visitor of ["first", "second"]) {
+    const personal = await visit("/post/personal", cookie(visitor));
+    assert.deepEqual([personal.isr, JSON.parse(personal.text).cookie], ["SKIP", `visitor=${visitor}`]);
+    assert.equal(personal.headers.get("set-cookie"), "session=new");
+  }
+
+  // A visitor who leaves does not take the lease with him.
+  await assert.rejects(visit("/post/slow", { signal: AbortSignal.timeout(700) }), { name: "TimeoutError" });
+  const stays = await visit("/post/slow", { signal: AbortSignal.timeout(10_000) });
+  assert.equal(stays.status, 200);
+  assert.equal((await visit("/post/slow")).text, stays.text);
 
   const draft = await visit("/post/a", { headers: { "x-isr-bypass": "draft", cookie: "editor" } });
   assert.deepEqual([draft.isr, draft.headers.get("cache-control"), JSON.parse(draft.text).cookie], ["BYPASS", "private, no-store", "editor"]);

@@ -1,5 +1,5 @@
 /**
- * A Worker that renders pages itself, driven step by step: `POST` with `{ lookup: path, method, headers }` or with
+ * A Worker that renders pages itself, driven step by step: `POST` with `{ lookup: path, method, headers, cf }` or with
  * `{ store: ticket, response: { status, headers, body, chunks, pause, breaks }, settings }`, where `bytes` and `fill` may stand for
  * `body`. `by` names the binding, by default `ISR`.
  */
@@ -29,12 +29,12 @@ function stream(bytes, chunks, pause, breaks) {
 
 export default {
   async fetch(request, env) {
-    const { by = "ISR", lookup, method, headers, store, response, settings } = await request.json();
+    const { by = "ISR", lookup, method, headers, cf, store, response, settings } = await request.json();
     const isr = by === "ISR" ? env.ISR : env[by].getByName(by === "TAG_INDEX" ? "tags#0" : "/lab/[name]#0");
     try {
       if (lookup !== undefined) {
         const wanted = typeof lookup === "string" && lookup.startsWith("/") ? new URL(lookup, request.url).href : lookup;
-        const asked = method || headers ? new Request(wanted, { method, headers }) : wanted;
+        const asked = method || headers || cf ? new Request(wanted, { method, headers, cf }) : wanted;
         return Response.json(await seen(await isr.lookup(asked)));
       }
       const { body, bytes, fill, chunks, pause = 0, breaks = false, ...init } = response;

@@ -73,8 +73,10 @@ export function suite(name, { data, more } = {}) {
 
     test("a post that there is not is a 404, and cached as one", async () => {
       for (const isr of ["MISS", "HIT"]) {
-        const answer = await example.fetch("/blog/no-such-post");
-        assert.deepEqual([answer.status, answer.isr], [404, isr], answer.text);
+        for (const path of ["/blog/no-such-post", "/blog/%C3%A4", "/blog/a%2Cb"]) {
+          const answer = await example.fetch(path);
+          assert.deepEqual([answer.status, answer.isr], [404, isr], `${path}\n${answer.text}`);
+        }
       }
     });
 

@@ -1,4 +1,4 @@
-import type { IsrService } from "./rpc.js";
+import type { IsrService, Lookup, Stored } from "./rpc.js";
 import { applyScope, type Scope } from "./scope.js";
 
 /** What an adapter needs of the execution context. */
@@ -37,13 +37,15 @@ function serviceOf(env: unknown, binding: string): IsrService | undefined {
 }
 
 /** The loopback binding of an entrypoint, `ctx.exports.default`. */
-type Loopback = (options: { props: { isr: "render" } }) => { fetch(request: Request): Promise<Response> };
+type Loopback = (options: { props: { isr: "render"; once: string } }) => { fetch(request: Request): Promise<Response> };
 
 /** Returns a way to have this Worker render a page as for nobody in particular. */
 function rendererOf(ctx: IsrContext): ((request: Request) => Promise<Response>) | undefined {
   const exports = ctx.exports as { default?: Loopback } | undefined;
   if (typeof exports?.default !== "function") return undefined;
-  return (request) => (exports as { default: Loopback }).default({ props: { isr: "render" } }).fetch(request);
+  // A cache in front of this Worker keeps answers by path, query and props: one that it keeps is not to be given for a later render.
+  const once = crypto.randomUUID();
+  return (request) => (exports as { default: Loopback }).default({ props: { isr: "render", once } }).fetch(request);
 }
 
 /** How the cache calls itself in the requests that it renders pages by. */
@@ -73,18 +75,87 @@ async function uncached(render: Served["render"], status: "SKIP" | "BYPASS"): Pr
   return response;
 }
 
-/** Makes a visitor's answer of a page that has just been rendered: without what it says to the cache. */
+/** What of a page's headers is for caches, or for nobody but who was answered: the render, which is no visitor. */
+const NOT_A_VISITORS = [
+  "authentication-info",
+  "cache-tag",
+  "cdn-cache-control",
+  "cloudflare-cdn-cache-control",
+  "set-cookie",
+  "surrogate-control",
+  "www-authenticate",
+  "x-isr-revalidate",
+];
+
+/** Tells whether an answer is a failure to the cache. */
+function isFailure({ status }: Response): boolean {
+  return status >= 500 || status === 429;
+}
+
+/** Makes a visitor's answer of what has just been rendered as for nobody in particular. */
 function fresh(page: Response): Response {
   const response = mutable(page);
-  const optsOut = response.headers.get("x-isr-revalidate") === "0";
-  response.headers.delete("x-isr-revalidate");
-  response.headers.delete("cache-tag");
-  response.headers.set("x-isr-status", optsOut ? "SKIP" : "MISS");
+  for (const name of NOT_A_VISITORS) response.headers.delete(name);
+  response.headers.set("x-isr-status", isFailure(page) ? "SKIP" : "MISS");
   // A browser that asks each time sees an invalidation.
-  if (!optsOut && !/private|no-store|no-cache/i.test(response.headers.get("cache-control") ?? "")) {
-    response.headers.set("cache-control", "public, max-age=0, must-revalidate");
-  }
+  response.headers.set("cache-control", isFailure(page) ? "no-store" : "public, max-age=0, must-revalidate");
   return response;
+}
+
+/** Tells whether a page is one for everybody, as far as is plain from here. Where it is not, the cache is asked. */
+function isPlainlyForAll({ status, headers }: Response, request: Request): boolean {
+  const said = ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control"].map((name) => headers.get(name) ?? "");
+  const revalidate = headers.get("x-isr-revalidate") ?? "false";
+  return (
+    status === 200 &&
+    (revalidate === "false" || Number(revalidate) > 0) &&
+    !/private|no-store|no-cache|=\s*"?0/i.test(said.join()) &&
+    !headers.has("vary") &&
+    !headers.has("expires") &&
+    !request.headers.has("authorization")
+  );
+}
+
+/** A page that was rendered under a lease, and what becomes of it: `undefined` if that can't be learnt. */
+interface Rendered {
+  page: Response;
+  stored: Promise<Stored | undefined>;
+}
+
+/** Renders a page as for nobody in particular, and has the cache read it while a visitor does. */
+async function renderUnderLease(
+  service: IsrService,
+  renderPage: (request: Request) => Promise<Response>,
+  { ticket, request }: { ticket: string; request: Request },
+): Promise<Rendered> {
+  const page = await renderPage(request).catch((error: unknown) => {
+    console.error("cloudflare-isr: a page could not be rendered:", error);
+    return new Response(null, { status: 500 });
+  });
+  const stored = service.store(ticket, page.clone()).catch((error: unknown) => {
+    console.error("cloudflare-isr: a page was not stored:", error);
+    return undefined;
+  });
+  return { page, stored };
+}
+
+/** Returns what stands in for a page that could not be rendered, once the cache knows of it; `undefined` if there is nothing. */
+async function lastGoodCopy(service: IsrService, lookup: () => Promise<Lookup>, { stored }: Rendered): Promise<Response | undefined> {
+  await stored;
+  const again = await lookup().catch(() => undefined);
+  // An invalidation has come between, and there is a lease once more: one attempt is enough for one visitor.
+  if (again?.ticket !== undefined) await service.store(again.ticket, new Response(null, { status: 500 })).catch(() => {});
+  return again?.status === "HIT" || again?.status === "STALE" ? again.response : undefined;
+}
+
+/** Why a page that is for everybody is not stored all the same. */
+const FOR_ALL = ["invalidated", "site-error", "unpublished"];
+
+/** Tells whether a visitor may get a page that was rendered as for nobody in particular: what is not stored has to be his own. */
+async function isForAll({ page, stored }: Rendered, request: Request): Promise<boolean> {
+  if (isFailure(page) || isPlainlyForAll(page, request)) return true;
+  const outcome = await stored;
+  return outcome !== undefined && (outcome.stored || FOR_ALL.includes(outcome.reason ?? ""));
 }
 
 /** Has the framework answer, and writes what the pages have said into the headers. */
@@ -101,7 +172,8 @@ async function answer(render: Served["render"], scope: Scope): Promise<Response>
  * what the pages have said in the response's headers, where a gateway in front reads it.
  *
  * A page that is to be stored is rendered by a request of its own, which this Worker sends to itself: in the visitor's there may be
- * cookies. That takes `ctx.exports`, which a Worker has from the compatibility date 2025-11-17 on.
+ * cookies. That takes `ctx.exports`, which a Worker has from the compatibility date 2025-11-17 on. If it turns out that the page is
+ * not stored, the visitor's own request is rendered as well.
  */
 export async function serve({ request, env, ctx, binding = "ISR", scope, render }: Served): Promise<Response> {
   const service = serviceOf(env, binding);
@@ -115,22 +187,27 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
 
   const { url, method, headers } = request;
   if (headers.get("user-agent")?.startsWith(RENDERER)) return unrecognised();
-  const found = await service.lookup(new Request(url, { method, headers })).catch((error: unknown) => {
+  // What the platform knows of the visitor goes along: a page may be by country.
+  const { cf } = request as { cf?: unknown };
+  const lookup = () => service.lookup(new Request(url, { method, headers, cf } as RequestInit));
+  const looked = lookup().catch((error: unknown) => {
     // Availability wins: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);
-    return { status: "PASS", reason: null, response: undefined } as const;
+    return { status: "PASS", reason: null, response: undefined, ticket: undefined } as const;
   });
-  if (found.status === "PASS") return render();
-  if (found.status === "SKIP" || found.status === "BYPASS") return uncached(render, found.status);
-  if (found.response !== undefined) return found.response;
+  const rendering = looked.then((found) => (found.ticket === undefined ? undefined : renderUnderLease(service, renderPage, found)));
+  // A visitor who leaves ends the request. The lease is to be used all the same: others wait for the page.
+  ctx.waitUntil(rendering.then((rendered) => rendered?.stored));
 
-  const page = await renderPage(found.request).catch((error: unknown) => {
-    console.error("cloudflare-isr: a page could not be rendered:", error);
-    return new Response(null, { status: 500 });
-  });
-  // The visitor gets the page as it comes; the cache reads the other half of it behind the response.
-  const stored = service.store(found.ticket, page.clone());
-  // That it was not stored is no concern of the visitor's, who has it already.
-  ctx.waitUntil(stored.catch((error: unknown) => console.error("cloudflare-isr: a page was not stored:", error)));
-  return fresh(page);
+  const [found, rendered] = [await looked, await rendering];
+  if (rendered !== undefined) {
+    const standIn = isFailure(rendered.page) ? await lastGoodCopy(service, lookup, rendered) : undefined;
+    if (standIn !== undefined) return standIn;
+    if (await isForAll(rendered, request)) return fresh(rendered.page);
+    // Not waited for: it is over when the cache, too, has let go of the body.
+    rendered.page.body?.cancel().catch(() => {});
+    return uncached(render, "SKIP");
+  }
+  if (found.status === "SKIP" || found.status === "BYPASS") return uncached(render, found.status);
+  return found.response ?? render();
 }

@@ -148,8 +148,9 @@ impl Step<'_, '_> {
         self.actions.push(Action::AnswerParked { answer });
     }
 
-    /// Takes up a lease whose render died with the object: a background render is driven again, a visitor's is over.
-    /// One death may be chance; a page whose renders kill the object again and again is left alone for longer and longer.
+    /// Takes up a lease whose render died with the object, or was left to a caller who never came: a background render is
+    /// driven again, a visitor's is over. Once may be chance; a page with which it happens again and again is left alone for
+    /// longer and longer.
     fn lost(&mut self, lease: Lease) {
         if lease.purpose == Purpose::Background && lease.attempt < MAX_ATTEMPTS {
             return self.drive(lease.attempt + 1);
