@@ -32,7 +32,8 @@ export type Lookup =
   | { status: "HIT" | "STALE"; response: Response; ticket?: undefined }
   /**
    * Nothing, and this caller is the one to render the page: render what `request` asks for, then `store` it with the ticket.
-   * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all.
+   * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all. Nor is
+   * what comes of it the visitor's: no `Set-Cookie`, and no page that turns out not to be stored.
    */
   | { status: "MISS"; ticket: string; request: Request; response?: undefined }
   /** Nothing, but somebody else has rendered the page meanwhile. */
@@ -70,7 +71,10 @@ export interface IsrService {
   inspectPath(path: string, options?: InspectOptions): Promise<PathInspection>;
   /** Tells what is known of a coordinator, `<route>#<number>`, and of its pages. */
   inspectShard(shard: string, options?: InspectOptions): Promise<ShardInspection>;
-  /** Looks a page up for a visitor. The first half of the split life cycle, for a site without the gateway in front. */
+  /**
+   * Looks a page up for a visitor. The first half of the split life cycle, for a site without the gateway in front. A visitor who leaves
+   * ends the request: pass all that follows from a ticket to `ctx.waitUntil`, for others wait for the page.
+   */
   lookup(request: Request | string): Promise<Lookup>;
   /**
    * Stores a page that `lookup` has given a ticket for; the second half. The response is judged as a site's own is, and `settings`
