@@ -154,7 +154,7 @@ export const deviations = [
   },
   {
     why:
-      "`Surrogate-Control` is of a W3C Note of 2001, and no standard. It is not read, and not handed on; sites have " +
+      "`Surrogate-Control` is of a W3C Note of 2001, and no standard. It is not read, and not kept with a page; sites have " +
       "`CDN-Cache-Control` for the same (RFC 9213)",
     says: /Response 2 (comes from cache \[200 HIT\]|does not come from cache \[200 SKIP\])|Surrogate-Capability header not present|Surrogate-Control is "null"/,
     both: [
