@@ -75,8 +75,8 @@ impl Policy {
     /// Tells whether the page must not be served stale (RFC 9111 §4.2.4).
     ///
     /// In `Cache-Control: max-age=0, must-revalidate`, which frameworks send with every page, both are for browsers: a page
-    /// that is stale from the beginning would not be kept here at all. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10:
-    /// the route's `expire` is the site's own permission, and `stale-while-revalidate` would have no meaning beside it.
+    /// that is stale from the beginning would not be kept here at all. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10
+    /// and §4.2.4: the route's `expire` is the site's own permission, and `stale-while-revalidate` would have no meaning beside it.
     fn forbids_stale(&self) -> bool {
         let is_for_browsers =
             !self.is_targeted && self.control.s_maxage.is_none() && self.control.max_age == Some(Duration::ZERO);
@@ -172,9 +172,11 @@ mod tests {
             ("7", 7),
             (" 7", 7),
             ("7, 9", 7),
+            ("0, 7", 0),
             ("99999999999999999999999", MAX_DELTA_SECONDS),
             ("-7", 0),
             ("7.5", 0),
+            ("7;foo=8", 0),
             ("", 0),
             ("x, 7", 0),
         ] {

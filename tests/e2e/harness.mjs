@@ -328,8 +328,8 @@ export function cacheStatus(value) {
 }
 
 /** Makes a folder for the state of a runtime. */
-export async function newFolder() {
-  const folder = await mkdtemp(path.join(tmpdir(), "isr-e2e-"));
+export async function newFolder(within = tmpdir()) {
+  const folder = await mkdtemp(path.join(within, "isr-e2e-"));
   folders.push(folder);
   return folder;
 }
