@@ -145,8 +145,8 @@ export const deviations = [
   },
   {
     why:
-      "A render has no `Authorization`, so RFC 9111 §3.5 does not apply: what is stored is what anybody gets. A page that is " +
-      "not to be is kept out of the routes, or says `private`",
+      "A render has no `Authorization` of a visitor, so RFC 9111 §3.5 does not apply: what is stored is what anybody gets. A " +
+      "page that is not to be is kept out of the routes, or says `private`",
     says: /Response 2 comes from cache|header Authorization is "undefined"/,
     both: [
       "other-authorization", "other-authorization-public", "other-authorization-must-revalidate", "other-authorization-smaxage",
