@@ -30,17 +30,19 @@ pub(crate) fn target(project: &Project) -> PathBuf {
 /// Builds the gateway into `build/`, or leaves it alone if it is what the present sources give: wrangler calls this at every
 /// start.
 pub(crate) fn build(project: &Project, setup: &Setup) -> Result<()> {
-    build_in(project, setup, Path::new(""), &["--features", FEATURE])
+    build_in(project, setup, &target(project), Path::new(""), &["--features", FEATURE])
 }
 
 /// Builds a Worker of Rust that depends on this crate, in a folder of its own, likewise into `build/` there.
+///
+/// Not in the gateway's target folder: there cargo would write this crate without the gateway's feature under the name of the
+/// one with it, and take it for up to date.
 pub(crate) fn build_dependent(project: &Project, setup: &Setup, folder: &Path) -> Result<()> {
-    build_in(project, setup, folder, &[])
+    build_in(project, setup, &project.target().join("dependents"), folder, &[])
 }
 
-fn build_in(project: &Project, setup: &Setup, folder: &Path, options: &[&str]) -> Result<()> {
-    let target = target(project);
-    let _lock = stamp::lock(&target)?;
+fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, options: &[&str]) -> Result<()> {
+    let _lock = stamp::lock(target)?;
     let outputs = OUTPUTS.map(|output| folder.join(output).to_string_lossy().into_owned());
     let inputs = inputs(project, setup, folder)?;
     let stamp = target.join(format!("{}.stamp", folder.join("build").to_string_lossy().replace(['/', '\\'], "-")));
@@ -59,7 +61,7 @@ fn build_in(project: &Project, setup: &Setup, folder: &Path, options: &[&str]) -
         .env("WASM_BINDGEN_BIN", &setup.tools.wasm_bindgen.path)
         .env("ESBUILD_BIN", setup.node.program_path("esbuild"))
         .env("WASM_OPT_BIN", setup.node.program_path("wasm-opt"))
-        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_TARGET_DIR", target)
         // Its own stack trace would push the compiler's message out of sight.
         .env_remove("RUST_BACKTRACE")
         .args(["--release"])
