@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`config`], [`route`], [`time`], [`version`], [`shard`] | settings, patterns, and the notions of when and where |
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
+//! | [`reason`] | why the cache answered as it did: the words of `Cache-Status` |
 //! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
 //! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
 //! | [`scope`], [`split`] | what a page says of itself, and how a caller that renders it brings it here |
@@ -32,6 +33,7 @@ pub mod inspect;
 pub mod invalidate;
 pub mod page;
 pub mod protocol;
+pub mod reason;
 pub mod route;
 pub mod scope;
 pub mod semantics;

@@ -1,0 +1,212 @@
+//! Why the cache answered as it did, in one word: the `detail` of `Cache-Status`.
+//!
+//! A reason travels by its name from the coordinator's decision to the response header. Each one is declared once, in
+//! the list below; the table in `docs/cache-status.md` is generated from it.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+/// Declares the reasons, kind by kind: variant, name, description.
+macro_rules! reasons {
+    ($($kind:ident { $($variant:ident, $name:literal, $description:literal;)+ })+) => {
+        /// Why the cache answered as it did.
+        ///
+        /// It is serialized by [name](Self::name). A peer may run another version while a deployment is rolled out: a
+        /// name that this version does not know is read as [`Reason::Unknown`], and the message stays readable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(
+                #[doc = concat!("`", $name, "`: ", $description)]
+                $variant,
+            )+)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &[Self] = &[$($(Self::$variant),+),+];
+
+            /// Returns the name: what messages and `Cache-Status` carry.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($(Self::$variant => $name,)+)+
+                }
+            }
+
+            /// Returns what the reason means, as Markdown of one line.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $($(Self::$variant => $description,)+)+
+                }
+            }
+
+            /// Returns what the reason explains.
+            #[must_use]
+            pub const fn kind(self) -> ReasonKind {
+                match self {
+                    $($(Self::$variant)|+ => ReasonKind::$kind,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    Source {
+        L2, "l2", "The page comes from L2: KV or R2.";
+        Coordinator, "coordinator",
+            "The page comes from the coordinator: it was rendered for another colo, and KV does not show it yet.";
+    }
+    Doubt {
+        FeedUnavailable, "feed-unavailable",
+            "The page is fresh by its own times, but the edge does not know the latest invalidations.";
+    }
+    Failure {
+        Invalidated, "invalidated",
+            "The page is invalidated. STALE: a stale copy may be served. SKIP: so was every attempt to render it.";
+        SiteError, "site-error",
+            "The origin has just failed. STALE: the last good copy. SKIP: the origin's own answer.";
+        RenderTimeout, "render-timeout", "The render reported nothing within its time limit.";
+        Backoff, "backoff",
+            "Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: a 503.";
+        Breaker, "breaker",
+            "Renders of the whole route fail: its circuit breaker is open. STALE: the last good copy. SKIP: a 503.";
+        QueueFull, "queue-full", "Too many renders wait in the coordinator.";
+        QueueTimeout, "queue-timeout", "The render could not begin within 10 s.";
+        WaitersFull, "waiters-full", "Too many requests wait at the coordinator.";
+        PagesFull, "pages-full", "The coordinator has as many pages as `max_pages` allows, and this is another one.";
+        Timeout, "timeout", "The coordinator stopped waiting for the render.";
+        Lost, "lost", "The coordinator stopped during the render, or its result can't be joined any more.";
+        Moved, "moved", "Another coordinator owns the page now.";
+        Unreadable, "unreadable", "The page is in L2, but L2 can't be read.";
+        TagIndex, "tag-index", "The page's tags could not be registered. The page is served, but not stored.";
+        Unpublished, "unpublished", "A render could not be published. The next one begins within a second.";
+        CoordinatorUnreachable, "coordinator-unreachable", "The coordinator can't be reached, or threw an exception.";
+        CoordinatorOverloaded, "coordinator-overloaded",
+            "The platform does not let more requests through to the coordinator.";
+        CoordinatorTimeout, "coordinator-timeout", "The coordinator did not answer within `miss_timeout`.";
+        CoordinatorFailed, "coordinator-failed", "The coordinator answered with an error.";
+        Unknown, "unknown", "The coordinator runs another version and gave a reason that this one does not know.";
+    }
+    Unstorable {
+        NotStored, "not-stored", "The origin's last answer for this page could not be stored.";
+        Status, "status", "The route does not store answers with this status.";
+        Partial, "partial", "The answer has `Content-Range`: it may be only a part of the page.";
+        CacheControl, "cache-control", "`Cache-Control`, or `CDN-Cache-Control` in its place, forbids it.";
+        Authorization, "authorization",
+            "The request has `Authorization`, and the answer does not say that it is for everybody. \
+             A render never counts as such a request.";
+        ContentEncoding, "content-encoding", "The body has a content coding other than `gzip` and `br`.";
+        RevalidateZero, "revalidate-0",
+            "The page asks for `revalidate = 0`, or states a lifetime that is 0 or can't be read.";
+        Age, "age", "The answer comes from another cache, and its `Age` has reached its lifetime.";
+        Vary, "vary", "The answer varies by a request header that is not part of the key.";
+        CacheTag, "cache-tag", "A tag is malformed, or there are too many.";
+        MalformedHeader, "malformed-header", "HTTP does not allow the name or the value of a header.";
+        TooLarge, "too-large",
+            "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
+        RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
+        UriTooLong, "uri-too-long", "The URL is too long for a key.";
+        UriEncoding, "uri-encoding", "The URL contains an invalid percent-encoding.";
+        Host, "host", "The host is not among `hosts`.";
+    }
+}
+
+/// What a reason explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonKind {
+    /// Which tier other than L1 had the page.
+    Source,
+    /// Why a page that is fresh by its own times is served as stale.
+    Doubt,
+    /// Why no newer page could be had. The client gets an older copy if one may stand in.
+    Failure,
+    /// Why the origin's answer is served without being stored.
+    Unstorable,
+}
+
+impl Reason {
+    /// Finds a reason by its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.name() == name)
+    }
+
+    /// Returns whether the request has already waited as long as it may, so that nothing else may delay it.
+    #[must_use]
+    pub const fn has_waited_in_full(self) -> bool {
+        matches!(self, Self::CoordinatorTimeout | Self::QueueTimeout | Self::Timeout)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As an owned string: a CBOR reader refuses a long name that it is asked to lend.
+        deserializer.deserialize_string(NameVisitor)
+    }
+}
+
+/// Reads a name.
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Reason;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a reason")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Reason, E> {
+        Ok(Reason::parse(name).unwrap_or(Reason::Unknown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_tokens_and_are_found_again() {
+        for reason in Reason::ALL {
+            let name = reason.name();
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+                "{name}"
+            );
+            assert_eq!(Reason::parse(name), Some(*reason), "{name}");
+        }
+        assert_eq!(Reason::parse(""), None);
+    }
+
+    #[test]
+    fn a_reason_is_serialized_by_name_and_an_unknown_name_is_read_as_unknown() {
+        let long = "x".repeat(100_000);
+        for (name, reason) in [
+            ("queue-full", Reason::QueueFull),
+            ("of-a-later-version", Reason::Unknown),
+            (long.as_str(), Reason::Unknown),
+        ] {
+            let (mut text, mut bytes) = (Vec::new(), Vec::new());
+            ciborium::into_writer(name, &mut text).unwrap();
+            assert_eq!(ciborium::from_reader::<Reason, _>(&text[..]).unwrap(), reason);
+            ciborium::into_writer(&reason, &mut bytes).unwrap();
+            assert_eq!(ciborium::from_reader::<String, _>(&bytes[..]).unwrap(), reason.name());
+        }
+        assert!(serde_json::from_str::<Reason>("7").is_err(), "a name is text");
+    }
+}
