@@ -62,6 +62,7 @@ use bolero as _;
 pub use feed::{Mode, Refresh};
 pub use invalidate::Invalidate;
 pub use protocol::{InvalidateAnswer, Progress};
+pub use reason::Reason;
 pub use scope::{PageSettings, Scope};
 pub use semantics::freshness::Revalidate;
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::feed::{Invalidation, Mode, Refresh, Scope};
 use crate::inspect::answer::ShardQuestion;
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::shard::ShardName;
@@ -272,13 +273,15 @@ pub enum Verdict {
     },
     /// The last good copy, to be served and not kept.
     StandIn {
-        /// The word for `Cache-Status`.
-        detail: String,
+        /// Why.
+        #[serde(rename = "detail")]
+        reason: Reason,
     },
     /// What the site has just answered: neither good nor kept.
     Relay {
-        /// The word for `Cache-Status`.
-        detail: String,
+        /// Why.
+        #[serde(rename = "detail")]
+        reason: Reason,
     },
     /// There is nothing newer than what the edge has.
     Unchanged,
@@ -286,20 +289,23 @@ pub enum Verdict {
     Pass {
         /// Until when to do so without asking.
         until: Timestamp,
-        /// The word for `Cache-Status`.
-        detail: Option<String>,
+        /// Why the origin's answer is not stored, if it has just been rendered.
+        #[serde(rename = "detail")]
+        reason: Option<Reason>,
     },
     /// The site fails, and there is no copy to stand in.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
-        /// The word for `Cache-Status`.
-        detail: String,
+        /// Why.
+        #[serde(rename = "detail")]
+        reason: Reason,
     },
     /// Nothing can be had here now, though the site may be well.
     Refused {
-        /// The word for `Cache-Status`.
-        detail: String,
+        /// Why.
+        #[serde(rename = "detail")]
+        reason: Reason,
     },
     /// Render the page, and offer it: see [`crate::split`]. Only for who has said that he can.
     Lease {

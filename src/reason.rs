@@ -16,6 +16,7 @@ macro_rules! reasons {
         /// It is serialized by [name](Self::name). A peer may run another version while a deployment is rolled out: a
         /// name that this version does not know is read as [`Reason::Unknown`], and the message stays readable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Reason {
             $($(
                 #[doc = concat!("`", $name, "`: ", $description)]
@@ -62,11 +63,11 @@ reasons! {
     }
     Doubt {
         FeedUnavailable, "feed-unavailable",
-            "The page is fresh by its own times, but the edge does not know the latest invalidations.";
+            "The page is fresh by its own times, but the edge could not get the latest invalidations.";
     }
     Failure {
         Invalidated, "invalidated",
-            "The page is invalidated. STALE: a stale copy may be served. SKIP: so was every attempt to render it.";
+            "The page is invalidated, and may be served stale. SKIP: it was invalidated during each render.";
         SiteError, "site-error",
             "The origin has just failed. STALE: the last good copy. SKIP: the origin's own answer.";
         RenderTimeout, "render-timeout", "The render reported nothing within its time limit.";
@@ -78,8 +79,8 @@ reasons! {
         QueueTimeout, "queue-timeout", "The render could not begin within 10 s.";
         WaitersFull, "waiters-full", "Too many requests wait at the coordinator.";
         PagesFull, "pages-full", "The coordinator has as many pages as `max_pages` allows, and this is another one.";
-        Timeout, "timeout", "The coordinator stopped waiting for the render.";
-        Lost, "lost", "The coordinator stopped during the render, or its result can't be joined any more.";
+        Timeout, "timeout", "The render did not end while the coordinator waited for it.";
+        Lost, "lost", "The coordinator restarted during the render, or the render's body can't be joined any more.";
         Moved, "moved", "Another coordinator owns the page now.";
         Unreadable, "unreadable", "The page is in L2, but L2 can't be read.";
         TagIndex, "tag-index", "The page's tags could not be registered. The page is served, but not stored.";
@@ -105,7 +106,7 @@ reasons! {
         Age, "age", "The answer comes from another cache, and its `Age` has reached its lifetime.";
         Vary, "vary", "The answer varies by a request header that is not part of the key.";
         CacheTag, "cache-tag", "A tag is malformed, or there are too many.";
-        MalformedHeader, "malformed-header", "HTTP does not allow the name or the value of a header.";
+        MalformedHeader, "malformed-header", "A header has a name or a value that HTTP does not allow.";
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";

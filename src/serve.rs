@@ -2,6 +2,7 @@
 
 use crate::feed::{Feed, Mode};
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::freshness::Freshness;
 use crate::time::Timestamp;
@@ -13,8 +14,8 @@ pub enum Judgement {
     Fresh,
     /// Serve it, and tell the coordinator that it is stale.
     Stale {
-        /// The word for `Cache-Status`.
-        detail: Option<&'static str>,
+        /// Why, unless the copy is stale by its own times.
+        reason: Option<Reason>,
     },
     /// Ask the coordinator, and wait for its answer.
     Unusable {
@@ -32,9 +33,9 @@ pub fn judge(page: &PageMeta, route: &RouteId, feed: Option<&Feed>, now: Timesta
     match (page.windows.freshness(now), invalidated, feed) {
         (_, Some(Mode::Purge), _) => Judgement::Unusable { stands_in: false },
         (Freshness::Expired, _, _) | (_, Some(Mode::Expire), _) => unusable,
-        (_, Some(Mode::Stale), _) => Judgement::Stale { detail: Some("invalidated") },
-        (Freshness::Stale, None, _) => Judgement::Stale { detail: None },
-        (Freshness::Fresh, None, None) => Judgement::Stale { detail: Some("feed-unavailable") },
+        (_, Some(Mode::Stale), _) => Judgement::Stale { reason: Some(Reason::Invalidated) },
+        (Freshness::Stale, None, _) => Judgement::Stale { reason: None },
+        (Freshness::Fresh, None, None) => Judgement::Stale { reason: Some(Reason::FeedUnavailable) },
         (Freshness::Fresh, None, Some(_)) => Judgement::Fresh,
     }
 }
@@ -77,13 +78,13 @@ mod tests {
         let route = RouteId::from_stored("/*").unwrap();
         for (now, feed, judgement) in [
             (105, Some(&silent), Judgement::Fresh),
-            (110, Some(&silent), Judgement::Stale { detail: None }),
+            (110, Some(&silent), Judgement::Stale { reason: None }),
             (130, Some(&silent), Judgement::Unusable { stands_in: true }),
             (150, Some(&silent), Judgement::Unusable { stands_in: false }),
-            (105, None, Judgement::Stale { detail: Some("feed-unavailable") }),
-            (110, None, Judgement::Stale { detail: None }),
+            (105, None, Judgement::Stale { reason: Some(Reason::FeedUnavailable) }),
+            (110, None, Judgement::Stale { reason: None }),
             (130, None, Judgement::Unusable { stands_in: true }),
-            (105, Some(&stale), Judgement::Stale { detail: Some("invalidated") }),
+            (105, Some(&stale), Judgement::Stale { reason: Some(Reason::Invalidated) }),
             (130, Some(&stale), Judgement::Unusable { stands_in: true }),
             (105, Some(&expire), Judgement::Unusable { stands_in: true }),
             (105, Some(&purge), Judgement::Unusable { stands_in: false }),

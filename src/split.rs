@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{decode, encode};
+use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
@@ -106,8 +107,8 @@ pub enum Offered {
     Stored,
     /// It is not.
     NotStored {
-        /// Why, in a word of `Cache-Status`.
-        reason: String,
+        /// Why.
+        reason: Reason,
     },
     /// The lease is over, or was never given: nothing of the page has counted.
     LeaseLost,

@@ -1,13 +1,16 @@
 //! What the documentation shows is what the code does.
+//!
+//! The table in `docs/cache-status.md` is generated: `UPDATE=1 cargo test --test docs` writes it anew.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::config::{Config, SETTINGS, Scope};
-use cloudflare_isr::semantics::cache_status::DETAILS;
+use cloudflare_isr::reason::{Reason, ReasonKind};
 use serde_json::{Value, json};
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
@@ -123,14 +126,40 @@ fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
     assert_eq!(rows.count(), SETTINGS.len(), "a row of docs/configuration.md names a setting that there is not");
 }
 
+/// Writes the table of the reasons. Before and behind the failures stand the two rows that are not about one reason.
+fn table_of_reasons() -> String {
+    let mut table = "| detail | with | meaning |\n|---|---|---|\n".to_owned();
+    let mut row = |detail: &str, outcomes: &str, meaning: &str| {
+        writeln!(table, "| {detail} | {outcomes} | {meaning} |").expect("writing to memory can't fail");
+    };
+    row("none", "HIT, STALE", "The page comes from L1 of this colo.");
+    let mut is_after_failures = false;
+    for reason in Reason::ALL {
+        let outcomes = match reason.kind() {
+            ReasonKind::Source => "HIT, STALE",
+            ReasonKind::Doubt => "STALE",
+            ReasonKind::Failure => "STALE, SKIP",
+            ReasonKind::Unstorable => "SKIP",
+        };
+        if reason.kind() == ReasonKind::Unstorable && !is_after_failures {
+            let meaning = "The failure that the rest of the word names, but another request has filled L1 meanwhile.";
+            row("`l1-after-…`", "HIT, STALE", meaning);
+            is_after_failures = true;
+        }
+        row(&format!("`{reason}`"), outcomes, reason.description());
+    }
+    table
+}
+
 #[test]
-fn every_detail_of_cache_status_is_explained() {
-    let mut sections = CACHE_STATUS.split("\n## ");
-    let section = sections.find_map(|section| section.strip_prefix("What `Cache-Status` says\n"));
-    let rows = section.expect("the section is there").lines();
-    let words = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
-    let explained: Vec<&str> = words.filter(|word| !word.starts_with("l1-after-")).collect();
-    assert_eq!(explained, DETAILS);
+fn the_table_of_reasons_is_what_the_code_says() {
+    let (before, rest) = CACHE_STATUS.split_once("| detail | with | meaning |\n").expect("the table is there");
+    let (_, after) = rest.split_once("\n\n").expect("something follows the table");
+    let document = format!("{before}{}\n{after}", table_of_reasons());
+    if env::var_os("UPDATE").is_some() {
+        fs::write(root().join("docs/cache-status.md"), &document).expect("the file can be written");
+    }
+    assert!(document == CACHE_STATUS, "docs/cache-status.md is not what Reason says: UPDATE=1 cargo test --test docs");
 }
 
 /// Those of examples are there as files, and are used.

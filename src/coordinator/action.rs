@@ -2,6 +2,7 @@
 
 use crate::coordinator::event::WaiterId;
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::storable::NotStored;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -73,13 +74,13 @@ pub enum Answer {
     Stale {
         /// The page.
         page: Box<PageMeta>,
-        /// The word for `Cache-Status`.
-        detail: &'static str,
+        /// Why.
+        reason: Reason,
     },
     /// What the site has just answered, though it is not stored and not good.
     Relay {
-        /// The word for `Cache-Status`.
-        detail: &'static str,
+        /// Why.
+        reason: Reason,
     },
     /// There is nothing newer than what the edge has.
     Unchanged,
@@ -92,14 +93,14 @@ pub enum Answer {
     },
     /// Nothing can be had here now, though the site may be well: ask it yourself.
     Refused {
-        /// The word for `Cache-Status`.
-        detail: &'static str,
+        /// Why.
+        reason: Reason,
     },
     /// The site fails, and there is no copy to stand in.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
-        /// The word for `Cache-Status`.
-        detail: &'static str,
+        /// Why.
+        reason: Reason,
     },
 }

@@ -17,6 +17,7 @@ use crate::edge::js::{self, Fetcher};
 use crate::edge::sealed;
 use crate::edge::settings::{self, Settings};
 use crate::protocol::{MESSAGE_PATH, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
+use crate::reason::Reason;
 use crate::shard::ShardName;
 use crate::split::{OFFER_HEADER, OFFER_PATH, Offer, Offered};
 use crate::tag_index::TagIndexName;
@@ -50,13 +51,13 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// Returns the word for `Cache-Status`.
-    pub(super) const fn detail(&self) -> &'static str {
+    /// Returns the reason, as clients see it.
+    pub(super) const fn reason(&self) -> Reason {
         match self {
-            Self::Unbound | Self::Unreachable { .. } => "coordinator-unreachable",
-            Self::Overloaded(_) => "coordinator-overloaded",
-            Self::Timeout => "coordinator-timeout",
-            Self::Refused(_) | Self::Garbled => "coordinator-failed",
+            Self::Unbound | Self::Unreachable { .. } => Reason::CoordinatorUnreachable,
+            Self::Overloaded(_) => Reason::CoordinatorOverloaded,
+            Self::Timeout => Reason::CoordinatorTimeout,
+            Self::Refused(_) | Self::Garbled => Reason::CoordinatorFailed,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::page::PageMeta;
 use crate::protocol::{
     Applied, MESSAGE_PATH, RPC_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
+use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
@@ -224,7 +225,7 @@ impl Object {
             None => {
                 self.waiters.borrow_mut().remove(&waiter);
                 self.on_or_log(Input::TimedOut { waiter });
-                answer(&refused("timeout"), envelope::response(200, &Headers::new()?, None)?)
+                answer(&Verdict::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
             }
         }
     }
@@ -369,13 +370,9 @@ impl Reply {
         match content.body.reader() {
             Some(reader) => Self::Page(verdict, Box::new(meta), content.headers, reader),
             // It has broken off, or is over its bound and what has come of it is gone.
-            None => Self::Bare(refused("lost")),
+            None => Self::Bare(Verdict::Refused { reason: Reason::Lost }),
         }
     }
-}
-
-fn refused(detail: &str) -> Verdict {
-    Verdict::Refused { detail: detail.to_owned() }
 }
 
 fn moment() -> Moment {

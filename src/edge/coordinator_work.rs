@@ -20,6 +20,7 @@ use crate::edge::render::{self, Content, Ended, Order, Renderer};
 use crate::edge::{calls, js, settings};
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{RegisterAnswer, ToTagIndex};
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::SiteFailure;
 use crate::split::Offered;
@@ -56,7 +57,7 @@ impl Object {
             let _ = rest.await;
         }
         let offered = match unpublished {
-            Some(reason) => Offered::NotStored { reason: reason.to_owned() },
+            Some(reason) => Offered::NotStored { reason },
             None => self.offered(&key, token),
         };
         // Nobody need listen any more.
@@ -65,15 +66,15 @@ impl Object {
 
     /// Tells what has become of a page that was good to be published.
     fn offered(&self, key: &PageKey, token: Version) -> Offered {
-        let not_stored = |reason: &str| Offered::NotStored { reason: reason.to_owned() };
+        let not_stored = |reason| Offered::NotStored { reason };
         match self.shard.borrow().standing_of(key) {
             Ok((Some(published), _)) if published == token => Offered::Stored,
             // It is being rendered again.
-            Ok((_, Some(_))) => not_stored("invalidated"),
-            Ok((_, None)) => not_stored("unpublished"),
+            Ok((_, Some(_))) => not_stored(Reason::Invalidated),
+            Ok((_, None)) => not_stored(Reason::Unpublished),
             Err(error) => {
                 worker::console_error!("coordinator: {error}");
-                not_stored("unpublished")
+                not_stored(Reason::Unpublished)
             }
         }
     }
@@ -84,15 +85,17 @@ impl Object {
         renderer: Option<Renderer>,
         key: &PageKey,
         token: Version,
-    ) -> (Option<&'static str>, Option<oneshot::Receiver<()>>) {
+    ) -> (Option<Reason>, Option<oneshot::Receiver<()>>) {
         let mut registrations = Vec::new();
         let ended = self.run(renderer, key, token, &mut registrations).await;
         self.aborts.borrow_mut().remove(&token);
         let Ended { outcome, answer, rest } = ended;
         let unpublished = match &outcome {
             Outcome::Done(_) => None,
-            Outcome::Uncacheable(reason) => Some(reason.as_str()),
-            _ => Some("site-error"),
+            Outcome::Uncacheable(reason) => Some(reason.reason()),
+            Outcome::Failed(_) | Outcome::Unregistered | Outcome::Lost | Outcome::TooOld | Outcome::Refused => {
+                Some(Reason::SiteError)
+            }
         };
         let ended = Input::Ended { key: key.clone(), token, outcome, answer };
         registrations.extend(self.on_or_log(ended));

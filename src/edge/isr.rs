@@ -12,6 +12,7 @@ use crate::edge::respond::{self, Told};
 use crate::edge::settings::Settings;
 use crate::edge::visit::Visit;
 use crate::edge::{admin, front, site, visit};
+use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
@@ -118,7 +119,7 @@ impl Isr {
             return Ok(visit::told(Outcome::Skip, CacheStatus::forwarded(Forward::Bypass)));
         }
         if !self.config().serves_host(url.host()) {
-            return Ok(visit::skip("host"));
+            return Ok(visit::skip(Reason::Host));
         }
         if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
             return Ok(Handled::Response(respond::moved(&url.without_slash())?, Outcome::Hit));
@@ -128,8 +129,8 @@ impl Isr {
         let variant = route.vary().variant(&Sent(request));
         let key = match key.and_then(|key| key.with_variant(&variant)) {
             Ok(key) => key,
-            Err(KeyError::TooLong) => return Ok(visit::skip("uri-too-long")),
-            Err(KeyError::Encoding | KeyError::NotAUrl) => return Ok(visit::skip("uri-encoding")),
+            Err(KeyError::TooLong) => return Ok(visit::skip(Reason::UriTooLong)),
+            Err(KeyError::Encoding | KeyError::NotAUrl) => return Ok(visit::skip(Reason::UriEncoding)),
         };
         let conditions = Conditions {
             if_none_match: headers.get("if-none-match")?,

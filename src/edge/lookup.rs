@@ -10,10 +10,11 @@ use crate::edge::admin::AdminError;
 use crate::edge::isr::{Asker, Handled, Isr};
 use crate::edge::respond::{self, Told};
 use crate::edge::{calls, envelope, render, site};
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::scope::PageSettings;
 use crate::semantics::browser;
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
 use crate::semantics::storable::{self, Asked};
 use crate::split::{Offer, Offered, Ticket};
 
@@ -35,8 +36,8 @@ pub enum Lookup {
     },
     /// The page is not stored, or can't be had now: answer yourself.
     Skip {
-        /// Why, in a word of `Cache-Status`.
-        reason: Option<String>,
+        /// Why.
+        reason: Option<Reason>,
     },
     /// The visitor has a draft token: answer yourself, with `Cache-Control: private, no-store`.
     Bypass,
@@ -58,7 +59,7 @@ impl Isr {
             }
             Handled::Pass(None) => Lookup::Pass,
             Handled::Pass(Some(told)) if told.outcome == Outcome::Bypass => Lookup::Bypass,
-            Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Into::into) },
+            Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Detail::reason) },
         })
     }
 
@@ -132,7 +133,7 @@ impl Lookup {
                 (set("status", "MISS".into())?, set("ticket", ticket.to_text().into())?)
             }
             Self::Skip { reason } => {
-                let reason = reason.map_or(JsValue::NULL, Into::into);
+                let reason = reason.map_or(JsValue::NULL, |reason| reason.name().into());
                 (set("status", "SKIP".into())?, set("reason", reason)?)
             }
             Self::Bypass => (set("status", "BYPASS".into())?, set("reason", JsValue::NULL)?),
@@ -170,7 +171,7 @@ pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings
         isr_of(env)?.take(ticket, &response, &settings).await
     };
     let reason = match stored.await {
-        Ok(Offered::NotStored { reason }) => JsValue::from_str(&reason),
+        Ok(Offered::NotStored { reason }) => JsValue::from_str(reason.name()),
         Ok(Offered::Stored | Offered::LeaseLost) => JsValue::NULL,
         Err(error) => return error_to_js(&error),
     };

@@ -30,7 +30,8 @@ use crate::edge::visit::{Stored, Visit, skip};
 use crate::edge::{envelope, js};
 use crate::page::PageMeta;
 use crate::protocol::{ToCoordinator, Verdict};
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome, known_detail};
+use crate::reason::Reason;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::serve::Judgement;
 use crate::split::Ticket;
 use crate::time::Timestamp;
@@ -90,31 +91,27 @@ impl Visit<'_> {
                 self.keep(&meta, response)?;
                 let ttl = meta.windows.ttl_seconds(js::now());
                 let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
-                self.respond(&meta, response, outcome, CacheStatus::hit(ttl).with_detail(Some("coordinator")))
+                self.respond(&meta, response, outcome, CacheStatus::hit(ttl).with_detail(Some(Reason::Coordinator)))
             }
-            (Verdict::StandIn { detail }, Some(meta)) => {
-                self.stand_in(&(meta, Clone::clone(response)), known_detail(&detail))
-            }
-            (Verdict::Relay { detail }, Some(meta)) => {
+            (Verdict::StandIn { reason }, Some(meta)) => self.stand_in(&(meta, Clone::clone(response)), reason),
+            (Verdict::Relay { reason }, Some(meta)) => {
                 if let Some(copy) = stand_in {
                     envelope::discard(response);
-                    return self.stand_in(&copy, known_detail(&detail));
+                    return self.stand_in(&copy, reason);
                 }
-                let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(known_detail(&detail));
+                let status = CacheStatus { fwd_status: Some(meta.status), ..status }.with_detail(Some(reason));
                 self.respond(&meta, response, Outcome::Skip, status)
             }
-            (Verdict::Pass { until, detail }, _) => {
+            (Verdict::Pass { until, reason }, _) => {
                 let (isr, key) = (self.isr.clone(), self.key.clone());
                 self.context.wait_until(async move { l1::put_pass(isr.config(), &key, until, js::now()).await });
-                Ok(skip(detail.as_deref().map_or(Some("not-stored"), known_detail).unwrap_or("not-stored")))
+                Ok(skip(reason.unwrap_or(Reason::NotStored)))
             }
-            (Verdict::Unavailable { retry_at, detail }, _) => match stand_in {
-                Some(copy) => self.stand_in(&copy, known_detail(&detail)),
-                None => self.unavailable(retry_at, status.with_detail(known_detail(&detail))),
+            (Verdict::Unavailable { retry_at, reason }, _) => match stand_in {
+                Some(copy) => self.stand_in(&copy, reason),
+                None => self.unavailable(retry_at, status.with_detail(Some(reason))),
             },
-            (Verdict::Refused { detail }, _) => {
-                self.without_answer(known_detail(&detail).unwrap_or("coordinator-failed"), stand_in).await
-            }
+            (Verdict::Refused { reason }, _) => self.without_answer(reason, stand_in).await,
             (Verdict::Lease { shard, token }, _) if self.asker == Asker::Renderer => {
                 Ok(Handled::Lease(Ticket { shard, key: self.key.clone(), token, authorized: self.authorized }))
             }
@@ -139,18 +136,17 @@ impl Visit<'_> {
 
     async fn without_coordinator(&self, error: &CallError, stand_in: Option<Stored>) -> Result<Handled, JsValue> {
         worker::console_error!("coordinator {}: {error}", self.shard());
-        self.without_answer(error.detail(), stand_in).await
+        self.without_answer(error.reason(), stand_in).await
     }
 
     /// Availability wins: a stale copy if there is any; else what another request may have brought into L1; else the
     /// site itself, uncollapsed and uncached.
-    async fn without_answer(&self, failure: &'static str, stand_in: Option<Stored>) -> Result<Handled, JsValue> {
+    async fn without_answer(&self, failure: Reason, stand_in: Option<Stored>) -> Result<Handled, JsValue> {
         if let Some(copy) = stand_in {
-            return self.stand_in(&copy, Some(failure));
+            return self.stand_in(&copy, failure);
         }
         // Who has waited for the whole time that there is waits no longer.
-        let has_waited = matches!(failure, "coordinator-timeout" | "queue-timeout" | "timeout");
-        let pauses = if has_waited { &[Duration::ZERO][..] } else { &L1_PAUSES };
+        let pauses = if failure.has_waited_in_full() { &[Duration::ZERO][..] } else { &L1_PAUSES };
         for pause in pauses {
             if !pause.is_zero() {
                 Delay::from(*pause).await;
@@ -165,7 +161,7 @@ impl Visit<'_> {
                     let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_l1_after(failure);
                     return self.respond(&meta, &page, outcome, status);
                 }
-                Found::Pass(mark) if self.still_passes(mark) => return Ok(skip("not-stored")),
+                Found::Pass(mark) if self.still_passes(mark) => return Ok(skip(Reason::NotStored)),
                 Found::Pass(_) | Found::Nothing => {}
             }
         }
@@ -173,8 +169,8 @@ impl Visit<'_> {
     }
 
     /// Serves a copy that is not what was asked for.
-    fn stand_in(&self, (meta, page): &(PageMeta, Response), detail: Option<&'static str>) -> Result<Handled, JsValue> {
-        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail);
+    fn stand_in(&self, (meta, page): &(PageMeta, Response), reason: Reason) -> Result<Handled, JsValue> {
+        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(Some(reason));
         self.respond(meta, page, Outcome::Stale, status)
     }
 }

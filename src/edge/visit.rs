@@ -10,6 +10,7 @@ use crate::edge::l1::{self, Found};
 use crate::edge::respond::{self, Terms, Told};
 use crate::edge::{envelope, feed_poll, front, js, l2};
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::semantics::conditional::{Conditions, Form, Selected};
@@ -53,7 +54,7 @@ impl Visit<'_> {
         let ((), found) = futures::join!(feed, l1::get(config, &self.key));
         match found {
             Found::Page(meta, page) => self.with_copy((meta, page), Source::L1).await,
-            Found::Pass(mark) if self.still_passes(mark) => Ok(skip("not-stored")),
+            Found::Pass(mark) if self.still_passes(mark) => Ok(skip(Reason::NotStored)),
             Found::Pass(_) | Found::Nothing => match self.look_in_l2().await? {
                 Some(copy) => self.with_copy(copy, Source::L2).await,
                 None => self.miss(None, None).await,
@@ -88,9 +89,9 @@ impl Visit<'_> {
     }
 
     async fn with_copy(&self, (meta, page): Stored, source: Source) -> Result<Handled, JsValue> {
-        let (outcome, detail) = match self.judge(&meta) {
+        let (outcome, reason) = match self.judge(&meta) {
             Judgement::Fresh => (Outcome::Hit, None),
-            Judgement::Stale { detail } => (Outcome::Stale, detail),
+            Judgement::Stale { reason } => (Outcome::Stale, reason),
             Judgement::Unusable { stands_in } => {
                 let newer_than = self.invalidated_at(&meta);
                 return self.miss(stands_in.then_some((meta, page)), newer_than).await;
@@ -101,7 +102,7 @@ impl Visit<'_> {
         } else if source == Source::L2 {
             self.keep_whole(&meta, &page)?;
         }
-        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(detail.or(source.detail()));
+        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(reason.or(source.reason()));
         let handled = self.respond(&meta, &page, outcome, status)?;
         // Only a HIT is kept in front: it is whole, and was judged a moment ago.
         if let (Outcome::Hit, Handled::Response(response, _)) = (outcome, &handled) {
@@ -200,10 +201,10 @@ impl Visit<'_> {
 }
 
 impl Source {
-    const fn detail(self) -> Option<&'static str> {
+    const fn reason(self) -> Option<Reason> {
         match self {
             Self::L1 => None,
-            Self::L2 => Some("l2"),
+            Self::L2 => Some(Reason::L2),
         }
     }
 }
@@ -214,6 +215,6 @@ pub(super) fn told(outcome: Outcome, status: CacheStatus) -> Handled {
 }
 
 /// Lets the site answer, for it is not stored or can't be had here.
-pub(super) fn skip(detail: &'static str) -> Handled {
-    told(Outcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(detail)))
+pub(super) fn skip(reason: Reason) -> Handled {
+    told(Outcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))
 }

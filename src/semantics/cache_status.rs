@@ -1,64 +1,11 @@
 //! The `Cache-Status` response header (RFC 9211) and the short form of it, `X-ISR-Status`.
 
-use std::borrow::Cow;
 use std::fmt;
+
+use crate::reason::Reason;
 
 /// The name under which this cache speaks of itself (RFC 9211 §2).
 const CACHE_NAME: &str = "cloudflare-isr";
-
-/// The words that `detail` may have. Some begin with `l1-after-` besides: see [`CacheStatus::with_l1_after`].
-pub const DETAILS: &[&str] = &[
-    // Where a copy was found, if not in L1.
-    "l2",
-    "coordinator",
-    // Why a copy is served that is not fresh by its own times.
-    "feed-unavailable",
-    "invalidated",
-    // What is wrong with the site.
-    "site-error",
-    "render-timeout",
-    "backoff",
-    "breaker",
-    // Why the coordinator has nothing to give.
-    "queue-full",
-    "queue-timeout",
-    "waiters-full",
-    "pages-full",
-    "timeout",
-    "lost",
-    "moved",
-    "unreadable",
-    "tag-index",
-    "unpublished",
-    // Why there is no answer of the coordinator.
-    "coordinator-unreachable",
-    "coordinator-overloaded",
-    "coordinator-timeout",
-    "coordinator-failed",
-    // Why an answer of the site is not stored.
-    "not-stored",
-    "status",
-    "partial",
-    "cache-control",
-    "authorization",
-    "content-encoding",
-    "revalidate-0",
-    "age",
-    "vary",
-    "cache-tag",
-    "malformed-header",
-    "too-large",
-    "redirect-to-itself",
-    "uri-too-long",
-    "uri-encoding",
-    "host",
-];
-
-/// Finds a word among those that this version knows: what came over the wire is not shown.
-#[must_use]
-pub fn known_detail(word: &str) -> Option<&'static str> {
-    DETAILS.iter().copied().find(|known| *known == word)
-}
 
 /// What became of a request: the value of `X-ISR-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +63,35 @@ pub struct CacheStatus {
     /// `collapsed`: the request shared the render of another (RFC 9211 §2.6).
     pub collapsed: bool,
     /// `detail`: a word of this cache's own (RFC 9211 §2.8), of token characters.
-    pub detail: Option<Cow<'static, str>>,
+    pub detail: Option<Detail>,
+}
+
+/// The value of `detail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A reason alone.
+    Plain(Reason),
+    /// L1 helped out after a failure: `l1-after-` and the reason.
+    L1After(Reason),
+}
+
+impl Detail {
+    /// Returns the reason.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Plain(reason) | Self::L1After(reason) => reason,
+        }
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(reason) => write!(f, "{reason}"),
+            Self::L1After(reason) => write!(f, "l1-after-{reason}"),
+        }
+    }
 }
 
 impl CacheStatus {
@@ -133,16 +108,16 @@ impl CacheStatus {
         Self { fwd: Some(fwd), ..Self::default() }
     }
 
-    /// Adds a detail.
+    /// Adds a reason.
     #[must_use]
-    pub fn with_detail(self, detail: Option<&'static str>) -> Self {
-        Self { detail: detail.map(Cow::Borrowed), ..self }
+    pub fn with_detail(self, reason: Option<Reason>) -> Self {
+        Self { detail: reason.map(Detail::Plain), ..self }
     }
 
-    /// Adds the detail that L1 helped out after a failure that has this word.
+    /// Adds that L1 helped out after a failure.
     #[must_use]
-    pub fn with_l1_after(self, failure: &str) -> Self {
-        Self { detail: Some(format!("l1-after-{failure}").into()), ..self }
+    pub fn with_l1_after(self, failure: Reason) -> Self {
+        Self { detail: Some(Detail::L1After(failure)), ..self }
     }
 }
 
@@ -188,8 +163,14 @@ mod tests {
         for (status, text) in [
             (CacheStatus::hit(Some(30)), "cloudflare-isr; hit; ttl=30"),
             (CacheStatus::hit(None), "cloudflare-isr; hit"),
-            (CacheStatus::hit(Some(-4)).with_detail(Some("backoff")), "cloudflare-isr; hit; ttl=-4; detail=backoff"),
-            (CacheStatus::hit(None).with_l1_after("queue-full"), "cloudflare-isr; hit; detail=l1-after-queue-full"),
+            (
+                CacheStatus::hit(Some(-4)).with_detail(Some(Reason::Backoff)),
+                "cloudflare-isr; hit; ttl=-4; detail=backoff",
+            ),
+            (
+                CacheStatus::hit(None).with_l1_after(Reason::QueueFull),
+                "cloudflare-isr; hit; detail=l1-after-queue-full",
+            ),
             (
                 CacheStatus {
                     fwd_status: Some(200),

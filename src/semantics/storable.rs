@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
+use crate::reason::Reason;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
@@ -57,64 +58,52 @@ pub struct Storable {
     pub announced: Option<u64>,
 }
 
-/// Why a response is not stored, although the site did not fail. Written as `Cache-Status` detail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Why a response is not stored, although the site did not fail: the part of [`Reason`] that [`judge`] decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStored {
     /// The status is not one of those that the route has stored.
-    #[error("status")]
     Status,
     /// The answer has `Content-Range`: it may be a part of the page only (RFC 9110 §14.4, RFC 9111 §3.3).
-    #[error("partial")]
     Partial,
     /// `Cache-Control`, or the targeted field in its place, forbids it (RFC 9111 §3, RFC 9213 §2.2).
-    #[error("cache-control")]
     CacheControl,
     /// The request had `Authorization`, and the answer does not say that all the same it is for everybody (RFC 9111 §3.5).
-    #[error("authorization")]
     Authorization,
     /// The body has a coding that the platform does not undo: it would be stored as if it had none (RFC 9110 §8.4).
-    #[error("content-encoding")]
     ContentEncoding,
     /// A redirect to the very URL that was asked for: stored, it would lead in a circle.
-    #[error("redirect-to-itself")]
     RedirectToItself,
     /// The page or its route asks for `revalidate = 0`.
-    #[error("revalidate-0")]
     RevalidateZero,
     /// The answer comes from another cache, which has had it for as long as it is fresh (RFC 9111 §4.2).
-    #[error("age")]
     Age,
     /// The response varies by a request header that is not part of the key (RFC 9111 §4.1).
-    #[error("vary")]
     Vary,
     /// A tag is malformed, or there are too many.
-    #[error("cache-tag")]
     CacheTag,
     /// The name or the value of a header is not one that HTTP allows (RFC 9110 §5.1 and §5.5).
-    #[error("malformed-header")]
     MalformedHeader,
     /// Headers or body are over their bound.
-    #[error("too-large")]
     TooLarge,
 }
 
 impl NotStored {
-    /// Returns the word for `Cache-Status`.
+    /// Returns the reason, as clients see it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::Status => "status",
-            Self::Partial => "partial",
-            Self::CacheControl => "cache-control",
-            Self::Authorization => "authorization",
-            Self::ContentEncoding => "content-encoding",
-            Self::RedirectToItself => "redirect-to-itself",
-            Self::RevalidateZero => "revalidate-0",
-            Self::Age => "age",
-            Self::Vary => "vary",
-            Self::CacheTag => "cache-tag",
-            Self::MalformedHeader => "malformed-header",
-            Self::TooLarge => "too-large",
+            Self::Status => Reason::Status,
+            Self::Partial => Reason::Partial,
+            Self::CacheControl => Reason::CacheControl,
+            Self::Authorization => Reason::Authorization,
+            Self::ContentEncoding => Reason::ContentEncoding,
+            Self::RedirectToItself => Reason::RedirectToItself,
+            Self::RevalidateZero => Reason::RevalidateZero,
+            Self::Age => Reason::Age,
+            Self::Vary => Reason::Vary,
+            Self::CacheTag => Reason::CacheTag,
+            Self::MalformedHeader => Reason::MalformedHeader,
+            Self::TooLarge => Reason::TooLarge,
         }
     }
 }

@@ -243,8 +243,8 @@ impl World<'_> {
     pub(super) fn log_answer(&mut self, visit: u64, verdict: &Verdict, page: Option<&(PageMeta, Body)>) {
         let kind = match verdict {
             Verdict::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),
-            Verdict::StandIn { detail } => format!("stand-in {detail}"),
-            Verdict::Relay { detail } => format!("relay {detail}"),
+            Verdict::StandIn { reason } => format!("stand-in {reason}"),
+            Verdict::Relay { reason } => format!("relay {reason}"),
             other => format!("{other:?}"),
         };
         self.log(visit, &kind, page.map(|(page, body)| (page.version, *body)));

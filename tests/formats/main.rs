@@ -24,6 +24,7 @@ use cloudflare_isr::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
     SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
 };
+use cloudflare_isr::reason::Reason;
 use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;
 use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
@@ -364,16 +365,16 @@ fn shown_render() -> PageState {
 
 #[test]
 fn verdicts_are_what_they_were() {
-    let detail = || "backoff".to_owned();
+    let reason = Reason::Backoff;
     let mut now = Messages::new(include_str!("verdicts.txt"));
     now.said("Page", &Verdict::Page { rendered: true, collapsed: false });
-    now.said("StandIn", &Verdict::StandIn { detail: detail() });
-    now.said("Relay", &Verdict::Relay { detail: detail() });
+    now.said("StandIn", &Verdict::StandIn { reason });
+    now.said("Relay", &Verdict::Relay { reason });
     now.said("Unchanged", &Verdict::Unchanged);
-    now.said("Pass", &Verdict::Pass { until: START, detail: None });
-    now.said("Pass, with a word", &Verdict::Pass { until: START, detail: Some(detail()) });
-    now.said("Unavailable", &Verdict::Unavailable { retry_at: START, detail: detail() });
-    now.said("Refused", &Verdict::Refused { detail: detail() });
+    now.said("Pass", &Verdict::Pass { until: START, reason: None });
+    now.said("Pass, with a word", &Verdict::Pass { until: START, reason: Some(reason) });
+    now.said("Unavailable", &Verdict::Unavailable { retry_at: START, reason });
+    now.said("Refused", &Verdict::Refused { reason });
     now.said("Lease", &Verdict::Lease { shard: shard("/blog/[slug]#3"), token: version() });
     now.end();
 }
@@ -387,7 +388,7 @@ fn tickets_and_offers_are_what_they_were() {
     now.sent("Ticket", &ticket);
     now.sent("Offer", &Offer::new(ticket, 200, &page().headers));
     now.sent("Offered::Stored", &Offered::Stored);
-    now.sent("Offered::NotStored", &Offered::NotStored { reason: "vary".to_owned() });
+    now.sent("Offered::NotStored", &Offered::NotStored { reason: Reason::Vary });
     now.sent("Offered::LeaseLost", &Offered::LeaseLost);
     now.end();
 }

@@ -10,6 +10,7 @@ use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Sc
 use cloudflare_isr::inspect::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
 use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{InvalidateAnswer, RegisterAnswer, ToCoordinator, ToTagIndex, Verdict, decode, encode};
+use cloudflare_isr::reason::Reason;
 use cloudflare_isr::route::RouteId;
 use cloudflare_isr::semantics::digest::Digest;
 use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
@@ -142,12 +143,12 @@ fn a_meta_header() {
 fn a_verdict_header() {
     let verdicts = [
         Verdict::Page { rendered: true, collapsed: false },
-        Verdict::StandIn { detail: "backoff".to_owned() },
-        Verdict::Relay { detail: String::new() },
+        Verdict::StandIn { reason: Reason::Backoff },
+        Verdict::Relay { reason: Reason::Unknown },
         Verdict::Unchanged,
-        Verdict::Pass { until: START, detail: Some("vary".to_owned()) },
-        Verdict::Unavailable { retry_at: START, detail: "breaker".to_owned() },
-        Verdict::Refused { detail: "queue-full".to_owned() },
+        Verdict::Pass { until: START, reason: Some(Reason::Vary) },
+        Verdict::Unavailable { retry_at: START, reason: Reason::Breaker },
+        Verdict::Refused { reason: Reason::QueueFull },
         Verdict::Lease { shard: shard(), token: version() },
     ];
     let samples = verdicts.map(|verdict| encode(&verdict));

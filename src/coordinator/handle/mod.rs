@@ -13,6 +13,7 @@ use crate::coordinator::event::{Event, WaiterId};
 use crate::fault::{self, Fault};
 use crate::feed::Mode;
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::freshness::Freshness;
 use crate::time::Timestamp;
 use crate::version::Clock;
@@ -118,9 +119,9 @@ impl Step<'_, '_> {
         PageMeta { windows: page.windows.stale_from(self.context.now, self.context.policy.expire), ..page }
     }
 
-    fn stand_in(&self, detail: &'static str) -> Option<Answer> {
+    fn stand_in(&self, reason: Reason) -> Option<Answer> {
         let page = self.entry.page.as_ref().filter(|page| page.windows.serves_errors(self.context.now))?;
-        Some(Answer::Stale { page: Box::new(self.stale_from_now(page.clone())), detail })
+        Some(Answer::Stale { page: Box::new(self.stale_from_now(page.clone())), reason })
     }
 
     fn passing(&self) -> Option<Timestamp> {

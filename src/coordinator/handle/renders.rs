@@ -10,6 +10,7 @@ use crate::coordinator::event::Outcome;
 use crate::fault::{self, Fault};
 use crate::feed::Mode;
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::storable::{NotStored, SiteFailure};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -62,10 +63,10 @@ impl Step<'_, '_> {
             Outcome::Uncacheable(reason) => self.uncacheable(token, reason),
             Outcome::Failed(SiteFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
             Outcome::Failed(_) => self.failed(token),
-            Outcome::Unregistered => self.unpublished(token, "tag-index"),
+            Outcome::Unregistered => self.unpublished(token, Reason::TagIndex),
             Outcome::Lost => self.lost(lease),
             Outcome::TooOld => self.too_old(token),
-            Outcome::Refused => self.refused("queue-timeout"),
+            Outcome::Refused => self.refused(Reason::QueueTimeout),
         }
     }
 
@@ -117,34 +118,34 @@ impl Step<'_, '_> {
 
     /// Counts a failed render. The last good copy stays.
     fn failed(&mut self, token: Version) {
-        let detail = "site-error";
+        let reason = Reason::SiteError;
         self.back_off(token);
         if fault::on(Fault::FailureForgets) {
             self.entry.page = None;
         }
-        let answer = self.stand_in(detail).unwrap_or(Answer::Relay { detail });
+        let answer = self.stand_in(reason).unwrap_or(Answer::Relay { reason });
         self.actions.push(Action::AnswerParked { answer });
     }
 
     fn too_old(&mut self, token: Version) {
         let retry_at = self.back_off(token);
-        let detail = "render-timeout";
-        let answer = self.stand_in(detail).unwrap_or(Answer::Unavailable { retry_at, detail });
+        let reason = Reason::RenderTimeout;
+        let answer = self.stand_in(reason).unwrap_or(Answer::Unavailable { retry_at, reason });
         self.actions.push(Action::AnswerParked { answer });
     }
 
     /// Hands a render on that can't be published, although the site did not fail.
-    fn unpublished(&mut self, token: Version, detail: &'static str) {
+    fn unpublished(&mut self, token: Version, reason: Reason) {
         self.entry.lease = None;
         self.entry.marked_by = Some(token);
         self.entry.retry_at = Some(self.context.now.plus(UNPUBLISHED_PAUSE));
-        self.actions.push(Action::AnswerParked { answer: Answer::Relay { detail } });
+        self.actions.push(Action::AnswerParked { answer: Answer::Relay { reason } });
     }
 
     /// Gives up a render that has not begun: the site has not failed.
-    fn refused(&mut self, detail: &'static str) {
+    fn refused(&mut self, reason: Reason) {
         self.entry.lease = None;
-        let answer = self.stand_in(detail).unwrap_or(Answer::Refused { detail });
+        let answer = self.stand_in(reason).unwrap_or(Answer::Refused { reason });
         self.actions.push(Action::AnswerParked { answer });
     }
 
@@ -162,7 +163,7 @@ impl Step<'_, '_> {
             let pause = backoff::pause(self.entry.failures - 1, self.context.random, backoff::LONGEST);
             self.entry.retry_at = Some(self.context.now.plus(pause));
         }
-        self.actions.push(Action::AnswerParked { answer: Answer::Refused { detail: "lost" } });
+        self.actions.push(Action::AnswerParked { answer: Answer::Refused { reason: Reason::Lost } });
     }
 
     /// Tells whether a broken connection is followed by another attempt at once. A GET may be repeated (RFC 9110
@@ -174,7 +175,7 @@ impl Step<'_, '_> {
     /// Renders again what can't be used, for those who wait still.
     fn begin_anew(&mut self, lease: Lease) {
         if lease.attempt >= MAX_ATTEMPTS {
-            return self.unpublished(lease.token, "invalidated");
+            return self.unpublished(lease.token, Reason::Invalidated);
         }
         match lease.purpose {
             Purpose::Cold => {

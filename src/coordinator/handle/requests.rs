@@ -7,6 +7,7 @@ use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::Purpose;
 use crate::coordinator::event::WaiterId;
 use crate::fault::{self, Fault};
+use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -79,10 +80,11 @@ impl Step<'_, '_> {
         if self.entry.lease.is_some() && !fault::on(Fault::TwoLeases) {
             return self.join(waiter);
         }
-        let (detail, otherwise) = match (self.held_back(), self.context.room) {
-            (Some(HeldBack::Failing { detail, retry_at }), _) => (detail, Answer::Unavailable { retry_at, detail }),
-            (Some(HeldBack::Unpublished), _) => ("unpublished", Answer::Refused { detail: "unpublished" }),
-            (None, Room::None) => ("queue-full", Answer::Refused { detail: "queue-full" }),
+        let refused = |reason| (reason, Answer::Refused { reason });
+        let (reason, otherwise) = match (self.held_back(), self.context.room) {
+            (Some(HeldBack::Failing { reason, retry_at }), _) => (reason, Answer::Unavailable { retry_at, reason }),
+            (Some(HeldBack::Unpublished), _) => refused(Reason::Unpublished),
+            (None, Room::None) => refused(Reason::QueueFull),
             (None, Room::Now) => {
                 self.actions.push(Action::Park { waiter });
                 let expires_at = self.render_deadline();
@@ -95,7 +97,7 @@ impl Step<'_, '_> {
                 return self.actions.push(Action::Enqueue { token });
             }
         };
-        let answer = if has_bytes { self.stand_in(detail) } else { None };
+        let answer = if has_bytes { self.stand_in(reason) } else { None };
         self.answer(waiter, answer.unwrap_or(otherwise));
     }
 
@@ -120,11 +122,11 @@ impl Step<'_, '_> {
     fn held_back(&self) -> Option<HeldBack> {
         let now = self.context.now;
         match self.entry.retry_at.filter(|at| *at > now && !fault::on(Fault::NoBackOff)) {
-            Some(retry_at) if self.entry.failures > 0 => Some(HeldBack::Failing { detail: "backoff", retry_at }),
+            Some(retry_at) if self.entry.failures > 0 => Some(HeldBack::Failing { reason: Reason::Backoff, retry_at }),
             Some(_) => Some(HeldBack::Unpublished),
             None => {
                 let retry_at = self.context.breaker.holds_until(now)?;
-                Some(HeldBack::Failing { detail: "breaker", retry_at })
+                Some(HeldBack::Failing { reason: Reason::Breaker, retry_at })
             }
         }
     }
@@ -133,7 +135,7 @@ impl Step<'_, '_> {
 /// Why no render may begin.
 enum HeldBack {
     /// The site fails.
-    Failing { detail: &'static str, retry_at: Timestamp },
+    Failing { reason: Reason, retry_at: Timestamp },
     /// The page could not be published, although the site did not fail.
     Unpublished,
 }

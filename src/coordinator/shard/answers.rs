@@ -6,7 +6,9 @@ use crate::coordinator::{Answer, Entry, StoredCopy, WaiterId};
 use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
+use crate::semantics::storable::NotStored;
 use crate::store::Sql;
 use crate::time::Timestamp;
 
@@ -15,7 +17,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     pub(super) fn answer(&mut self, moment: Moment, entry: &Entry, waiters: Vec<WaiterId>, answer: Answer) {
         let (page, verdict) = match answer {
             Answer::Page(page) => (*page, Verdict::Page { rendered: false, collapsed: false }),
-            Answer::Stale { page, detail } => (*page, Verdict::StandIn { detail: detail.to_owned() }),
+            Answer::Stale { page, reason } => (*page, Verdict::StandIn { reason }),
             Answer::Growing(page) => return self.answer_growing(&waiters, &page, true),
             other => return self.reply_all(&waiters, &bare_verdict(&other, moment.now), None),
         };
@@ -36,7 +38,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             let verdict = Verdict::Page { rendered: true, collapsed: are_late || index > 0 };
             match self.renders.join(page.version) {
                 Some(content) => self.reply(*waiter, verdict, Some((page.clone(), content))),
-                None => self.reply(*waiter, Verdict::Refused { detail: "lost".to_owned() }, None),
+                None => self.reply(*waiter, Verdict::Refused { reason: Reason::Lost }, None),
             }
         }
     }
@@ -61,8 +63,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                     self.reply(waiter, verdict, Some(((*page).clone(), content.clone())));
                 }
             }
-            (Answer::Relay { detail }, Some(relayed)) => {
-                self.reply_all(&waiters, &Verdict::Relay { detail: detail.to_owned() }, Some(relayed));
+            (Answer::Relay { reason }, Some(relayed)) => {
+                self.reply_all(&waiters, &Verdict::Relay { reason }, Some(relayed));
             }
             (answer, _) => self.answer(moment, entry, waiters, answer),
         }
@@ -89,16 +91,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
     match answer {
         Answer::Unchanged => Verdict::Unchanged,
-        Answer::Refused { detail } => Verdict::Refused { detail: (*detail).to_owned() },
-        Answer::Pass { until, reason } => {
-            Verdict::Pass { until: *until, detail: reason.map(|reason| reason.as_str().to_owned()) }
-        }
-        Answer::Unavailable { retry_at, detail } => {
-            Verdict::Unavailable { retry_at: *retry_at, detail: (*detail).to_owned() }
-        }
+        Answer::Refused { reason } => Verdict::Refused { reason: *reason },
+        Answer::Pass { until, reason } => Verdict::Pass { until: *until, reason: reason.map(NotStored::reason) },
+        Answer::Unavailable { retry_at, reason } => Verdict::Unavailable { retry_at: *retry_at, reason: *reason },
         // There is no answer of the failing site to be relayed: it could not be reached at all.
         Answer::Relay { .. } | Answer::Page(_) | Answer::Growing(_) | Answer::Stale { .. } => {
-            Verdict::Unavailable { retry_at: now, detail: "site-error".to_owned() }
+            Verdict::Unavailable { retry_at: now, reason: Reason::SiteError }
         }
     }
 }

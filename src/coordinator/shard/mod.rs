@@ -23,6 +23,7 @@ use crate::fault::{self, Fault};
 use crate::feed::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::shard::ShardName;
@@ -216,19 +217,16 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         event: Event,
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let refuse = |detail: &str| {
-            let verdict = Verdict::Refused { detail: detail.to_owned() };
-            Effect::Reply { waiter, verdict, page: None }
-        };
+        let refuse = |reason| Effect::Reply { waiter, verdict: Verdict::Refused { reason }, page: None };
         if self.name.is_none() {
             self.store.set_shard(shard.as_str())?;
             self.name = Some(shard.clone());
         }
         let misplaced = match owner(turn.config, key) {
-            Some(owner) if owner == *shard => (self.waiting.len() >= MAX_WAITERS).then(|| refuse("waiters-full")),
+            Some(owner) if owner == *shard => (self.waiting.len() >= MAX_WAITERS).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
             // Who has handed it on, or the edge, has another configuration, for as long as a new one is being deployed.
-            Some(_) | None => Some(refuse("moved")),
+            Some(_) | None => Some(refuse(Reason::Moved)),
         };
         if let Some(effect) = misplaced {
             self.effects.push(effect);
@@ -289,9 +287,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         match found {
             Found::Same(content) => self.reply_all(&waiters, &verdict, Some(&(page, content))),
             // The page is there, but can't be read now.
-            Found::Unknown => {
-                self.reply_all(&waiters, &Verdict::Refused { detail: "unreadable".to_owned() }, None);
-            }
+            Found::Unknown => self.reply_all(&waiters, &Verdict::Refused { reason: Reason::Unreadable }, None),
             Found::Other => {
                 for waiter in waiters {
                     let event = Event::BytesLost { waiter, version: page.version };

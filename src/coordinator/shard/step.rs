@@ -9,6 +9,7 @@ use crate::fault::{self, Fault};
 use crate::feed::Mode;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -38,7 +39,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default())
             && !self.admits(turn, key)?
         {
-            self.reply(waiter, Verdict::Refused { detail: "pages-full".to_owned() }, None);
+            self.reply(waiter, Verdict::Refused { reason: Reason::PagesFull }, None);
             return Ok(());
         }
         let page = match &event {
@@ -96,7 +97,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.effects.push(Effect::Abandon { token: lease.token });
         }
         let parked = self.parked.remove(key).unwrap_or_default();
-        self.reply_all(&parked, &Verdict::Refused { detail: "moved".to_owned() }, None);
+        self.reply_all(&parked, &Verdict::Refused { reason: Reason::Moved }, None);
         Ok(())
     }
 

@@ -185,7 +185,7 @@ fn the_first_pages_to_come_stay_and_make_room_once_they_are_of_no_use() {
         let token = token(&shard, path);
         on(&mut shard, at(20), rendered(path, token, &[]));
     }
-    let refused = |number| vec![format!("reply {number} Refused {{ detail: \"pages-full\" }} -")];
+    let refused = |number| vec![format!("reply {number} Refused {{ reason: PagesFull }} -")];
     assert_eq!(on(&mut shard, at(30), miss(3, "/c")), refused(3));
     assert_eq!(shard.waiting.len(), 0);
     assert_eq!(on(&mut shard, at(40), miss(4, "/b")), ["reply 4 page rendered=false collapsed=false body"]);
@@ -234,7 +234,7 @@ fn a_page_whose_tags_can_not_be_registered_is_handed_on_only() {
     let token = token(&shard, "/a");
     on(&mut shard, at(50), rendered("/a", token, &["x"]));
     let effects = on(&mut shard, at(60), Input::Registered { token, answer: None });
-    assert_eq!(effects, ["reply 1 Relay { detail: \"tag-index\" } body"]);
+    assert_eq!(effects, ["reply 1 Relay { reason: TagIndex } body"]);
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 }
 
@@ -298,7 +298,7 @@ fn after_a_crash_the_page_is_found_in_l2_or_rendered_again() {
     let unknown = Input::Read { wanted: wanted.clone(), found: Found::Unknown };
     let mut other_life = shard.clone_for_test();
     on(&mut other_life, at(1001), miss(1, "/a"));
-    assert_eq!(on(&mut other_life, at(1002), unknown), ["reply 1 Refused { detail: \"unreadable\" } -"]);
+    assert_eq!(on(&mut other_life, at(1002), unknown), ["reply 1 Refused { reason: Unreadable } -"]);
     let found = Input::Read { wanted: wanted.clone(), found: Found::Same("body") };
     on(&mut other_life, at(1001), miss(1, "/a"));
     assert_eq!(on(&mut other_life, at(1002), found), ["reply 1 page rendered=false collapsed=false body"]);
@@ -423,11 +423,11 @@ fn a_request_ends_a_lease_that_nobody_has_ended() {
     on(&mut shard, at(0), miss(1, "/a"));
     let late = 70_000 + 1;
     let effects = on(&mut shard, at(late), miss(2, "/a"));
-    let unavailable = |waiter, detail| {
+    let unavailable = |waiter, reason: Reason| {
         let retry_at = late + 1006;
-        format!("reply {waiter} Unavailable {{ retry_at: Timestamp({retry_at}), detail: {detail:?} }} -")
+        format!("reply {waiter} Unavailable {{ retry_at: Timestamp({retry_at}), reason: {reason:?} }} -")
     };
-    let expected = [unavailable(1, "render-timeout"), "abandon".to_owned(), unavailable(2, "backoff")];
+    let expected = [unavailable(1, Reason::RenderTimeout), "abandon".to_owned(), unavailable(2, Reason::Backoff)];
     assert_eq!(effects, expected);
 }
 
@@ -441,7 +441,7 @@ fn renders_over_the_bound_are_queued_and_begin_in_order() {
     for n in 24..224 {
         assert_eq!(on(&mut shard, at(10), miss(n, &path(n))), [""; 0]);
     }
-    let refused = "reply 224 Refused { detail: \"queue-full\" } -";
+    let refused = "reply 224 Refused { reason: QueueFull } -";
     assert_eq!(on(&mut shard, at(10), miss(224, "/224")), [refused]);
     let token = token(&shard, "/7");
     let effects = on(&mut shard, at(20), rendered("/7", token, &[]));
@@ -449,7 +449,7 @@ fn renders_over_the_bound_are_queued_and_begin_in_order() {
     // The others have waited for as long as they may.
     let effects = on(&mut shard, at(10_010), Input::Alarm { room: 6 });
     assert_eq!(effects.len(), 199);
-    assert!(effects.iter().all(|effect| effect.ends_with("Refused { detail: \"queue-timeout\" } -")));
+    assert!(effects.iter().all(|effect| effect.ends_with("Refused { reason: QueueTimeout } -")));
 }
 
 #[test]
@@ -545,8 +545,8 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     assert_eq!(on(at(30), miss(3, &path)), ["forward 3 to /*#1"]);
     let Input::Request { waiter, shard: called, key, served, newer_than, .. } = miss(4, &path) else { unreachable!() };
     let twice = Input::Request { waiter, shard: called, key, served, newer_than, forwarded: true };
-    assert_eq!(on(at(31), twice), ["reply 4 Refused { detail: \"moved\" } -"]);
-    assert_eq!(on(at(40), rendered(&path, token, &[])), ["reply 2 Refused { detail: \"moved\" } -"]);
+    assert_eq!(on(at(31), twice), ["reply 4 Refused { reason: Moved } -"]);
+    assert_eq!(on(at(40), rendered(&path, token, &[])), ["reply 2 Refused { reason: Moved } -"]);
     assert_eq!(on(at(50), Input::Wrote { key: self::key(&path), version: Some(old), taken: false }), [""; 0]);
     assert_eq!(on(at(100_000), Input::Alarm { room: 6 }), [""; 0], "nothing is left to be written");
     assert_eq!(shard.store.load(&self::key(&path)).unwrap(), Entry::default());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::feed::Mode;
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::PageKey;

@@ -39,11 +39,11 @@ fn a_result_without_the_current_token_changes_nothing() {
 fn a_failed_render_keeps_the_last_good_copy_and_backs_off() {
     let (mut key, page) = Key::published();
     key.after(SECOND * 40).on(Event::Miss { waiter: ONE });
-    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), detail: "site-error" };
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::SiteError };
     assert_eq!(key.fails(), [Action::AnswerParked { answer: stand_in }]);
     assert_eq!(key.entry.page.as_ref(), Some(&page));
 
-    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), detail: "backoff" };
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::Backoff };
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, stand_in)]);
     let version = page.version;
     assert_eq!(key.on(Event::Stale { waiter: ONE, version }), [answer(ONE, Answer::Unchanged)]);
@@ -58,9 +58,12 @@ fn a_failed_render_keeps_the_last_good_copy_and_backs_off() {
 fn a_failure_without_a_copy_is_relayed_once_and_then_held_back() {
     let mut key = Key::new();
     key.on(Event::Miss { waiter: ONE });
-    assert_eq!(key.fails(), [Action::AnswerParked { answer: Answer::Relay { detail: "site-error" } }]);
+    assert_eq!(key.fails(), [Action::AnswerParked { answer: Answer::Relay { reason: Reason::SiteError } }]);
     let retry_at = key.now.plus(SECOND);
-    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })]);
+    assert_eq!(
+        key.on(Event::Miss { waiter: ONE }),
+        [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Backoff })]
+    );
     assert_eq!(key.entry.lease, None);
 }
 
@@ -106,7 +109,7 @@ fn what_is_invalidated_while_it_is_rendered_is_rendered_again() {
     assert_eq!((key.entry.failures, key.entry.lease, key.entry.page.clone()), (0, None, None));
     assert_eq!(
         key.on(Event::Miss { waiter: ONE }),
-        [answer(ONE, Answer::Refused { detail: "unpublished" })],
+        [answer(ONE, Answer::Refused { reason: Reason::Unpublished })],
         "the site did not fail: it may be asked"
     );
 }
@@ -117,7 +120,7 @@ fn a_page_whose_tags_could_not_be_registered_is_handed_on_but_not_published() {
     key.on(Event::Miss { waiter: ONE });
     let token = key.token();
     let actions = key.on(Event::Ended { token, outcome: Outcome::Unregistered });
-    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Relay { detail: "tag-index" } }]);
+    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Relay { reason: Reason::TagIndex } }]);
     assert_eq!((&key.entry.page, key.entry.failures, key.entry.lease), (&None, 0, None));
     let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
@@ -143,7 +146,7 @@ fn a_broken_connection_is_tried_again_once() {
     let broken = || Outcome::Failed(SiteFailure::Broken);
     let actions = key.ends(broken());
     assert_eq!(actions, [Action::Render { token: key.token() }], "who waits needn't hear of it");
-    let relay = Answer::Relay { detail: "site-error" };
+    let relay = Answer::Relay { reason: Reason::SiteError };
     assert_eq!(key.ends(broken()), [Action::AnswerParked { answer: relay.clone() }]);
     assert_eq!((key.entry.failures, key.breaker.failures), (1, 2));
     key.after(SECOND).is_missed();
@@ -163,7 +166,10 @@ fn a_lease_that_is_too_old_answers_those_who_wait() {
     assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
     let actions = key.after(SECOND * 40).on(Event::Ended { token, outcome: Outcome::TooOld });
     let retry_at = key.now.plus(SECOND);
-    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Unavailable { retry_at, detail: "render-timeout" } }]);
+    assert_eq!(
+        actions,
+        [Action::AnswerParked { answer: Answer::Unavailable { retry_at, reason: Reason::RenderTimeout } }]
+    );
     assert_eq!((key.entry.lease, key.entry.failures), (None, 1));
     let outcome = Outcome::Done(key.page(token));
     assert_eq!(key.on(Event::Ended { token, outcome }), [], "the result comes too late");
@@ -171,7 +177,7 @@ fn a_lease_that_is_too_old_answers_those_who_wait() {
     let (mut key, page) = Key::published();
     key.after(SECOND * 30).is_missed();
     key.after(SECOND * 39);
-    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), detail: "render-timeout" };
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::RenderTimeout };
     assert_eq!(key.ends(Outcome::TooOld), [Action::AnswerParked { answer: stand_in }]);
 }
 
@@ -179,13 +185,13 @@ fn a_lease_that_is_too_old_answers_those_who_wait() {
 fn a_lost_leader_is_replaced_by_the_alarm_or_by_the_next_visitor() {
     let mut key = Key::new();
     key.is_missed();
-    let lost = [Action::AnswerParked { answer: Answer::Refused { detail: "lost" } }];
+    let lost = [Action::AnswerParked { answer: Answer::Refused { reason: Reason::Lost } }];
     assert_eq!(key.ends(Outcome::Lost), lost);
     assert_eq!(key.on(Event::Miss { waiter: ONE })[1], Action::Render { token: key.token() }, "at once");
     assert_eq!(key.ends(Outcome::Lost), lost);
     let retry_at = key.now.plus(SECOND);
     let actions = key.on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })], "but not for ever");
+    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Backoff })], "but not for ever");
 
     let (mut key, page) = Key::published();
     key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version: page.version });
@@ -204,14 +210,14 @@ fn a_render_that_was_never_begun_is_no_failure() {
     let mut key = Key::new();
     key.room = Room::Later;
     key.is_missed();
-    let refused = Answer::Refused { detail: "queue-timeout" };
+    let refused = Answer::Refused { reason: Reason::QueueTimeout };
     assert_eq!(key.after(SECOND * 10).ends(Outcome::Refused), [Action::AnswerParked { answer: refused }]);
     assert_eq!(key.entry, Entry::default());
 
     let (mut key, page) = Key::published();
     key.room = Room::Later;
     key.after(SECOND * 40).is_missed();
-    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), detail: "queue-timeout" };
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::QueueTimeout };
     assert_eq!(key.ends(Outcome::Refused), [Action::AnswerParked { answer: stand_in }]);
     assert_eq!((key.entry.retry_at, key.breaker), (None, Breaker::default()));
 }

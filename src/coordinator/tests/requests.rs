@@ -70,7 +70,7 @@ fn a_page_whose_bytes_are_lost_is_rendered_again() {
     let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
     assert_eq!(
         actions,
-        [answer(ONE, Answer::Unavailable { retry_at, detail: "backoff" })],
+        [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Backoff })],
         "and it is not looked for without end"
     );
 }
@@ -85,7 +85,7 @@ fn without_room_a_render_is_queued_and_then_refused() {
 
     let mut key = Key::new();
     key.room = Room::None;
-    let refused = Answer::Refused { detail: "queue-full" };
+    let refused = Answer::Refused { reason: Reason::QueueFull };
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, refused)]);
 
     let (mut key, page) = Key::published();
@@ -94,7 +94,7 @@ fn without_room_a_render_is_queued_and_then_refused() {
     let actions = key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version });
     assert_eq!(actions, [answer(ONE, Answer::Unchanged)]);
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, page_answer(&page))]);
-    let stand_in = Answer::Stale { page: Box::new(key.after(SECOND * 30).stale(&page)), detail: "queue-full" };
+    let stand_in = Answer::Stale { page: Box::new(key.after(SECOND * 30).stale(&page)), reason: Reason::QueueFull };
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, stand_in)]);
 }
 
@@ -151,7 +151,7 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
     let retry_at = now.plus(SECOND);
     assert_eq!(
         other.on(Event::Miss { waiter: ONE }),
-        [answer(ONE, Answer::Unavailable { retry_at, detail: "breaker" })]
+        [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Breaker })]
     );
     let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(probe, [Action::Park { waiter: ONE }, Action::Render { token: other.token() }]);
@@ -160,11 +160,11 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
     let copy = PageMeta { windows: key.page(page.version).windows.stale_from(now, SECOND), ..page };
     let mut third = Key { breaker: other.breaker, now: other.now, ..Key::new() };
     third.entry.page = Some(PageMeta { windows: Windows { error_until: None, ..copy.windows }, ..copy });
-    let [Action::Answer { answer: Answer::Stale { detail, .. }, .. }] = &third.on(Event::Miss { waiter: ONE })[..]
+    let [Action::Answer { answer: Answer::Stale { reason, .. }, .. }] = &third.on(Event::Miss { waiter: ONE })[..]
     else {
         panic!("the copy stands in")
     };
-    assert_eq!(*detail, "breaker");
+    assert_eq!(*reason, Reason::Breaker);
 
     let token = other.token();
     other.ends(Outcome::Done(other.page(token)));
