@@ -1,8 +1,10 @@
 //! The JSON schema and the TypeScript type of `[vars.ISR]` are made of the one list of settings, and agree with its parser.
+//! The TypeScript type of reasons is made of their list.
 //!
 //! They are files of the npm package. `UPDATE=1 cargo test --test schema` writes them anew.
 
 mod json;
+mod reason;
 mod typescript;
 
 use std::path::Path;
@@ -60,7 +62,7 @@ fn is_up_to_date(file: &str, text: &str) {
         fs::write(&path, text).expect("the file can be written");
     }
     let present = fs::read_to_string(&path).unwrap_or_default();
-    assert!(present == text, "{file} is not what SETTINGS say: run `UPDATE=1 cargo test --test schema`");
+    assert!(present == text, "{file} is not what the code says: run `UPDATE=1 cargo test --test schema`");
 }
 
 #[test]
@@ -71,6 +73,11 @@ fn the_schema_is_what_the_settings_say() {
 #[test]
 fn the_type_is_what_the_settings_say() {
     is_up_to_date("src/config.ts", &typescript::module());
+}
+
+#[test]
+fn the_type_of_reasons_is_what_their_list_says() {
+    is_up_to_date("src/reason.ts", &reason::module());
 }
 
 #[test]

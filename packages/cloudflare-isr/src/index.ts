@@ -4,6 +4,7 @@
  * @module
  */
 export type * from "./config.js";
+export type { IsrReason } from "./reason.js";
 export type * from "./inspection.js";
 export type * from "./invalidation.js";
 export { isRender } from "./render.js";

@@ -1,5 +1,6 @@
 import type { TagInspection, PathInspection, ShardInspection, InspectOptions } from "./inspection.js";
 import type { Invalidations, Invalidation, InvalidateRequest, RevalidateOptions, Receipt } from "./invalidation.js";
+import type { IsrReason } from "./reason.js";
 import type { PageSettings } from "./scope.js";
 
 /**
@@ -39,17 +40,17 @@ export type Lookup =
   /** Nothing, but somebody else has rendered the page meanwhile. */
   | { status: "MISS"; response: Response; ticket?: undefined }
   /** The page is not cached: answer yourself. */
-  | { status: "SKIP"; reason: string | null; response?: undefined; ticket?: undefined }
+  | { status: "SKIP"; reason: IsrReason | null; response?: undefined; ticket?: undefined }
   /** A visitor with a draft token: answer yourself, with `cache-control: private, no-store`. */
-  | { status: "BYPASS"; reason: string | null; response?: undefined; ticket?: undefined }
+  | { status: "BYPASS"; reason: null; response?: undefined; ticket?: undefined }
   /** Not a page of this cache: another method, no route, or a render of its own. */
   | { status: "PASS"; reason: null; response?: undefined; ticket?: undefined };
 
 /** Whether a page that was given to `store` is kept. */
 export interface Stored {
   stored: boolean;
-  /** Why not, in a word of `Cache-Status`; `null` if it is. */
-  reason: string | null;
+  /** Why not; `null` if it is. */
+  reason: IsrReason | null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { IsrReason } from "./reason.js";
 import type { IsrService, Lookup, Stored } from "./rpc.js";
 import { applyScope, type Scope } from "./scope.js";
 
@@ -149,13 +150,13 @@ async function lastGoodCopy(service: IsrService, lookup: () => Promise<Lookup>, 
 }
 
 /** Why a page that is for everybody is not stored all the same. */
-const FOR_ALL = ["invalidated", "site-error", "unpublished"];
+const FOR_ALL: readonly IsrReason[] = ["invalidated", "site-error", "unpublished"];
 
 /** Tells whether a visitor may get a page that was rendered as for nobody in particular: what is not stored has to be his own. */
 async function isForAll({ page, stored }: Rendered, request: Request): Promise<boolean> {
   if (isFailure(page) || isPlainlyForAll(page, request)) return true;
   const outcome = await stored;
-  return outcome !== undefined && (outcome.stored || FOR_ALL.includes(outcome.reason ?? ""));
+  return outcome !== undefined && (outcome.stored || (outcome.reason !== null && FOR_ALL.includes(outcome.reason)));
 }
 
 /** Has the framework answer, and writes what the pages have said into the headers. */
