@@ -1,5 +1,5 @@
 /**
- * Which tests of the suite do not pass, and why that is as it should be. All others pass. docs/http.md tells the same in prose.
+ * Which tests of the suite do not pass, and why that is as it should be. All others pass. docs/http.md lists the same.
  *
  * `why` says "(against ...)" where RFC 9111 demands otherwise. `says` is what the suite has to say of a test, and at the end, in brackets, how the
  * gateway has answered last: a test that fails for another reason is not one of these. `both`, `plain` and `shared` are the dialects of
@@ -8,8 +8,8 @@
 export const deviations = [
   {
     why:
-      "`max-age` of `Cache-Control`, and `Expires`, are for browsers (against RFC 9111 §4.2.1): the page is fresh for as long " +
-      "as the route says, is not stale yet, and the site is not asked",
+      "`max-age` of `Cache-Control`, and `Expires`, address browsers (against RFC 9111 §4.2.1). The page is fresh for " +
+      "as long as the route defines. So it is not stale yet, and the origin is not asked",
     says:
       /(comes from cache|wasn't sent to server|Response [23] header .+|warning header not present\.|status is 200, not 410|'request_method'\)) \[\d+ HIT\]$/,
     plain: [
@@ -39,8 +39,8 @@ export const deviations = [
   },
   {
     why:
-      "`s-maxage` alone does not forbid to serve stale (against RFC 9111 §5.2.2.10): the route's windows permit it. " +
-      "`expire = 0` with `stale_if_error = 0` takes that back",
+      "`s-maxage` alone does not forbid stale responses (against RFC 9111 §5.2.2.10): the stale windows of the route " +
+      "permit them. `expire = 0` with `stale_if_error = 0` forbids them",
     says: /Response 2 comes from cache \[200 STALE\]/,
     both: [
       "stale-close-s-maxage=2",
@@ -48,22 +48,24 @@ export const deviations = [
   },
   {
     why:
-      "A POST, PUT or DELETE invalidates nothing (against RFC 9111 §4.4): anybody can send one. A site that changes a page by " +
-      "it calls `revalidatePath`",
+      "A POST, PUT or DELETE invalidates nothing (against RFC 9111 §4.4), because anybody can send one. An origin that " +
+      "changes a page in this way calls `revalidatePath`",
     says: /Response 3 comes from cache \[200 HIT\]/,
     both: [
       "invalidate-POST", "invalidate-PUT", "invalidate-DELETE",
     ],
   },
   {
-    why: "`Cache-Control` and `Expires` are not kept (against RFC 9111 §3.1): visitors are told by this cache who may keep what",
+    why:
+      "`Cache-Control` and `Expires` are not stored (against RFC 9111 §3.1): this cache tells clients what they may " +
+      "keep",
     says: /Response 2 header (Cache-Control|Expires) is .*\[200 HIT\]/,
     both: [
       "headers-store-Cache-Control", "headers-store-Expires",
     ],
   },
   {
-    why: "`Set-Cookie` is not kept (against RFC 9111 §3.1): it belongs to one visitor, and is never shared",
+    why: "`Set-Cookie` is not stored (against RFC 9111 §3.1): it belongs to one client, and is never shared",
     says: /Response 2 header Set-Cookie2? is "null".*\[200 HIT\]/,
     both: [
       "headers-store-Set-Cookie", "headers-store-Set-Cookie2",
@@ -71,7 +73,7 @@ export const deviations = [
   },
   {
     why:
-      "`Date` is not asked for a page's age (against RFC 9111 §4.2.3): a site whose clock is slow would never have a page " +
+      "`Date` is not used for a page's age (against RFC 9111 §4.2.3): with a slow clock at the origin, no page would be " +
       "stored",
     says: /Response 2 comes from cache \[200 HIT\]/,
     shared: [
@@ -80,8 +82,9 @@ export const deviations = [
   },
   {
     why:
-      "Pages are rendered anew, never validated (RFC 9111 §4.3 permits that, and demands it nowhere). A render brings all of a " +
-      "page's headers. The suite's site answers 999 to who does not validate, which counts as a failure here",
+      "Pages are rendered again, never validated (RFC 9111 §4.3 permits this, and requires validation nowhere). A " +
+      "render replaces all headers of a page. The suite's origin answers 999 to requests that do not validate, which " +
+      "counts as a failure here",
     says: /status is 503, not 200 \[503 SKIP\]|doesn't have if-(none-match|modified-since) header \[\d+ STALE\]|: Response 2 header .*\[200 STALE\]/,
     shared: [
       "cc-resp-must-revalidate-stale", "conditional-lm-stale", "conditional-etag-strong-generate",
@@ -98,8 +101,8 @@ export const deviations = [
   },
   {
     why:
-      "`Age` that is no number is ignored, and of a list the first counts, as RFC 9111 §5.1 says. The suite takes these " +
-      "for stale",
+      "An `Age` that is not a number is ignored, and the first value of a list is used, as RFC 9111 §5.1 specifies. The " +
+      "suite treats these pages as stale",
     says: /Response 2 comes from cache \[200 HIT\]/,
     shared: [
       "age-parse-nonnumeric", "age-parse-negative", "age-parse-float", "age-parse-prefix-twoline", "age-parse-dup-0",
@@ -108,8 +111,8 @@ export const deviations = [
   },
   {
     why:
-      "What `Location` and `Content-Location` of the answer to a POST, PUT or DELETE name is not invalidated. RFC 9111 §4.4 " +
-      "says MAY, where RFC 7234 said MUST",
+      "The URLs in `Location` and `Content-Location` of the response to a POST, PUT or DELETE are not invalidated. RFC " +
+      "9111 §4.4 says MAY, where RFC 7234 said MUST",
     says: /Response 3 comes from cache \[200 HIT\]/,
     both: [
       "invalidate-POST-location", "invalidate-PUT-location", "invalidate-DELETE-location", "invalidate-M-SEARCH-location",
@@ -117,7 +120,7 @@ export const deviations = [
     ],
   },
   {
-    why: "The platform knows no such method (501)",
+    why: "The platform does not support this method (501)",
     says: /Response 2 status is 501/,
     both: [
       "invalidate-M-SEARCH", "invalidate-M-SEARCH-failed", "invalidate-M-SEARCH-cl",
@@ -125,8 +128,9 @@ export const deviations = [
   },
   {
     why:
-      "The page is not shown stale: the site is down, and visitors get an error, as RFC 9111 §5.2.2 has it. The suite takes " +
-      "what does not come from its site for a stored answer; of the caches whose results it brings, none passes",
+      "The page is not served stale: the origin is down, and clients receive an error, as RFC 9111 §5.2.2 requires. The " +
+      "suite treats every response that does not come from its origin as a stored one. None of the caches in its " +
+      "published results passes",
     says: /Response 2 comes from cache \[(502 passed|503 SKIP)\]/,
     both: [
       "stale-close-no-cache",
@@ -136,7 +140,7 @@ export const deviations = [
     ],
   },
   {
-    why: "A coding that can't be undone, and an answer that may be a part, are not stored",
+    why: "A response with a coding that cannot be decoded is not stored, nor a response that may be partial",
     says: /Response 2 does not come from cache \[200 SKIP\]|status is 502/,
     both: [
       "headers-store-Content-Encoding", "headers-store-Content-Range", "304-etag-update-response-Content-Encoding",
@@ -145,8 +149,8 @@ export const deviations = [
   },
   {
     why:
-      "A render has no `Authorization` of a visitor, so RFC 9111 §3.5 does not apply: what is stored is what anybody gets. A " +
-      "page that is not to be is kept out of the routes, or says `private`",
+      "A render has no `Authorization` of a client, so RFC 9111 §3.5 does not apply: every client may see the stored " +
+      "response. A page that must not be shared belongs to no route, or has `private`",
     says: /Response 2 comes from cache|header Authorization is "undefined"/,
     both: [
       "other-authorization", "other-authorization-public", "other-authorization-must-revalidate", "other-authorization-smaxage",
@@ -154,8 +158,8 @@ export const deviations = [
   },
   {
     why:
-      "`Surrogate-Control` is of a W3C Note of 2001, and no standard. It is not read, and not kept with a page; sites have " +
-      "`CDN-Cache-Control` for the same (RFC 9213)",
+      "`Surrogate-Control` comes from a W3C Note of 2001 and is not a standard. It is neither read nor stored with a " +
+      "page. Origins use `CDN-Cache-Control` for the same purpose (RFC 9213)",
     says: /Response 2 (comes from cache \[200 HIT\]|does not come from cache \[200 SKIP\])|Surrogate-Capability header not present|Surrogate-Control is "null"/,
     both: [
       "surrogate-max-age-0-expires", "surrogate-max-age-long-cc-max-age", "surrogate-no-store-cc-fresh",
@@ -172,8 +176,8 @@ export const deviations = [
   },
   {
     why:
-      "A page with `no-cache` is of no use without validation, and is not stored; with field names too, which RFC 9111 " +
-      "§5.2.2.4 permits to take for the plain form",
+      "A page with `no-cache` is useless without validation, and is not stored. The same applies to the form with field " +
+      "names, which RFC 9111 §5.2.2.4 permits to treat like the plain form",
     says: /Response 2 (status is 502, not 200|does not come from cache \[200 SKIP\])/,
     both: [
       "cc-resp-no-cache-revalidate", "cc-resp-no-cache-revalidate-fresh",
@@ -181,7 +185,7 @@ export const deviations = [
     ],
   },
   {
-    why: "A page that is stale when it comes is not stored",
+    why: "A page that is stale when it arrives is not stored",
     says: /Response 2 does not come from cache/,
     shared: [
       "stale-warning-stored", "ccreq-max-stale-age",
@@ -196,8 +200,8 @@ export const deviations = [
   },
   {
     why:
-      "Visitors' `Cache-Control` is not obeyed (RFC 9111 §5.2.1 makes it advice): else anybody could have a page rendered for " +
-      "everybody",
+      "`Cache-Control` of clients has no effect (RFC 9111 §5.2.1 makes it advisory): otherwise any client could trigger " +
+      "renders for all clients",
     says: /Response 2 (comes from cache \[200 HIT\]|does not come from cache \[200 SKIP\])|wasn't sent to server \[200 HIT\]|status is 200, not 504/,
     both: [
       "ccreq-ma0", "ccreq-ma1", "ccreq-magreaterage", "ccreq-min-fresh", "ccreq-min-fresh-age", "ccreq-no-cache",
@@ -208,7 +212,7 @@ export const deviations = [
     ],
   },
   {
-    why: "Only answers to GET are stored",
+    why: "Only responses to GET are stored",
     says: /Response 2 does not come from cache/,
     both: [
       "method-POST",
@@ -225,8 +229,8 @@ export const deviations = [
   },
   {
     why:
-      "A HEAD is answered from the stored GET, and a page that is cold or stale is rendered by GET: a HEAD of the site updates " +
-      "nothing",
+      "The stored GET response answers a HEAD, and a missing or stale page is rendered with GET. So a HEAD response of " +
+      "the origin updates nothing",
     says: /Request 2 had method GET|Template-A is "null"|status is 410/,
     shared: [
       "head-200-retain", "head-200-freshness-update", "head-200-update", "head-410-update",
@@ -234,8 +238,8 @@ export const deviations = [
   },
   {
     why:
-      "Parts are cut out of whole pages; what the site sends of them is not stored, and it is never asked for the rest (RFC " +
-      "9111 §3.3, §3.4)",
+      "Ranges are cut out of whole pages. Partial responses of the origin are not stored, and the cache never requests " +
+      "the missing rest (RFC 9111 §3.3, §3.4)",
     says: /Response 2 does not come from cache|header range is "undefined"/,
     both: [
       "partial-store-partial-reuse-partial", "partial-store-partial-reuse-partial-byterange",
@@ -245,8 +249,8 @@ export const deviations = [
   },
   {
     why:
-      "What is no entity tag can't be compared (RFC 9110 §8.8.3): the site's is replaced, a visitor's matches nothing, and " +
-      "none is mended",
+      "A value that is not an entity tag cannot be compared (RFC 9110 §8.8.3). The origin's is replaced, a client's " +
+      "matches nothing, and none is corrected",
     says: /status is 200, not 304|Response 1 header ETag is "null"|header If-None-Match is "abcdef"/,
     both: [
       "conditional-etag-quoted-respond-unquoted", "conditional-etag-unquoted-respond-unquoted",
@@ -259,28 +263,30 @@ export const deviations = [
     ],
   },
   {
-    why: "A visitor's conditions are not handed to a render",
+    why: "A client's conditions are not forwarded to a render",
     says: /header If-None-Match is "undefined"/,
     plain: [
       "conditional-etag-forward", "conditional-etag-forward-unquoted",
     ],
   },
   {
-    why: "The platform takes headers for UTF-8: other bytes are lost",
+    why: "The platform decodes headers as UTF-8: other bytes are lost",
     says: /status is 200, not 304/,
     both: [
       "conditional-etag-strong-respond-obs-text",
     ],
   },
   {
-    why: "`If-Modified-Since` is earlier than `Date`, which stands in for `Last-Modified`: RFC 9111 §4.3.2 has no 304 for that",
+    why:
+      "`If-Modified-Since` is earlier than `Date`, which is used in place of `Last-Modified`: RFC 9111 §4.3.2 has no " +
+      "304 for this case",
     says: /status is 200, not 304/,
     both: [
       "conditional-lm-fresh-no-lm",
     ],
   },
   {
-    why: "A route lists no header in `vary`, so nothing with that `Vary` is stored",
+    why: "A route lists no header in `vary`, so no response with this `Vary` is stored",
     says: /Response [23] does not come from cache|status is 502/,
     plain: [
       "vary-match", "vary-invalidate", "vary-cache-key", "vary-2-match", "vary-3-match", "vary-3-omit", "vary-normalise-combine",
@@ -289,7 +295,9 @@ export const deviations = [
     ],
   },
   {
-    why: "What one prefers decides on the variant, and of equal weights the first: `en, de` and `de, en` are two",
+    why:
+      "The most preferred language selects the variant, and the first one if the weights are equal: `en, de` and `de, " +
+      "en` are two variants",
     says: /Response 2 does not come from cache/,
     shared: [
       "vary-normalise-lang-order", "vary-normalise-lang-select",
@@ -297,8 +305,8 @@ export const deviations = [
   },
   {
     why:
-      "A lifetime that can't be read is 0, and of two the first counts, as RFC 9111 §4.2.1 advises; spaces around `=` do no " +
-      "harm",
+      "An unreadable lifetime counts as 0, and the first of two lifetimes is used, as RFC 9111 §4.2.1 recommends; " +
+      "spaces around `=` do no harm",
     says: /Response 2 (comes|does not come) from cache/,
     shared: [
       "freshness-max-age-space-before-equals", "freshness-max-age-space-after-equals", "freshness-max-age-decimal-zero",
@@ -307,7 +315,7 @@ export const deviations = [
     ],
   },
   {
-    why: "`Expires` is not read: here it has only been put into `s-maxage` where the suite gives it as a number",
+    why: "`Expires` is not read. This run replaces it by `s-maxage` only where the suite gives it as a number",
     says: /Response 2 does not come from cache \[200 SKIP\]/,
     shared: [
       "freshness-expires-32bit", "freshness-expires-far-future", "freshness-expires-rfc850", "freshness-expires-ansi-c",
@@ -320,8 +328,8 @@ export const deviations = [
   },
   {
     why:
-      "There is no heuristic freshness, which RFC 9111 §4.2.2 permits and demands nowhere: where the suite's site says nothing " +
-      "of a lifetime, it says `s-maxage=0` here",
+      "There is no heuristic freshness, which RFC 9111 §4.2.2 permits and requires nowhere. Where the suite's origin " +
+      "sends no lifetime, this run sends `s-maxage=0`",
     says: /Response 2 does not come from cache \[\d+ SKIP\]/,
     shared: [
       "heuristic-200-cached", "heuristic-203-cached", "heuristic-404-cached", "heuristic-410-cached", "heuristic-414-cached",
