@@ -8,7 +8,7 @@
 export const deviations = [
   {
     why:
-      "`max-age` of `Cache-Control`, and `Expires`, address browsers (against RFC 9111 §4.2.1). The page is fresh for " +
+      "`max-age` of `Cache-Control`, and `Expires`, are for browsers (against RFC 9111 §4.2.1). The page is fresh for " +
       "as long as the route defines. So it is not stale yet, and the origin is not asked",
     says:
       /(comes from cache|wasn't sent to server|Response [23] header .+|warning header not present\.|status is 200, not 410|'request_method'\)) \[\d+ HIT\]$/,
