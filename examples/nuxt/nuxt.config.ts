@@ -3,10 +3,10 @@ export default defineNuxtConfig({
   telemetry: false,
   typescript: { strict: true },
   nitro: { preset: "cloudflare_module" },
-  // The data of a page, for navigation inside the site, as a file beside it: <path>/_payload.json. The HTML has it inline, so that
-  // both always come from one render.
+  // Provides the data of a page for client-side navigation at <path>/_payload.json. The HTML also contains the data inline, so
+  // that both always come from the same render.
   experimental: { payloadExtraction: "client" },
-  // Nuxt offers that file where a rule says `isr`. What is cached, and for how long, the gateway knows.
+  // Nuxt provides the payload for paths with the rule `isr`. The gateway defines which pages are cached, and for how long.
   routeRules: {
     "/": { isr: true },
     "/blog/**": { isr: true },

@@ -14,6 +14,6 @@ const site = {
 
 export default site;
 
-// Only for a site without the gateway in front: the cache renders by this entrypoint, since static assets stand before the default
-// one, and the props of a binding get lost there.
+// Only for a site without the gateway in front: the cache renders through this entrypoint, because static assets are in front of
+// the default one, and the props of a binding are lost there.
 export { site as Render };

@@ -2,5 +2,5 @@ import site from "../.output/server/index.mjs";
 
 export default site;
 
-// The cache renders by this entrypoint: static assets stand before the default one, and the props of a binding get lost there.
+// The cache renders through this entrypoint: static assets are in front of the default one, and the props of a binding are lost there.
 export { site as Render };

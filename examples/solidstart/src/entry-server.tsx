@@ -21,7 +21,7 @@ const handler = createHandler(
       )}
     />
   ),
-  // How a page is cached, and its status, must be known before its first byte is sent: so it is rendered as a whole.
+  // The caching headers and the status must be known before the first byte is sent. So the page is rendered completely.
   { mode: "async" },
 );
 
@@ -29,6 +29,6 @@ const site = worker(handler);
 
 export default site;
 
-// Only for a site without the gateway in front: the cache renders by this entrypoint, since static assets stand before the default
-// one, and the props of a binding get lost there.
+// Only for a site without the gateway in front: the cache renders through this entrypoint, because static assets are in front of
+// the default one, and the props of a binding are lost there.
 export { site as Render };

@@ -1,4 +1,4 @@
-/** What changes something. For everybody, since this is an example: a site of your own asks here who is calling. */
+/** The routes that change something. This example accepts every caller. In your own site, check here who is calling. */
 import { isIsrError, type IsrService } from "cloudflare-isr";
 
 import type { Posts } from "./env.js";

@@ -1,6 +1,6 @@
 import type { Scope } from "cloudflare-isr/nuxt";
 
-/** How the page that is being rendered is cached. In the browser nothing is: there it is undefined. */
+/** Returns the scope of the page that is being rendered, or undefined in the browser, where nothing is cached. */
 export function useIsr(): Scope | undefined {
   return useRequestEvent()?.context.isr;
 }

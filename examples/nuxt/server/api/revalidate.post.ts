@@ -1,12 +1,12 @@
 import { isIsrError, type InvalidateRequest } from "cloudflare-isr";
 import { revalidatePath } from "cloudflare-isr/nuxt";
 
-// For everybody, since this is an example: a site of your own asks here who is calling.
+// This example accepts every caller. In your own site, check here who is calling.
 export default defineEventHandler(async (event) => {
   const { GATEWAY } = useEnv(event);
   const { path, ...others } = (await readObject(event)) as InvalidateRequest;
   try {
-    // A page and the payload for navigation to it are two pages of the cache.
+    // For the cache, a page and its payload are two pages.
     const receipts =
       typeof path === "string"
         ? await revalidatePath(GATEWAY, path)

@@ -10,7 +10,7 @@ export interface Post {
 /** The bindings of wrangler.toml. */
 export interface Env {
   GATEWAY: IsrService;
-  /** The Worker that has the posts, `examples/posts`. */
+  /** The Worker that stores the posts, `examples/posts`. */
   POSTS: {
     list(): Promise<Post[]>;
     get(slug: string): Promise<Post | null>;

@@ -1,7 +1,7 @@
 import type { Scope } from "cloudflare-isr";
 import { getRequestEvent } from "solid-js/web";
 
-/** How the page that is being rendered is cached. In the browser nothing is: there it is undefined. */
+/** Returns the scope of the page that is being rendered, or undefined in the browser, where nothing is cached. */
 export function isr(): Scope | undefined {
   return getRequestEvent()?.locals.isr;
 }

@@ -21,7 +21,8 @@ export const getPost = query(
   GET(async (slug: string) => {
     "use server";
     const post = await env.POSTS.get(slug);
-    // That there is no such post is forgotten once there is another post. No tag is made of what a visitor has made up.
+    // If the post does not exist, the tag `posts` invalidates the answer when the posts change. `post:…` comes from the post,
+    // not from the argument: a visitor can make up any argument.
     isr()?.set({ revalidate: 120, tags: post ? ["posts", `post:${post.slug}`] : ["posts"] });
     return { post, renderedAt: new Date().toISOString() };
   }),

@@ -1,5 +1,5 @@
 export default defineEventHandler((event) => {
-  // A page that is rendered of these posts carries the tag, too.
+  // A page that contains these posts carries the tag, too.
   event.context.isr.set({ tags: ["posts"] });
   return useEnv(event).POSTS.list();
 });

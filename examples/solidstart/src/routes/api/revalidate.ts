@@ -3,7 +3,7 @@ import { isIsrError, type InvalidateRequest } from "cloudflare-isr";
 import { env } from "cloudflare:workers";
 import { json, readObject } from "~/lib/respond";
 
-// For everybody, since this is an example: a site of your own asks here who is calling.
+// This example accepts every caller. In your own site, check here who is calling.
 export async function POST({ request }: APIEvent) {
   const what = (await readObject(request)) as InvalidateRequest | null;
   if (what === null) return json({ error: "what invalidate() takes is wanted" }, 400);

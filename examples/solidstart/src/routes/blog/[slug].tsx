@@ -19,7 +19,7 @@ export default function BlogPost() {
       body: JSON.stringify({ slug: params.slug, ...edit }),
     });
     if (!response.ok) throw new Error(await response.text());
-    // The post as everybody gets it now.
+    // Load the new post, as every visitor receives it now.
     await revalidate(getPost.keyFor(params.slug!));
   }
 

@@ -3,14 +3,14 @@ import { isIsrError, type InvalidateRequest } from "cloudflare-isr";
 import { revalidatePath } from "cloudflare-isr/sveltekit";
 import type { RequestHandler } from "./$types";
 
-// For everybody, since this is an example: a site of your own asks here who is calling.
+// This example accepts every caller. In your own site, check here who is calling.
 export const POST: RequestHandler = async ({ request, platform }) => {
   const { GATEWAY } = platform!.env;
   const what = await request.json().catch(() => null);
   if (typeof what !== "object" || what === null) error(400, "JSON with a path, or what invalidate() takes, is wanted");
   const { path, ...others } = what as InvalidateRequest;
   try {
-    // A page and the data for navigation to it are two pages of the cache.
+    // For the cache, a page and its data are two pages.
     const receipts =
       typeof path === "string"
         ? await revalidatePath(GATEWAY, path)

@@ -2,11 +2,11 @@ import { error } from "@sveltejs/kit";
 import type { PageServerLoad } from "./$types";
 
 export const load: PageServerLoad = async ({ locals, params, platform }) => {
-  // Before anything can fail: where there is no such post, the 404 is forgotten once there is another post.
+  // Set this before anything can fail: if the post does not exist, the tag invalidates the 404 when the posts change.
   locals.isr.set({ tags: ["posts"] });
   const post = await platform!.env.POSTS.get(params.slug);
   if (!post) error(404, "There is no such post");
-  // No tag is made of what a visitor has made up.
+  // Create the tag from the post, not from the URL: a visitor can make up any URL.
   locals.isr.set({ tags: [`post:${post.slug}`] });
   return { post, renderedAt: new Date().toISOString() };
 };
