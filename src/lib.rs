@@ -6,46 +6,45 @@
 //!
 //! ```text
 //!  visitor ─▶ edge ──read──▶ L1 Cache API ──▶ L2 KV ◀──write── coordinator ──render──▶ site
-//!               │  serve::judge: hit | stale | miss                ▲   │ register tags
+//!               │  visit::judge: hit | stale | miss                ▲   │ register tags
 //!               └── stale, miss ───────────────────────────────────┘   ▼
 //!               └── feed: what was invalidated since n? ────────▶ tag index ──deliver──▶ coordinators
 //! ```
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`config`], [`route`], [`time`], [`version`], [`shard`] | settings, patterns, and the notions of when and where |
+//! | [`config`], [`route`], [`time`], [`version`], [`shard_name`] | settings, patterns, and the notions of when and where |
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
 //! | [`reason`] | why the cache answered as it did: the words of `Cache-Status` |
-//! | [`page`], [`feed`], [`protocol`] | what is stored, what was invalidated, what objects say to each other |
-//! | [`invalidate`], [`inspect`] | what a caller asks to be invalidated, or to be shown |
-//! | [`scope`], [`split`] | what a page says of itself, and how a caller that renders it brings it here |
-//! | [`mod@serve`], [`front`] | the edge's decision, and what a cache in front is told |
-//! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O |
-//! | [`store`] | what the objects keep in SQLite |
+//! | [`page`], [`page_policy`] | what is stored, and what a page declares of itself |
+//! | [`invalidation`], [`inspection`] | what a caller asks to be invalidated, or to be shown |
+//! | [`protocol`] | what edge and objects say to each other |
+//! | [`visit`] | the edge's decisions, free of I/O |
+//! | [`downstream`] | headers for downstream caches, and purges of them |
+//! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O, and their tables |
+//! | [`sql`] | SQLite, as the two objects use it |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
 
 pub mod config;
 pub mod coordinator;
+pub mod downstream;
 mod fault;
-pub mod feed;
-pub mod front;
-pub mod inspect;
-pub mod invalidate;
+pub mod inspection;
+pub mod invalidation;
 pub mod page;
+pub mod page_policy;
 pub mod protocol;
 pub mod reason;
 pub mod route;
-pub mod scope;
 pub mod semantics;
-pub mod serve;
-pub mod shard;
+pub mod shard_name;
 #[cfg(test)]
 mod simulation;
-pub mod split;
-pub mod store;
+pub mod sql;
 pub mod tag_index;
 pub mod time;
 pub mod version;
+pub mod visit;
 
 #[cfg(feature = "worker")]
 pub mod edge;
@@ -59,11 +58,10 @@ struct Documentation;
 #[cfg(test)]
 use bolero as _;
 
-pub use feed::{Mode, Refresh};
-pub use invalidate::Invalidate;
+pub use invalidation::{Invalidate, Mode, Refresh};
+pub use page_policy::{PageSettings, Scope};
 pub use protocol::{InvalidateAnswer, Progress};
 pub use reason::Reason;
-pub use scope::{PageSettings, Scope};
 pub use semantics::freshness::Revalidate;
 
 #[cfg(feature = "worker")]

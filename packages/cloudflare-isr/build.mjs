@@ -17,7 +17,7 @@ execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", from("tsconfig.jso
 
 // The Wasm stays a file that the module imports: that is how wrangler takes it for a compiled module.
 await build({
-  entryPoints: [path.join(root, "src/edge/entry.mjs")],
+  entryPoints: [path.join(root, "src/edge/entry/entry.mjs")],
   outfile: path.join(gateway, "index.js"),
   bundle: true,
   format: "esm",

@@ -1,12 +1,12 @@
 //! What goes into a shard, and what comes out of it.
 
 use crate::coordinator::{Outcome, WaiterId};
-use crate::feed::Invalidation;
+use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Verdict};
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
-use crate::shard::ShardName;
+use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 

@@ -29,6 +29,7 @@ mod held;
 mod io;
 mod renders;
 mod shard;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -6,10 +6,11 @@ use web_sys::{Request, Response};
 use worker::{Context, Env};
 
 use crate::config::Origin;
-use crate::edge::isr::{Handled, Isr, misconfigured};
-use crate::edge::js::Fetcher;
-use crate::edge::site::{self, Site, SiteError};
-use crate::edge::{front, js, respond, settings};
+use crate::edge::origin::{self, Site, SiteError};
+use crate::edge::platform::js::{self, Fetcher};
+use crate::edge::settings;
+use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
+use crate::edge::visitor::{downstream, respond};
 use crate::route::Route;
 use crate::semantics::key::RequestUrl;
 
@@ -65,7 +66,7 @@ pub async fn gateway_of_own(
 
 /// Answers a request from the cache, or by a handler of the Worker's own, but for routes that have a site elsewhere. The inner
 /// error is the handler's.
-pub(super) async fn answer_by_own(
+pub(in crate::edge) async fn answer_by_own(
     isr: &Isr,
     request: &Request,
     context: &Context,
@@ -86,7 +87,7 @@ fn route_of<'a>(isr: &'a Isr, request: &Request) -> Option<&'a Route> {
 }
 
 /// Answers a request from the cache, or by the site. The inner error is the site's.
-pub(super) async fn answer(
+pub(in crate::edge) async fn answer(
     isr: &Isr,
     request: &Request,
     context: &Context,
@@ -94,7 +95,7 @@ pub(super) async fn answer(
 ) -> Result<Result<Response, SiteError>, JsValue> {
     let is_render = isr.is_render(request, context);
     // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
-    if !is_render && site::is_loop(request) {
+    if !is_render && origin::is_loop(request) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }
@@ -115,7 +116,7 @@ pub(super) async fn answer(
         Ok(response) => respond::passed(response, told.as_ref(), isr.config().expose_headers)?,
         Err(error) => return Ok(Err(error)),
     };
-    front::forbidden(isr.config(), response).map(Ok)
+    downstream::forbidden(isr.config(), response).map(Ok)
 }
 
 /// Says that a site gave no answer that can be handed on.

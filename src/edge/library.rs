@@ -8,16 +8,14 @@ use worker::{Context, Env, Request, Response};
 use crate::config::Builder;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::error::IsrError;
-use crate::edge::isr::{self, Handled, Isr};
-use crate::edge::lookup::Lookup;
-use crate::edge::site::SiteError;
-use crate::edge::{gateway, settings, site};
-use crate::feed::Mode;
-use crate::inspect::Inspect;
-use crate::invalidate::{Call, Invalidate};
-use crate::protocol::{InvalidateAnswer, Progress};
-use crate::scope::Scope;
-use crate::split::Ticket;
+use crate::edge::origin::{self, SiteError};
+use crate::edge::visitor::isr::{self, Handled, Isr};
+use crate::edge::visitor::lookup::Lookup;
+use crate::edge::{gateway, settings};
+use crate::inspection::Inspect;
+use crate::invalidation::{Call, Invalidate, Mode};
+use crate::page_policy::Scope;
+use crate::protocol::{InvalidateAnswer, Progress, Ticket};
 
 /// Installs settings that are given in code, for the edge and for the objects alike: call it from the event `start`, which
 /// each isolate runs before anything else.
@@ -72,7 +70,7 @@ pub async fn serve(
     };
     let mut failed = None;
     let site = async |request: &web_sys::Request| {
-        let passed = site::passed(request)?;
+        let passed = origin::passed(request)?;
         handler(passed.into()).await.map(WebResponse::from).map_err(|error| {
             failed = Some(error);
             SiteError::Unreachable(JsValue::UNDEFINED)

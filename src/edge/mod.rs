@@ -1,66 +1,37 @@
 //! The rim: the only place with JavaScript, bindings and `await`.
 //!
-//! | file | what it touches |
+//! | module | what lies there |
 //! |---|---|
 //! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
 //! | `library`, `error` | what a Worker calls that uses this crate as a library |
-//! | `isr` | which requests the cache answers |
-//! | `visit`, `miss`, `stale` | one visitor's request: what L1 and L2 have, what the coordinator says, what is told it |
-//! | `lookup`, `lend` | a caller that renders pages itself, and the lease that it gets |
-//! | `hit` | the short way of a plain HIT, for `entry.mjs` |
-//! | `admin` | `/__isr/...` and the RPC methods |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
-//! | `l1`, `fill` | Cache API, and what goes into it |
-//! | `l2` | KV, R2, or another store for pages |
-//! | `site` | the site behind the cache |
-//! | `front` | a cache in front of the Worker |
-//! | `feed_poll` | what this isolate knows to be invalidated |
-//! | `calls` | messages to the two objects |
-//! | `coordinator_object`, `coordinator_work`, `render` | the coordinator Durable Object |
-//! | `body`, `source`, `sealed` | the bytes of an answer while they come |
-//! | `tag_index_object`, `sinks` | the tag index Durable Object, and the caches in front that it purges |
-//! | `sql`, `alarm` | a Durable Object's SQLite and its alarm |
-//! | `envelope`, `respond`, `part`, `js` | responses, headers, ranges of bodies, time, randomness |
+//! | `entry` | the module that wrangler loads, and its short path for a HIT |
+//! | `visitor` | one visitor's request: which requests the cache answers, and how |
+//! | `objects` | the two Durable Objects: renders, leases, alarms, SQLite, purges of downstream caches |
+//! | `caches` | the tiers: Cache API, KV, R2 or another store; and the feed of invalidations |
+//! | `body` | the bytes of a response while they arrive: streaming, seals, ranges |
+//! | `origin` | requests to the site behind the cache |
+//! | `admin` | `/__isr/...` and the RPC methods |
+//! | `platform` | JavaScript functions, and messages to the two objects |
 
 mod admin;
-mod alarm;
 mod body;
-mod calls;
-mod coordinator_object;
-mod coordinator_work;
-mod envelope;
+mod caches;
+mod entry;
 mod error;
-mod feed_poll;
-mod fill;
-mod front;
 mod gateway;
-mod hit;
-mod isr;
-mod js;
-mod l1;
-mod l2;
-mod lend;
 mod library;
-mod lookup;
-mod miss;
-mod part;
-mod render;
-mod respond;
-mod sealed;
+mod objects;
+mod origin;
+mod platform;
 mod settings;
-mod sinks;
-mod site;
-mod source;
-mod sql;
-mod stale;
-mod tag_index_object;
-mod visit;
+mod visitor;
 
-pub use self::coordinator_object::IsrCoordinator;
+pub use self::caches::l2::{L2, L2Error, L2Factory, L2Future, PutOptions, set_l2};
 pub use self::error::IsrError;
 pub use self::gateway::gateway;
-pub use self::isr::Isr;
-pub use self::l2::{L2, L2Error, L2Factory, L2Future, PutOptions, set_l2};
 pub use self::library::{configure, serve};
-pub use self::lookup::Lookup;
-pub use self::tag_index_object::IsrTagIndex;
+pub use self::objects::coordinator::IsrCoordinator;
+pub use self::objects::tag_index::IsrTagIndex;
+pub use self::visitor::isr::Isr;
+pub use self::visitor::lookup::Lookup;

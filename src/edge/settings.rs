@@ -13,10 +13,10 @@ use worker::Env;
 use crate::config::{
     Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin, RenderValue, check_render_value,
 };
-use crate::edge::front::Exports;
-use crate::edge::js::{self, Fetcher, ObjectNamespace};
-use crate::edge::l2;
-use crate::edge::site::Site;
+use crate::edge::caches::l2;
+use crate::edge::origin::Site;
+use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
+use crate::edge::visitor::downstream::Exports;
 use crate::route::Route;
 use crate::semantics::render_signature::RenderSecret;
 
@@ -28,7 +28,7 @@ thread_local! {
 
 /// A secret from `env`. It is compared by its digest, in constant time, and is never shown.
 #[derive(Clone)]
-pub(super) struct Secret([u8; 32]);
+pub(in crate::edge) struct Secret([u8; 32]);
 
 impl Secret {
     fn read(env: &Env, name: &str) -> Option<Self> {
@@ -36,14 +36,14 @@ impl Secret {
     }
 
     /// Tells whether a visitor knows the secret.
-    pub(super) fn is(&self, claim: &str) -> bool {
+    pub(in crate::edge) fn is(&self, claim: &str) -> bool {
         let claim: [u8; 32] = Sha256::digest(claim.as_bytes()).into();
         self.0.ct_eq(&claim).into()
     }
 }
 
 /// The token of an API, from `env`. It is sent, and never shown.
-pub(super) struct ApiToken(String);
+pub(in crate::edge) struct ApiToken(String);
 
 impl ApiToken {
     fn read(env: &Env, name: &str) -> Option<Self> {
@@ -51,7 +51,7 @@ impl ApiToken {
     }
 
     /// Returns the token, for the header that carries it.
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::edge) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -65,24 +65,24 @@ fn text(env: &Env, name: &str) -> Option<String> {
 const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 
 /// What a deployment is made with.
-pub(super) struct Settings {
+pub(in crate::edge) struct Settings {
     /// The variable `ISR`.
-    pub(super) config: Config,
+    pub(in crate::edge) config: Config,
     /// The secret `ISR_ADMIN_TOKEN`: who has it may invalidate over HTTP.
-    pub(super) admin_token: Option<Secret>,
+    pub(in crate::edge) admin_token: Option<Secret>,
     /// The secret `ISR_BYPASS_TOKEN`: who has it sees the site uncached.
-    pub(super) bypass_token: Option<Secret>,
+    pub(in crate::edge) bypass_token: Option<Secret>,
     /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: with it the zone is purged.
-    pub(super) purge_token: Option<ApiToken>,
+    pub(in crate::edge) purge_token: Option<ApiToken>,
     /// The secret `ISR_RENDER_SECRET`: with it renders are signed for sites by URL, and recognised where they arrive.
-    pub(super) render_secret: Option<RenderSecret>,
+    pub(in crate::edge) render_secret: Option<RenderSecret>,
     /// The secrets that `render_headers` names. They are sent, and never shown.
     header_secrets: BTreeMap<String, String>,
 }
 
 impl Settings {
     /// Returns this deployment's settings, or all that is wrong with them.
-    pub(super) fn of(env: &Env) -> Result<Rc<Self>, Rc<ConfigError>> {
+    pub(in crate::edge) fn of(env: &Env) -> Result<Rc<Self>, Rc<ConfigError>> {
         SETTINGS.with(|settings| {
             settings
                 .get_or_init(|| {
@@ -96,7 +96,7 @@ impl Settings {
     }
 
     /// Returns the headers that each render of a route carries besides this cache's own.
-    pub(super) fn render_headers<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(in crate::edge) fn render_headers<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = (&'a str, &'a str)> {
         route.render_headers().iter().filter_map(|(name, value)| match value {
             RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
             // Those of a configuration that is in use are all there.
@@ -174,12 +174,12 @@ fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
 }
 
 /// Takes settings that are given in code.
-pub(super) fn give(settings: Builder) {
+pub(in crate::edge) fn give(settings: Builder) {
     GIVEN.set(Some(settings));
 }
 
 /// Reads the variable `ISR`, or what was given in code, or both, whatever else may be missing.
-pub(super) fn config(env: &Env) -> Result<Config, ConfigError> {
+pub(in crate::edge) fn config(env: &Env) -> Result<Config, ConfigError> {
     let variable = variable(env);
     GIVEN.with_borrow(|given| match (given, variable) {
         (None, None) => Err(ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name())),
@@ -200,18 +200,18 @@ fn variable(env: &Env) -> Option<serde_json::Value> {
 }
 
 /// Returns the namespace of coordinators. [`Settings::of`] has seen that it is there.
-pub(super) fn coordinators(env: &Env) -> Option<ObjectNamespace> {
+pub(in crate::edge) fn coordinators(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::Coordinator.default_name())
 }
 
 /// Returns the namespace of the tag index.
-pub(super) fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
+pub(in crate::edge) fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::TagIndex.default_name())
 }
 
 /// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
 /// itself.
-pub(super) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
+pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
     let name = match origin(settings, route) {
         Some(Origin::Url(url)) => {
             return Some(Site::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
@@ -224,7 +224,12 @@ pub(super) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Opt
 }
 
 /// Returns the site as a coordinator reaches it, also if it is this Worker itself.
-pub(super) fn renderer(env: &Env, settings: &Settings, route: Option<&Route>, exports: &Exports) -> Option<Site> {
+pub(in crate::edge) fn renderer(
+    env: &Env,
+    settings: &Settings,
+    route: Option<&Route>,
+    exports: &Exports,
+) -> Option<Site> {
     match origin(settings, route) {
         Some(Origin::Own) => Some(Site::Own(exports.clone())),
         _ => site(env, settings, route),

@@ -11,7 +11,7 @@ use crate::coordinator::{Input, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
 use crate::semantics::freshness::Freshness;
-use crate::store::SKEW;
+use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
 

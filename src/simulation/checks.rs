@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::site::Body;
 use crate::coordinator::{Lease, WaiterId};
-use crate::feed::{Invalidation, Mode, Scope};
+use crate::invalidation::{Invalidation, Mode, Scope};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::time::Timestamp;

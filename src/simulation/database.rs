@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::store::rusqlite::MemorySql;
-use crate::store::{Row, Sql, StoreError, Value};
+use crate::sql::rusqlite::MemorySql;
+use crate::sql::{Row, Sql, StoreError, Value};
 
 /// A database that outlives the object which uses it, as it does on the platform.
 #[derive(Clone)]

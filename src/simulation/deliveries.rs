@@ -5,7 +5,7 @@ use super::queue::{Attempt, Coming, Outcome, Own};
 use super::tag_index::{Attempted, PATIENCE};
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
-use crate::feed::{Invalidation, Scope};
+use crate::invalidation::{Invalidation, Scope};
 use crate::protocol::RegisterAnswer;
 use crate::tag_index::{Round, attempts, settle};
 

@@ -12,7 +12,7 @@ use super::random::Random;
 use super::workshop::{Layout, Workshop};
 use super::world::{EDGES, STEPS, World};
 use crate::coordinator::WaiterId;
-use crate::shard::ShardName;
+use crate::shard_name::ShardName;
 
 /// For how long somebody may go by the old number, in milliseconds.
 const BEHIND: u64 = 20_000;

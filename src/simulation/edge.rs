@@ -1,13 +1,13 @@
-//! One edge: its L1, its copy of the feed, and how it judges. It behaves as `src/edge/isr.rs` and `feed_poll.rs` do.
+//! One edge: its L1, its copy of the feed, and how it judges. It behaves as `src/edge/visitor/isr.rs` and `feed_poll.rs` do.
 
 use std::collections::BTreeMap;
 
 use super::site::Body;
-use crate::feed::Feed;
+use crate::invalidation::Feed;
 use crate::page::PageMeta;
 use crate::route::RouteId;
-use crate::serve::{self, Judgement};
 use crate::time::Timestamp;
+use crate::visit::{Judgement, judge};
 
 /// How long a failing tag index is left alone, in milliseconds.
 const POLL_PAUSE: u64 = 2_000;
@@ -103,7 +103,7 @@ impl Edge {
     /// Judges a copy.
     pub(super) fn judge(&self, page: &PageMeta, route: &RouteId, now: u64, bound: u64) -> Judgement {
         let feed = self.is_current(now, bound).then_some(&self.feed);
-        serve::judge(page, route, feed, Timestamp::from_millis(now))
+        judge(page, route, feed, Timestamp::from_millis(now))
     }
 
     /// Returns the time of the invalidation that has made a copy invalid, as far as is known here.

@@ -4,7 +4,7 @@ use super::queue::{Coming, Outcome};
 use super::tag_index::PATIENCE;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
-use crate::feed::{Mode, Refresh, Scope};
+use crate::invalidation::{Mode, Refresh, Scope};
 use crate::tag_index::Round;
 use crate::time::Timestamp;
 

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::database::Database;
 use super::site::{Body, Plan};
 use crate::config::Config;
+use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Effect, Entry, Input, Lease, Moment, Shard};
-use crate::feed::Mode;
+use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
-use crate::store::{CoordinatorStore, Row};
+use crate::sql::Row;
 use crate::time::Timestamp;
 use crate::version::Version;
 

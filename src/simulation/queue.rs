@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::l2::Value;
 use super::site::Body;
 use crate::coordinator::{WaiterId, Wanted};
-use crate::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Verdict};
 use crate::semantics::tag::Tag;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::database::Database;
-use crate::store::{Delivery, TagIndexStore};
 use crate::tag_index::ACKNOWLEDGE_WITHIN;
+use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
 
 /// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in milliseconds.
@@ -18,7 +18,7 @@ pub(super) struct Attempted {
     pub(super) by_alarm: bool,
 }
 
-/// The object and what the platform knows of it. It behaves as `src/edge/tag_index_object.rs` and `alarm.rs` do.
+/// The object and what the platform knows of it. It behaves as `src/edge/objects/tag_index.rs` and `alarm.rs` do.
 pub(super) struct TagIndex {
     database: Database,
     store: Option<TagIndexStore<Database>>,

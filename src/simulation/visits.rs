@@ -7,13 +7,13 @@ use super::site::Body;
 use super::story::short;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
-use crate::feed::FeedPage;
+use crate::invalidation::FeedPage;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
-use crate::serve::Judgement;
 use crate::tag_index::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
+use crate::visit::Judgement;
 
 /// How long an edge waits for the coordinator, in milliseconds: for a visitor, and behind a stale copy.
 pub(super) const MISS_PATIENCE: u64 = 15_000;

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::database::Database;
 use crate::config::Config;
-use crate::feed::PathPrefix;
+use crate::invalidation::PathPrefix;
 use crate::route::{Route, RouteId};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
-use crate::shard::ShardName;
+use crate::shard_name::ShardName;
 
 /// The pages: some are variants of one path.
 const KEYS: [&str; 6] = [

@@ -17,7 +17,7 @@ use super::visits::Visit;
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
 use crate::coordinator::{Moment, WaiterId};
-use crate::feed::Invalidation;
+use crate::invalidation::Invalidation;
 use crate::version::Version;
 
 /// How many edges there are. The coordinators read L2 in a place of their own.

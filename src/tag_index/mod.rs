@@ -2,13 +2,14 @@
 //! was attempted, and what is purged in a cache in front.
 
 mod name;
-pub mod sinks;
+pub mod tables;
 
 use std::time::Duration;
 
 pub use self::name::{MAX_TAG_SHARDS, TagIndexName};
 use crate::fault::{self, Fault};
-use crate::store::{Delivery, Sql, StoreError, TagIndexStore};
+use crate::sql::{Sql, StoreError};
+use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
 
 /// How long the caller of an invalidation waits for the coordinators, and a round for each of them.

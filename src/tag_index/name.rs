@@ -5,7 +5,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::feed::Scope;
+use crate::invalidation::Scope;
 use crate::semantics::tag::Tag;
 
 /// The most tag index objects: each edge asks all of them for their part of the feed.

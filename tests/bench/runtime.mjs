@@ -149,7 +149,7 @@ function memoryFolder() {
 
 function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main = [], objectsOf = name } = {}) {
   const object = (className) => ({ className, ...OBJECT, ...(objectsOf !== name && { scriptName: objectsOf }) });
-  return worker(name, root, [...main, "src/edge/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
+  return worker(name, root, [...main, "src/edge/entry/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
     bindings: { ISR: { cache_name: name, ...settings, routes }, ISR_ADMIN_TOKEN: ADMIN_TOKEN },
     serviceBindings: { ORIGIN: "site" },
     kvNamespaces: { ISR_CACHE: kv },

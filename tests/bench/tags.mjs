@@ -91,7 +91,7 @@ async function make(objects, tag, pages) {
   }
 }
 
-/** The number of the shard that owns a path, as `src/shard.rs` has it. */
+/** The number of the shard that owns a path, as `src/shard_name.rs` has it. */
 function owner(path) {
   const digest = createHash("sha256").update(`${ROUTE}\0${path}`).digest();
   return Number(digest.readBigUInt64BE() % BigInt(SHARDS));

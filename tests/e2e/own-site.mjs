@@ -4,7 +4,7 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import { IsrCoordinator, IsrTagIndex, withIsr } from "../../src/edge/entry.mjs";
+import { IsrCoordinator, IsrTagIndex, withIsr } from "../../src/edge/entry/entry.mjs";
 
 export { IsrCoordinator, IsrTagIndex };
 

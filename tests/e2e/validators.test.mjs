@@ -13,7 +13,7 @@ before(async () => (isr = await start({ isr: settings, workers: [colo("far-away"
 
 const forEver = { "X-ISR-Revalidate": "false" };
 
-/** A request that is no plain one goes the long way through Rust; see src/edge/hit.rs. */
+/** A request that is no plain one goes the long way through Rust; see src/edge/entry/hit.rs. */
 const longWay = { cookie: "__isr_bypass=not-the-token" };
 
 /** Has a page rendered and brought into L1, and returns that copy. */

@@ -14,16 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::config::RenderHeaders;
-use cloudflare_isr::feed::{FeedPage, Invalidation, Mode, Refresh, Scope};
-use cloudflare_isr::inspect::answer::{
-    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
-    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
-};
+use cloudflare_isr::inspection::answer::{BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites, RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals};
+use cloudflare_isr::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use cloudflare_isr::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
-use cloudflare_isr::protocol::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
-    SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode,
-};
+use cloudflare_isr::protocol::{Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress, SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
 use cloudflare_isr::reason::Reason;
 use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;
@@ -33,14 +27,14 @@ use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, Reques
 use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::Tag;
 use cloudflare_isr::semantics::vary::Vary;
-use cloudflare_isr::shard::ShardName;
-use cloudflare_isr::split::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};
+use cloudflare_isr::shard_name::ShardName;
 use cloudflare_isr::tag_index::TagIndexName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use cloudflare_isr::protocol::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};
 use crate::pinned::{Pinned, Section, cbor, head, line};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);

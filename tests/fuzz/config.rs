@@ -10,7 +10,7 @@ use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy, TrailingSlash};
 use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
 use cloudflare_isr::semantics::vary::Vary;
-use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::shard_name::ShardName;
 use serde_json::{Map, Value, json};
 
 use crate::TIME;

@@ -2,10 +2,10 @@
 
 use bolero::check;
 use cloudflare_isr::config::{CanonicalOrigin, SiteUrl};
-use cloudflare_isr::inspect::{Inspect, MAX_LIMIT, Place, Subject};
+use cloudflare_isr::inspection::{Inspect, MAX_LIMIT, Place, Subject};
 use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
-use cloudflare_isr::shard::ShardName;
+use cloudflare_isr::shard_name::ShardName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 

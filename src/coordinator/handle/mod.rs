@@ -11,7 +11,7 @@ use crate::coordinator::breaker::Breaker;
 use crate::coordinator::entry::Entry;
 use crate::coordinator::event::{Event, WaiterId};
 use crate::fault::{self, Fault};
-use crate::feed::Mode;
+use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::semantics::freshness::Freshness;

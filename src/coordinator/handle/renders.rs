@@ -8,7 +8,7 @@ use crate::coordinator::backoff;
 use crate::coordinator::entry::{Lease, Purpose};
 use crate::coordinator::event::Outcome;
 use crate::fault::{self, Fault};
-use crate::feed::Mode;
+use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::semantics::storable::{NotStored, SiteFailure};

@@ -9,7 +9,7 @@ use crate::protocol::Verdict;
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::NotStored;
-use crate::store::Sql;
+use crate::sql::Sql;
 use crate::time::Timestamp;
 
 impl<S: Sql, B: Clone> Shard<S, B> {

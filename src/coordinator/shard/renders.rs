@@ -9,7 +9,7 @@ use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
-use crate::store::{Sql, StoreError};
+use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::Version;
 

@@ -6,14 +6,14 @@ use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::Stage;
 use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, WaiterId, handle};
 use crate::fault::{self, Fault};
-use crate::feed::Mode;
+use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
-use crate::store::{Sql, StoreError};
+use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::Version;
 

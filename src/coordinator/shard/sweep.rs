@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::{Beside, Shard, Turn};
 use crate::coordinator::io::Effect;
+use crate::coordinator::tables::Swept;
 use crate::coordinator::{Event, Room};
-use crate::feed::{Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
 use crate::protocol::ShardProgress;
-use crate::store::{Sql, StoreError, Swept};
+use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 
 /// The most pages looked at in one round of the alarm.

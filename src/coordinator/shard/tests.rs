@@ -6,14 +6,13 @@ use serde_json::json;
 
 use super::*;
 use crate::coordinator::{Entry, Outcome};
-use crate::feed::{Mode, Refresh, Scope};
-use crate::protocol::RegisterAnswer;
-use crate::protocol::Verdict;
+use crate::invalidation::{Mode, Refresh, Scope};
+use crate::protocol::{RegisterAnswer, Verdict};
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::SiteFailure;
 use crate::semantics::tag::Tag;
-use crate::store::rusqlite::MemorySql;
+use crate::sql::rusqlite::MemorySql;
 
 type TestShard = Shard<MemorySql, &'static str>;
 

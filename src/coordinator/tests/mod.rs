@@ -7,7 +7,7 @@ mod writes;
 use std::time::Duration;
 
 use super::*;
-use crate::feed::Mode;
+use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::semantics::digest::Digest;

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::edge::calls::CallError;
-use crate::inspect::InspectError;
-use crate::invalidate;
-use crate::shard::ShardName;
-use crate::store::StoreError;
+use crate::edge::platform::calls::CallError;
+use crate::inspection::InspectError;
+use crate::invalidation;
+use crate::shard_name::ShardName;
+use crate::sql::StoreError;
 
 /// The most bytes of a request body.
 pub(super) const MAX_BODY_BYTES: u64 = 16 * 1024;
@@ -101,8 +101,8 @@ impl AdminError {
     }
 }
 
-impl From<invalidate::CallError> for AdminError {
-    fn from(error: invalidate::CallError) -> Self {
+impl From<invalidation::CallError> for AdminError {
+    fn from(error: invalidation::CallError) -> Self {
         Self::Argument(error.to_string())
     }
 }

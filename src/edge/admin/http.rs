@@ -10,10 +10,10 @@ use worker::Env;
 use super::error::{AdminError, MAX_BODY_BYTES};
 use super::inspect::inspect;
 use super::{invalidate_all, invalidation};
-use crate::edge::respond;
 use crate::edge::settings::{Secret, Settings};
-use crate::inspect::Inspect;
-use crate::invalidate::Call;
+use crate::edge::visitor::respond;
+use crate::inspection::Inspect;
+use crate::invalidation::Call;
 
 /// Where the gateway's own paths begin.
 const PREFIX: &str = "/__isr";

@@ -6,14 +6,14 @@ use worker::Env;
 
 use super::error::AdminError;
 use super::{PARALLEL, TagIndex};
-use crate::edge::calls;
+use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
-use crate::inspect::answer::{PageState, Pages, ShardAnswer, ShardQuestion, Totals};
-use crate::inspect::{Inspect, Place, Subject};
+use crate::inspection::answer::{PageState, Pages, ShardAnswer, ShardQuestion, Totals};
+use crate::inspection::{Inspect, Place, Subject};
 use crate::protocol::ToCoordinator;
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
-use crate::shard::ShardName;
+use crate::shard_name::ShardName;
 
 /// Answers a question. What is counted over all pages comes with the first part of a list only.
 pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, AdminError> {

@@ -8,8 +8,8 @@ use worker::Env;
 use super::error::AdminError;
 use super::inspect::inspect;
 use super::{TagIndex, invalidate_all, invalidation};
-use crate::inspect::{Inspect, Kind};
-use crate::invalidate::Call;
+use crate::inspection::{Inspect, Kind};
+use crate::invalidation::Call;
 
 /// An RPC call as the entry module writes it.
 #[derive(Deserialize)]

@@ -34,6 +34,9 @@
 //! | a reader goes away and nobody says so | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
 
 mod chunk;
+pub(in crate::edge) mod range;
+pub(in crate::edge) mod sealed;
+pub(in crate::edge) mod source;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -51,28 +54,28 @@ use thiserror::Error;
 use wasm_bindgen::JsCast;
 use wasm_streams::ReadableStream;
 
-pub(super) use self::chunk::Chunk;
-pub(super) use self::state::Budget;
+pub(in crate::edge) use self::chunk::Chunk;
+pub(in crate::edge) use self::state::Budget;
 use self::state::{Kept, Phase, Place, State};
 
 /// The bytes of an answer: whole, or still growing. A clone is the same body.
-pub(super) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
+pub(in crate::edge) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
 
 /// Gives a body its bytes. Dropped before the end it leaves the body broken.
-pub(super) struct Writer<C: Chunk = Uint8Array> {
+pub(in crate::edge) struct Writer<C: Chunk = Uint8Array> {
     state: Rc<RefCell<State<C>>>,
     limit: u64,
 }
 
 /// Gets a body's bytes from the first on. Dropping it is signing off.
-pub(super) struct Reader<C: Chunk = Uint8Array> {
+pub(in crate::edge) struct Reader<C: Chunk = Uint8Array> {
     state: Rc<RefCell<State<C>>>,
     id: u64,
 }
 
 /// Whether a body is within its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(in crate::edge) enum Fit {
     /// All of it is kept.
     Within,
     /// It goes on to those who read it already, and is not kept.
@@ -81,12 +84,12 @@ pub(super) enum Fit {
 
 /// Nobody reads a body that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Deserted;
+pub(in crate::edge) struct Deserted;
 
 /// The body came to no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the site broke off in the middle of the body")]
-pub(super) struct BrokenOff;
+pub(in crate::edge) struct BrokenOff;
 
 impl<C> Clone for Body<C> {
     fn clone(&self) -> Self {
@@ -102,18 +105,18 @@ impl<C> fmt::Debug for Body<C> {
 
 impl<C: Chunk> Body<C> {
     /// Makes a body of bytes that are all there.
-    pub(super) fn whole(bytes: C) -> Self {
+    pub(in crate::edge) fn whole(bytes: C) -> Self {
         Self(Rc::new(RefCell::new(State::new(Phase::Whole(bytes), Budget::new(0)))))
     }
 
     /// Begins a body. Up to `limit` bytes of it are kept, as long as `budget` lasts.
-    pub(super) fn grow(limit: u64, budget: &Budget) -> (Writer<C>, Self) {
+    pub(in crate::edge) fn grow(limit: u64, budget: &Budget) -> (Writer<C>, Self) {
         let state = Rc::new(RefCell::new(State::new(Phase::Growing, budget.clone())));
         (Writer { state: Rc::clone(&state), limit }, Self(state))
     }
 
     /// Returns the bytes if they are all there.
-    pub(super) fn bytes(&self) -> Option<C> {
+    pub(in crate::edge) fn bytes(&self) -> Option<C> {
         match &self.0.borrow().phase {
             Phase::Whole(bytes) => Some(bytes.clone()),
             Phase::Growing | Phase::Wide { .. } | Phase::Broken => None,
@@ -121,7 +124,7 @@ impl<C: Chunk> Body<C> {
     }
 
     /// Joins the readers, or returns `None` if what has come is not kept any more.
-    pub(super) fn reader(&self) -> Option<Reader<C>> {
+    pub(in crate::edge) fn reader(&self) -> Option<Reader<C>> {
         let mut state = self.0.borrow_mut();
         match state.phase {
             Phase::Growing | Phase::Whole(_) => {}
@@ -136,7 +139,7 @@ impl<C: Chunk> Body<C> {
 
 impl<C: Chunk> Writer<C> {
     /// Adds bytes. Once the body is over its bound, [`Self::room`] is to be awaited before more are added.
-    pub(super) fn push(&mut self, chunk: C) -> Fit {
+    pub(in crate::edge) fn push(&mut self, chunk: C) -> Fit {
         let mut state = self.state.borrow_mut();
         let bytes = chunk.bytes();
         let is_growing = matches!(state.phase, Phase::Growing);
@@ -162,7 +165,7 @@ impl<C: Chunk> Writer<C> {
     ///
     /// # Errors
     /// [`Deserted`] if there are no readers.
-    pub(super) async fn room(&mut self) -> Result<(), Deserted> {
+    pub(in crate::edge) async fn room(&mut self) -> Result<(), Deserted> {
         poll_fn(|context| {
             let mut state = self.state.borrow_mut();
             if state.readers.is_empty() {
@@ -178,13 +181,13 @@ impl<C: Chunk> Writer<C> {
     }
 
     /// Returns how many chunks all readers have taken: as long as it rises, nobody holds the body up.
-    pub(super) fn taken_by_all(&self) -> usize {
+    pub(in crate::edge) fn taken_by_all(&self) -> usize {
         self.state.borrow().dropped
     }
 
     /// Breaks the body off for the readers of a wide one that are the farthest behind, so that they hold up the others no
     /// longer.
-    pub(super) fn let_go(&mut self) {
+    pub(in crate::edge) fn let_go(&mut self) {
         let mut state = self.state.borrow_mut();
         let wakers = state.let_go();
         drop(state);
@@ -192,7 +195,7 @@ impl<C: Chunk> Writer<C> {
     }
 
     /// Ends the body well, and returns all of its bytes if they were kept.
-    pub(super) fn end(self) -> Option<C> {
+    pub(in crate::edge) fn end(self) -> Option<C> {
         let mut state = self.state.borrow_mut();
         let bytes = match state.phase {
             Phase::Growing => {
@@ -253,7 +256,7 @@ impl<C: Chunk> Drop for Reader<C> {
 
 impl Reader {
     /// Returns what a `Response` takes as its body: a buffer if all bytes are there, else a stream.
-    pub(super) fn into_js(self) -> Object {
+    pub(in crate::edge) fn into_js(self) -> Object {
         if let Some(bytes) = Body(Rc::clone(&self.state)).bytes() {
             return bytes.into();
         }

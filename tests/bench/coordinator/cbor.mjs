@@ -1,4 +1,4 @@
-// As much of CBOR (RFC 8949) as the messages of `src/protocol.rs` need: objects, text, whole numbers, null.
+// As much of CBOR (RFC 8949) as the messages of `src/protocol/messages.rs` need: objects, text, whole numbers, null.
 
 /** Encodes a value as CBOR. */
 export function encode(value) {

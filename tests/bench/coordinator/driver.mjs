@@ -1,4 +1,4 @@
-// Sends messages to an object, as an edge does (`src/protocol.rs`), and measures from within the runtime: what lies in
+// Sends messages to an object, as an edge does (`src/protocol/messages.rs`), and measures from within the runtime: what lies in
 // front of an edge is not part of the figures.
 
 import { encode } from "./cbor.mjs";

@@ -1,0 +1,596 @@
+//! The coordinator object's tables: entries, their tags, leases, invalidations received.
+
+use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
+use crate::fault::{self, Fault};
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Scope};
+use crate::page::PageMeta;
+use crate::route::RouteId;
+use crate::semantics::digest::Digest;
+use crate::semantics::freshness::Windows;
+use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::semantics::tag::Tag;
+use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
+use crate::time::Timestamp;
+use crate::version::{Clock, Version};
+
+const MIGRATIONS: [Migration; 5] = [
+    Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
+    Migration {
+        name: "0002_copies_and_breaker",
+        sql: include_str!("../../../migrations/coordinator/0002_copies_and_breaker.sql"),
+    },
+    Migration { name: "0003_scopes", sql: include_str!("../../../migrations/coordinator/0003_scopes.sql") },
+    Migration { name: "0004_sweeps", sql: include_str!("../../../migrations/coordinator/0004_sweeps.sql") },
+    Migration { name: "0005_views", sql: include_str!("../../../migrations/coordinator/0005_views.sql") },
+];
+
+/// What stands in `l2_pending` for a deletion; a version is 26 characters.
+const DELETE: &str = "delete";
+
+/// For how long after its last pause a failing page is remembered, in milliseconds.
+const FAILURES_KEPT_MILLIS: u64 = 3_600_000;
+
+/// What separates tags in [`LOAD_ENTRY`]; no tag has it in it.
+const TAG_SEPARATOR: char = '\n';
+
+/// All that is known of a key, in one row: a statement costs more than the rows that it reads.
+const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_until, e.stale_until, e.error_until, \
+    e.body_bytes, e.failures, e.retry_at, e.pass_until, e.marked_by, e.l2_pending, e.l2_due, e.l2_attempts, \
+    e.l2_written_at, e.digest, e.l2_version, e.l2_digest, \
+    (SELECT group_concat(tag, char(10)) FROM entry_tags t WHERE t.key = e.key), \
+    l.token, l.purpose, l.expires_at, l.attempt \
+    FROM (SELECT ? AS key) k LEFT JOIN entries e ON e.key = k.key LEFT JOIN leases l ON l.key = k.key";
+
+/// An update touches the indexes only of those columns that change: a row written is what the platform bills.
+const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
+    error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, \
+    digest, l2_version, l2_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    ON CONFLICT (key) DO UPDATE SET version = excluded.version, status = excluded.status, \
+    rendered_at = excluded.rendered_at, fresh_until = excluded.fresh_until, stale_until = excluded.stale_until, \
+    error_until = excluded.error_until, body_bytes = excluded.body_bytes, failures = excluded.failures, \
+    retry_at = excluded.retry_at, pass_until = excluded.pass_until, marked_by = excluded.marked_by, \
+    l2_pending = excluded.l2_pending, l2_due = excluded.l2_due, l2_attempts = excluded.l2_attempts, \
+    l2_written_at = excluded.l2_written_at, digest = excluded.digest, l2_version = excluded.l2_version, \
+    l2_digest = excluded.l2_digest, \
+    heat = CASE WHEN excluded.version IS NULL OR excluded.version = version THEN heat ELSE \
+    (heat >> MAX(0, MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000))) + 1 END";
+
+/// The tables of one coordinator object.
+#[derive(Debug)]
+pub struct CoordinatorStore<S> {
+    sql: S,
+}
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    pub fn open(sql: S) -> Result<Self, StoreError> {
+        migrate(&sql, &MIGRATIONS)?;
+        Ok(Self { sql })
+    }
+
+    pub(crate) fn sql(&self) -> &S {
+        &self.sql
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_sql(self) -> S {
+        self.sql
+    }
+
+    /// Loads what is known of a key; an unknown key is an empty entry.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load(&self, key: &PageKey) -> Result<Entry, StoreError> {
+        let rows = self.sql.query(LOAD_ENTRY, &[key.as_str().into()])?;
+        rows.into_iter().next().map_or_else(|| Ok(Entry::default()), |row| entry(key, row))
+    }
+
+    /// Saves what has changed of a key, the clock, and the breaker if it has changed, in one transaction.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; then nothing is changed.
+    pub fn save(
+        &self,
+        key: &PageKey,
+        before: &Entry,
+        after: &Entry,
+        clock: &Clock,
+        breaker: Option<&Breaker>,
+    ) -> Result<(), StoreError> {
+        if before == after && breaker.is_none() {
+            return Ok(());
+        }
+        self.sql.transaction(|| {
+            if let Some(breaker) = breaker {
+                self.save_breaker(breaker)?;
+            }
+            if before.lease != after.lease {
+                self.save_lease(key, after.lease)?;
+            }
+            let is_new = |lease: &Lease| before.lease.is_none_or(|before| before.token != lease.token);
+            if after.lease.as_ref().is_some_and(is_new) && !fault::on(Fault::ForgetClock) {
+                self.set_fact("clock", &clock.last().to_string())?;
+            }
+            let tags_changed =
+                before.page.as_ref().map(|page| &page.tags) != after.page.as_ref().map(|page| &page.tags);
+            if tags_changed {
+                self.save_tags(key, after.page.as_ref().map_or(&[], |page| page.tags.as_slice()))?;
+            }
+            let (old, new) = (Entry { lease: None, ..before.clone() }, Entry { lease: None, ..after.clone() });
+            if old != new && new == Entry::default() {
+                self.sql.query("DELETE FROM entries WHERE key = ?", &[key.as_str().into()])?;
+            } else if old != new {
+                self.save_entry(key, &new)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn save_lease(&self, key: &PageKey, lease: Option<Lease>) -> Result<(), StoreError> {
+        let Some(lease) = lease else {
+            return self.sql.query("DELETE FROM leases WHERE key = ?", &[key.as_str().into()]).map(drop);
+        };
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO leases (key, token, purpose, expires_at, attempt) VALUES (?, ?, ?, ?, ?)",
+                &[
+                    key.as_str().into(),
+                    lease.token.to_string().into(),
+                    purpose_name(lease.purpose).into(),
+                    lease.expires_at.as_millis().into(),
+                    u64::from(lease.attempt).into(),
+                ],
+            )
+            .map(drop)
+    }
+
+    fn save_breaker(&self, breaker: &Breaker) -> Result<(), StoreError> {
+        if *breaker == Breaker::default() {
+            return self.sql.query("DELETE FROM breaker", &[]).map(drop);
+        }
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO breaker (id, failures, probe_at) VALUES (1, ?, ?)",
+                &[u64::from(breaker.failures).into(), breaker.probe_at.as_millis().into()],
+            )
+            .map(drop)
+    }
+
+    fn save_tags(&self, key: &PageKey, tags: &[Tag]) -> Result<(), StoreError> {
+        self.sql.query("DELETE FROM entry_tags WHERE key = ?", &[key.as_str().into()])?;
+        for tag in tags {
+            self.sql.query(
+                "INSERT INTO entry_tags (tag, key) VALUES (?, ?)",
+                &[tag.as_str().into(), key.as_str().into()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn save_entry(&self, key: &PageKey, entry: &Entry) -> Result<(), StoreError> {
+        let page = entry.page.as_ref();
+        let millis = |time: Option<Timestamp>| Value::from(time.map(Timestamp::as_millis));
+        let retry_at = entry.retry_at.filter(|_| !fault::on(Fault::ForgetBackOff));
+        let pending = entry.pending.map(|write| write.version.map_or_else(|| DELETE.to_owned(), |v| v.to_string()));
+        self.sql
+            .query(
+                SAVE_ENTRY,
+                &[
+                    key.as_str().into(),
+                    key.path().into(),
+                    page.map(|page| page.version.to_string()).into(),
+                    page.map(|page| u64::from(page.status)).into(),
+                    millis(page.map(|page| page.rendered_at)),
+                    millis(page.and_then(|page| page.windows.fresh_until)),
+                    millis(page.and_then(|page| page.windows.stale_until)),
+                    millis(page.and_then(|page| page.windows.error_until)),
+                    page.and_then(|page| page.body_bytes).into(),
+                    u64::from(entry.failures).into(),
+                    millis(retry_at),
+                    millis(entry.pass_until),
+                    entry.marked_by.map(|token| token.to_string()).into(),
+                    pending.into(),
+                    millis(entry.pending.map(|write| write.due)),
+                    u64::from(entry.pending.map_or(0, |write| write.attempts)).into(),
+                    millis(entry.written_at),
+                    page.and_then(|page| page.digest).map(|digest| digest.to_string()).into(),
+                    entry.copy.map(|copy| copy.version.to_string()).into(),
+                    entry.copy.map(|copy| copy.digest.to_string()).into(),
+                ],
+            )
+            .map(drop)
+    }
+
+    /// Tells the strongest invalidation received since the render of `page` began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated(&self, page: &PageMeta) -> Result<Option<Mode>, StoreError> {
+        self.invalidated_since(page.version, page.key.path(), &page.tags)
+    }
+
+    /// Tells the strongest invalidation received since `version` was issued that concerns a path or one of some tags.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
+        // At most 64 tags, 17 prefixes and two parameters more: below the platform's 100. An object is told of its own
+        // route only.
+        let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
+        let places = |count| vec!["?"; count].join(", ");
+        let statement = format!(
+            "SELECT mode FROM invalidations WHERE received > ? \
+             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({})) \
+             OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
+            places(tags.len()),
+            places(prefixes.len())
+        );
+        let mut parameters = vec![Value::from(version.to_string()), path.into()];
+        parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
+        parameters.extend(prefixes.into_iter().map(Value::from));
+        let rows = self.sql.query(&statement, &parameters)?;
+        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(mode_by_name));
+        modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
+    }
+
+    /// Records an invalidation under the time at which this object received it. The same one, told twice, counts
+    /// once: a render that began in between is not spoilt by the second.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_invalidation(
+        &self,
+        invalidation: &Invalidation,
+        received: Version,
+        clock: &Clock,
+    ) -> Result<(), StoreError> {
+        let (kind, name) = scope_columns(&invalidation.scope);
+        self.sql.transaction(|| {
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET seq = excluded.seq, at = excluded.at, \
+                 received = excluded.received WHERE (excluded.at, excluded.seq) > (at, seq)",
+                &[
+                    kind.into(),
+                    name.into(),
+                    mode_name(invalidation.mode).into(),
+                    invalidation.seq.into(),
+                    invalidation.at.as_millis().into(),
+                    received.to_string().into(),
+                ],
+            )?;
+            if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
+                self.begin_sweep(invalidation, received)?;
+            }
+            self.set_fact("clock", &clock.last().to_string())
+        })
+    }
+
+    /// Returns those of a page's tags that the tag index has not been told of yet.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
+        let places = vec!["?"; tags.len()].join(", ");
+        let parameters: Vec<Value> = tags.iter().map(|tag| Value::from(tag.as_str())).collect();
+        let rows = self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
+        let known =
+            rows.into_iter().map(|row| Columns::of("registered_tags", row).text()).collect::<Result<Vec<_>, _>>()?;
+        Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
+    }
+
+    /// Tells whether the tag index knows this object as one of that many shards.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn is_registered(&self, shards: u16) -> Result<bool, StoreError> {
+        Ok(self.fact("registered_as_one_of")?.is_some_and(|known| known == shards.to_string()))
+    }
+
+    /// Notes that the tag index knows this object as one of that many shards, and these tags to be carried here.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_registered(&self, tags: &[Tag], shards: u16) -> Result<(), StoreError> {
+        self.sql.transaction(|| {
+            self.set_fact("registered_as_one_of", &shards.to_string())?;
+            for tag in tags {
+                self.sql.query("INSERT OR IGNORE INTO registered_tags (tag) VALUES (?)", &[tag.as_str().into()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes over how many objects the tag index is spread, and tells whether they were another number before.
+    ///
+    /// If so, nothing is known to be registered any more, and whatever was rendered so far counts as stale: its tags may
+    /// have got another home, which would not tell this object of their invalidations.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_tag_shards(&self, tag_shards: u16, received: Version, clock: &Clock) -> Result<bool, StoreError> {
+        let known = self.fact("tag_shards")?;
+        if known.as_deref().unwrap_or("1") == tag_shards.to_string() {
+            return Ok(false);
+        }
+        self.sql.transaction(|| {
+            self.sql.query("DELETE FROM registered_tags", &[])?;
+            self.sql.query("DELETE FROM facts WHERE name = 'registered_as_one_of'", &[])?;
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES ('everything', '', 'stale', 0, 0, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET received = excluded.received",
+                &[received.to_string().into()],
+            )?;
+            self.set_fact("tag_shards", &tag_shards.to_string())?;
+            self.set_fact("clock", &clock.last().to_string())
+        })?;
+        Ok(true)
+    }
+
+    /// Returns how many keys there is a row for.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_keys(&self) -> Result<u64, StoreError> {
+        let rows = self.sql.query("SELECT COUNT(*) FROM entries", &[])?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+
+    /// Forgets keys of which nothing is of use any more, at most `limit`: their pages may not even stand in for an error, no
+    /// write is due, and no mark holds. A failing page is remembered for an hour more, so that who makes up keys
+    /// does not end its back-off. Returns how many they were.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn forget_ended(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let at = Value::from(now.as_millis());
+        let failed_before = Value::from(now.as_millis().saturating_sub(FAILURES_KEPT_MILLIS));
+        self.sql.transaction(|| {
+            let ended = self.sql.query(
+                "DELETE FROM entries WHERE key IN (SELECT key FROM entries e WHERE l2_pending IS NULL \
+                 AND (version IS NULL OR (fresh_until <= ? AND stale_until <= ? AND error_until <= ?)) \
+                 AND COALESCE(retry_at, 0) <= ? AND COALESCE(pass_until, 0) <= ? AND COALESCE(l2_written_at, 0) <= ? \
+                 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.key = e.key) LIMIT ?) RETURNING key",
+                &[
+                    at.clone(),
+                    at.clone(),
+                    at.clone(),
+                    failed_before.clone(),
+                    at,
+                    failed_before,
+                    u64::from(limit).into(),
+                ],
+            )?;
+            self.sql.query("DELETE FROM entry_tags WHERE key NOT IN (SELECT key FROM entries)", &[])?;
+            Ok(ended.len() as u64)
+        })
+    }
+
+    /// Returns when the oldest render under way began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn oldest_lease(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query("SELECT MIN(token) FROM leases", &[])?;
+        let token = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_text()).transpose()?;
+        Ok(token.flatten().as_deref().and_then(Version::parse).map(Version::time))
+    }
+
+    /// Returns the leases that exist, at most `limit`, those that end first before the others. A row that can't be
+    /// read is left out: it must not hold up the others.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn leases(&self, limit: u32) -> Result<Vec<(PageKey, Lease)>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT token, purpose, expires_at, attempt, key FROM leases ORDER BY expires_at LIMIT ?",
+            &[u64::from(limit).into()],
+        )?;
+        let readable = |row| {
+            let mut columns = Columns::of("leases", row);
+            let token = columns.parsed(Version::parse).ok()?;
+            let lease = lease(token, &mut columns).ok()?;
+            Some((columns.parsed(|key| PageKey::from_stored(key).ok()).ok()?, lease))
+        };
+        Ok(rows.into_iter().filter_map(readable).collect())
+    }
+
+    /// Returns keys whose write to L2 is due, at most `limit`. A row that can't be read is left out.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn writes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<PageKey>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT key FROM entries WHERE l2_due <= ? ORDER BY l2_due LIMIT ?",
+            &[now.as_millis().into(), u64::from(limit).into()],
+        )?;
+        let readable = |row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok()).ok();
+        Ok(rows.into_iter().filter_map(readable).collect())
+    }
+
+    /// Returns when this object wants to be woken next: the end of a lease, or a write that is due.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query(
+            "SELECT MIN(at) FROM (SELECT MIN(expires_at) AS at FROM leases \
+             UNION ALL SELECT MIN(l2_due) FROM entries WHERE l2_due IS NOT NULL)",
+            &[],
+        )?;
+        let at = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_number()).transpose()?;
+        Ok(at.flatten().map(Timestamp::from_millis))
+    }
+
+    /// Returns the clock, going on from the last version that was issued.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn clock(&self) -> Result<Clock, StoreError> {
+        Ok(Clock::resume(self.fact("clock")?.and_then(|text| Version::parse(&text))))
+    }
+
+    /// Returns the breaker.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn breaker(&self) -> Result<Breaker, StoreError> {
+        let rows = self.sql.query("SELECT failures, probe_at FROM breaker", &[])?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(Breaker::default());
+        };
+        let mut columns = Columns::of("breaker", row);
+        Ok(Breaker {
+            failures: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
+            probe_at: Timestamp::from_millis(columns.number()?),
+        })
+    }
+
+    /// Returns the object's own name, once it has been told.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn shard(&self) -> Result<Option<String>, StoreError> {
+        self.fact("shard")
+    }
+
+    /// Notes the object's own name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn set_shard(&self, name: &str) -> Result<(), StoreError> {
+        self.set_fact("shard", name)
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = ?", &[name.into()])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).text()).transpose()
+    }
+
+    fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.sql
+            .query("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", &[name.into(), value.into()])
+            .map(drop)
+    }
+}
+
+/// Reads a row of [`LOAD_ENTRY`].
+fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
+    let mut columns = Columns::of("entries", row);
+    let time = |number: Option<u64>| number.map(Timestamp::from_millis);
+    let version = columns.optional_text()?;
+    let (status, rendered_at) = (columns.optional_number()?, columns.optional_number()?);
+    let windows = Windows {
+        fresh_until: time(columns.optional_number()?),
+        stale_until: time(columns.optional_number()?),
+        error_until: time(columns.optional_number()?),
+    };
+    let body_bytes = columns.optional_number()?;
+    let failures = u32::try_from(columns.optional_number()?.unwrap_or_default()).unwrap_or(u32::MAX);
+    let (retry_at, pass_until) = (time(columns.optional_number()?), time(columns.optional_number()?));
+    let marked_by = columns.optional_text()?.as_deref().and_then(Version::parse);
+    let pending = columns.optional_parsed(|text| match text {
+        DELETE => Some(None),
+        version => Version::parse(version).map(Some),
+    })?;
+    let (due, attempts) = (time(columns.optional_number()?), columns.optional_number()?.unwrap_or_default());
+    let pending = pending.map(|version| PendingWrite {
+        version,
+        due: due.unwrap_or_default(),
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+    });
+    let written_at = time(columns.optional_number()?);
+    let digest = columns.optional_parsed(Digest::parse)?;
+    let (l2_version, l2_digest) = (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
+    let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
+    let tags = columns.optional_text()?.unwrap_or_default();
+    let mut tags = tags
+        .split(TAG_SEPARATOR)
+        .filter(|tag| !tag.is_empty())
+        .map(|tag| Tag::parse(tag).map_err(|_| StoreError::Corrupt { table: "entry_tags", column: 0 }))
+        .collect::<Result<Vec<Tag>, _>>()?;
+    tags.sort_unstable();
+    let lease = match columns.optional_parsed(Version::parse)? {
+        Some(token) => Some(lease(token, &mut columns)?),
+        None => None,
+    };
+    let page = match version {
+        Some(version) => Some(PageMeta {
+            key: key.clone(),
+            version: Version::parse(&version).ok_or(StoreError::Corrupt { table: "entries", column: 0 })?,
+            status: u16::try_from(status.unwrap_or_default()).unwrap_or_default(),
+            rendered_at: time(rendered_at).unwrap_or_default(),
+            windows,
+            tags,
+            body_bytes,
+            digest,
+        }),
+        None => None,
+    };
+    Ok(Entry { page, lease, failures, retry_at, pass_until, marked_by, pending, written_at, copy })
+}
+
+fn lease(token: Version, columns: &mut Columns) -> Result<Lease, StoreError> {
+    Ok(Lease {
+        token,
+        purpose: columns
+            .parsed(|name| [Purpose::Cold, Purpose::Background].into_iter().find(|p| purpose_name(*p) == name))?,
+        expires_at: Timestamp::from_millis(columns.number()?),
+        attempt: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
+    })
+}
+
+const fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Cold => "cold",
+        Purpose::Background => "background",
+    }
+}
+
+pub(crate) const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Stale => "stale",
+        Mode::Expire => "expire",
+        Mode::Purge => "purge",
+    }
+}
+
+pub(crate) fn mode_by_name(name: &str) -> Option<Mode> {
+    [Mode::Stale, Mode::Expire, Mode::Purge].into_iter().find(|mode| mode_name(*mode) == name)
+}
+
+pub(crate) const fn refresh_name(refresh: Refresh) -> &'static str {
+    match refresh {
+        Refresh::Lazy => "lazy",
+        Refresh::Eager => "eager",
+    }
+}
+
+pub(crate) fn refresh_by_name(name: &str) -> Option<Refresh> {
+    [Refresh::Lazy, Refresh::Eager].into_iter().find(|refresh| refresh_name(*refresh) == name)
+}
+
+pub(crate) fn scope_columns(scope: &Scope) -> (&'static str, &str) {
+    match scope {
+        Scope::Path(path) => ("path", path.as_str()),
+        Scope::Tag(tag) => ("tag", tag.as_str()),
+        Scope::Prefix(prefix) => ("prefix", prefix.as_str()),
+        Scope::Route(route) => ("route", route.as_str()),
+        Scope::Everything => ("everything", ""),
+    }
+}
+
+pub(crate) fn scope_by_name(kind: &str, name: &str) -> Option<Scope> {
+    match kind {
+        "path" => CanonicalPath::parse(name).ok().map(Scope::Path),
+        "tag" => Tag::parse(name).ok().map(Scope::Tag),
+        "prefix" => CanonicalPath::parse(name).ok()?.try_into().ok().map(Scope::Prefix),
+        "route" => RouteId::from_stored(name).map(Scope::Route),
+        "everything" => Some(Scope::Everything),
+        _ => None,
+    }
+}

@@ -1,0 +1,202 @@
+//! What the views of `migrations/coordinator/` say, for callers.
+
+use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::entries::mode_by_name;
+use crate::inspection::answer::{
+    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, PageState, Pages, PendingWrites, RenderPurpose, Rendering,
+    ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
+};
+use crate::semantics::key::PageKey;
+use crate::semantics::tag::Tag;
+use crate::sql::{Columns, Row, Sql, StoreError, Value};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+#[cfg(test)]
+mod tests;
+
+/// How many pages one statement reads: it has a parameter for each, and may have 100 (platform limit).
+const PAGES_A_STATEMENT: usize = 90;
+
+/// What separates tags in `page_state`; no tag has it in it.
+const TAG_SEPARATOR: &str = ", ";
+
+const PAGE_COLUMNS: &str = "key, path, state, version, status, body_bytes, tags, heat, render_began_at, rendered_at, \
+    fresh_until, stale_until, error_until, invalidated_by, invalidated_kind, invalidated_name, invalidated_mode, \
+    invalidated_at, failures, failure_began_at, retry_at, pass_until, rendering, rendering_since, rendering_until, \
+    rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Tells what is known of pages.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn inspect(&self, question: &ShardQuestion) -> Result<ShardAnswer, StoreError> {
+        let mut keys = self.listed(question)?;
+        let more = keys.len() > question.limit as usize;
+        keys.truncate(question.limit as usize);
+        let mut pages = Vec::with_capacity(keys.len());
+        for some in keys.chunks(PAGES_A_STATEMENT) {
+            let places = vec!["?"; some.len()].join(", ");
+            let statement = format!("SELECT {PAGE_COLUMNS} FROM page_state WHERE key IN ({places}) ORDER BY key");
+            for row in self.sql().query(&statement, some)? {
+                pages.push(page_state(row)?);
+            }
+        }
+        let (shard, totals) = match &question.pages {
+            Pages::All if question.totals => (Some(self.shard_state()?), None),
+            Pages::Tag(tag) if question.totals => (None, Some(self.tag_totals(tag)?)),
+            _ => (None, None),
+        };
+        Ok(ShardAnswer { shard, totals, pages, more })
+    }
+
+    /// Lists the keys that are to be shown, and one more if there are more.
+    fn listed(&self, question: &ShardQuestion) -> Result<Vec<Value>, StoreError> {
+        if question.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let after = Value::from(question.after.as_ref().map_or("", PageKey::as_str));
+        let (statement, mut parameters) = match &question.pages {
+            // Each side is in the order of its keys already, and is read no further than need be.
+            Pages::All => (
+                "SELECT key FROM entries WHERE key > ? UNION SELECT key FROM leases WHERE key > ? ORDER BY key LIMIT ?",
+                vec![after.clone(), after],
+            ),
+            Pages::Path(path) => (
+                "SELECT key FROM page_state WHERE path = ? AND key > ? ORDER BY key LIMIT ?",
+                vec![path.as_str().into(), after],
+            ),
+            Pages::Tag(tag) => (
+                "SELECT key FROM entry_tags WHERE tag = ? AND key > ? ORDER BY key LIMIT ?",
+                vec![tag.as_str().into(), after],
+            ),
+        };
+        parameters.push((u64::from(question.limit) + 1).into());
+        Ok(self.sql().query(statement, &parameters)?.into_iter().flatten().collect())
+    }
+
+    fn tag_totals(&self, tag: &Tag) -> Result<Totals, StoreError> {
+        let statement = "SELECT pages, fresh, stale, expired FROM tag_state WHERE tag = ?";
+        let row = self.sql().query(statement, &[tag.as_str().into()])?.into_iter().next();
+        row.map_or(Ok(Totals::default()), |row| totals(&mut Columns::of("tag_state", row)))
+    }
+
+    fn shard_state(&self) -> Result<ShardState, StoreError> {
+        let rows = self.sql().query(
+            "SELECT pages, fresh, stale, expired, passing, failing, tags, renders, l2_pending, l2_failing, breaker, \
+             breaker_failures, probe_at, open_sweeps, sweep_pages, last_invalidation FROM shard_state",
+            &[],
+        )?;
+        let mut columns = Columns::of("shard_state", rows.into_iter().next().unwrap_or_default());
+        Ok(ShardState {
+            pages: totals(&mut columns)?,
+            passing: columns.number()?,
+            failing: columns.number()?,
+            tags: columns.number()?,
+            renders: columns.number()?,
+            l2: PendingWrites { pending: columns.number()?, failing: columns.number()? },
+            breaker: BreakerState {
+                state: columns.parsed(|word| match word {
+                    "closed" => Some(BreakerWord::Closed),
+                    "open" => Some(BreakerWord::Open),
+                    "half-open" => Some(BreakerWord::HalfOpen),
+                    _ => None,
+                })?,
+                failures: columns.number()?,
+                probe_at: time(&mut columns)?,
+            },
+            sweeps: Sweeps { open: columns.number()?, pages: columns.number()? },
+            last_invalidation: columns.optional_number()?,
+        })
+    }
+}
+
+/// Reads a row of [`PAGE_COLUMNS`].
+fn page_state(row: Row) -> Result<PageState, StoreError> {
+    let mut columns = Columns::of("page_state", row);
+    Ok(PageState {
+        key: columns.parsed(|key| PageKey::from_stored(key).ok())?,
+        path: columns.text()?,
+        state: columns.parsed(|word| match word {
+            "fresh" => Some(State::Fresh),
+            "stale" => Some(State::Stale),
+            "expired" => Some(State::Expired),
+            "passing" => Some(State::Passing),
+            "absent" => Some(State::Absent),
+            _ => None,
+        })?,
+        version: columns.optional_parsed(Version::parse)?,
+        status: columns.optional_number()?.and_then(|status| u16::try_from(status).ok()),
+        body_bytes: columns.optional_number()?,
+        tags: columns
+            .optional_parsed(|tags| tags.split(TAG_SEPARATOR).map(|tag| Tag::parse(tag).ok()).collect())?
+            .unwrap_or_default(),
+        heat: columns.number()?,
+        render_began_at: time(&mut columns)?,
+        rendered_at: time(&mut columns)?,
+        fresh_until: time(&mut columns)?,
+        stale_until: time(&mut columns)?,
+        error_until: time(&mut columns)?,
+        invalidated: invalidated(&mut columns)?,
+        failures: columns.number()?,
+        failure_began_at: time(&mut columns)?,
+        retry_at: time(&mut columns)?,
+        pass_until: time(&mut columns)?,
+        rendering: rendering(&mut columns)?,
+        l2: L2State {
+            state: columns.parsed(|word| match word {
+                "none" => Some(L2::None),
+                "written" => Some(L2::Written),
+                "writing" => Some(L2::Writing),
+                "deleting" => Some(L2::Deleting),
+                "unknown" => Some(L2::Unknown),
+                _ => None,
+            })?,
+            version: columns.optional_parsed(Version::parse)?,
+            written_at: time(&mut columns)?,
+            due_at: time(&mut columns)?,
+            attempts: columns.number()?,
+        },
+    })
+}
+
+fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreError> {
+    let (seq, kind, name) = (columns.optional_number()?, columns.optional_text()?, columns.optional_text()?);
+    let (mode, at) = (columns.optional_parsed(mode_by_name)?, time(columns)?);
+    Ok(seq.zip(kind).zip(name).zip(mode.zip(at)).map(|(((seq, kind), name), (mode, at))| InvalidatedBy {
+        seq,
+        kind,
+        name,
+        mode,
+        at,
+    }))
+}
+
+fn rendering(columns: &mut Columns) -> Result<Option<Rendering>, StoreError> {
+    let purpose = columns.optional_parsed(|word| match word {
+        "cold" => Some(RenderPurpose::Cold),
+        "background" => Some(RenderPurpose::Background),
+        _ => None,
+    })?;
+    let (began_at, expires_at, attempt) = (time(columns)?, time(columns)?, columns.optional_number()?);
+    Ok(purpose.map(|purpose| Rendering {
+        purpose,
+        began_at: began_at.unwrap_or_default(),
+        expires_at: expires_at.unwrap_or_default(),
+        attempt: attempt.unwrap_or_default(),
+    }))
+}
+
+fn totals(columns: &mut Columns) -> Result<Totals, StoreError> {
+    Ok(Totals {
+        total: columns.number()?,
+        fresh: columns.number()?,
+        stale: columns.number()?,
+        expired: columns.number()?,
+    })
+}
+
+fn time(columns: &mut Columns) -> Result<Option<Timestamp>, StoreError> {
+    Ok(columns.optional_number()?.map(Timestamp::from_millis))
+}

@@ -1,0 +1,236 @@
+//! Pages that an invalidation concerns: counted, and dealt with one by one where that is asked for.
+
+use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::entries::{mode_by_name, mode_name, refresh_by_name, refresh_name, scope_columns};
+use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::protocol::ShardProgress;
+use crate::semantics::key::PageKey;
+use crate::sql::{Columns, Sql, StoreError, Value};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// How far pages are counted where the count is only told.
+pub const MAX_COUNTED: u64 = 100_000;
+
+/// How many invalidations that are over are kept, to tell what has come of them.
+const KEPT: u64 = 1000;
+
+/// A page that is to be dealt with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// The number of the invalidation.
+    pub seq: u64,
+    /// The page's place in the list.
+    pub rank: u64,
+    /// The page; `None` if the row can't be read.
+    pub key: Option<PageKey>,
+    /// A page of a later version is done.
+    pub received: Version,
+    /// What becomes of the page's copies.
+    pub mode: Mode,
+    /// Whether it is rendered again.
+    pub refresh: Refresh,
+    /// Whether that has begun.
+    pub begun: bool,
+}
+
+/// A condition on `entries`, and its parameters.
+struct Concerned {
+    condition: &'static str,
+    parameters: Vec<Value>,
+}
+
+impl Concerned {
+    fn by(scope: &Scope) -> Self {
+        let (_, name) = scope_columns(scope);
+        match scope {
+            Scope::Path(_) => Self { condition: "version IS NOT NULL AND path = ?", parameters: vec![name.into()] },
+            Scope::Tag(_) => Self {
+                condition: "version IS NOT NULL AND key IN (SELECT key FROM entry_tags WHERE tag = ?)",
+                parameters: vec![name.into()],
+            },
+            // '0' is the character after '/'.
+            Scope::Prefix(_) if name != "/" => Self {
+                condition: "version IS NOT NULL AND (path = ? OR (path > ? AND path < ?))",
+                parameters: vec![name.into(), format!("{name}/").into(), format!("{name}0").into()],
+            },
+            // An object holds the pages of one route only.
+            Scope::Prefix(_) | Scope::Route(_) | Scope::Everything => {
+                Self { condition: "version IS NOT NULL", parameters: Vec::new() }
+            }
+        }
+    }
+}
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Counts the published pages that a scope names, up to [`MAX_COUNTED`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
+        if let Scope::Tag(tag) = scope {
+            // Only published pages have tags: one row read for each.
+            let tagged = "SELECT COUNT(*) FROM (SELECT 1 FROM entry_tags WHERE tag = ? LIMIT ?)";
+            return self.count(tagged, &[tag.as_str().into(), MAX_COUNTED.into()]);
+        }
+        let Concerned { condition, mut parameters } = Concerned::by(scope);
+        parameters.push(MAX_COUNTED.into());
+        self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)
+    }
+
+    /// Notes that the pages of an invalidation are to be dealt with one by one. What is noted already stays.
+    pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
+        let (kind, name) = scope_columns(&invalidation.scope);
+        self.sql()
+            .query(
+                "INSERT OR IGNORE INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?)",
+                &[
+                    invalidation.seq.into(),
+                    kind.into(),
+                    name.into(),
+                    mode_name(invalidation.mode).into(),
+                    refresh_name(invalidation.refresh).into(),
+                    received.to_string().into(),
+                ],
+            )
+            .map(drop)
+    }
+
+    /// Tells whether pages are to be dealt with.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn is_sweeping(&self) -> Result<bool, StoreError> {
+        Ok(!self.sql().query("SELECT seq FROM sweeps WHERE done_at IS NULL LIMIT 1", &[])?.is_empty())
+    }
+
+    /// Lists the pages of invalidations whose pages are not listed yet, the hottest first: one statement each, however
+    /// many pages there are.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn list_swept(&self) -> Result<(), StoreError> {
+        let rows = self.sql().query("SELECT seq, kind, received, name FROM sweeps WHERE matched IS NULL", &[])?;
+        for row in rows {
+            let mut columns = Columns::of("sweeps", row);
+            let (seq, kind, received) = (columns.number()?, columns.text()?, columns.text()?);
+            let scope = columns.parsed(|name| super::entries::scope_by_name(&kind, name))?;
+            let Concerned { condition, parameters } = Concerned::by(&scope);
+            let mut bound = vec![Value::from(seq)];
+            bound.extend(parameters);
+            bound.push(received.into());
+            self.sql().transaction(|| {
+                self.sql().query(
+                    &format!(
+                        "INSERT INTO sweep_pages (seq, rank, key) SELECT ?, ROW_NUMBER() OVER (ORDER BY heat DESC, key), \
+                         key FROM entries WHERE {condition} AND version < ?"
+                    ),
+                    &bound,
+                )?;
+                let update = "UPDATE sweeps SET matched = (SELECT COUNT(*) FROM sweep_pages WHERE seq = ?) WHERE seq = ?";
+                self.sql().query(update, &[seq.into(), seq.into()]).map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Returns pages to be dealt with, at most `limit`: those of the oldest invalidation first, and of it the hottest.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn swept(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
+        let rows = self.sql().query(
+            "SELECT p.seq, p.rank, p.begun, s.received, s.mode, s.refresh, p.key FROM sweep_pages p \
+             JOIN sweeps s ON s.seq = p.seq ORDER BY p.seq, p.rank LIMIT ?",
+            &[u64::from(limit).into()],
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("sweep_pages", row);
+                Ok(Swept {
+                    seq: columns.number()?,
+                    rank: columns.number()?,
+                    begun: columns.number()? > 0,
+                    received: columns.parsed(Version::parse)?,
+                    mode: columns.parsed(mode_by_name)?,
+                    refresh: columns.parsed(refresh_by_name)?,
+                    key: columns.parsed(|key| PageKey::from_stored(key).ok()).ok(),
+                })
+            })
+            .collect()
+    }
+
+    /// Notes that the render of a page has begun.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_begun(&self, swept: &Swept) -> Result<(), StoreError> {
+        let place = [swept.seq.into(), swept.rank.into()];
+        self.sql().query("UPDATE sweep_pages SET begun = 1 WHERE seq = ? AND rank = ?", &place).map(drop)
+    }
+
+    /// Strikes a page off, and notes whether it was dealt with or has failed.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn strike_off(&self, swept: &Swept, has_failed: bool) -> Result<(), StoreError> {
+        let counter = if has_failed { "failed" } else { "done" };
+        self.sql().transaction(|| {
+            let place = [swept.seq.into(), swept.rank.into()];
+            self.sql().query("DELETE FROM sweep_pages WHERE seq = ? AND rank = ?", &place)?;
+            let update = format!("UPDATE sweeps SET {counter} = {counter} + 1 WHERE seq = ?");
+            self.sql().query(&update, &[swept.seq.into()]).map(drop)
+        })
+    }
+
+    /// Ends the invalidations of which no page is left.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn end_sweeps(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.sql().query(
+            "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM sweep_pages p WHERE p.seq = sweeps.seq)",
+            &[now.as_millis().into()],
+        )?;
+        let old = "SELECT seq FROM sweeps WHERE done_at IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?";
+        self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
+    }
+
+    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, or not listed yet, those
+    /// are counted that are still as they were, up to [`MAX_COUNTED`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn progress(&self, invalidation: &Invalidation) -> Result<ShardProgress, StoreError> {
+        let listed = "SELECT done, failed, done_at FROM sweeps WHERE seq = ? AND matched IS NOT NULL";
+        let rows = self.sql().query(listed, &[invalidation.seq.into()])?;
+        if let Some(row) = rows.into_iter().next() {
+            let mut columns = Columns::of("sweeps", row);
+            let (done, failed) = (columns.number()?, columns.number()?);
+            let done_at = columns.optional_number()?.map(Timestamp::from_millis);
+            let pending = "SELECT COUNT(*) FROM sweep_pages WHERE seq = ?";
+            return Ok(ShardProgress {
+                done,
+                failed,
+                pending: self.count(pending, &[invalidation.seq.into()])?,
+                done_at,
+            });
+        }
+        let Concerned { condition, mut parameters } = Concerned::by(&invalidation.scope);
+        let matched = self.matched(&invalidation.scope)?;
+        // The time of an invalidation is before the version of whatever was rendered after it was received.
+        let first_after = Version::from_parts(invalidation.at.plus(std::time::Duration::from_millis(1)), 0);
+        parameters.extend([first_after.to_string().into(), MAX_COUNTED.into()]);
+        let pending = self.count(
+            &format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} AND version < ? LIMIT ?)"),
+            &parameters,
+        )?;
+        Ok(ShardProgress { done: matched.saturating_sub(pending), failed: 0, pending, done_at: None })
+    }
+
+    fn count(&self, sql: &str, parameters: &[Value]) -> Result<u64, StoreError> {
+        let rows = self.sql().query(sql, parameters)?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+}

@@ -1,0 +1,188 @@
+//! What a cache of the platform in front of this one is told: for how long it may keep a page, and by which tags the page
+//! can be purged there.
+//!
+//! Every scope of an invalidation is one tag, so that whatever is invalidated here can be purged there by tag alone: by
+//! path, prefix and route too, which the platform's own purges do not know or know less precisely. A page carries the
+//! tags of all scopes that may name it: at most 64 of its own and 20 of ours, at most 9 KiB together.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::invalidation::{PathPrefix, Scope};
+use crate::route::RouteId;
+use crate::semantics::freshness::Windows;
+use crate::semantics::tag::Tag;
+use crate::time::Timestamp;
+
+/// The header that only Cloudflare's caches read; it is consumed there.
+pub const CONTROL_HEADER: &str = "cloudflare-cdn-cache-control";
+
+/// The header with the tags; it is consumed there. At most 16 KiB and 1,000 tags (platform limits).
+pub const TAG_HEADER: &str = "cache-tag";
+
+/// Forbids a cache in front to keep an answer. Without any word it would keep one for up to two hours (Workers Caching
+/// applies RFC 9111 §4.2.2 to an answer that says nothing).
+pub const FORBIDDEN: &str = "no-store";
+
+/// The tag of every page.
+pub const EVERYTHING: &str = "isr:everything";
+
+/// What tags of this cache's own begin with. A page's own tag that begins so as well is sent hashed.
+const OWN: &str = "isr:";
+
+/// The longest tag that is sent as it is; longer ones are hashed. It bounds the header.
+const MAX_PLAIN_BYTES: usize = 128;
+
+/// The longest lifetime that is told, and the longest time after it: a purge that never arrives does harm for as long.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// For how long the words of an answer may be used again before they are sent: see `edge::hit`.
+const REUSED: Duration = Duration::from_secs(1);
+
+/// Returns the value of [`CONTROL_HEADER`] for a page that is fresh at `now`: what is left of its windows, in whole
+/// seconds, at most a day each. For less than a second it is [`FORBIDDEN`].
+///
+/// The lifetime is `max-age` and never `s-maxage`, which switches stale answers off there. `stale-if-error` is always
+/// said: without it a stale page stands in for errors without end.
+#[must_use]
+pub fn control(windows: &Windows, now: Timestamp) -> String {
+    let left = |end: Option<Timestamp>, from: Timestamp| end.map_or(LONGEST, |end| end.since(from)).min(LONGEST);
+    let fresh = left(windows.fresh_until, now.plus(REUSED)).as_secs();
+    if fresh == 0 {
+        return FORBIDDEN.to_owned();
+    }
+    let from = now.plus(REUSED).plus(Duration::from_secs(fresh));
+    let stale = left(windows.stale_until, from).as_secs();
+    let error = left(windows.error_until, from).as_secs();
+    format!("max-age={fresh}, stale-while-revalidate={stale}, stale-if-error={error}")
+}
+
+/// Returns the value of [`TAG_HEADER`] for a page: the tags of all scopes that may name it.
+#[must_use]
+pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
+    let mut value = String::from(EVERYTHING);
+    let prefixes = PathPrefix::all_of(path).map(|prefix| hashed("prefix", prefix));
+    let own = [hashed("path", path), hashed("route", route.as_str())];
+    for tag in own.into_iter().chain(prefixes).chain(tags.iter().map(plain)) {
+        // Writing to a String can't fail.
+        let _ = write!(value, ",{tag}");
+    }
+    value
+}
+
+/// Returns the tag that the pages of a scope carry.
+#[must_use]
+pub fn tag_of(scope: &Scope) -> String {
+    match scope {
+        Scope::Path(path) => hashed("path", path.as_str()),
+        Scope::Tag(tag) => plain(tag),
+        Scope::Prefix(prefix) => hashed("prefix", prefix.as_str()),
+        Scope::Route(route) => hashed("route", route.as_str()),
+        Scope::Everything => EVERYTHING.to_owned(),
+    }
+}
+
+/// Returns a page's own tag as it is sent: as it is, so that people can purge by it, if it can't be taken for another.
+/// The platform compares without regard to case, so `A` is purged with `a`.
+fn plain(tag: &Tag) -> String {
+    let text = tag.as_str();
+    let is_ours = text.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN));
+    if is_ours || text.len() > MAX_PLAIN_BYTES { hashed("tag", text) } else { text.to_owned() }
+}
+
+/// Returns a tag of a bounded length and a small alphabet for a name of any: the first half of its SHA-256, in hexadecimal
+/// digits, which say the same in either case.
+fn hashed(kind: &str, name: &str) -> String {
+    let mut tag = format!("{OWN}{kind}:");
+    for byte in &Sha256::digest(name.as_bytes())[..16] {
+        // Writing to a String can't fail.
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::semantics::key::CanonicalPath;
+    use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE};
+
+    fn windows(fresh: Option<u64>, stale: Option<u64>, error: Option<u64>) -> Windows {
+        let time = |end: Option<u64>| end.map(Timestamp::from_millis);
+        Windows { fresh_until: time(fresh), stale_until: time(stale), error_until: time(error) }
+    }
+
+    fn route() -> RouteId {
+        RouteId::from_stored("/blog/*").unwrap()
+    }
+
+    fn is_carried(tag: &str, header: &str) -> bool {
+        header.split(',').any(|carried| carried == tag)
+    }
+
+    #[test]
+    fn the_windows_that_are_left_are_told_in_whole_seconds_and_up_to_a_day() {
+        let now = Timestamp::from_millis(1_000_000);
+        for (windows, expected) in [
+            (
+                windows(Some(1_061_900), Some(1_100_000), Some(1_090_000)),
+                "max-age=60, stale-while-revalidate=39, stale-if-error=29",
+            ),
+            (
+                windows(Some(1_002_000), Some(1_002_000), Some(1_002_000)),
+                "max-age=1, stale-while-revalidate=0, stale-if-error=0",
+            ),
+            (windows(None, None, None), "max-age=86400, stale-while-revalidate=86400, stale-if-error=86400"),
+            (windows(Some(1_001_999), None, None), "no-store"),
+            (windows(Some(999), None, None), "no-store"),
+        ] {
+            assert_eq!(control(&windows, now), expected, "{windows:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_carries_the_tag_of_each_scope_that_names_it_and_of_no_other() {
+        let tag = |text: &str| Tag::parse(text).unwrap();
+        let path = |text: &str| CanonicalPath::parse(text).unwrap();
+        let prefix = |text: &str| Scope::Prefix(path(text).try_into().unwrap());
+        let long = "x".repeat(MAX_PLAIN_BYTES + 1);
+        let carried = [tag("post:1"), tag("ISR:everything"), tag(&long)];
+        let header = tags(&carried, "/blog/a", &route());
+        for (scope, is_named) in [
+            (Scope::Everything, true),
+            (Scope::Path(path("/blog/a")), true),
+            (prefix("/"), true),
+            (prefix("/blog"), true),
+            (prefix("/blog/a"), true),
+            (Scope::Route(route()), true),
+            (Scope::Tag(tag("post:1")), true),
+            (Scope::Tag(tag("ISR:everything")), true),
+            (Scope::Tag(tag(&long)), true),
+            (Scope::Path(path("/blog")), false),
+            (prefix("/blo"), false),
+            (Scope::Route(RouteId::from_stored("/blog/a").unwrap()), false),
+            (Scope::Tag(tag("post:2")), false),
+            (Scope::Tag(tag("isr:everything")), false),
+            (Scope::Tag(tag("x")), false),
+        ] {
+            assert_eq!(is_carried(&tag_of(&scope), &header), is_named, "{scope:?}");
+        }
+        assert_eq!(tag_of(&Scope::Tag(tag("post:1"))), "post:1");
+        assert_eq!(tag_of(&Scope::Path(path("/"))), "isr:path:8a5edab282632443219e051e4ade2d1d");
+    }
+
+    #[test]
+    fn the_header_keeps_within_the_limits_of_the_platform() {
+        let name = |number: usize, length: usize| format!("{number:0length$}");
+        let deep = "/a".repeat(100);
+        for length in [MAX_PLAIN_BYTES, MAX_TAG_BYTES] {
+            let many: Vec<Tag> = (0..MAX_TAGS_PER_PAGE).map(|n| Tag::parse(&name(n, length)).unwrap()).collect();
+            let header = tags(&many, &deep, &route());
+            assert!(header.len() <= 9 * 1024, "{} bytes", header.len());
+            assert!(header.bytes().all(|byte| byte.is_ascii_graphic()));
+            assert_eq!(header.split(',').count(), MAX_TAGS_PER_PAGE + 3 + PathPrefix::MAX_SEGMENTS + 1);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! L1: the Cache API of this colo. It holds wrapped pages, and marks of pages that are not stored.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use js_sys::Object;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Cache, Headers, Response, WorkerGlobalScope};
+
+use crate::config::Config;
+use crate::edge::caches::envelope;
+use crate::edge::platform::js;
+use crate::page::PageMeta;
+use crate::protocol::{META_HEADER, VERDICT_HEADER};
+use crate::semantics::key::PageKey;
+use crate::time::Timestamp;
+
+/// From when until when a page passes to the site, in the mark that says so.
+const PASS_HEADER: &str = "x-isr-pass";
+
+/// A page that is not stored: requests pass to the site.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::edge) struct PassMark {
+    /// When that was noted.
+    pub(in crate::edge) since: Timestamp,
+    /// Until when it holds.
+    pub(in crate::edge) until: Timestamp,
+}
+
+impl PassMark {
+    fn parse(value: &str) -> Option<Self> {
+        let (since, until) = value.split_once('-')?;
+        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+        Some(Self { since: time(since)?, until: time(until)? })
+    }
+}
+
+thread_local! {
+    /// The opened cache, so that a HIT waits for one promise less.
+    static CACHE: RefCell<Option<(String, Cache)>> = const { RefCell::new(None) };
+}
+
+/// What L1 has under a key.
+pub(in crate::edge) enum Found {
+    /// A page.
+    Page(PageMeta, Response),
+    /// The page is not stored.
+    Pass(PassMark),
+    /// Nothing that can be used.
+    Nothing,
+}
+
+/// Opens the cache of this colo.
+pub(in crate::edge) async fn open(config: &Config) -> Result<Cache, JsValue> {
+    let opened = CACHE.with_borrow(|cache| cache.clone().filter(|(name, _)| *name == config.cache_name));
+    if let Some((_, cache)) = opened {
+        return Ok(cache);
+    }
+    let caches = js_sys::global().unchecked_into::<WorkerGlobalScope>().caches()?;
+    let cache: Cache = JsFuture::from(caches.open(&config.cache_name)).await?.unchecked_into();
+    CACHE.set(Some((config.cache_name.clone(), cache.clone())));
+    Ok(cache)
+}
+
+/// Looks a page up. A cache that fails is one that has nothing.
+pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found {
+    let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
+    let response = match found {
+        Ok(found) => match found.dyn_into::<Response>() {
+            Ok(response) => response,
+            Err(_undefined) => return Found::Nothing,
+        },
+        Err(error) => {
+            worker::console_error!("L1: look-up failed: {}", js::describe(&error));
+            return Found::Nothing;
+        }
+    };
+    if let Some(meta) = envelope::meta(&response).filter(|meta| meta.key == *key) {
+        return Found::Page(meta, response);
+    }
+    let mark = response.headers().get(PASS_HEADER).ok().flatten();
+    mark.as_deref().and_then(PassMark::parse).map_or(Found::Nothing, Found::Pass)
+}
+
+/// Keeps a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the page as it came. All
+/// of the body must be at hand: the Cache API may keep one that breaks off.
+pub(in crate::edge) async fn put_page(
+    config: &Config,
+    meta: &PageMeta,
+    wrapped: &Headers,
+    body: &Object,
+    now: Timestamp,
+) {
+    let useful = meta.windows.end().map_or(Duration::MAX, |end| end.since(now));
+    let result = async {
+        // The headers of an answer are immutable.
+        let headers = Headers::new_with_headers(wrapped)?;
+        headers.set(META_HEADER, &meta.to_header_value())?;
+        // A coordinator's answer says what this one request gets; it is not part of the page.
+        headers.delete(VERDICT_HEADER)?;
+        put(config, &meta.key, headers, Some(body), useful.min(config.l1_ttl)).await
+    };
+    report(result.await);
+}
+
+/// Marks a page as one that is not stored.
+pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, until: Timestamp, now: Timestamp) {
+    let result = async {
+        let headers = Headers::new()?;
+        headers.set(PASS_HEADER, &format!("{}-{}", now.as_millis(), until.as_millis()))?;
+        put(config, key, headers, None, until.since(now)).await
+    };
+    report(result.await);
+}
+
+async fn put(
+    config: &Config,
+    key: &PageKey,
+    headers: Headers,
+    body: Option<&Object>,
+    ttl: Duration,
+) -> Result<(), JsValue> {
+    if ttl.as_secs() == 0 {
+        return Ok(());
+    }
+    headers.set("cache-control", &format!("public, max-age={}", ttl.as_secs()))?;
+    let wrapped = envelope::response(200, &headers, body)?;
+    JsFuture::from(open(config).await?.put_with_str(&key.cache_url(), &wrapped)).await.map(drop)
+}
+
+fn report(result: Result<(), JsValue>) {
+    if let Err(error) = result {
+        worker::console_error!("L1: write failed: {}", js::describe(&error));
+    }
+}

@@ -1,0 +1,195 @@
+//! L2: where pages are kept for all colos. Edges read it; the coordinator alone writes it.
+//!
+//! | store | setting | binding |
+//! |---|---|---|
+//! | KV | `l2 = "kv"` (default) | `ISR_CACHE` |
+//! | KV, and R2 for what is over KV's limit | the same | `ISR_BUCKET` as well |
+//! | R2 | `l2 = "r2"` | `ISR_BUCKET` |
+//! | one of your own | [`set_l2`] | your own |
+//!
+//! A store knows names and bytes. What a page is, and whether the bytes are one, is decided above it, in `pages`.
+
+mod kv;
+mod overflow;
+mod pages;
+mod r2;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use js_sys::Uint8Array;
+use thiserror::Error;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+use self::kv::KvStore;
+use self::overflow::Overflow;
+pub(in crate::edge) use self::pages::{PageError, Pages};
+use self::r2::R2Store;
+use crate::config::{Binding, L2Kind};
+use crate::edge::platform::js;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+thread_local! {
+    static INSTALLED: Cell<Option<L2Factory>> = const { Cell::new(None) };
+}
+
+/// What a store is told of a value besides its name and its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// The version of the value. They rise: what has a lower one is older.
+    pub version: Version,
+    /// From when on nobody has a use for the value, so that the store may drop it; `None`: it does not age.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum L2Error {
+    /// A binding is not there.
+    #[error("the binding {0} is missing")]
+    Unbound(String),
+    /// The store failed; its own words, for the log.
+    #[error("{0}")]
+    Failed(String),
+    /// A newer value is there, or came in between.
+    #[error("a newer version is there")]
+    Newer,
+}
+
+impl From<JsValue> for L2Error {
+    fn from(error: JsValue) -> Self {
+        Self::Failed(js::describe(&error))
+    }
+}
+
+/// What a method of [`L2`] returns: a boxed future, so that stores can be told apart at run time.
+pub type L2Future<'a, T> = Pin<Box<dyn Future<Output = Result<T, L2Error>> + 'a>>;
+
+/// A store for pages that all colos share.
+///
+/// Names are at most 512 bytes of UTF-8. Values are up to 25 MiB, or as much as `max_body_bytes` and 64 KiB are, and are
+/// never looked into: they stay JavaScript buffers. Nothing is expected of a store's consistency or of its expiry: each
+/// value says itself which version it is and until when it can be used, and the coordinator knows what exists. A store that
+/// shows old values for long makes coordinators answer what it could have answered.
+///
+/// A failure is an error, never a panic, and costs no page: a failed read is as if there were nothing, a failed write is
+/// repeated after a pause until it succeeds.
+///
+/// ```no_run
+/// use std::rc::Rc;
+///
+/// use cloudflare_isr::{L2, L2Error, L2Future, PutOptions, set_l2};
+/// use cloudflare_isr::version::Version;
+/// use worker::js_sys::Uint8Array;
+/// use worker::kv::KvStore;
+/// use worker::{Env, event};
+///
+/// /// Another KV namespace, shared with other Workers: names begin with `isr/`.
+/// struct Shared(KvStore);
+///
+/// fn failed(error: impl ToString) -> L2Error {
+///     L2Error::Failed(error.to_string())
+/// }
+///
+/// impl L2 for Shared {
+///     fn get<'a>(&'a self, name: &'a str) -> L2Future<'a, Option<Uint8Array>> {
+///         Box::pin(async move {
+///             let bytes = self.0.get(&format!("isr/{name}")).bytes().await.map_err(failed)?;
+///             Ok(bytes.map(|bytes| Uint8Array::from(bytes.as_slice())))
+///         })
+///     }
+///
+///     fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, _: PutOptions) -> L2Future<'a, ()> {
+///         Box::pin(async move {
+///             let put = self.0.put_bytes(&format!("isr/{name}"), &value.to_vec()).map_err(failed)?;
+///             put.execute().await.map_err(failed)
+///         })
+///     }
+///
+///     fn delete<'a>(&'a self, name: &'a str, _: Version) -> L2Future<'a, ()> {
+///         Box::pin(async move { self.0.delete(&format!("isr/{name}")).await.map_err(failed) })
+///     }
+/// }
+///
+/// /// Runs whenever the code is loaded, for edges and objects alike.
+/// #[event(start)]
+/// fn start() {
+///     set_l2(|env: &Env| Ok(Rc::new(Shared(env.kv("SHARED").map_err(failed)?))));
+/// }
+/// # fn main() {}
+/// ```
+pub trait L2 {
+    /// Reads the value under a name; `None` if there is none.
+    fn get<'a>(&'a self, name: &'a str) -> L2Future<'a, Option<Uint8Array>>;
+
+    /// Writes a value. A store that can compare versions leaves a newer one as it is, and fails with [`L2Error::Newer`].
+    fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, options: PutOptions) -> L2Future<'a, ()>;
+
+    /// Deletes the value under a name; that there is none is no failure. A store that can compare versions leaves a value that
+    /// is newer than `up_to` as it is, and succeeds.
+    fn delete<'a>(&'a self, name: &'a str, up_to: Version) -> L2Future<'a, ()>;
+}
+
+/// Makes a store of the bindings of a Worker. Called for each use: it is to look bindings up, and no more.
+pub type L2Factory = fn(&Env) -> Result<Rc<dyn L2>, L2Error>;
+
+/// Has pages kept in a store of your own, in place of the setting `l2`. `ISR_CACHE` and `ISR_BUCKET` need not be bound then.
+///
+/// To be called in `#[event(start)]`: edges and objects are of one module, but not of one instance of it, and each has to know
+/// before its first request. See [`L2`] for an example.
+pub fn set_l2(factory: L2Factory) {
+    INSTALLED.set(Some(factory));
+}
+
+/// Returns the bindings that a kind of L2 can't do without.
+pub(in crate::edge) fn needed(kind: L2Kind, is_over_kv: bool) -> &'static [Binding] {
+    match kind {
+        _ if INSTALLED.get().is_some() => &[],
+        L2Kind::Kv if is_over_kv => &[Binding::Cache, Binding::Bucket],
+        L2Kind::Kv => &[Binding::Cache],
+        L2Kind::R2 => &[Binding::Bucket],
+    }
+}
+
+/// Opens L2.
+pub(in crate::edge) fn open(env: &Env, kind: L2Kind) -> Result<Pages, L2Error> {
+    if let Some(factory) = INSTALLED.get() {
+        return factory(env).map(Pages::new);
+    }
+    let unbound = |binding: Binding| L2Error::Unbound(binding.default_name().to_owned());
+    let bucket: Option<R2Store> = js::binding(env, Binding::Bucket.default_name()).map(R2Store::new);
+    match kind {
+        L2Kind::R2 => bucket.map(Pages::of).ok_or_else(|| unbound(Binding::Bucket)),
+        L2Kind::Kv => {
+            let kv = js::binding(env, Binding::Cache.default_name()).map(KvStore::new);
+            let kv = kv.ok_or_else(|| unbound(Binding::Cache))?;
+            Ok(match bucket {
+                Some(bucket) => Pages::of(Overflow::new(kv, bucket)),
+                None => Pages::of(kv),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_be_bound_depends_on_what_l2_is() {
+        for (kind, is_over_kv, expected) in [
+            (L2Kind::Kv, false, &[Binding::Cache][..]),
+            (L2Kind::Kv, true, &[Binding::Cache, Binding::Bucket]),
+            (L2Kind::R2, true, &[Binding::Bucket]),
+        ] {
+            assert_eq!(needed(kind, is_over_kv), expected);
+        }
+        set_l2(|_| Err(L2Error::Failed("not opened here".to_owned())));
+        assert_eq!(needed(L2Kind::Kv, true), [], "a store of one's own needs none of ours");
+    }
+}

@@ -1,0 +1,388 @@
+//! The coordinator Durable Object: gives its shard what happens, and has performed what comes back.
+#![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use js_sys::{ArrayBuffer, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{AbortController, Headers};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
+use crate::edge::admin;
+use crate::edge::body::{Budget, Reader};
+use crate::edge::caches::{envelope, feed_poll};
+use crate::edge::objects::alarm::Alarm;
+use crate::edge::objects::lease::Lending;
+use crate::edge::objects::render::Content;
+use crate::edge::objects::sql::ObjectSql;
+use crate::edge::platform::{calls, js};
+use crate::edge::settings::Settings;
+use crate::edge::visitor::downstream::Exports;
+use crate::invalidation::Invalidation;
+use crate::page::PageMeta;
+use crate::protocol::{
+    Applied, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, RPC_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER,
+    Verdict, decode, encode,
+};
+use crate::reason::Reason;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::key::PageKey;
+use crate::shard_name::ShardName;
+use crate::sql::StoreError;
+use crate::tag_index::TagIndexName;
+use crate::version::Version;
+
+/// The most bytes of a message.
+const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
+
+/// The most bytes of bodies that are coming: besides them, the object holds pages that L2 does not show yet.
+const MAX_GROWING_BYTES: u64 = 48 * 1024 * 1024;
+
+/// How much longer than the edge itself a visitor's request waits here: the edge is to be the one that gives up.
+const MISS_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the report of a stale copy waits here for the page that replaces it.
+const STALE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Owns the pages of one route shard. Bind it as `COORDINATOR`, with SQLite.
+#[durable_object(alarm)]
+pub struct IsrCoordinator {
+    object: Result<Rc<Object>, StoreError>,
+}
+
+impl DurableObject for IsrCoordinator {
+    fn new(state: State, env: Env) -> Self {
+        let object = Object::open(state, env);
+        if let Err(error) = &object {
+            worker::console_error!("coordinator: {error}");
+        }
+        Self { object }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        match &self.object {
+            Ok(object) => object.fetch(&request).await,
+            Err(error) => failed(error),
+        }
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        match &self.object {
+            Ok(object) => object.alarm().await,
+            // The platform tries again, and gives the object a new life before.
+            Err(error) => return Err(worker::Error::RustError(error.to_string())),
+        }
+        Response::empty()
+    }
+}
+
+/// What a waiting request gets.
+enum Reply {
+    /// An answer without a page.
+    Bare(Verdict),
+    /// An answer with a page, of which it is a reader from now on.
+    Page(Verdict, Box<PageMeta>, Rc<HeaderList>, Reader),
+    /// Word that another coordinator owns the page.
+    Forward(ShardName),
+}
+
+/// The object's life in memory: all of it can be lost at any moment.
+pub(in crate::edge) struct Object {
+    pub(in crate::edge) env: Env,
+    pub(in crate::edge) settings: Rc<Settings>,
+    sql: ObjectSql,
+    pub(in crate::edge) shard: RefCell<Shard<ObjectSql, Content>>,
+    pub(in crate::edge) alarm: Alarm,
+    waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
+    last_waiter: Cell<u64>,
+    /// What the bodies that are coming may have together.
+    pub(in crate::edge) budget: Budget,
+    /// The leases that are lent to callers.
+    pub(in crate::edge) lending: Lending,
+    /// By which the Worker's own entrypoint is asked to render.
+    pub(in crate::edge) exports: Exports,
+    /// Breaks off renders that are under way.
+    pub(in crate::edge) aborts: RefCell<BTreeMap<Version, AbortController>>,
+    /// Renders that the run of the alarm is to begin.
+    pub(in crate::edge) to_drive: RefCell<Vec<(PageKey, Version)>>,
+    /// Wakes a run of the alarm that waits for its renders.
+    pub(in crate::edge) bell: RefCell<Option<mpsc::Sender<()>>>,
+}
+
+/// A registration of tags that is under way: resolves when the shard has been told of its outcome.
+pub(in crate::edge) type Registration = oneshot::Receiver<()>;
+
+impl Object {
+    fn open(state: State, env: Env) -> Result<Rc<Self>, StoreError> {
+        let settings = Settings::of(&env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
+        let raw = state._inner();
+        let exports = Exports::of(&raw);
+        let (state, sql) = ObjectSql::of(State::from(raw));
+        let sql = sql?;
+        let (shard, effects) = Shard::open(sql.clone(), &settings.config, moment())?;
+        let object = Rc::new(Self {
+            env,
+            settings,
+            sql,
+            shard: RefCell::new(shard),
+            alarm: Alarm::new(state),
+            waiters: RefCell::default(),
+            last_waiter: Cell::new(0),
+            budget: Budget::new(MAX_GROWING_BYTES),
+            lending: Lending::default(),
+            exports,
+            aborts: RefCell::default(),
+            to_drive: RefCell::default(),
+            bell: RefCell::default(),
+        });
+        object.perform_all(effects);
+        Ok(object)
+    }
+
+    async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
+        let path = request.path();
+        if path == OFFER_PATH {
+            return self.offer(request.inner()).await;
+        }
+        let Some(body) = body_of(request.inner()).await? else {
+            return Response::error("message too large", 413);
+        };
+        match path.as_str() {
+            RPC_PATH => Response::ok(admin::rpc(&self.env, &body).await),
+            MESSAGE_PATH => self.message(&body).await,
+            _ => Response::error("not a path of this version", 404),
+        }
+    }
+
+    /// Takes the page of who holds a lease.
+    async fn offer(&self, request: &web_sys::Request) -> worker::Result<Response> {
+        let value = request.headers().get(OFFER_HEADER)?;
+        match value.as_deref().and_then(Offer::from_header_value) {
+            Some(offer) => message_response(&self.lending.bring(offer, request.body()).await),
+            None => Response::error("not an offer of this version", 400),
+        }
+    }
+
+    async fn message(self: &Rc<Self>, body: &[u8]) -> worker::Result<Response> {
+        let Some(message) = decode::<ToCoordinator>(body) else {
+            return Response::error("not a message of this version", 400);
+        };
+        let waiter = WaiterId(self.last_waiter.get() + 1);
+        self.last_waiter.set(waiter.0);
+        let (input, patience) = match message.clone() {
+            ToCoordinator::Invalidate(invalidation) => {
+                return match self.invalidate(invalidation) {
+                    Ok(applied) => message_response(&applied),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Progress(invalidation) => {
+                return match self.shard.borrow().progress(&invalidation) {
+                    Ok(progress) => message_response(&progress),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Inspect(question) => {
+                // The views are read beside the shard, which is not asked, and not changed.
+                let store = CoordinatorStore::open(self.sql.clone());
+                return match store.and_then(|store| store.inspect(&question)) {
+                    Ok(answer) => message_response(&answer),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders: _ } => {
+                let patience = self.settings.config.miss_timeout + MISS_GRACE;
+                (Input::Request { waiter, shard, key, served: None, newer_than, forwarded }, patience)
+            }
+            ToCoordinator::Stale { shard, key, version, newer_than, forwarded } => {
+                (Input::Request { waiter, shard, key, served: Some(version), newer_than, forwarded }, STALE_PATIENCE)
+            }
+        };
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.borrow_mut().insert(waiter, sender);
+        let begun = match &message {
+            ToCoordinator::Miss { shard, key, renders: true, .. } => {
+                self.on_miss_of_renderer(input, waiter, shard, key)
+            }
+            _ => self.on(input).map(drop),
+        };
+        if let Err(error) = begun {
+            self.waiters.borrow_mut().remove(&waiter);
+            return failed(&error);
+        }
+        match js::within(patience, receiver).await {
+            Some(Ok(Reply::Bare(verdict))) => answer(&verdict, envelope::response(200, &Headers::new()?, None)?),
+            Some(Ok(Reply::Page(verdict, meta, headers, reader))) => {
+                answer(&verdict, envelope::wrap(&meta, &headers, &reader.into_js())?)
+            }
+            Some(Ok(Reply::Forward(owner))) => self.forward(&owner, message, patience).await,
+            Some(Err(oneshot::Canceled)) => Response::error("the request was given up", 503),
+            None => {
+                self.waiters.borrow_mut().remove(&waiter);
+                self.on_or_log(Input::TimedOut { waiter });
+                answer(&Verdict::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
+            }
+        }
+    }
+
+    /// Has an invalidation applied, and counts the pages that it concerns.
+    fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<Applied, StoreError> {
+        self.on(Input::Invalidate(invalidation.clone()))?;
+        let matched = self.shard.borrow().matched(&invalidation.scope)?;
+        feed_poll::note(invalidation);
+        Ok(Applied { matched })
+    }
+
+    /// Gets the answer of the coordinator that owns the page.
+    async fn forward(&self, owner: &ShardName, message: ToCoordinator, patience: Duration) -> worker::Result<Response> {
+        match js::within(patience, calls::forward(&self.env, owner, message)).await {
+            Some(Ok(response)) => Ok(response.into()),
+            failure => {
+                worker::console_error!("coordinator: {owner} owns the page, but: {failure:?}");
+                Response::error("the owner of the page can't be reached", 503)
+            }
+        }
+    }
+
+    /// Gives the shard an input, and begins to perform what comes back.
+    pub(in crate::edge) fn on(self: &Rc<Self>, input: Input<Content>) -> Result<Vec<Registration>, StoreError> {
+        let effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
+        Ok(self.perform_all(effects))
+    }
+
+    /// Gives the shard the miss of one who renders pages himself. If that is what begins a render, it is his: he gets the
+    /// lease, and waits no longer.
+    fn on_miss_of_renderer(
+        self: &Rc<Self>,
+        input: Input<Content>,
+        waiter: WaiterId,
+        shard: &ShardName,
+        key: &PageKey,
+    ) -> Result<(), StoreError> {
+        let mut effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
+        let is_own = |effect: &Effect<Content>| matches!(effect, Effect::Render { key: other, driven: false, .. } if other == key);
+        let own = effects.iter().position(is_own).map(|at| effects.remove(at));
+        self.perform_all(effects);
+        if let Some(Effect::Render { key, token, .. }) = own {
+            let lent = self.lending.lend(key.clone(), token);
+            spawn_local(Rc::clone(self).render_lent(key, token, lent));
+            if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                // Whoever has stopped waiting does not bring the page: the render times out.
+                let _ = sender.send(Reply::Bare(Verdict::Lease { shard: shard.clone(), token }));
+            }
+            self.on_or_log(Input::TimedOut { waiter });
+        }
+        Ok(())
+    }
+
+    pub(in crate::edge) fn on_or_log(self: &Rc<Self>, input: Input<Content>) -> Vec<Registration> {
+        self.on(input).unwrap_or_else(|error| {
+            worker::console_error!("coordinator: {error}");
+            Vec::new()
+        })
+    }
+
+    fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) -> Vec<Registration> {
+        effects.into_iter().filter_map(|effect| self.perform(effect)).collect()
+    }
+
+    fn perform(self: &Rc<Self>, effect: Effect<Content>) -> Option<Registration> {
+        let object = Rc::clone(self);
+        match effect {
+            Effect::Reply { waiter, verdict, page } => {
+                if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                    // Whoever has stopped waiting needs no answer, and signs off from the body with it.
+                    let _ = sender.send(Reply::new(verdict, page));
+                }
+            }
+            Effect::Forward { waiter, owner } => {
+                if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
+                    let _ = sender.send(Reply::Forward(owner));
+                }
+            }
+            Effect::Render { key, token, driven: true } => self.to_drive.borrow_mut().push((key, token)),
+            Effect::Render { key, token, driven: false } => {
+                spawn_local(async move { object.render(key, token).await });
+            }
+            Effect::Abandon { token } => {
+                self.lending.end(token);
+                if let Some(abort) = self.aborts.borrow().get(&token) {
+                    abort.abort();
+                }
+            }
+            Effect::Register { token, shard, shards, is_new, tags, since } => {
+                let told = TagIndexName::to_be_told(tags, is_new, self.settings.config.tag_shards);
+                let messages = told
+                    .into_iter()
+                    .map(|(index, tags)| (index, ToTagIndex::Register { shard: shard.clone(), shards, tags, since }));
+                let messages = messages.collect();
+                let (sender, registration) = oneshot::channel();
+                spawn_local(async move {
+                    object.register(token, messages).await;
+                    // Nobody need listen.
+                    let _ = sender.send(());
+                });
+                return Some(registration);
+            }
+            Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
+            Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
+            Effect::Delete(key) => spawn_local(async move { object.delete(key).await }),
+            Effect::WakeAt(time) => self.alarm.wake_at(time),
+            Effect::Ring => {
+                if let Some(bell) = self.bell.borrow_mut().as_mut() {
+                    // A full channel means that the bell has been rung already.
+                    let _ = bell.try_send(());
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Reads a message, or returns `None` if it is over its bound.
+pub(in crate::edge) async fn body_of(request: &web_sys::Request) -> worker::Result<Option<Vec<u8>>> {
+    let buffer: ArrayBuffer = JsFuture::from(request.array_buffer()?).await?.unchecked_into();
+    Ok((buffer.byte_length() <= MAX_MESSAGE_BYTES).then(|| Uint8Array::new(&buffer).to_vec()))
+}
+
+/// Answers with a message.
+pub(in crate::edge) fn message_response<T: Serialize>(message: &T) -> worker::Result<Response> {
+    let body = Uint8Array::from(encode(message).as_slice());
+    Ok(envelope::response(200, &Headers::new()?, Some(&body))?.into())
+}
+
+/// Says that the store failed: the edge falls back as for an object that can't be reached.
+pub(in crate::edge) fn failed(error: &StoreError) -> worker::Result<Response> {
+    worker::console_error!("store: {error}");
+    Response::error("the object's store failed", 500)
+}
+
+impl Reply {
+    fn new(verdict: Verdict, page: Option<(PageMeta, Content)>) -> Self {
+        let Some((meta, content)) = page else {
+            return Self::Bare(verdict);
+        };
+        match content.body.reader() {
+            Some(reader) => Self::Page(verdict, Box::new(meta), content.headers, reader),
+            // It has broken off, or is over its bound and what has come of it is gone.
+            None => Self::Bare(Verdict::Refused { reason: Reason::Lost }),
+        }
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now: js::now(), random: js::random() }
+}
+
+fn answer(verdict: &Verdict, response: web_sys::Response) -> worker::Result<Response> {
+    response.headers().set(VERDICT_HEADER, &verdict.to_header_value())?;
+    Ok(response.into())
+}

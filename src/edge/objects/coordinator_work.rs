@@ -1,0 +1,220 @@
+//! What a coordinator object has to do that takes time: renders, the tag index, L2, the alarm. The outcome of each is
+//! another input of the shard.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{join_all, select, try_join_all};
+use futures::stream::FuturesUnordered;
+use web_sys::AbortController;
+use worker::Delay;
+
+use crate::coordinator::{Found, Input, Outcome, Wanted};
+use crate::edge::body::Body;
+use crate::edge::caches::l2::{self, PageError};
+use crate::edge::objects::coordinator::{Object, Registration};
+use crate::edge::objects::lease::Lent;
+use crate::edge::objects::render::{self, Content, Ended, Order, Renderer};
+use crate::edge::platform::{calls, js};
+use crate::edge::settings;
+use crate::page::{PageHead, PageMeta};
+use crate::protocol::{Offered, RegisterAnswer, ToTagIndex};
+use crate::reason::Reason;
+use crate::semantics::key::PageKey;
+use crate::semantics::storable::SiteFailure;
+use crate::tag_index::TagIndexName;
+use crate::version::Version;
+
+/// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
+const MAX_DRIVEN: usize = 6;
+
+/// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
+/// longest render may take 10.
+const ALARM_RUN: Duration = Duration::from_mins(4);
+
+/// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
+const NAP: Duration = Duration::from_secs(1);
+
+/// How long the tag index may take to register tags.
+const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+impl Object {
+    /// Has the site render a page to its end: until it is published, or will not be.
+    pub(in crate::edge) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
+        let route = self.settings.config.routes.find(key.path());
+        let site = settings::renderer(&self.env, &self.settings, route, &self.exports);
+        self.render_by(site.map(Renderer::Site), &key, token).await;
+    }
+
+    /// Has who holds the lease render a page to its end, and tells him of it.
+    pub(in crate::edge) async fn render_lent(self: Rc<Self>, key: PageKey, token: Version, lent: Lent) {
+        let (unpublished, rest) = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
+        self.lending.end(token);
+        if let Some(rest) = rest {
+            // Once he is told, he need not send any more of the body.
+            let _ = rest.await;
+        }
+        let offered = match unpublished {
+            Some(reason) => Offered::NotStored { reason },
+            None => self.offered(&key, token),
+        };
+        // Nobody need listen any more.
+        let _ = lent.offered.send(offered);
+    }
+
+    /// Tells what has become of a page that was good to be published.
+    fn offered(&self, key: &PageKey, token: Version) -> Offered {
+        let not_stored = |reason| Offered::NotStored { reason };
+        match self.shard.borrow().standing_of(key) {
+            Ok((Some(published), _)) if published == token => Offered::Stored,
+            // It is being rendered again.
+            Ok((_, Some(_))) => not_stored(Reason::Invalidated),
+            Ok((_, None)) => not_stored(Reason::Unpublished),
+            Err(error) => {
+                worker::console_error!("coordinator: {error}");
+                not_stored(Reason::Unpublished)
+            }
+        }
+    }
+
+    /// Renders a page to its end. Returns why the answer was not good to be published, if it was not, and [`Ended::rest`].
+    async fn render_by(
+        self: &Rc<Self>,
+        renderer: Option<Renderer>,
+        key: &PageKey,
+        token: Version,
+    ) -> (Option<Reason>, Option<oneshot::Receiver<()>>) {
+        let mut registrations = Vec::new();
+        let ended = self.run(renderer, key, token, &mut registrations).await;
+        self.aborts.borrow_mut().remove(&token);
+        let Ended { outcome, answer, rest } = ended;
+        let unpublished = match &outcome {
+            Outcome::Done(_) => None,
+            Outcome::Uncacheable(reason) => Some(reason.reason()),
+            Outcome::Failed(_) | Outcome::Unregistered | Outcome::Lost | Outcome::TooOld | Outcome::Refused => {
+                Some(Reason::SiteError)
+            }
+        };
+        let ended = Input::Ended { key: key.clone(), token, outcome, answer };
+        registrations.extend(self.on_or_log(ended));
+        // A render that has its tags registered is over after that.
+        join_all(registrations).await;
+        (unpublished, rest)
+    }
+
+    async fn run(
+        self: &Rc<Self>,
+        renderer: Option<Renderer>,
+        key: &PageKey,
+        token: Version,
+        registrations: &mut Vec<Registration>,
+    ) -> Ended {
+        let config = &self.settings.config;
+        let (Some(renderer), Some(route)) = (renderer, config.routes.find(key.path())) else {
+            // The route has left the configuration: nobody will ask for the page any more.
+            return Outcome::Unregistered.into();
+        };
+        let Ok(abort) = AbortController::new() else {
+            return Outcome::Failed(SiteFailure::Broken).into();
+        };
+        self.aborts.borrow_mut().insert(token, abort.clone());
+        let order = Order {
+            key,
+            token,
+            route,
+            settings: &self.settings,
+            max_body_bytes: config.max_body_bytes,
+            budget: &self.budget,
+            timeout: config.render_timeout,
+            first_byte_timeout: config.first_byte_timeout,
+            abort,
+        };
+        let on_head = |page, content| {
+            let head = Input::Head { key: key.clone(), token, answer: (page, content) };
+            registrations.extend(self.on_or_log(head));
+        };
+        render::render(renderer, &order, on_head).await
+    }
+
+    pub(in crate::edge) async fn register(self: Rc<Self>, token: Version, messages: Vec<(TagIndexName, ToTagIndex)>) {
+        let asked =
+            messages.into_iter().map(|(index, message)| calls::tag_index::<RegisterAnswer>(&self.env, index, message));
+        let answer = match js::within(REGISTER_WITHIN, try_join_all(asked)).await {
+            Some(Ok(answers)) => answers.into_iter().reduce(RegisterAnswer::and),
+            failure => {
+                worker::console_error!("coordinator: tags could not be registered: {failure:?}");
+                None
+            }
+        };
+        self.on_or_log(Input::Registered { token, answer });
+    }
+
+    pub(in crate::edge) async fn read(self: Rc<Self>, wanted: Wanted) {
+        let page = match l2::open(&self.env, self.settings.config.l2) {
+            Ok(l2) => l2.get(&wanted.page.key).await,
+            Err(error) => Err(error.into()),
+        };
+        let found = match page {
+            Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
+                Found::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
+            }
+            Ok(_) | Err(PageError::Format(_)) => Found::Other,
+            Err(error) => {
+                worker::console_error!("L2: {}: {error}", wanted.page.key);
+                Found::Unknown
+            }
+        };
+        self.on_or_log(Input::Read { wanted, found });
+    }
+
+    pub(in crate::edge) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
+        let (key, version) = (meta.key.clone(), Some(meta.version));
+        let head = PageHead { meta, headers: (*content.headers).clone() };
+        let written = match (l2::open(&self.env, self.settings.config.l2), content.body.bytes()) {
+            (Ok(l2), Some(body)) => l2.put(&head, &body).await,
+            (Ok(_), None) => Err(PageError::Partial),
+            (Err(error), _) => Err(error.into()),
+        };
+        self.wrote(key, version, &written);
+    }
+
+    pub(in crate::edge) async fn delete(self: Rc<Self>, key: PageKey) {
+        let up_to = self.shard.borrow().last_version();
+        let deleted = match l2::open(&self.env, self.settings.config.l2) {
+            Ok(l2) => l2.delete(&key, up_to).await,
+            Err(error) => Err(error.into()),
+        };
+        self.wrote(key, None, &deleted);
+    }
+
+    fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), PageError>) {
+        if let Err(error) = result {
+            worker::console_error!("L2: {key}: {error}");
+        }
+        self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
+    }
+
+    /// Drives renders behind stale copies to their end, and has done what is due.
+    pub(in crate::edge) async fn alarm(self: &Rc<Self>) {
+        self.alarm.begin();
+        let (bell, mut rung) = mpsc::channel(1);
+        self.bell.replace(Some(bell));
+        let began = js::now();
+        let mut driven = FuturesUnordered::new();
+        loop {
+            let takes_more = js::now().since(began) < ALARM_RUN;
+            let room = if takes_more { MAX_DRIVEN.saturating_sub(driven.len()) } else { 0 };
+            self.on_or_log(Input::Alarm { room });
+            driven.extend(self.to_drive.take().into_iter().map(|(key, token)| Rc::clone(self).render(key, token)));
+            if driven.is_empty() {
+                break;
+            }
+            select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
+        }
+        self.bell.replace(None);
+        let shard = self.shard.borrow();
+        self.alarm.end(if shard.has_queued() { Ok(Some(js::now())) } else { shard.next_deadline() });
+    }
+}

@@ -1,0 +1,304 @@
+//! One render: ask the site, or wait for who holds the lease; judge the answer, and pass the body on while it comes.
+//!
+//! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
+//! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
+
+use crate::coordinator::Outcome;
+use crate::edge::body::source::Source;
+use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
+use crate::edge::caches::envelope;
+use crate::edge::objects::lease::Brought;
+use crate::edge::origin::Site;
+use crate::edge::platform::js;
+use crate::edge::settings::Settings;
+use crate::page::PageMeta;
+use crate::route::Route;
+use crate::semantics::digest::{Digest, Parts};
+use crate::semantics::freshness::Windows;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::key::PageKey;
+use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
+use crate::semantics::{etag, policy};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// How long a reader of a body that is over its bound may hold it up without taking anything.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// Who answers a render.
+pub(in crate::edge) enum Renderer {
+    /// The site.
+    Site(Site),
+    /// Who holds the lease: the page is brought here.
+    Holder(oneshot::Receiver<Brought>),
+}
+
+/// An answer whose body is still to come.
+struct Answer {
+    status: u16,
+    /// `None` if there are too many to have been brought.
+    headers: Option<HeaderList>,
+    body: Source,
+    /// Whether the request that is answered has `Authorization`.
+    authorized: bool,
+}
+
+impl Renderer {
+    async fn answer(self, order: &Order<'_>) -> Result<Answer, JsValue> {
+        match self {
+            Self::Site(site) => {
+                let response =
+                    site.render(order.key, order.settings.render_headers(order.route), &order.abort.signal()).await?;
+                let headers = Some(envelope::header_list(&response.headers()));
+                let body = Source::of(response.body())?;
+                Ok(Answer { status: response.status(), headers, body, authorized: false })
+            }
+            Self::Holder(brought) => {
+                let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
+                let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
+                Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
+            }
+        }
+    }
+}
+
+/// What a render needs to know.
+pub(in crate::edge) struct Order<'a> {
+    /// The page.
+    pub(in crate::edge) key: &'a PageKey,
+    /// The token of the lease, which becomes the page's version.
+    pub(in crate::edge) token: Version,
+    /// The page's route.
+    pub(in crate::edge) route: &'a Route,
+    /// What the deployment is made with.
+    pub(in crate::edge) settings: &'a Settings,
+    /// The most bytes of a body.
+    pub(in crate::edge) max_body_bytes: u64,
+    /// What all bodies of the object may have together.
+    pub(in crate::edge) budget: &'a Budget,
+    /// How long the site may take, to the last byte.
+    pub(in crate::edge) timeout: Duration,
+    /// How long of that it may take to the head of its answer.
+    pub(in crate::edge) first_byte_timeout: Duration,
+    /// Breaks the render off.
+    pub(in crate::edge) abort: AbortController,
+}
+
+/// Headers and body of an answer. A clone copies neither: the body stays in JavaScript.
+#[derive(Clone, Debug)]
+pub(in crate::edge) struct Content {
+    /// The headers that are kept.
+    pub(in crate::edge) headers: Rc<HeaderList>,
+    /// The body.
+    pub(in crate::edge) body: Body,
+}
+
+/// How a render has ended.
+pub(in crate::edge) struct Ended {
+    /// What has come of it.
+    pub(in crate::edge) outcome: Outcome,
+    /// What the site answered, if all of it is there: a page, or an answer of a failing site to be relayed.
+    pub(in crate::edge) answer: Option<(PageMeta, Content)>,
+    /// Resolves when a body that is over its bound has gone on to all who have joined it.
+    pub(in crate::edge) rest: Option<oneshot::Receiver<()>>,
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, answer: None, rest: None }
+    }
+}
+
+/// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
+/// are not registered here.
+pub(in crate::edge) async fn render(
+    renderer: Renderer,
+    order: &Order<'_>,
+    on_head: impl FnOnce(PageMeta, Content),
+) -> Ended {
+    let awaits_holder = Cell::new(matches!(renderer, Renderer::Holder(_)));
+    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_holder)).await {
+        Some(Ok(ended)) => ended,
+        Some(Err(error)) => {
+            worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
+            Outcome::Failed(SiteFailure::Broken).into()
+        }
+        None => late(order, &awaits_holder).into(),
+    }
+}
+
+/// Breaks off a render that takes too long. Who holds the lease and has brought nothing is gone, which says nothing of the site.
+fn late(order: &Order<'_>, awaits_holder: &Cell<bool>) -> Outcome {
+    order.abort.abort();
+    if awaits_holder.get() {
+        worker::console_warn!("render: {}: a lease was not used", order.key);
+        return Outcome::Lost;
+    }
+    Outcome::Failed(SiteFailure::Timeout)
+}
+
+async fn ask(
+    renderer: Renderer,
+    order: &Order<'_>,
+    on_head: impl FnOnce(PageMeta, Content),
+    awaits_holder: &Cell<bool>,
+) -> Result<Ended, JsValue> {
+    let began = js::now();
+    let Some(answer) = js::within(order.first_byte_timeout, renderer.answer(order)).await else {
+        worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
+        return Ok(late(order, awaits_holder).into());
+    };
+    awaits_holder.set(false);
+    let Answer { status, headers, body: source, authorized } = answer?;
+    let Some(headers) = headers else {
+        return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+    };
+    let asked = Asked { authorized, ..asked(order.route, order.key, order.token, order.max_body_bytes) };
+    let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
+        Verdict::Store(storable) => (storable, None),
+        Verdict::Fail(failure) => {
+            let Some(relayed) = relayed(status, &headers, asked.start) else {
+                order.abort.abort();
+                return Ok(Outcome::Failed(failure).into());
+            };
+            (relayed, Some(failure))
+        }
+        Verdict::Pass(reason) => {
+            order.abort.abort();
+            return Ok(Outcome::Uncacheable(reason).into());
+        }
+    };
+    storable.headers.set("etag", etag::of_site(&headers));
+    let age = policy::age(&headers);
+    let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
+    let Storable { windows, tags, headers, announced } = storable;
+    let content = Content { headers: Rc::new(headers), body };
+    let head = || PageMeta {
+        key: order.key.clone(),
+        version: order.token,
+        status,
+        rendered_at: js::now().minus(age),
+        windows,
+        tags: tags.clone(),
+        body_bytes: None,
+        digest: None,
+    };
+
+    let mut on_head = failure.is_none().then_some(on_head);
+    while let Some(chunk) = source.next().await? {
+        let fit = writer.push(chunk);
+        if fit == Fit::Over {
+            if let Some(failure) = failure {
+                order.abort.abort();
+                return Ok(Outcome::Failed(failure).into());
+            }
+            let left = order.timeout.saturating_sub(js::now().since(began));
+            let (over, rest) = oneshot::channel();
+            let passed = stream_on(writer, source, order.abort.clone(), left);
+            spawn_local(async move {
+                passed.await;
+                // Nobody need listen.
+                let _ = over.send(());
+            });
+            return Ok(Ended { rest: Some(rest), ..Outcome::Uncacheable(NotStored::TooLarge).into() });
+        }
+        if let Some(on_head) = on_head.take() {
+            on_head(head(), content.clone());
+        }
+    }
+    // Nothing has gone over the bound, so all of it has been kept.
+    let bytes = writer.end().unwrap_or_else(|| Uint8Array::new_with_length(0));
+    let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
+    let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
+    if let Some(failure) = failure {
+        return Ok(Ended { answer: Some((meta, content)), ..Outcome::Failed(failure).into() });
+    }
+    let body_sha256 = js::sha256(&bytes).await?;
+    let content = with_etag(content, status, &body_sha256);
+    let digest = Digest::of(&Parts {
+        status,
+        headers: &content.headers,
+        tags: &meta.tags,
+        start: order.token.time(),
+        windows: &meta.windows,
+        body_sha256: &body_sha256,
+    });
+    let meta = PageMeta { digest: Some(digest), ..meta };
+    Ok(Ended { answer: Some((meta.clone(), content)), ..Outcome::Done(meta).into() })
+}
+
+/// Returns by what an answer is judged that was rendered for a page of a route.
+pub(in crate::edge) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Version, max_body_bytes: u64) -> Asked<'a> {
+    Asked {
+        key,
+        start: token.time(),
+        authorized: false,
+        statuses: route.statuses(),
+        revalidate: route.revalidate(),
+        not_found_revalidate: route.not_found_revalidate(),
+        expire: route.expire(),
+        stale_if_error: route.stale_if_error(),
+        tags: route.tags(),
+        vary: route.vary(),
+        trailing_slash: route.trailing_slash(),
+        max_body_bytes,
+    }
+}
+
+/// Gives a page that is all there an entity tag, if its site gives none. Those who got it as it came have done without.
+fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
+    if !etag::is_lacking(status, content.headers.get("etag")) {
+        return content;
+    }
+    let mut headers = (*content.headers).clone();
+    headers.set("etag", Some(etag::of_body(body_sha256, headers.get("content-type"))));
+    Content { headers: Rc::new(headers), ..content }
+}
+
+/// Passes the rest of a body that is over its bound on to those who have joined it.
+async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, left: Duration) {
+    let passed = js::within(left, async move {
+        while wait_for_room(&mut writer).await.is_ok() {
+            let Some(chunk) = source.next().await? else {
+                writer.end();
+                break;
+            };
+            writer.push(chunk);
+        }
+        Ok::<_, JsValue>(())
+    });
+    match passed.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => worker::console_warn!("render: broken off over the bound: {}", js::describe(&error)),
+        None => abort.abort(),
+    }
+}
+
+/// Waits for the readers of a body that is over its bound, but not for one that takes nothing at all.
+async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
+    loop {
+        let taken = writer.taken_by_all();
+        match js::within(STALLED, writer.room()).await {
+            Some(room) => return room,
+            None if writer.taken_by_all() == taken => writer.let_go(),
+            None => {}
+        }
+    }
+}
+
+/// Prepares the answer of a failing site to be handed to those who wait, if it can be: it is never fresh, and has no tags.
+fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
+    let over = Some(now);
+    let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
+    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(status, headers)?, announced: None })
+}

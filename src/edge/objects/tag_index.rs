@@ -1,0 +1,296 @@
+//! The tag index Durable Object: records invalidations and delivers them until they are applied.
+#![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
+
+use std::rc::Rc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::edge::admin::{self, AdminError, TagIndex};
+use crate::edge::caches::feed_poll;
+use crate::edge::objects::alarm::Alarm;
+use crate::edge::objects::coordinator::{body_of, failed, message_response};
+use crate::edge::objects::purges;
+use crate::edge::objects::sql::ObjectSql;
+use crate::edge::platform::{calls, js};
+use crate::edge::settings::{self, Settings};
+use crate::edge::visitor::downstream::Exports;
+use crate::inspection::answer::{ShardEntry, TagEntry};
+use crate::invalidation::{Mode, Refresh, Scope};
+use crate::protocol::{
+    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
+    ToCoordinator, ToTagIndex, decode,
+};
+use crate::semantics::tag::Tag;
+use crate::shard_name::ShardName;
+use crate::sql::StoreError;
+use crate::tag_index::tables::{Delivery, TagIndexStore};
+use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, TagIndexName, attempts, settle};
+
+/// How many deliveries are made side by side: an object may wait for six response heads (platform limit).
+const PARALLEL: usize = 6;
+
+/// The most rows of one answer to a poll.
+const FEED_ROWS: u32 = 1000;
+
+/// Keeps which shards carry a tag, the log of invalidations, and their delivery. Bind it as `TAG_INDEX`, with SQLite.
+#[durable_object(alarm)]
+pub struct IsrTagIndex {
+    object: Rc<Object>,
+}
+
+impl DurableObject for IsrTagIndex {
+    fn new(state: State, env: Env) -> Self {
+        Self { object: Object::open(state, env) }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        self.object.fetch(&request).await
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.object.alarm().await;
+        Response::empty()
+    }
+}
+
+/// The tag index as one of its objects calls it: what the object knows by itself, it does not ask for.
+struct Itself<'a>(&'a Rc<Object>);
+
+impl Itself<'_> {
+    fn is(&self, other: Option<TagIndexName>) -> bool {
+        self.0.name.is_some() && self.0.name == other
+    }
+}
+
+impl TagIndex for Itself<'_> {
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
+        if self.is(Some(TagIndexName::of_scope(&scope, self.0.tag_shards()?))) {
+            return Ok(self.0.invalidate(scope, mode, refresh).await?);
+        }
+        self.0.env.invalidate(scope, mode, refresh).await
+    }
+
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+        if self.is(TagIndexName::of_seq(seq)) {
+            return Ok(self.0.progress(seq).await?);
+        }
+        self.0.env.progress(seq).await
+    }
+
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
+        if self.is(Some(TagIndexName::of_tag(&tag, self.0.tag_shards()?))) {
+            return Ok(self.0.store()?.inspect_tag(&tag)?);
+        }
+        self.0.env.inspect_tag(tag).await
+    }
+
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
+        if self.is(Some(TagIndexName::ROOT)) && self.0.tag_shards()? == 1 {
+            return Ok(self.0.store()?.inspect_shard(&shard)?);
+        }
+        self.0.env.inspect_shard(shard).await
+    }
+
+    fn env(&self) -> &Env {
+        &self.0.env
+    }
+}
+
+struct Object {
+    env: Env,
+    store: Result<TagIndexStore<ObjectSql>, StoreError>,
+    alarm: Alarm,
+    exports: Exports,
+    /// Its name; an object of another name has been called by mistake.
+    name: Option<TagIndexName>,
+    tag_shards: Result<u16, StoreError>,
+}
+
+impl Object {
+    fn open(state: State, env: Env) -> Rc<Self> {
+        // An object that was made when the platform did not tell names yet is the only one.
+        let name = state.id().name().map_or(Some(TagIndexName::ROOT), |name| TagIndexName::parse(&name));
+        let raw = state._inner();
+        let exports = Exports::of(&raw);
+        let (state, sql) = ObjectSql::of(State::from(raw));
+        let config = settings::config(&env).map_err(|error| StoreError::Unconfigured(error.to_string()));
+        let sinks = config.as_ref().map(purges::of).unwrap_or_default();
+        let tag_shards = config.map(|config| config.tag_shards);
+        let store = sql
+            .and_then(TagIndexStore::open)
+            .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
+            .map(|store| store.with_sinks(sinks));
+        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), exports, name, tag_shards });
+        object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
+        object
+    }
+
+    fn store(&self) -> Result<&TagIndexStore<ObjectSql>, StoreError> {
+        self.store.as_ref().map_err(Clone::clone)
+    }
+
+    fn tag_shards(&self) -> Result<u16, StoreError> {
+        self.tag_shards.clone()
+    }
+
+    async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
+        let path = request.path();
+        let Some(body) = body_of(request.inner()).await? else {
+            return Response::error("message too large", 413);
+        };
+        let answered = match path.as_str() {
+            RPC_PATH => return self.rpc(&body).await,
+            MESSAGE_PATH => match decode::<TagIndexCall>(&body) {
+                Some(call) if self.tag_shards().is_ok_and(|tag_shards| tag_shards != call.tag_shards) => {
+                    return Response::error("not for this number of tag index objects", 409);
+                }
+                Some(call) => self.message(call.message).await,
+                None => return Response::error("not a message of this version", 400),
+            },
+            _ => return Response::error("not a path of this version", 404),
+        };
+        answered.unwrap_or_else(|error| failed(&error))
+    }
+
+    async fn rpc(self: &Rc<Self>, call: &[u8]) -> worker::Result<Response> {
+        Response::ok(admin::rpc_with(call, &Itself(self)).await)
+    }
+
+    async fn message(self: &Rc<Self>, message: ToTagIndex) -> Result<worker::Result<Response>, StoreError> {
+        Ok(match message {
+            ToTagIndex::Register { shard, shards, tags, since } => {
+                let registered = self.store()?.register(&shard, shards, &tags, since)?;
+                let (invalidations, floor) = (registered.invalidations, registered.floor);
+                message_response(&RegisterAnswer { invalidations, floor })
+            }
+            ToTagIndex::Invalidate { scope, mode, refresh } => {
+                message_response(&self.invalidate(scope, mode, refresh).await?)
+            }
+            ToTagIndex::Feed { since } => message_response(&self.store()?.feed(since, FEED_ROWS)?),
+            ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
+            ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
+            ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
+        })
+    }
+
+    /// Records an invalidation, and delivers it as far as that can be done in the time that a caller waits.
+    async fn invalidate(
+        self: &Rc<Self>,
+        scope: Scope,
+        mode: Mode,
+        refresh: Refresh,
+    ) -> Result<InvalidateAnswer, StoreError> {
+        let owner = self.owner(&scope)?;
+        let store = self.store()?;
+        let invalidation = store.append(scope, mode, refresh, owner.as_ref(), js::now())?;
+        let seq = invalidation.seq;
+        let total = store.pending(seq)?;
+        if total > 0 {
+            // The alarm goes on with whatever is left, also if this object dies now.
+            self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
+            js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
+        }
+        // A cache in front is purged behind the receipt, by the alarm: earlier it would be filled with the old page again.
+        store.ripen(seq, js::now())?;
+        self.alarm.follow(store.next_deadline());
+        feed_poll::note(invalidation.clone());
+        let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
+        Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
+    }
+
+    /// Tells what has come of an invalidation: what the log says of its delivery, and what the coordinators say of its pages.
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, StoreError> {
+        let store = self.store()?;
+        let Some(invalidation) = store.invalidation(seq)? else {
+            return Ok(None);
+        };
+        let shards = store.applied(seq)?;
+        let (applied, pending, matched) = (shards.len() as u64, store.pending(seq)?, store.matched(seq)?);
+        let asked = stream::iter(shards).map(|shard| {
+            let message = ToCoordinator::Progress(invalidation.clone());
+            async move { calls::deliver::<ShardProgress>(&self.env, &shard, &message).await }
+        });
+        let told = js::within(ACKNOWLEDGE_WITHIN, asked.buffer_unordered(PARALLEL).try_collect::<Vec<_>>()).await;
+        let pages = match told {
+            Some(Ok(told)) => Some(told.into_iter().reduce(ShardProgress::and).unwrap_or_default()),
+            failure => {
+                worker::console_warn!("tag index: the progress of {seq} is not known: {failure:?}");
+                None
+            }
+        };
+        let sinks = self.store()?.sink_progress(seq)?;
+        Ok(Some(Progress { invalidation, applied, pending, matched, pages, sinks }))
+    }
+
+    /// Returns the shard that owns a path by the configuration.
+    fn owner(&self, scope: &Scope) -> Result<Option<ShardName>, StoreError> {
+        let Scope::Path(path) = scope else {
+            return Ok(None);
+        };
+        let settings = Settings::of(&self.env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
+        let route = settings.config.routes.find(path.as_str());
+        Ok(route.map(|route| ShardName::of(route, path.as_str())))
+    }
+
+    async fn deliver_all(&self, seq: u64) {
+        loop {
+            let batch = match self.store().and_then(|store| attempts(store, Round::Of(seq))) {
+                Ok(batch) => batch,
+                Err(error) => return worker::console_error!("tag index: {error}"),
+            };
+            if batch.is_empty() || self.deliver(batch).await < BATCH as usize {
+                return;
+            }
+        }
+    }
+
+    /// Attempts deliveries side by side, and returns how many were made. A failed one is put off.
+    async fn deliver(&self, batch: Vec<Delivery>) -> usize {
+        let attempts = stream::iter(batch).map(|delivery| async move {
+            let message = ToCoordinator::Invalidate(delivery.invalidation.clone());
+            let call = calls::deliver::<Applied>(&self.env, &delivery.shard, &message);
+            let delivered = js::within(ACKNOWLEDGE_WITHIN, call).await;
+            (delivery, delivered)
+        });
+        let mut attempts = attempts.buffer_unordered(PARALLEL);
+        let mut made = 0;
+        while let Some((delivery, delivered)) = attempts.next().await {
+            let (seq, shard) = (delivery.invalidation.seq, &delivery.shard);
+            let matched = match delivered {
+                Some(Ok(applied)) => {
+                    made += 1;
+                    Some(applied.matched)
+                }
+                failure => {
+                    worker::console_warn!("tag index: {seq} is not delivered to {shard} yet: {failure:?}");
+                    None
+                }
+            };
+            if let Err(error) = self.store().and_then(|store| settle(store, &delivery, matched, js::now())) {
+                worker::console_error!("tag index: {error}");
+            }
+        }
+        made
+    }
+
+    async fn purge_sinks(&self) -> Result<(), StoreError> {
+        purges::purge(self.store()?, &self.env, &self.exports).await
+    }
+
+    /// Attempts what is due, one batch, and sets the alarm for what is left.
+    async fn alarm(&self) {
+        self.alarm.begin();
+        let deliver = async {
+            match self.store().and_then(|store| attempts(store, Round::Due(js::now()))) {
+                Ok(due) => drop(self.deliver(due).await),
+                Err(error) => worker::console_error!("tag index: {error}"),
+            }
+        };
+        let ((), purged) = futures::join!(deliver, self.purge_sinks());
+        if let Err(error) = purged {
+            worker::console_error!("tag index: {error}");
+        }
+        self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
+    }
+}

@@ -1,0 +1,191 @@
+//! The site behind the cache: a service binding, a URL, or the Worker itself.
+
+use thiserror::Error;
+use wasm_bindgen::JsValue;
+use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
+
+use crate::edge::caches::envelope;
+use crate::edge::platform::js::{self, Fetcher};
+use crate::edge::visitor::downstream::Exports;
+use crate::semantics::key::PageKey;
+use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
+use crate::semantics::statuses;
+
+/// Says through which caches a request has come (RFC 8586): a site by URL might lead back here.
+const LOOP_HEADER: &str = "cdn-loop";
+
+/// How this cache is called in [`LOOP_HEADER`].
+const LOOP_NAME: &str = "cloudflare-isr";
+
+/// The site.
+#[derive(Clone, Debug)]
+pub(in crate::edge) enum Site {
+    /// A Worker, by service binding.
+    Service(Fetcher),
+    /// The Worker of this cache itself: its own handler. Only objects reach it like this.
+    Own(Exports),
+    /// A server.
+    Url {
+        /// Its URL without a trailing slash, to which path and query are added.
+        base: String,
+        /// With what renders are signed, if the server is to recognise them.
+        secret: Option<RenderSecret>,
+    },
+}
+
+/// Why a visitor's request got no answer of the site that can be handed on.
+#[derive(Debug, Error)]
+pub(in crate::edge) enum SiteError {
+    /// The site can't be reached, or broke off before its answer began.
+    #[error("the site could not be reached: {}", js::describe(.0))]
+    Unreachable(JsValue),
+    /// The status of its answer is none (RFC 9110 §15): no response can be made with it.
+    #[error("the site answered with the status {0}")]
+    Status(u16),
+}
+
+impl From<JsValue> for SiteError {
+    fn from(error: JsValue) -> Self {
+        Self::Unreachable(error)
+    }
+}
+
+impl Site {
+    /// Passes a visitor's request on, but for the headers that are not to reach a site. The response is handed on as it
+    /// comes, redirects included.
+    pub(in crate::edge) async fn pass(&self, request: &Request) -> Result<Response, SiteError> {
+        let response = self.ask(request).await?;
+        if statuses::is_valid(response.status()) { Ok(response) } else { Err(SiteError::Status(response.status())) }
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Response, JsValue> {
+        match self {
+            Self::Service(service) => pass_to(service, request).await,
+            Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
+            // Visitors' own requests have all the time that the platform gives them: an upload is answered at its end.
+            Self::Url { base, .. } => {
+                let init = RequestInit::new();
+                init.set_redirect(RequestRedirect::Manual);
+                let url = format!("{base}{}", path_and_query(&request.url()));
+                let request = Request::new_with_str_and_init(&url, &as_init(request, &init)?)?;
+                request.headers().append(LOOP_HEADER, LOOP_NAME)?;
+                js::fetch(&request).await
+            }
+        }
+    }
+
+    /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it but the values
+    /// that the key names. `headers` are those that the configuration has each render carry.
+    pub(in crate::edge) async fn render<'a>(
+        &self,
+        key: &PageKey,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        signal: &web_sys::AbortSignal,
+    ) -> Result<Response, JsValue> {
+        let init = render_init(key, headers)?;
+        init.set_signal(Some(signal));
+        let request = |url: &str| Request::new_with_str_and_init(url, &init);
+        match self {
+            Self::Service(service) => service.fetch(&request(key.url())?).await,
+            Self::Own(exports) => exports.renderer()?.fetch(&request(key.url())?).await,
+            Self::Url { base, secret } => {
+                let request = request(&format!("{base}{}", path_and_query(key.url())))?;
+                request.headers().set(LOOP_HEADER, LOOP_NAME)?;
+                if let Some(secret) = secret {
+                    let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
+                    request.headers().set(RENDER_HEADER, &signature)?;
+                }
+                js::fetch(&request).await
+            }
+        }
+    }
+}
+
+/// Builds the request that a page is the answer to.
+pub(in crate::edge) fn render_request<'a>(
+    key: &PageKey,
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Request, JsValue> {
+    Request::new_with_str_and_init(key.url(), &render_init(key, headers)?)
+}
+
+fn render_init<'a>(
+    key: &PageKey,
+    configured: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<RequestInit, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")?;
+    headers.set("user-agent", concat!("cloudflare-isr/", env!("CARGO_PKG_VERSION")))?;
+    for (name, value) in configured {
+        headers.set(name, value)?;
+    }
+    for (name, value) in key.variant().request_headers() {
+        headers.set(&name, &value)?;
+    }
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&headers);
+    Ok(init)
+}
+
+/// Passes a visitor's request on to a Worker.
+async fn pass_to(service: &Fetcher, request: &Request) -> Result<Response, JsValue> {
+    service.fetch(&passed(request)?).await
+}
+
+/// Returns a visitor's request as it may reach a site. Its body is that of the request itself.
+pub(in crate::edge) fn passed(request: &Request) -> Result<Request, JsValue> {
+    match withheld(request)? {
+        None => Ok(Clone::clone(request)),
+        Some(headers) => {
+            let init = RequestInit::new();
+            init.set_headers(&headers);
+            Request::new_with_request_and_init(request, &init)
+        }
+    }
+}
+
+/// Tells whether a request has come through this cache before.
+pub(in crate::edge) fn is_loop(request: &Request) -> bool {
+    let passed = request.headers().get(LOOP_HEADER).ok().flatten().unwrap_or_default();
+    passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
+}
+
+/// Tells whether a request carries the signature of a render, made with a secret of this cache.
+pub(in crate::edge) fn is_signed(request: &Request, secret: &RenderSecret) -> bool {
+    let signature = request.headers().get(RENDER_HEADER).ok().flatten();
+    signature.is_some_and(|value| secret.verifies(&value, js::now(), &request.method(), path_and_query(&request.url())))
+}
+
+/// Returns what follows the origin in an absolute URL.
+fn path_and_query(url: &str) -> &str {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
+}
+
+/// Returns a request's headers without those that are not to reach a site; `None` if all of them may.
+fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
+    let names = envelope::header_list(&request.headers()).withheld_from_site();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let headers = Headers::new_with_headers(&request.headers())?;
+    names.iter().try_for_each(|name| headers.delete(name))?;
+    Ok(Some(headers))
+}
+
+/// Copies what is passed on of a request: method, headers and body.
+fn as_init(request: &Request, init: &RequestInit) -> Result<RequestInit, JsValue> {
+    let init = init.clone();
+    init.set_method(&request.method());
+    let headers = match withheld(request)? {
+        Some(headers) => headers,
+        None => Headers::new_with_headers(&request.headers())?,
+    };
+    headers.delete("host")?;
+    init.set_headers(&headers);
+    if let Some(body) = request.body() {
+        init.set_body(&body);
+    }
+    Ok(init)
+}

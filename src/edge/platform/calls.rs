@@ -1,0 +1,175 @@
+//! Messages to the two objects.
+
+use std::convert::Infallible;
+use std::pin::pin;
+
+use futures::future::{Either, select};
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
+use worker::Env;
+
+use crate::edge::body::sealed;
+use crate::edge::platform::js::{self, Fetcher};
+use crate::edge::settings::{self, Settings};
+use crate::protocol::{
+    MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
+    Verdict, decode, encode,
+};
+use crate::reason::Reason;
+use crate::shard_name::ShardName;
+use crate::tag_index::TagIndexName;
+
+/// Why a call to an object came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(in crate::edge) enum CallError {
+    /// The binding is not there, or the configuration is not valid.
+    #[error("the binding is missing")]
+    Unbound,
+    /// The platform could not reach the object, or the object threw.
+    #[error("the object could not be reached: {message}")]
+    Unreachable {
+        /// The exception's own words.
+        message: String,
+        /// Whether another try may do better, as the platform says.
+        retryable: bool,
+    },
+    /// The platform does not let more requests through to the object: another try would add to its load.
+    #[error("the object is overloaded: {0}")]
+    Overloaded(String),
+    /// There was no answer within the time that the caller had.
+    #[error("the object did not answer in time")]
+    Timeout,
+    /// The object refused the message.
+    #[error("the object answered {0}")]
+    Refused(u16),
+    /// The answer can't be read.
+    #[error("the object's answer can't be read")]
+    Garbled,
+}
+
+impl CallError {
+    /// Returns the reason, as clients see it.
+    pub(in crate::edge) const fn reason(&self) -> Reason {
+        match self {
+            Self::Unbound | Self::Unreachable { .. } => Reason::CoordinatorUnreachable,
+            Self::Overloaded(_) => Reason::CoordinatorOverloaded,
+            Self::Timeout => Reason::CoordinatorTimeout,
+            Self::Refused(_) | Self::Garbled => Reason::CoordinatorFailed,
+        }
+    }
+}
+
+impl From<JsValue> for CallError {
+    fn from(error: JsValue) -> Self {
+        // What the platform throws when an object fails has these two marks.
+        let has = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
+        let message = js::describe(&error);
+        if has("overloaded") {
+            Self::Overloaded(message)
+        } else {
+            Self::Unreachable { message, retryable: has("retryable") }
+        }
+    }
+}
+
+/// Tells a coordinator of a miss or of a stale copy; once more if the platform says that this may help.
+pub(in crate::edge) async fn coordinator(
+    env: &Env,
+    shard: &ShardName,
+    message: &ToCoordinator,
+) -> Result<(Verdict, Response), CallError> {
+    match ask(env, shard, message).await {
+        Err(CallError::Unreachable { retryable: true, .. }) => ask(env, shard, message).await,
+        answer => answer,
+    }
+}
+
+async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    let response = post(&stub, message).await?;
+    let verdict = response.headers().get(VERDICT_HEADER)?;
+    let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(CallError::Garbled)?;
+    Ok((verdict, response))
+}
+
+/// Hands an edge's message on to the coordinator that owns the page, and returns its answer as it is.
+pub(in crate::edge) async fn forward(
+    env: &Env,
+    owner: &ShardName,
+    message: ToCoordinator,
+) -> Result<Response, CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(owner.as_str())?;
+    post(&stub, &message.forwarded_to(owner)).await
+}
+
+/// Tells a coordinator of an invalidation, or asks it about one.
+pub(in crate::edge) async fn deliver<A: DeserializeOwned>(
+    env: &Env,
+    shard: &ShardName,
+    message: &ToCoordinator,
+) -> Result<A, CallError> {
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    answer(&post(&stub, message).await?).await
+}
+
+/// Brings a page to the coordinator that has given the lease. The body is streamed, and can't be sent twice.
+pub(in crate::edge) async fn offer(
+    env: &Env,
+    offer: &Offer,
+    body: Option<ReadableStream>,
+) -> Result<Offered, CallError> {
+    let shard = offer.ticket.shard.as_str();
+    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
+    let headers = Headers::new()?;
+    headers.set(OFFER_HEADER, &offer.to_header_value())?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&headers);
+    let (body, pump) = sealed::seal(body, offer.ticket.token)?;
+    init.set_body(&body);
+    let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
+    // The coordinator need not read all of it before it answers.
+    let pump = async {
+        if let Err(error) = pump.await {
+            // The coordinator hears of it by the missing mark, and has the last word.
+            worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error));
+        }
+        std::future::pending::<Infallible>().await
+    };
+    let response = match select(pin!(stub.fetch(&request)), pin!(pump)).await {
+        Either::Left((response, _)) => response?,
+        Either::Right((never, _)) => match never {},
+    };
+    if response.ok() { answer(&response).await } else { Err(CallError::Refused(response.status())) }
+}
+
+/// Asks a tag index object.
+pub(in crate::edge) async fn tag_index<A: DeserializeOwned>(
+    env: &Env,
+    index: TagIndexName,
+    message: ToTagIndex,
+) -> Result<A, CallError> {
+    let tag_shards = Settings::of(env).map_err(|_| CallError::Unbound)?.config.tag_shards;
+    let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(&index.to_string())?;
+    answer(&post(&stub, &TagIndexCall { tag_shards, message }).await?).await
+}
+
+async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, CallError> {
+    let buffer: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
+    decode(&Uint8Array::new(&buffer).to_vec()).ok_or(CallError::Garbled)
+}
+
+async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, CallError> {
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&Uint8Array::from(encode(message).as_slice()));
+    // An object is reached by its stub; the host says nothing.
+    let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
+    let response = stub.fetch(&request).await?;
+    if response.ok() { Ok(response) } else { Err(CallError::Refused(response.status())) }
+}

@@ -1,0 +1,193 @@
+//! The cache in front of a site: which requests it answers at all.
+
+use std::rc::Rc;
+
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+use worker::{Context, Env};
+
+use crate::config::{CanonicalOrigin, Config, ConfigError};
+use crate::edge::admin;
+use crate::edge::origin::{self, request};
+use crate::edge::settings::Settings;
+use crate::edge::visitor::downstream;
+use crate::edge::visitor::respond::{self, Told};
+use crate::edge::visitor::visit::{self, Visit};
+use crate::protocol::Ticket;
+use crate::reason::Reason;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::conditional::Conditions;
+use crate::semantics::freshness::Revalidate;
+use crate::semantics::key::{KeyError, RequestUrl, TrailingSlash};
+use crate::semantics::vary::Visitor;
+
+/// The cookie and the header that carry the draft token.
+const BYPASS_COOKIE: &str = "__isr_bypass";
+const BYPASS_HEADER: &str = "x-isr-bypass";
+
+/// The value of `props.isr` of a request to render.
+pub(in crate::edge) const RENDER: &str = "render";
+
+/// The cache of a Worker, for one request.
+///
+/// [`serve`](crate::serve()) is all that a Worker needs that has the cache in front of its own handler. The methods here are
+/// for those that go step by step; [`crate::edge`] says how they fit together.
+#[derive(Clone)]
+pub struct Isr {
+    pub(in crate::edge) env: Env,
+    pub(in crate::edge) settings: Rc<Settings>,
+}
+
+/// What is to become of a request.
+pub(in crate::edge) enum Handled {
+    /// This is the response, and how it came to be.
+    Response(Response, Outcome),
+    /// Who asks renders the page: only if he has said that he can.
+    Lease(Ticket),
+    /// The site answers the visitor's own request. If there is something to tell, it is told in the headers.
+    Pass(Option<Told>),
+}
+
+/// Whether who asks for a page can render it himself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::edge) enum Asker {
+    /// A visitor.
+    Visitor,
+    /// A caller of `lookup`: it brings the page with `store`.
+    Renderer,
+}
+
+/// Says what is wrong with the configuration, until it is mended.
+pub(in crate::edge) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
+    let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    respond::json(500, &serde_json::json!({ "error": { "code": "misconfigured", "problems": problems } }))
+}
+
+impl Isr {
+    /// Reads the settings of the deployment.
+    pub(in crate::edge) fn of(env: &Env) -> Result<Self, Rc<ConfigError>> {
+        Ok(Self { env: env.clone(), settings: Settings::of(env)? })
+    }
+
+    /// Tells whether a request is a render that this cache has asked for, which whoever renders is to answer: by `props` of
+    /// the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
+    pub(in crate::edge) fn is_render(&self, request: &Request, context: &Context) -> bool {
+        let is_signed = |secret| origin::is_signed(request, secret);
+        is_render(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
+    }
+
+    pub(in crate::edge) fn config(&self) -> &Config {
+        &self.settings.config
+    }
+
+    /// Decides what is to become of a request, and what a cache in front may keep of it.
+    pub(in crate::edge) async fn handle(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
+        if downstream::is_purge(context) {
+            return Ok(Handled::Response(downstream::purge(request, context).await?, Outcome::Skip));
+        }
+        let handled = self.decide(request, context, Asker::Visitor).await?;
+        if let Handled::Response(response, _) = &handled {
+            downstream::forbid_unless_said(self.config(), response)?;
+        }
+        Ok(handled)
+    }
+
+    /// Decides what is to become of a request.
+    pub(in crate::edge) async fn decide(
+        &self,
+        request: &Request,
+        context: &Context,
+        asker: Asker,
+    ) -> Result<Handled, JsValue> {
+        let method = request.method();
+        let Ok(url) = RequestUrl::parse(&request.url()) else {
+            return Ok(Handled::Pass(None));
+        };
+        if admin::is_admin(url.path().as_str()) {
+            if asker == Asker::Renderer {
+                return Ok(Handled::Pass(None));
+            }
+            let response = admin::http(request, &method, url.path().as_str(), &self.env, &self.settings).await?;
+            return Ok(Handled::Response(response, Outcome::Skip));
+        }
+        let headers = request.headers();
+        let is_page = matches!(method.as_str(), "GET" | "HEAD") && !headers.has("upgrade")?;
+        if !is_page || self.is_render(request, context) {
+            return Ok(Handled::Pass(None));
+        }
+        let Some(route) = self.config().routes.find(url.path().as_str()) else {
+            return Ok(Handled::Pass(None));
+        };
+        if self.has_bypass_token(request)? {
+            return Ok(visit::told(Outcome::Bypass, CacheStatus::forwarded(Forward::Bypass)));
+        }
+        if route.revalidate() == Revalidate::NoStore {
+            return Ok(visit::told(Outcome::Skip, CacheStatus::forwarded(Forward::Bypass)));
+        }
+        if !self.config().serves_host(url.host()) {
+            return Ok(visit::skip(Reason::Host));
+        }
+        if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
+            return Ok(Handled::Response(respond::moved(&url.without_slash())?, Outcome::Hit));
+        }
+        let origin = self.config().canonical_origin.as_ref().map(CanonicalOrigin::as_str);
+        let key = url.key(origin, route.query(), route.trailing_slash());
+        let variant = route.vary().variant(&Sent(request));
+        let key = match key.and_then(|key| key.with_variant(&variant)) {
+            Ok(key) => key,
+            Err(KeyError::TooLong) => return Ok(visit::skip(Reason::UriTooLong)),
+            Err(KeyError::Encoding | KeyError::NotAUrl) => return Ok(visit::skip(Reason::UriEncoding)),
+        };
+        let conditions = Conditions {
+            if_none_match: headers.get("if-none-match")?,
+            if_modified_since: headers.get("if-modified-since")?,
+            range: headers.get("range")?,
+            if_range: headers.get("if-range")?,
+        };
+        let with_body = method == "GET";
+        // What answers a HEAD has no body that could be stored.
+        let asker = if with_body { asker } else { Asker::Visitor };
+        let authorized = headers.has("authorization")?;
+        let visit = Visit { isr: self, context, route, key, with_body, conditions, asker, authorized };
+        visit.answer().await
+    }
+
+    fn has_bypass_token(&self, request: &Request) -> Result<bool, JsValue> {
+        let Some(token) = &self.settings.bypass_token else {
+            return Ok(false);
+        };
+        if let Some(claim) = request.headers().get(BYPASS_HEADER)? {
+            return Ok(token.is(&claim));
+        }
+        let cookies = request.headers().get("cookie")?.unwrap_or_default();
+        let claim = cookies.split(';').find_map(|pair| pair.trim().strip_prefix(BYPASS_COOKIE)?.strip_prefix('='));
+        Ok(claim.is_some_and(|claim| token.is(claim)))
+    }
+}
+
+/// What a visitor has sent.
+struct Sent<'a>(&'a Request);
+
+impl Visitor for Sent<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.headers().get(name).ok().flatten()
+    }
+
+    fn country(&self) -> Option<String> {
+        let cf = Reflect::get(self.0, &"cf".into()).ok().filter(JsValue::is_object)?;
+        Reflect::get(&cf, &"country".into()).ok()?.as_string()
+    }
+}
+
+/// Recognises a render that this cache itself has asked for, by something that no client can send: the `props` of the
+/// service binding that it came over.
+pub(in crate::edge) fn is_render(context: &Context) -> bool {
+    is_asked_to(context, RENDER)
+}
+
+/// Tells whether `props.isr` has this value.
+pub(in crate::edge) fn is_asked_to(context: &Context, wanted: &str) -> bool {
+    let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
+    props.is_object() && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some(wanted))
+}

@@ -1,0 +1,198 @@
+//! The split life cycle, for callers that render pages themselves: `lookup`, then `store`.
+
+use js_sys::{JSON, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::Response as WebResponse;
+use worker::{Context, Env, Request, Response};
+
+use crate::config::RenderValue;
+use crate::edge::admin::AdminError;
+use crate::edge::caches::envelope;
+use crate::edge::objects::render;
+use crate::edge::origin::request;
+use crate::edge::platform::calls;
+use crate::edge::visitor::isr::{Asker, Handled, Isr};
+use crate::edge::visitor::respond::{self, Told};
+use crate::page_policy::PageSettings;
+use crate::protocol::{Offer, Offered, Ticket};
+use crate::reason::Reason;
+use crate::route::Route;
+use crate::semantics::browser;
+use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
+use crate::semantics::storable::{self, Asked};
+
+/// What [`Isr::lookup`] finds. Responses are ready to be sent to the visitor, and may be a 304, a 206 or a 416.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The page, fresh.
+    Hit(Response),
+    /// The page, stale: it is rendered again behind it, by the site that is configured.
+    Stale(Response),
+    /// The page, rendered by another meanwhile; or word that it can't be had, where a render has just failed.
+    Miss(Response),
+    /// Nobody has the page. You hold the lease: render the request, and store the answer.
+    Lease {
+        /// For [`Isr::store`].
+        ticket: Ticket,
+        /// What the page stands for: the canonical URL, with nothing of the visitor.
+        request: Request,
+    },
+    /// The page is not stored, or can't be had now: answer yourself.
+    Skip {
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// The visitor has a draft token: answer yourself, with `Cache-Control: private, no-store`.
+    Bypass,
+    /// Not a page of this cache: answer yourself.
+    Pass,
+}
+
+impl Isr {
+    /// Looks a page up for a caller that can render it.
+    pub(in crate::edge) async fn look_up(
+        &self,
+        request: &web_sys::Request,
+        context: &Context,
+    ) -> Result<Lookup, JsValue> {
+        Ok(match self.decide(request, context, Asker::Renderer).await? {
+            Handled::Response(response, Outcome::Hit) => Lookup::Hit(response.into()),
+            Handled::Response(response, Outcome::Stale) => Lookup::Stale(response.into()),
+            Handled::Response(response, _) => Lookup::Miss(response.into()),
+            Handled::Lease(ticket) => {
+                let route = self.config().routes.find(ticket.key.path());
+                let request = origin::render_request(&ticket.key, route.into_iter().flat_map(open_headers))?.into();
+                Lookup::Lease { ticket, request }
+            }
+            Handled::Pass(None) => Lookup::Pass,
+            Handled::Pass(Some(told)) if told.outcome == Outcome::Bypass => Lookup::Bypass,
+            Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Detail::reason) },
+        })
+    }
+
+    /// Makes a visitor's answer of a page that was rendered under a ticket. If it is to be stored, he gets it as all others will:
+    /// without cookies, and with this cache's word on how long it may be kept.
+    pub(in crate::edge) fn shown(
+        &self,
+        ticket: &Ticket,
+        response: WebResponse,
+        settings: &PageSettings,
+    ) -> Result<WebResponse, JsValue> {
+        let Ticket { key, token, authorized, .. } = ticket;
+        let mut headers = envelope::header_list(&response.headers());
+        settings.write(&mut headers);
+        let judged = self.config().routes.find(key.path()).map(|route| {
+            let asked = render::asked(route, key, *token, self.config().max_body_bytes);
+            storable::judge(response.status(), &headers, &Asked { authorized: *authorized, ..asked })
+        });
+        let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
+        let (response, outcome) = match judged {
+            Some(storable::Verdict::Store(page)) => {
+                let headers = envelope::js_headers(&page.headers)?;
+                headers.set("cache-control", browser::ALWAYS_ASK)?;
+                (envelope::response(response.status(), &headers, response.body().as_deref())?, Outcome::Miss)
+            }
+            Some(storable::Verdict::Pass(_) | storable::Verdict::Fail(_)) | None => (response, Outcome::Skip),
+        };
+        respond::passed(response, Some(&Told { outcome, status }), self.config().expose_headers)
+    }
+
+    /// Takes the page that was rendered under a ticket. Its body is read to the end.
+    pub(in crate::edge) async fn take(
+        &self,
+        ticket: Ticket,
+        response: &WebResponse,
+        settings: &PageSettings,
+    ) -> Result<Offered, AdminError> {
+        let mut headers = envelope::header_list(&response.headers());
+        settings.write(&mut headers);
+        let offer = Offer::new(ticket, response.status(), &headers);
+        match calls::offer(&self.env, &offer, response.body()).await {
+            Ok(Offered::LeaseLost) => Err(AdminError::LeaseLost),
+            Ok(offered) => Ok(offered),
+            Err(error) => {
+                worker::console_error!("store: {}: {error}", offer.ticket.key);
+                Err(AdminError::Unanswered)
+            }
+        }
+    }
+}
+
+/// Returns what renders of a route carry, but for secrets: they are for the site that is configured.
+fn open_headers(route: &Route) -> impl Iterator<Item = (&str, &str)> {
+    route.render_headers().iter().filter_map(|(name, value)| match value {
+        RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
+        RenderValue::Secret(_) => None,
+    })
+}
+
+impl Lookup {
+    /// Returns the answer as callers by RPC get it.
+    fn into_js(self) -> Result<JsValue, JsValue> {
+        let answer = Object::new();
+        let set = |field: &str, value: JsValue| Reflect::set(&answer, &field.into(), &value).map(drop);
+        match self {
+            Self::Hit(response) => (set("status", "HIT".into())?, set("response", response_to_js(response))?),
+            Self::Stale(response) => (set("status", "STALE".into())?, set("response", response_to_js(response))?),
+            Self::Miss(response) => (set("status", "MISS".into())?, set("response", response_to_js(response))?),
+            Self::Lease { ticket, request } => {
+                set("request", request.inner().into())?;
+                (set("status", "MISS".into())?, set("ticket", ticket.to_text().into())?)
+            }
+            Self::Skip { reason } => {
+                let reason = reason.map_or(JsValue::NULL, |reason| reason.name().into());
+                (set("status", "SKIP".into())?, set("reason", reason)?)
+            }
+            Self::Bypass => (set("status", "BYPASS".into())?, set("reason", JsValue::NULL)?),
+            Self::Pass => (set("status", "PASS".into())?, ()),
+        };
+        Ok(answer.into())
+    }
+}
+
+fn response_to_js(response: Response) -> JsValue {
+    WebResponse::from(response).into()
+}
+
+/// Carries out `lookup`. Called by the entry module. Returns the answer, or `{ error: { code, message } }`, which the entry
+/// module throws.
+#[wasm_bindgen(js_name = isrLookup)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub async fn lookup(env: JsValue, context: JsValue, request: web_sys::Request) -> Result<JsValue, JsValue> {
+    let context = Context::new(context.unchecked_into());
+    match isr_of(env) {
+        Ok(isr) => isr.look_up(&request, &context).await?.into_js(),
+        Err(error) => error_to_js(&error),
+    }
+}
+
+/// Carries out `store`, like [`lookup`].
+#[wasm_bindgen(js_name = isrStore)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings: String) -> Result<JsValue, JsValue> {
+    let wrong = |message: String| AdminError::Argument(message);
+    let stored = async {
+        let settings = serde_json::from_str(&settings).map_err(|error| wrong(error.to_string()))?;
+        let settings = PageSettings::from_json(&settings).map_err(|error| wrong(error.to_string()))?;
+        let ticket = Ticket::parse(&ticket).ok_or_else(|| wrong("the ticket is not one of lookup's".to_owned()))?;
+        isr_of(env)?.take(ticket, &response, &settings).await
+    };
+    let reason = match stored.await {
+        Ok(Offered::NotStored { reason }) => JsValue::from_str(reason.name()),
+        Ok(Offered::Stored | Offered::LeaseLost) => JsValue::NULL,
+        Err(error) => return error_to_js(&error),
+    };
+    let answer = Object::new();
+    Reflect::set(&answer, &"stored".into(), &reason.is_null().into())?;
+    Reflect::set(&answer, &"reason".into(), &reason)?;
+    Ok(answer.into())
+}
+
+fn isr_of(env: JsValue) -> Result<Isr, AdminError> {
+    // All that is wrong has been logged.
+    Isr::of(&env.unchecked_into::<Env>()).map_err(|_| AdminError::Unconfigured)
+}
+
+fn error_to_js(error: &AdminError) -> Result<JsValue, JsValue> {
+    JSON::parse(&error.to_json().to_string())
+}

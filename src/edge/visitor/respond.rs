@@ -1,0 +1,185 @@
+//! What the visitor gets.
+
+use std::time::Duration;
+
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, Response};
+use worker::Context;
+
+use crate::edge::body::range;
+use crate::edge::caches::envelope;
+use crate::page::PageMeta;
+use crate::protocol::{META_HEADER, VERDICT_HEADER};
+use crate::semantics::cache_status::{CacheStatus, Outcome};
+use crate::semantics::conditional::{Form, NOT_IN_206, NOT_IN_304};
+use crate::semantics::range::Range;
+use crate::semantics::{browser, http_date};
+use crate::time::Timestamp;
+
+/// How a response came to be, to be told in its headers.
+#[derive(Clone, Debug)]
+pub(in crate::edge) struct Told {
+    /// For `X-ISR-Status`.
+    pub(in crate::edge) outcome: Outcome,
+    /// For `Cache-Status`.
+    pub(in crate::edge) status: CacheStatus,
+}
+
+impl Told {
+    fn set(&self, headers: &Headers, expose: bool) -> Result<(), JsValue> {
+        if expose {
+            headers.set("x-isr-status", self.outcome.as_str())?;
+            headers.set("cache-status", &self.status.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Headers of the page that a 416 does not have: it is not the page.
+const NOT_IN_416: [&str; 8] = [
+    "content-digest",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "etag",
+    "last-modified",
+];
+
+/// What the answer to a visitor depends on besides the page.
+#[derive(Clone, Copy)]
+pub(in crate::edge) struct Terms {
+    /// The setting `expose_headers`.
+    pub(in crate::edge) expose: bool,
+    /// The route's `browser_max_age`.
+    pub(in crate::edge) browser_max_age: Duration,
+    /// False for HEAD.
+    pub(in crate::edge) with_body: bool,
+    /// The present moment.
+    pub(in crate::edge) now: Timestamp,
+}
+
+/// A header to set, or, without a value, to remove.
+pub(in crate::edge) type Change = (&'static str, Option<String>);
+
+/// Returns what has to be changed in the headers of a wrapped page before a visitor gets all of it.
+pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> Vec<Change> {
+    let age = terms.now.since(meta.rendered_at);
+    let ttl = meta.windows.ttl_seconds(terms.now);
+    let cache_control = browser::cache_control(told.outcome, terms.browser_max_age, ttl, age);
+    let date = http_date::write(meta.rendered_at);
+    // RFC 9110 §14.3. What the site says of ranges does not count: it is not the one who is asked for them.
+    let has_ranges = meta.status == 200 && meta.body_bytes.is_some();
+    let mut changes = vec![
+        (META_HEADER, None),
+        (VERDICT_HEADER, None),
+        ("cf-cache-status", None),
+        ("accept-ranges", has_ranges.then(|| "bytes".to_owned())),
+        ("cache-control", Some(cache_control.into_owned())),
+        // RFC 9111 §5.1, in whole seconds.
+        ("age", Some(age.as_secs().to_string())),
+        // RFC 9110 §6.6.1: when the answer came, by our clock, which `Age` counts by as well.
+        ("date", Some(date.clone())),
+    ];
+    if terms.expose {
+        changes.push(("x-isr-cache-date", Some(date)));
+        changes.push(("x-isr-status", Some(told.outcome.as_str().to_owned())));
+        changes.push(("cache-status", Some(told.status.to_string())));
+    }
+    if !terms.with_body {
+        // RFC 9110 §9.3.2: a HEAD has the headers of the GET.
+        changes.push(("content-length", meta.body_bytes.map(|bytes| bytes.to_string())));
+    }
+    changes
+}
+
+/// Unwraps a page for the visitor, in the form in which it is to be had.
+pub(in crate::edge) fn page(
+    meta: &PageMeta,
+    wrapped: &Response,
+    told: &Told,
+    terms: &Terms,
+    form: Form,
+    context: &Context,
+) -> Result<Response, JsValue> {
+    // The headers of a response that came from elsewhere are immutable.
+    let headers = Headers::new_with_headers(&wrapped.headers())?;
+    for (name, value) in changes(meta, told, terms) {
+        match value {
+            Some(value) => headers.set(name, &value)?,
+            None => headers.delete(name)?,
+        }
+    }
+    let without = |names: &[&str]| names.iter().try_for_each(|name| headers.delete(name));
+    let body_bytes = meta.body_bytes.unwrap_or_default();
+    match form {
+        Form::Whole => {
+            let body = wrapped.body();
+            envelope::response(meta.status, &headers, if terms.with_body { body.as_deref() } else { None })
+        }
+        Form::NotModified => {
+            without(&NOT_IN_304)?;
+            envelope::response(304, &headers, None)
+        }
+        Form::Ranged(range) => {
+            headers.set("content-range", &range.content_range(body_bytes))?;
+            match range {
+                Range::Part(positions) => {
+                    without(&NOT_IN_206)?;
+                    headers.set("content-length", &(positions.end() - positions.start() + 1).to_string())?;
+                    envelope::response(206, &headers, Some(&range::of(wrapped, positions, context)?))
+                }
+                Range::Unsatisfiable => {
+                    without(&NOT_IN_416)?;
+                    // It is about one range, and must not be kept in the page's place.
+                    headers.set("cache-control", "no-store")?;
+                    envelope::response(416, &headers, None)
+                }
+            }
+        }
+    }
+}
+
+/// Hands on an answer of the site, without the headers that are not a visitor's, and, if there is something to tell, with a
+/// word on why it did not come from the cache.
+pub(in crate::edge) fn passed(response: Response, told: Option<&Told>, expose: bool) -> Result<Response, JsValue> {
+    // An upgrade must be handed on as it is.
+    if response.status() == 101 {
+        return Ok(response);
+    }
+    let withheld = envelope::header_list(&response.headers()).withheld_from_visitor();
+    if told.is_none() && withheld.is_empty() {
+        return Ok(response);
+    }
+    // A response is itself a valid init: status and headers are copied, the body is handed over.
+    let body = response.body();
+    let copy = Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())?;
+    let headers = copy.headers();
+    withheld.iter().try_for_each(|name| headers.delete(name))?;
+    if let Some(told) = told {
+        told.set(&headers, expose)?;
+        if told.outcome == Outcome::Bypass {
+            // A draft is for this visitor's eyes.
+            headers.set("cache-control", "private, no-store")?;
+        }
+    }
+    Ok(copy)
+}
+
+/// Sends a visitor on to the path without a slash at its end. It depends on the configuration alone, which may change.
+pub(in crate::edge) fn moved(location: &str) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("location", location)?;
+    headers.set("cache-control", browser::ALWAYS_ASK)?;
+    envelope::response(308, &headers, None)
+}
+
+/// Builds a small JSON answer of the gateway itself.
+pub(in crate::edge) fn json(status: u16, body: &serde_json::Value) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("content-type", "application/json")?;
+    headers.set("cache-control", "no-store")?;
+    let body = js_sys::Uint8Array::from(body.to_string().as_bytes());
+    envelope::response(status, &headers, Some(&body))
+}

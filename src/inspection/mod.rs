@@ -1,0 +1,6 @@
+//! Inspection: `question` is what a caller asks about pages, `answer` is what the objects say.
+
+pub mod answer;
+mod question;
+
+pub use self::question::*;

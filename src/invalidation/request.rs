@@ -1,0 +1,312 @@
+//! What a caller asks to be invalidated, as JSON: the body of `POST /__isr/revalidate`, and the argument of the RPC method
+//! `invalidate`.
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Scope};
+use crate::route::RouteId;
+use crate::semantics::key::{CanonicalPath, KeyError};
+use crate::semantics::tag::{Tag, TagError};
+
+/// The most scopes of one call.
+pub const MAX_SCOPES: usize = 100;
+
+/// The fields that name what is concerned, and those that say what becomes of it, and when.
+const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, `mode` and `refresh`";
+
+/// What is to be invalidated, as code gives it: at least one of the first five.
+///
+/// ```
+/// use cloudflare_isr::{Invalidate, Mode};
+///
+/// let what = Invalidate { tags: vec!["post:42".to_owned()], mode: Mode::Stale, ..Invalidate::default() };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invalidate {
+    /// All variants of these paths, on every host.
+    pub paths: Vec<String>,
+    /// All pages that carry one of these tags.
+    pub tags: Vec<String>,
+    /// These paths and all below them: `/blog` is also `/blog/first`, but not `/blogs`.
+    pub prefixes: Vec<String>,
+    /// All pages of these routes, named by their patterns.
+    pub routes: Vec<String>,
+    /// All pages.
+    pub everything: bool,
+    /// What becomes of their copies.
+    pub mode: Mode,
+    /// When they are rendered again.
+    pub refresh: Refresh,
+}
+
+/// One call: which pages, and what becomes of their copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which pages; at least one and at most [`MAX_SCOPES`].
+    pub scopes: Vec<Scope>,
+    /// What becomes of their copies.
+    pub mode: Mode,
+    /// When they are rendered again.
+    pub refresh: Refresh,
+}
+
+/// Why a call can't be understood. The message says what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// It is not a JSON object.
+    #[error("give a JSON object with {FIELDS}")]
+    NotAnObject,
+    /// There is nothing in it to be invalidated.
+    #[error("name what to invalidate: give one or more of `path`, `tag`, `tags`, `prefix`, `route`, `everything`")]
+    NoScope,
+    /// There is too much in it.
+    #[error(
+        "at most {MAX_SCOPES} scopes fit in one call, this one has {found}; a tag, a prefix or a route names many pages"
+    )]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
+    /// A field that is not known.
+    #[error("unknown field {field:?}; there are {FIELDS}")]
+    UnknownField {
+        /// Its name.
+        field: String,
+    },
+    /// A field has a value of another type.
+    #[error("`{field}` must be {expected}")]
+    Type {
+        /// Its name.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A path with a query or a fragment.
+    #[error("`{field}` must be without query and fragment: all variants of a path are invalidated together")]
+    Query {
+        /// The field.
+        field: &'static str,
+    },
+    /// A path that is not one.
+    #[error("`{field}` is not the path of a page: {}", .error.of_path())]
+    Path {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        error: KeyError,
+    },
+    /// A prefix with too many segments.
+    #[error("`prefix`: {0}")]
+    Prefix(#[from] PrefixTooDeep),
+    /// A tag that is not one.
+    #[error("{0}")]
+    Tag(#[from] TagError),
+    /// A route that can't be one.
+    #[error("`route` must be the pattern of a route as it stands in the configuration")]
+    Route,
+    /// A mode that is not known.
+    #[error(
+        "`mode` must be \"expire\" (the next visitor waits for a fresh page), \"stale\" (the old page is shown once more while it is rendered again) or \"purge\" (the old page is deleted for ever)"
+    )]
+    Mode,
+    /// A time of refresh that is not known.
+    #[error("`refresh` must be \"lazy\" (pages are rendered again when somebody asks for them) or \"eager\" (now)")]
+    Refresh,
+}
+
+impl TryFrom<&Invalidate> for Call {
+    type Error = CallError;
+
+    fn try_from(what: &Invalidate) -> Result<Self, CallError> {
+        let mut scopes = Vec::new();
+        for path in &what.paths {
+            scopes.push(Scope::Path(path_of("path", path)?));
+        }
+        for tag in &what.tags {
+            scopes.push(Scope::Tag(Tag::parse(tag)?));
+        }
+        for prefix in &what.prefixes {
+            scopes.push(Scope::Prefix(PathPrefix::try_from(path_of("prefix", prefix)?)?));
+        }
+        for route in &what.routes {
+            scopes.push(Scope::Route(RouteId::from_stored(route).ok_or(CallError::Route)?));
+        }
+        scopes.extend(what.everything.then_some(Scope::Everything));
+        Self { scopes, mode: what.mode, refresh: what.refresh }.checked()
+    }
+}
+
+impl Call {
+    /// Reads a call.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_json(value: &Value) -> Result<Self, CallError> {
+        let Value::Object(fields) = value else {
+            return Err(CallError::NotAnObject);
+        };
+        let mut call = Self { scopes: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
+        for (name, value) in fields {
+            call.read(name, value)?;
+        }
+        call.checked()
+    }
+
+    fn checked(self) -> Result<Self, CallError> {
+        match self.scopes.len() {
+            0 => Err(CallError::NoScope),
+            found if found > MAX_SCOPES => Err(CallError::TooMany { found }),
+            _ => Ok(self),
+        }
+    }
+
+    /// Reads the arguments of the RPC method `revalidatePath` or `revalidateTag`: what, and options.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn from_arguments(field: &'static str, argument: &Value, options: &Value) -> Result<Self, CallError> {
+        let mut fields = match options {
+            Value::Null => Map::new(),
+            Value::Object(options) => options.clone(),
+            _ => return Err(CallError::NotAnObject),
+        };
+        if let Some(other) = fields.keys().find(|name| !matches!(name.as_str(), "mode" | "refresh")) {
+            return Err(CallError::UnknownField { field: other.clone() });
+        }
+        fields.insert(field.to_owned(), argument.clone());
+        Self::from_json(&Value::Object(fields))
+    }
+
+    fn read(&mut self, name: &str, value: &Value) -> Result<(), CallError> {
+        match name {
+            "path" => self.scopes.push(Scope::Path(path("path", value)?)),
+            "prefix" => self.scopes.push(Scope::Prefix(PathPrefix::try_from(path("prefix", value)?)?)),
+            "tag" => self.scopes.push(Scope::Tag(Tag::parse(text("tag", value)?)?)),
+            "tags" => {
+                let wrong = CallError::Type { field: "tags", expected: "a list of strings" };
+                for tag in value.as_array().ok_or_else(|| wrong.clone())? {
+                    self.scopes.push(Scope::Tag(Tag::parse(tag.as_str().ok_or_else(|| wrong.clone())?)?));
+                }
+            }
+            "route" => {
+                let route = RouteId::from_stored(text("route", value)?).ok_or(CallError::Route)?;
+                self.scopes.push(Scope::Route(route));
+            }
+            "everything" => match value {
+                Value::Bool(true) => self.scopes.push(Scope::Everything),
+                _ => return Err(CallError::Type { field: "everything", expected: "true" }),
+            },
+            "mode" => {
+                self.mode = match value.as_str() {
+                    Some("expire") => Mode::Expire,
+                    Some("stale") => Mode::Stale,
+                    Some("purge") => Mode::Purge,
+                    _ => return Err(CallError::Mode),
+                };
+            }
+            "refresh" => {
+                self.refresh = match value.as_str() {
+                    Some("lazy") => Refresh::Lazy,
+                    Some("eager") => Refresh::Eager,
+                    _ => return Err(CallError::Refresh),
+                };
+            }
+            other => return Err(CallError::UnknownField { field: other.to_owned() }),
+        }
+        Ok(())
+    }
+}
+
+fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, CallError> {
+    value.as_str().ok_or(CallError::Type { field, expected: "a string" })
+}
+
+fn path(field: &'static str, value: &Value) -> Result<CanonicalPath, CallError> {
+    path_of(field, text(field, value)?)
+}
+
+fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, CallError> {
+    if text.contains(['?', '#']) {
+        return Err(CallError::Query { field });
+    }
+    CanonicalPath::parse(text).map_err(|error| CallError::Path { field, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tag(name: &str) -> Scope {
+        Scope::Tag(Tag::parse(name).unwrap())
+    }
+
+    #[test]
+    fn each_field_names_a_scope() {
+        let path = CanonicalPath::parse("/a b").unwrap();
+        for (json, scopes, mode) in [
+            (json!({ "path": "/a b/" }), vec![Scope::Path(path.clone())], Mode::Expire),
+            (json!({ "tag": "x", "mode": "stale" }), vec![tag("x")], Mode::Stale),
+            (json!({ "tags": ["x", "y"], "mode": "purge" }), vec![tag("x"), tag("y")], Mode::Purge),
+            (json!({ "prefix": "/a b" }), vec![Scope::Prefix(path.try_into().unwrap())], Mode::Expire),
+            (json!({ "route": "/blog/*" }), vec![Scope::Route(RouteId::from_stored("/blog/*").unwrap())], Mode::Expire),
+            (json!({ "everything": true, "mode": "expire" }), vec![Scope::Everything], Mode::Expire),
+        ] {
+            assert_eq!(Call::from_json(&json), Ok(Call { scopes, mode, refresh: Refresh::Lazy }), "{json}");
+        }
+        let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale", "refresh": "eager" }));
+        assert_eq!(call, Ok(Call { scopes: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
+        assert_eq!(Call::from_arguments("tag", &json!("x"), &Value::Null).map(|call| call.mode), Ok(Mode::Expire));
+    }
+
+    #[test]
+    fn code_says_the_same_as_json() {
+        let text = |text: &str| vec![text.to_owned()];
+        let one = Invalidate::default;
+        for (code, json) in [
+            (Invalidate { paths: text("/a b/"), ..one() }, json!({ "path": "/a b/" })),
+            (Invalidate { tags: text("x"), mode: Mode::Purge, ..one() }, json!({ "tag": "x", "mode": "purge" })),
+            (Invalidate { prefixes: text("/a"), ..one() }, json!({ "prefix": "/a" })),
+            (Invalidate { routes: text("/blog/*"), ..one() }, json!({ "route": "/blog/*" })),
+            (
+                Invalidate { everything: true, refresh: Refresh::Eager, ..one() },
+                json!({ "everything": true, "refresh": "eager" }),
+            ),
+            (one(), json!({})),
+            (Invalidate { paths: text("/a?b"), ..one() }, json!({ "path": "/a?b" })),
+            (Invalidate { tags: text(""), ..one() }, json!({ "tag": "" })),
+            (Invalidate { routes: text(""), ..one() }, json!({ "route": "" })),
+        ] {
+            assert_eq!(Call::try_from(&code), Call::from_json(&json), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_remedy() {
+        let many: Vec<String> = (0..=MAX_SCOPES).map(|n| n.to_string()).collect();
+        for (json, part) in [
+            (json!(["/a"]), "JSON object"),
+            (json!({}), "name what to invalidate"),
+            (json!({ "tags": [] }), "name what to invalidate"),
+            (json!({ "tags": many }), "at most 100"),
+            (json!({ "path": 1 }), "`path` must be a string"),
+            (json!({ "path": "/a?b" }), "without query"),
+            (json!({ "path": "a" }), "must begin with `/`"),
+            (json!({ "prefix": "/a".repeat(17) }), "at most 16 segments"),
+            (json!({ "tag": "" }), "tag"),
+            (json!({ "tags": "x" }), "list of strings"),
+            (json!({ "route": "" }), "pattern of a route"),
+            (json!({ "everything": false }), "`everything` must be true"),
+            (json!({ "tag": "x", "mode": "soft" }), "\"expire\""),
+            (json!({ "tag": "x", "refresh": true }), "\"eager\""),
+            (json!({ "paths": [] }), "unknown field \"paths\""),
+        ] {
+            let error = Call::from_json(&json).unwrap_err().to_string();
+            assert!(error.contains(part), "{json}: {error}");
+        }
+        assert!(Call::from_arguments("tag", &json!("x"), &json!({ "path": "/" })).is_err());
+        assert!(Call::from_arguments("tag", &json!("x"), &json!("stale")).is_err());
+    }
+}

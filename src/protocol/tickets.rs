@@ -1,0 +1,151 @@
+//! The split life cycle: a caller that renders pages itself looks one up, gets the lease, and brings the page.
+//!
+//! ```text
+//!  caller ──lookup──▶ edge ──miss, renders: true──▶ coordinator
+//!         ◀──ticket──      ◀──Verdict::Lease───────     │ lease
+//!  renders                                              │
+//!         ──store(ticket, response)──▶ edge ──Offer────▶│ judged as a site's answer
+//!         ◀──Stored──                       ◀──Offered──┘
+//! ```
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{decode, encode};
+use crate::reason::Reason;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::key::PageKey;
+use crate::shard_name::ShardName;
+use crate::version::Version;
+
+/// The path of messages that bring a page: an [`Offer`] in [`OFFER_HEADER`], and the page's body as the request's own.
+pub const OFFER_PATH: &str = "/v1/offer";
+
+/// The header that carries an [`Offer`].
+pub const OFFER_HEADER: &str = "x-isr-offer";
+
+/// The most bytes of headers that an offer takes: twice of what a stored page may have, since some are not stored.
+const MAX_OFFERED_BYTES: usize = 2 * crate::semantics::headers::MAX_HEADER_BYTES;
+
+/// The right to render a page once, given to one caller at a time. Written as opaque text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The coordinator that owns the page.
+    #[serde(rename = "s")]
+    pub shard: ShardName,
+    /// The page.
+    #[serde(rename = "k")]
+    pub key: PageKey,
+    /// The fencing token of the lease.
+    #[serde(rename = "t")]
+    pub token: Version,
+    /// Whether the request that is to be answered has `Authorization`: then the answer must say that it is for everybody
+    /// (RFC 9111 §3.5).
+    #[serde(rename = "a", default)]
+    pub authorized: bool,
+}
+
+impl Ticket {
+    /// Writes the ticket as text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(encode(self))
+    }
+
+    /// Reads what [`Self::to_text`] wrote; `None` if the text is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        decode(&URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+}
+
+/// What is offered under a ticket, besides the body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// The status of the response.
+    pub status: u16,
+    /// Its headers, as they are: they are judged by the coordinator. `None` if they are too many to be sent.
+    headers: Option<Vec<(String, String)>>,
+}
+
+impl Offer {
+    /// Makes an offer of a response.
+    #[must_use]
+    pub fn new(ticket: Ticket, status: u16, headers: &HeaderList) -> Self {
+        let pairs = || headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let headers = (headers.byte_len() <= MAX_OFFERED_BYTES).then(pairs);
+        Self { ticket, status, headers }
+    }
+
+    /// Returns the headers; `None` if they were too many.
+    #[must_use]
+    pub fn headers(&self) -> Option<HeaderList> {
+        self.headers.as_deref().map(HeaderList::from_pairs)
+    }
+
+    /// Encodes for the inside of a header value.
+    #[must_use]
+    pub fn to_header_value(&self) -> String {
+        URL_SAFE_NO_PAD.encode(encode(self))
+    }
+
+    /// Reads what [`Self::to_header_value`] wrote; `None` if the value is anything else.
+    #[must_use]
+    pub fn from_header_value(value: &str) -> Option<Self> {
+        decode(&URL_SAFE_NO_PAD.decode(value).ok()?)
+    }
+}
+
+/// A coordinator's answer to an [`Offer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offered {
+    /// The page is published.
+    Stored,
+    /// It is not.
+    NotStored {
+        /// Why.
+        reason: Reason,
+    },
+    /// The lease is over, or was never given: nothing of the page has counted.
+    LeaseLost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn ticket() -> Ticket {
+        Ticket {
+            shard: ShardName::from_stored("/blog/[slug]#3").unwrap(),
+            key: PageKey::from_stored("https://e.com/blog/a?x=1#language=de").unwrap(),
+            token: Version::from_parts(Timestamp::from_millis(1_700_000_000_000), 7),
+            authorized: true,
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_taken_as_it_was_written_and_nothing_else() {
+        let text = ticket().to_text();
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+        assert_eq!(Ticket::parse(&text), Some(ticket()));
+        let longer = format!("{text}AA");
+        for wrong in ["", "x", "ticket", &text[1..], &text[..text.len() - 2], &longer] {
+            assert_eq!(Ticket::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_offer_has_the_headers_as_they_are_unless_they_are_too_many() {
+        let headers = HeaderList::from_pairs(&[("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x", "\u{1}")]);
+        let offer = Offer::new(ticket(), 200, &headers);
+        let read = Offer::from_header_value(&offer.to_header_value()).unwrap();
+        assert_eq!((read.headers(), &read), (Some(headers), &offer));
+        let many = HeaderList::from_pairs(&[("x", "y".repeat(MAX_OFFERED_BYTES))]);
+        assert_eq!(Offer::new(ticket(), 200, &many).headers(), None);
+    }
+}

@@ -1,0 +1,286 @@
+//! The tag index's tables on a real SQLite: what is appended is delivered, fed and told, once.
+
+use std::time::Duration;
+
+use super::*;
+use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
+use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
+use crate::page::PageMeta;
+use crate::route::RouteId;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::semantics::tag::Tag;
+use crate::shard_name::ShardName;
+use crate::sql::rusqlite::MemorySql;
+use crate::sql::{Sql, Value};
+use crate::tag_index::TagIndexName;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn tag(name: &str) -> Tag {
+    Tag::parse(name).unwrap()
+}
+
+fn shard(name: &str) -> ShardName {
+    ShardName::from_stored(name).unwrap()
+}
+
+fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
+    PageMeta {
+        key: PageKey::from_stored(&format!("https://e.com{path}")).unwrap(),
+        version: Version::from_parts(at(start), 1),
+        status: 404,
+        rendered_at: at(start + 5),
+        windows: Windows::new(at(start), Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
+        tags: tags.iter().map(|name| tag(name)).collect(),
+        body_bytes: Some(17),
+        digest: None,
+    }
+}
+
+#[test]
+fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
+    store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
+    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
+    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
+
+    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
+    assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
+    store.delivered(first.seq, &a, 0).unwrap();
+    store.put_off(first.seq, &b, at(500)).unwrap();
+    assert_eq!((store.pending(first.seq), store.next_deadline()), (Ok(1), Ok(Some(at(500)))));
+    assert_eq!(store.deliveries_due(at(499), 10), Ok(vec![]));
+    assert_eq!(store.deliveries_due(at(500), 10), Ok(vec![Delivery { attempts: 1, ..delivery(&b) }]));
+    // Of two attempts side by side, one may be given up after the other has come through.
+    store.put_off(first.seq, &a, at(600)).unwrap();
+    assert_eq!((store.pending(first.seq), store.applied(first.seq)), (Ok(1), Ok(vec![a.clone()])));
+
+    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, Refresh::Lazy, None, at(200)).unwrap();
+    assert_eq!((none.seq, store.pending(none.seq)), (first.seq + 1, Ok(0)));
+    let path = Scope::Path(CanonicalPath::parse("/p").unwrap());
+    let third = store.append(path, Mode::Stale, Refresh::Lazy, Some(&a), at(300)).unwrap();
+    assert_eq!(store.pending(third.seq), Ok(1));
+}
+
+#[test]
+fn a_registration_tells_what_was_invalidated_since_the_render_began() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let a = shard("/#0");
+    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    let told = |since| store.register(&a, 1, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
+    assert_eq!(invalidation.at, at(100).plus(SKEW));
+    assert_eq!(told(1101), Ok(vec![]));
+    assert_eq!(told(1100), Ok(vec![invalidation]), "the renderer's clock may have run ahead");
+    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(50)).unwrap();
+    assert_eq!(second.at, at(1101), "times rise though the clock goes back");
+}
+
+#[test]
+fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let append =
+        |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap();
+    append("x", 100);
+    let y = append("y", 200);
+    let x = append("x", 300);
+    let all = store.feed(0, 10).unwrap();
+    assert_eq!((all.rows, all.seq, all.more), (vec![y.clone(), x.clone()], 3, false));
+    let half = store.feed(0, 1).unwrap();
+    assert_eq!((half.rows, half.seq, half.more), (vec![y], 2, true));
+    assert_eq!(store.feed(3, 10).map(|page| (page.rows, page.seq)), Ok((vec![], 3)));
+
+    for i in 0..MAX_FEED_ROWS as u64 + 97 {
+        append(&format!("t{i}"), 1000 + i);
+    }
+    let mut feed = Feed::default();
+    loop {
+        let answer = store.feed(feed.seq(TagIndexName::ROOT), 1000).unwrap();
+        let more = answer.more;
+        feed.extend(answer);
+        if !more {
+            break;
+        }
+    }
+    let verdict =
+        |page: &PageMeta| feed.verdict(page, &RouteId::from_stored("/*").unwrap()).map(|invalidated| invalidated.mode);
+    assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
+    assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
+    assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
+}
+
+/// The root of a tag index that is spread over that many objects, on a database that may have had another life.
+fn root_of(tag_shards: u16, sql: MemorySql, now: u64) -> TagIndexStore<MemorySql> {
+    TagIndexStore::open(sql).and_then(|store| store.one_of(TagIndexName::ROOT, tag_shards, at(now))).unwrap()
+}
+
+#[test]
+fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
+    let first = TagIndexName::all(2).last().unwrap();
+    let store = TagIndexStore::open(MemorySql::new()).and_then(|store| store.one_of(first, 2, at(0))).unwrap();
+    let append = |tag_name: String, time| {
+        store.append(Scope::Tag(tag(&tag_name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap().seq
+    };
+    assert_eq!(append("a".to_owned(), 100), first.before_first() + 1);
+    assert_eq!(append("b".to_owned(), 100), first.before_first() + 2);
+    for number in 0..MAX_FEED_ROWS as u64 / 2 + 98 {
+        append(format!("t{number}"), 1000 + number);
+    }
+    let rows = store.feed(first.before_first(), 100_000).unwrap().rows;
+    assert_eq!(rows.len(), MAX_FEED_ROWS / 2, "all objects together keep as many rows as one would");
+    assert_eq!(rows.last().map(|row| row.seq), Some(first.before_first() + MAX_FEED_ROWS as u64 / 2 + 100));
+}
+
+#[test]
+fn another_number_of_tag_index_objects_raises_the_floor_once() {
+    let fresh = root_of(4, MemorySql::new(), 100);
+    assert_eq!(fresh.feed(0, 10).unwrap().floor, at(0), "there is nothing that an edge could miss");
+    fresh.register(&shard("/#0"), 1, &[tag("x")], at(0)).unwrap();
+    let sql = |store: &TagIndexStore<MemorySql>| store.sql().copy();
+    let same = root_of(4, sql(&fresh), 200);
+    assert_eq!(same.feed(0, 10).unwrap().floor, at(0));
+    let fewer = root_of(1, sql(&same), 300);
+    assert_eq!(fewer.feed(0, 10).unwrap().floor, at(300).plus(SKEW));
+    assert_eq!(root_of(1, sql(&fewer), 400).feed(0, 10).unwrap().floor, at(300).plus(SKEW));
+}
+
+#[test]
+fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let blog = RouteId::from_stored("/blog/*").unwrap();
+    let (old, new, page_shard) = (shard("/blog/*#1"), shard("/blog/*#5"), shard("/:page#0"));
+    store.register(&old, 2, &[], at(0)).unwrap();
+    store.register(&old, 8, &[], at(0)).unwrap();
+    store.register(&new, 8, &[], at(0)).unwrap();
+    store.register(&page_shard, 1, &[tag("x")], at(0)).unwrap();
+    let due = |scope, owner: Option<&ShardName>| {
+        let seq = store.append(scope, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
+        let mut shards: Vec<String> =
+            store.deliveries_of(seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
+        shards.sort();
+        shards
+    };
+    assert_eq!(due(Scope::Everything, None), ["/:page#0", "/blog/*#1", "/blog/*#5"]);
+    assert_eq!(due(Scope::Route(blog), None), ["/blog/*#1", "/blog/*#5"]);
+    let prefix = CanonicalPath::parse("/blog").unwrap().try_into().unwrap();
+    assert_eq!(due(Scope::Prefix(prefix), None).len(), 3);
+
+    // Found by looking for a path that shard 1 of 2 owned, and shard 5 of 8 owns.
+    let moved = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| old.owns(path, 2) && new.owns(path, 8)).unwrap();
+    let moved = due(Scope::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
+    assert_eq!(moved, ["/blog/*#1", "/blog/*#5"], "the page may be at its former owner still");
+    let answer = store.register(&shard("/:page#1"), 2, &[], at(50)).unwrap();
+    assert_eq!(answer.invalidations.len(), 2, "a shard that is new hears of what is wide, but not of other routes");
+}
+
+#[test]
+fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (old, new) = (shard("/blog/*#1"), shard("/blog/*#5"));
+    store.register(&old, 2, &[], at(0)).unwrap();
+    let path = |is_wanted: &dyn Fn(&str) -> bool| {
+        let found = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| is_wanted(path)).unwrap();
+        Scope::Path(CanonicalPath::parse(&found).unwrap())
+    };
+    let moved = path(&|path| old.owns(path, 2) && new.owns(path, 8));
+    let others = path(&|path| !new.owns(path, 8));
+    let elsewhere = Scope::Path(CanonicalPath::parse("/about").unwrap());
+    // The object goes by two shards still.
+    for (scope, time) in [(&moved, 100), (&others, 100), (&elsewhere, 100), (&moved, 5000)] {
+        store.append(scope.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
+    }
+    let told = |since| -> Vec<Scope> {
+        let answer = store.register(&new, 8, &[], at(since)).unwrap();
+        answer.invalidations.into_iter().map(|invalidation| invalidation.scope).collect()
+    };
+    assert_eq!(told(50), [moved], "once for each scope, and no other owner's");
+    assert_eq!(told(50), [], "from now on such an invalidation is delivered");
+}
+
+#[test]
+fn each_scope_and_mode_is_stored_and_read_back() {
+    let path = |path: &str| CanonicalPath::parse(path).unwrap();
+    let scopes = [
+        Scope::Path(path("/a/b")),
+        Scope::Tag(tag("x")),
+        Scope::Prefix(path("/a").try_into().unwrap()),
+        Scope::Prefix(path("/").try_into().unwrap()),
+        Scope::Route(RouteId::from_stored("/*").unwrap()),
+        Scope::Everything,
+    ];
+    for scope in scopes {
+        for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
+            let store = TagIndexStore::open(MemorySql::new()).unwrap();
+            store.append(scope.clone(), mode, Refresh::Lazy, None, at(1000)).unwrap();
+            let appended =
+                Invalidation { seq: 1, at: at(1000).plus(SKEW), scope: scope.clone(), mode, refresh: Refresh::Lazy };
+            assert_eq!(store.feed(0, 10).unwrap().rows, [appended]);
+        }
+    }
+}
+
+#[test]
+fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (a, b) = (shard("/a/*#0"), shard("/b/*#1"));
+    store.register(&b, 2, &[tag("x")], at(0)).unwrap();
+    store.register(&b, 8, &[], at(0)).unwrap();
+    store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
+    let append = |scope, mode| store.append(scope, mode, Refresh::Lazy, None, at(100)).unwrap().seq;
+    let first = append(Scope::Tag(tag("x")), Mode::Expire);
+    let second = append(Scope::Tag(tag("x")), Mode::Stale);
+    let everything = append(Scope::Everything, Mode::Purge);
+    append(Scope::Tag(tag("nowhere")), Mode::Expire);
+    store.delivered(first, &a, 3).unwrap();
+    store.delivered(first, &b, 4).unwrap();
+    store.delivered(second, &a, 0).unwrap();
+    store.put_off(second, &b, at(1_700_000_000_000)).unwrap();
+    store.delivered(everything, &a, 9).unwrap();
+
+    // Of those that come at once, each is a millisecond later.
+    let last = |seq, mode| Some(LastInvalidation { seq, mode, at: at(1099 + seq) });
+    for (name, entry) in [
+        (
+            "x",
+            TagEntry { shards: vec![a.clone(), b.clone()], last_invalidation: last(second, Mode::Stale), pending: 1 },
+        ),
+        ("y", TagEntry { shards: vec![a.clone()], last_invalidation: None, pending: 0 }),
+        ("nowhere", TagEntry { shards: vec![], last_invalidation: last(4, Mode::Expire), pending: 0 }),
+        ("unheard-of", TagEntry::default()),
+    ] {
+        assert_eq!(store.inspect_tag(&tag(name)), Ok(entry), "{name}");
+    }
+    assert_eq!(store.inspect_shard(&a), Ok(Some(ShardEntry::default())));
+    assert_eq!(store.inspect_shard(&b), Ok(Some(ShardEntry { pending: 2, oldest_pending: Some(second) })));
+    assert_eq!(store.inspect_shard(&shard("/c#0")), Ok(None));
+
+    let rows = |sql: &str| -> Vec<String> {
+        let text = |value| match value {
+            Value::Null => "-".to_owned(),
+            Value::Integer(number) => number.to_string(),
+            Value::Text(text) => text,
+        };
+        let rows = store.sql().query(sql, &[]).unwrap().into_iter();
+        rows.map(|row| row.into_iter().map(text).collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(
+        rows(
+            "SELECT seq, kind, name, shards, applied, pending, matched, pending_shards, failed_attempts, next_attempt_utc \
+              FROM delivery_state ORDER BY seq"
+        ),
+        [
+            "1 tag x 2 2 0 7 - - -",
+            "2 tag x 2 1 1 0 /b/*#1 1 2023-11-14T22:13:20.000Z",
+            "3 everything  2 1 1 9 /b/*#1 0 1970-01-01T00:00:00.100Z",
+            "4 tag nowhere 0 0 0 0 - - -",
+        ]
+    );
+    let directory = rows("SELECT shard, route, spread_over, tags, pending FROM shard_directory ORDER BY shard");
+    assert_eq!(directory, ["/a/*#0 /a/* 1 2 0", "/b/*#1 /b/* 2, 8 1 2"]);
+}
