@@ -25,6 +25,7 @@
 //! | [`sql`] | SQLite, as the two objects use it |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
 
+pub mod codec;
 pub mod config;
 pub mod coordinator;
 pub mod downstream;

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::protocol::decode;
+use crate::codec;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
@@ -70,8 +70,7 @@ impl PageMeta {
     /// Encodes for the inside of a header value: CBOR in unpadded base64url.
     #[must_use]
     pub fn to_header_value(&self) -> String {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cbor(self))
+        codec::to_text(self)
     }
 
     /// Reads what [`Self::to_header_value`] wrote.
@@ -79,9 +78,7 @@ impl PageMeta {
     /// # Errors
     /// [`FormatError::Header`] if it is anything else.
     pub fn from_header_value(value: &str) -> Result<Self, FormatError> {
-        use base64::Engine;
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(value).map_err(|_| FormatError::Header)?;
-        decode(&bytes).ok_or(FormatError::Header)
+        codec::from_text(value).ok_or(FormatError::Header)
     }
 }
 
@@ -155,7 +152,7 @@ impl PageHead {
     /// Writes everything of an L2 value that stands before the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let header = cbor(self);
+        let header = codec::encode(self);
         let mut out = Vec::with_capacity(PREFIX_BYTES + header.len());
         out.extend_from_slice(MAGIC);
         out.push(FORMAT);
@@ -173,7 +170,7 @@ impl PageHead {
     pub fn decode(before_body: &[u8], total_bytes: usize, key: &PageKey) -> Result<Self, FormatError> {
         let prefix = Prefix::read(before_body)?;
         let header = before_body.get(PREFIX_BYTES..prefix.body_offset()).ok_or(FormatError::Header)?;
-        let head: Self = decode(header).ok_or(FormatError::Header)?;
+        let head: Self = codec::decode(header).ok_or(FormatError::Header)?;
         if head.meta.key != *key {
             return Err(FormatError::Key);
         }
@@ -183,14 +180,6 @@ impl PageHead {
         }
         Ok(head)
     }
-}
-
-/// Encodes a value whose encoding can't fail: no custom `Serialize`, and a `Vec` takes every write.
-fn cbor<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut out = Vec::new();
-    let written = ciborium::into_writer(value, &mut out);
-    debug_assert!(written.is_ok(), "writing CBOR to memory can't fail");
-    out
 }
 
 #[cfg(test)]

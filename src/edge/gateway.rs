@@ -8,7 +8,6 @@ use worker::{Context, Env};
 use crate::config::Origin;
 use crate::edge::origin::{self, Site, SiteError};
 use crate::edge::platform::js::{self, Fetcher};
-use crate::edge::settings;
 use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
 use crate::edge::visitor::{downstream, respond};
 use crate::route::Route;
@@ -34,7 +33,7 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
     if isr.config().origin == Some(Origin::Own) {
         return Ok(no_handler()?);
     }
-    let site = async |request: &Request| match settings::site(&env, &isr.settings, route_of(&isr, request)) {
+    let site = async |request: &Request| match origin::site(&env, &isr.settings, route_of(&isr, request)) {
         Some(site) => site.pass(request).await,
         None => Ok(no_handler()?),
     };
@@ -73,7 +72,7 @@ pub(in crate::edge) async fn answer_by_own(
     own: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
 ) -> Result<Result<Response, SiteError>, JsValue> {
     let elsewhere = route_of(isr, request).filter(|route| route.origin() != isr.config().origin.as_ref());
-    match elsewhere.and_then(|route| settings::site(&isr.env, &isr.settings, Some(route))) {
+    match elsewhere.and_then(|route| origin::site(&isr.env, &isr.settings, Some(route))) {
         Some(site) => {
             let answer = answer(isr, request, context, async |request| site.pass(request).await).await?;
             answer.or_else(|error| failed(&error)).map(Ok)

@@ -8,7 +8,7 @@ use worker::{Context, Env, Request, Response};
 use crate::config::Builder;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::error::IsrError;
-use crate::edge::origin::{self, SiteError};
+use crate::edge::origin::{self, SiteError, Task};
 use crate::edge::visitor::isr::{self, Handled, Isr};
 use crate::edge::visitor::lookup::Lookup;
 use crate::edge::{gateway, settings};
@@ -61,7 +61,7 @@ pub async fn serve(
     context: &Context,
     handler: impl AsyncFnOnce(Request) -> worker::Result<Response>,
 ) -> worker::Result<Response> {
-    if isr::is_render(context) {
+    if Task::Render.is_asked(context) {
         return handler(request).await;
     }
     let isr = match Isr::of(env) {

@@ -14,9 +14,7 @@ use crate::config::{
     Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin, RenderValue, check_render_value,
 };
 use crate::edge::caches::l2;
-use crate::edge::origin::Site;
-use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
-use crate::edge::visitor::downstream::Exports;
+use crate::edge::platform::js::{self, ObjectNamespace};
 use crate::route::Route;
 use crate::semantics::render_signature::RenderSecret;
 
@@ -207,35 +205,4 @@ pub(in crate::edge) fn coordinators(env: &Env) -> Option<ObjectNamespace> {
 /// Returns the namespace of the tag index.
 pub(in crate::edge) fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::TagIndex.default_name())
-}
-
-/// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
-/// itself.
-pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
-    let name = match origin(settings, route) {
-        Some(Origin::Url(url)) => {
-            return Some(Site::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
-        }
-        Some(Origin::Own) => return None,
-        Some(Origin::Service(name)) => name.as_str(),
-        None => Binding::Origin.default_name(),
-    };
-    js::binding::<Fetcher>(env, name).map(Site::Service)
-}
-
-/// Returns the site as a coordinator reaches it, also if it is this Worker itself.
-pub(in crate::edge) fn renderer(
-    env: &Env,
-    settings: &Settings,
-    route: Option<&Route>,
-    exports: &Exports,
-) -> Option<Site> {
-    match origin(settings, route) {
-        Some(Origin::Own) => Some(Site::Own(exports.clone())),
-        _ => site(env, settings, route),
-    }
-}
-
-fn origin<'a>(settings: &'a Settings, route: Option<&'a Route>) -> Option<&'a Origin> {
-    route.map_or(settings.config.origin.as_ref(), Route::origin)
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::codec;
 use crate::inspection::answer::ShardQuestion;
 use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
 use crate::reason::Reason;
@@ -321,34 +322,16 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// Encodes a message as CBOR.
-#[must_use]
-pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
-    let mut out = Vec::new();
-    let written = ciborium::into_writer(message, &mut out);
-    debug_assert!(written.is_ok(), "writing CBOR to memory can't fail");
-    out
-}
-
-/// Decodes a message; `None` if the bytes are anything else, or go on behind it.
-#[must_use]
-pub fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<T> {
-    let mut rest = bytes;
-    ciborium::from_reader(&mut rest).ok().filter(|_| rest.is_empty())
-}
-
 impl Verdict {
     /// Encodes for the inside of a header value.
     #[must_use]
     pub fn to_header_value(&self) -> String {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(encode(self))
+        codec::to_text(self)
     }
 
     /// Reads what [`Self::to_header_value`] wrote; `None` if the value is anything else.
     #[must_use]
     pub fn from_header_value(value: &str) -> Option<Self> {
-        use base64::Engine;
-        decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(value).ok()?)
+        codec::from_text(value)
     }
 }

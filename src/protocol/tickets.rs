@@ -8,11 +8,9 @@
 //!         ◀──Stored──                       ◀──Offered──┘
 //! ```
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{decode, encode};
+use crate::codec;
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
@@ -50,13 +48,13 @@ impl Ticket {
     /// Writes the ticket as text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(encode(self))
+        codec::to_text(self)
     }
 
     /// Reads what [`Self::to_text`] wrote; `None` if the text is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        decode(&URL_SAFE_NO_PAD.decode(text).ok()?)
+        codec::from_text(text)
     }
 }
 
@@ -89,13 +87,13 @@ impl Offer {
     /// Encodes for the inside of a header value.
     #[must_use]
     pub fn to_header_value(&self) -> String {
-        URL_SAFE_NO_PAD.encode(encode(self))
+        codec::to_text(self)
     }
 
     /// Reads what [`Self::to_header_value`] wrote; `None` if the value is anything else.
     #[must_use]
     pub fn from_header_value(value: &str) -> Option<Self> {
-        decode(&URL_SAFE_NO_PAD.decode(value).ok()?)
+        codec::from_text(value)
     }
 }
 

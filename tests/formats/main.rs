@@ -13,11 +13,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
+use cloudflare_isr::codec::{decode, encode};
 use cloudflare_isr::config::RenderHeaders;
 use cloudflare_isr::inspection::answer::{BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites, RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals};
 use cloudflare_isr::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use cloudflare_isr::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
-use cloudflare_isr::protocol::{Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress, SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict, decode, encode};
+use cloudflare_isr::protocol::{
+    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer, Offered, Progress, RPC_PATH,
+    RegisterAnswer, ShardProgress, SinkProgress, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, VERDICT_HEADER,
+    Verdict,
+};
 use cloudflare_isr::reason::Reason;
 use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
 use cloudflare_isr::semantics::digest::Digest;

@@ -177,11 +177,12 @@ mod colo {
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{Headers, Response};
 
+    use crate::codec::{decode, encode};
     use crate::config::Config;
     use crate::edge::caches::{envelope, l1};
     use crate::edge::platform::js;
     use crate::invalidation::FeedPage;
-    use crate::protocol::{decode, encode};
+
     use crate::time::Timestamp;
 
     /// When the tag index was asked.

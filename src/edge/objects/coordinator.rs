@@ -14,6 +14,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, Headers};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::codec::{decode, encode};
 use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
@@ -23,14 +24,14 @@ use crate::edge::objects::alarm::Alarm;
 use crate::edge::objects::lease::Lending;
 use crate::edge::objects::render::Content;
 use crate::edge::objects::sql::ObjectSql;
+use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
-use crate::edge::visitor::downstream::Exports;
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::{
     Applied, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, RPC_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER,
-    Verdict, decode, encode,
+    Verdict,
 };
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;

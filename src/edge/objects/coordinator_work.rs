@@ -18,7 +18,6 @@ use crate::edge::objects::coordinator::{Object, Registration};
 use crate::edge::objects::lease::Lent;
 use crate::edge::objects::render::{self, Content, Ended, Order, Renderer};
 use crate::edge::platform::{calls, js};
-use crate::edge::settings;
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{Offered, RegisterAnswer, ToTagIndex};
 use crate::reason::Reason;
@@ -44,7 +43,7 @@ impl Object {
     /// Has the site render a page to its end: until it is published, or will not be.
     pub(in crate::edge) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
         let route = self.settings.config.routes.find(key.path());
-        let site = settings::renderer(&self.env, &self.settings, route, &self.exports);
+        let site = origin::renderer(&self.env, &self.settings, route, &self.exports);
         self.render_by(site.map(Renderer::Site), &key, token).await;
     }
 

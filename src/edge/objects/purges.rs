@@ -11,9 +11,9 @@ use worker::Env;
 use crate::config::{Config, ZoneId};
 use crate::downstream::purges::{Purged, Sink, Sinks, retry_after};
 use crate::edge::objects::sql::ObjectSql;
+use crate::edge::origin::Exports;
 use crate::edge::platform::js;
 use crate::edge::settings::{ApiToken, Settings};
-use crate::edge::visitor::downstream::Exports;
 use crate::sql::StoreError;
 use crate::tag_index::tables::TagIndexStore;
 

@@ -6,20 +6,21 @@ use std::rc::Rc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::codec::decode;
 use crate::edge::admin::{self, AdminError, TagIndex};
 use crate::edge::caches::feed_poll;
 use crate::edge::objects::alarm::Alarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
 use crate::edge::objects::purges;
 use crate::edge::objects::sql::ObjectSql;
+use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
-use crate::edge::visitor::downstream::Exports;
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Mode, Refresh, Scope};
 use crate::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
-    ToCoordinator, ToTagIndex, decode,
+    ToCoordinator, ToTagIndex,
 };
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;

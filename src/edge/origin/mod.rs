@@ -1,7 +1,52 @@
 //! The origin: the site behind the cache, which is a service binding, a URL, or the Worker itself.
 //!
-//! `request` asks it for pages, and passes visitors' own requests on.
+//! | module | what it does |
+//! |---|---|
+//! | `request` | asks the origin for pages, and passes visitors' own requests on |
+//! | `loopback` | reaches the Worker's own entrypoints |
+//! | `props` | recognises the requests that come from there |
 
+mod loopback;
+mod props;
 mod request;
 
+use worker::Env;
+
+pub(in crate::edge) use self::loopback::Exports;
+pub(in crate::edge) use self::props::Task;
 pub(in crate::edge) use self::request::{Site, SiteError, is_loop, is_signed, passed, render_request};
+use crate::config::{Binding, Origin};
+use crate::edge::platform::js::{self, Fetcher};
+use crate::edge::settings::Settings;
+use crate::route::Route;
+
+/// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
+/// itself.
+pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
+    let name = match origin(settings, route) {
+        Some(Origin::Url(url)) => {
+            return Some(Site::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
+        }
+        Some(Origin::Own) => return None,
+        Some(Origin::Service(name)) => name.as_str(),
+        None => Binding::Origin.default_name(),
+    };
+    js::binding::<Fetcher>(env, name).map(Site::Service)
+}
+
+/// Returns the site as a coordinator reaches it, also if it is this Worker itself.
+pub(in crate::edge) fn renderer(
+    env: &Env,
+    settings: &Settings,
+    route: Option<&Route>,
+    exports: &Exports,
+) -> Option<Site> {
+    match origin(settings, route) {
+        Some(Origin::Own) => Some(Site::Own(exports.clone())),
+        _ => site(env, settings, route),
+    }
+}
+
+fn origin<'a>(settings: &'a Settings, route: Option<&'a Route>) -> Option<&'a Origin> {
+    route.map_or(settings.config.origin.as_ref(), Route::origin)
+}

@@ -5,8 +5,8 @@ use wasm_bindgen::JsValue;
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 
 use crate::edge::caches::envelope;
+use crate::edge::origin::loopback::Exports;
 use crate::edge::platform::js::{self, Fetcher};
-use crate::edge::visitor::downstream::Exports;
 use crate::semantics::key::PageKey;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;

@@ -13,12 +13,13 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::Env;
 
+use crate::codec::{decode, encode};
 use crate::edge::body::sealed;
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::{self, Settings};
 use crate::protocol::{
     MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
-    Verdict, decode, encode,
+    Verdict,
 };
 use crate::reason::Reason;
 use crate::shard_name::ShardName;

@@ -9,7 +9,7 @@ use worker::{Context, Env};
 
 use crate::config::{CanonicalOrigin, Config, ConfigError};
 use crate::edge::admin;
-use crate::edge::origin::{self, request};
+use crate::edge::origin::{self, Task};
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::respond::{self, Told};
@@ -25,9 +25,6 @@ use crate::semantics::vary::Visitor;
 /// The cookie and the header that carry the draft token.
 const BYPASS_COOKIE: &str = "__isr_bypass";
 const BYPASS_HEADER: &str = "x-isr-bypass";
-
-/// The value of `props.isr` of a request to render.
-pub(in crate::edge) const RENDER: &str = "render";
 
 /// The cache of a Worker, for one request.
 ///
@@ -74,7 +71,7 @@ impl Isr {
     /// the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
     pub(in crate::edge) fn is_render(&self, request: &Request, context: &Context) -> bool {
         let is_signed = |secret| origin::is_signed(request, secret);
-        is_render(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
+        Task::Render.is_asked(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
     }
 
     pub(in crate::edge) fn config(&self) -> &Config {
@@ -83,7 +80,7 @@ impl Isr {
 
     /// Decides what is to become of a request, and what a cache in front may keep of it.
     pub(in crate::edge) async fn handle(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
-        if downstream::is_purge(context) {
+        if Task::Purge.is_asked(context) {
             return Ok(Handled::Response(downstream::purge(request, context).await?, Outcome::Skip));
         }
         let handled = self.decide(request, context, Asker::Visitor).await?;
@@ -178,16 +175,4 @@ impl Visitor for Sent<'_> {
         let cf = Reflect::get(self.0, &"cf".into()).ok().filter(JsValue::is_object)?;
         Reflect::get(&cf, &"country".into()).ok()?.as_string()
     }
-}
-
-/// Recognises a render that this cache itself has asked for, by something that no client can send: the `props` of the
-/// service binding that it came over.
-pub(in crate::edge) fn is_render(context: &Context) -> bool {
-    is_asked_to(context, RENDER)
-}
-
-/// Tells whether `props.isr` has this value.
-pub(in crate::edge) fn is_asked_to(context: &Context, wanted: &str) -> bool {
-    let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
-    props.is_object() && Reflect::get(&props, &"isr".into()).is_ok_and(|isr| isr.as_string().as_deref() == Some(wanted))
 }

@@ -94,6 +94,14 @@ pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> V
     changes
 }
 
+/// Makes changes to headers.
+pub(in crate::edge) fn apply(headers: &Headers, changes: Vec<Change>) -> Result<(), JsValue> {
+    changes.into_iter().try_for_each(|(name, value)| match value {
+        Some(value) => headers.set(name, &value),
+        None => headers.delete(name),
+    })
+}
+
 /// Unwraps a page for the visitor, in the form in which it is to be had.
 pub(in crate::edge) fn page(
     meta: &PageMeta,
@@ -105,12 +113,7 @@ pub(in crate::edge) fn page(
 ) -> Result<Response, JsValue> {
     // The headers of a response that came from elsewhere are immutable.
     let headers = Headers::new_with_headers(&wrapped.headers())?;
-    for (name, value) in changes(meta, told, terms) {
-        match value {
-            Some(value) => headers.set(name, &value)?,
-            None => headers.delete(name)?,
-        }
-    }
+    apply(&headers, changes(meta, told, terms))?;
     let without = |names: &[&str]| names.iter().try_for_each(|name| headers.delete(name));
     let body_bytes = meta.body_bytes.unwrap_or_default();
     match form {

@@ -108,7 +108,7 @@ impl Visit<'_> {
         let handled = self.respond(&meta, &page, outcome, status)?;
         // Only a HIT is kept in front: it is whole, and was judged a moment ago.
         if let (Outcome::Hit, Handled::Response(response, _)) = (outcome, &handled) {
-            downstream::apply(response, downstream::changes(self.isr.config(), &meta, self.route, js::now()))?;
+            respond::apply(&response.headers(), downstream::changes(self.isr.config(), &meta, self.route, js::now()))?;
         }
         Ok(handled)
     }
