@@ -1,4 +1,4 @@
-//! One edge: its L1, its copy of the feed, and how it judges. It behaves as `src/edge/visitor/isr.rs` and `feed_poll.rs` do.
+//! One edge: its L1, its copy of the feed, and how it judges. It behaves as `src/edge/visitor/classify.rs` and `feed_poll.rs` do.
 
 use std::collections::BTreeMap;
 
