@@ -13,7 +13,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`config`], [`route`], [`time`], [`version`], [`shard_name`] | settings, patterns, and the notions of when and where |
+//! | [`config`], [`route`] | settings and patterns |
+//! | [`time`], [`version`], [`shard_name`], [`tag_index_name`] | the notions of when and where |
 //! | [`semantics`] | the RFCs' vocabulary as pure values |
 //! | [`reason`] | why the cache answered as it did: the words of `Cache-Status` |
 //! | [`page`], [`page_policy`] | what is stored, and what a page declares of itself |
@@ -43,6 +44,7 @@ pub mod shard_name;
 mod simulation;
 pub mod sql;
 pub mod tag_index;
+pub mod tag_index_name;
 pub mod time;
 pub mod version;
 pub mod visit;

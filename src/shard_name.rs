@@ -78,10 +78,15 @@ impl ShardName {
     }
 }
 
-fn number(route: &str, path: &str, shards: u16) -> u64 {
-    let digest = Sha256::new_with_prefix(route).chain_update([0]).chain_update(path).finalize();
-    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    number % u64::from(shards.max(1))
+fn number(route: &str, path: &str, shards: u16) -> u16 {
+    shard_number(Sha256::new_with_prefix(route).chain_update([0]).chain_update(path), shards)
+}
+
+/// Returns the number of the shard that owns what was hashed: the first eight bytes of the hash, modulo `shards`. It
+/// must never change: pages and tags would be looked for elsewhere.
+pub(crate) fn shard_number(hash: Sha256, shards: u16) -> u16 {
+    let number = hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    u16::try_from(number % u64::from(shards.max(1))).unwrap_or_default()
 }
 
 impl fmt::Display for ShardName {

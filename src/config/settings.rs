@@ -9,7 +9,7 @@ use crate::semantics::key::TrailingSlash;
 use crate::semantics::statuses;
 use crate::semantics::tag::MAX_TAGS_PER_PAGE;
 use crate::semantics::vary::MAX_VARIANTS;
-use crate::tag_index::MAX_TAG_SHARDS;
+use crate::tag_index_name::MAX_TAG_SHARDS;
 
 const YEAR: u32 = 31_536_000;
 

@@ -3,4 +3,4 @@
 pub mod answer;
 mod question;
 
-pub use self::question::*;
+pub use self::question::{DEFAULT_LIMIT, Inspect, InspectError, Kind, MAX_LIMIT, Place, Subject};

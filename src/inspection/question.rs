@@ -1,7 +1,5 @@
 //! What a caller asks to be shown: the query of `GET /__isr/inspect`, and the arguments of the RPC methods `inspectTag`,
-//! `inspectPath` and `inspectShard`. What they are told is in [`answer`].
-
-pub mod answer;
+//! `inspectPath` and `inspectShard`. What they are told is in [`crate::inspection::answer`].
 
 use std::fmt;
 

@@ -1,16 +1,15 @@
 //! Invalidations as edges see them: which stored copies were made invalid since they were rendered.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Scope};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 /// The most rows that the tag index keeps for edges, all its objects together. Past it the oldest leave, and raise the
@@ -20,118 +19,6 @@ pub const MAX_FEED_ROWS: usize = 10_000;
 /// The most scopes that an edge remembers before it folds the older half into its floor: more than the tag index ever
 /// hands out at once.
 const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
-
-/// Which pages an invalidation concerns.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// All variants of one path, on every host.
-    Path(CanonicalPath),
-    /// All pages that carry the tag.
-    Tag(Tag),
-    /// The path and all paths below it: `/blog` is also `/blog/first`, but not `/blogs`.
-    Prefix(PathPrefix),
-    /// All pages of a route.
-    Route(RouteId),
-    /// All pages.
-    Everything,
-}
-
-/// A path that stands for all below it as well, of at most [`Self::MAX_SEGMENTS`] segments.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "CanonicalPath", into = "CanonicalPath")]
-pub struct PathPrefix(CanonicalPath);
-
-/// A prefix with too many segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a prefix may have at most {} segments", PathPrefix::MAX_SEGMENTS)]
-pub struct PrefixTooDeep;
-
-impl PathPrefix {
-    /// The most segments of a prefix: whoever looks whether one of a path's prefixes was invalidated asks for all of them.
-    pub const MAX_SEGMENTS: usize = 16;
-
-    /// Returns the prefix as a path.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// Goes through the prefixes to which a canonical path belongs: `/`, `/a`, `/a/b` for `/a/b`.
-    pub fn all_of(path: &str) -> impl Iterator<Item = &str> {
-        let inner = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
-        let own = (path != "/").then_some(path);
-        std::iter::once("/").chain(inner).chain(own).take(Self::MAX_SEGMENTS + 1)
-    }
-}
-
-impl TryFrom<CanonicalPath> for PathPrefix {
-    type Error = PrefixTooDeep;
-
-    fn try_from(path: CanonicalPath) -> Result<Self, PrefixTooDeep> {
-        let segments = path.as_str().split('/').filter(|segment| !segment.is_empty()).count();
-        if segments > Self::MAX_SEGMENTS { Err(PrefixTooDeep) } else { Ok(Self(path)) }
-    }
-}
-
-impl From<PathPrefix> for CanonicalPath {
-    fn from(prefix: PathPrefix) -> Self {
-        prefix.0
-    }
-}
-
-impl Borrow<str> for PathPrefix {
-    fn borrow(&self) -> &str {
-        self.as_str()
-    }
-}
-
-/// What an invalidation does to the copies that exist. The later variant is the stronger one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// They are stale: served once more while they are revalidated.
-    Stale,
-    /// They are not served, except in place of an error.
-    #[default]
-    Expire,
-    /// They are gone for ever.
-    Purge,
-}
-
-/// When the pages that an invalidation concerns are rendered again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Refresh {
-    /// When somebody asks for them.
-    #[default]
-    Lazy,
-    /// Now, one after the other.
-    Eager,
-}
-
-impl Refresh {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
-    fn is_lazy(&self) -> bool {
-        *self == Self::Lazy
-    }
-}
-
-/// One invalidation, numbered by the tag index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invalidation {
-    /// Its number in the log.
-    pub seq: u64,
-    /// When it was acknowledged as received.
-    pub at: Timestamp,
-    /// Which pages it concerns.
-    pub scope: Scope,
-    /// What it does to them.
-    pub mode: Mode,
-    /// When they are rendered again. Edges are not told.
-    #[serde(default, skip_serializing_if = "Refresh::is_lazy")]
-    pub refresh: Refresh,
-}
 
 /// What was invalidated, reduced to the latest time of each scope and mode: an older one says nothing more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -273,6 +160,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::invalidation::{PrefixTooDeep, Refresh};
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::semantics::key::PageKey;
     use crate::version::Version;

@@ -4,5 +4,8 @@
 mod messages;
 mod tickets;
 
-pub use self::messages::*;
-pub use self::tickets::*;
+pub use self::messages::{
+    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
+    SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict,
+};
+pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};

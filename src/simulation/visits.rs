@@ -10,7 +10,7 @@ use crate::fault::{self, Fault};
 use crate::invalidation::FeedPage;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::Judgement;

@@ -1,12 +1,10 @@
 //! The tag index's decisions, free of I/O: which object knows what, which deliveries a round attempts, what becomes of one that
 //! was attempted, and what is purged in a cache in front.
 
-mod name;
 pub mod tables;
 
 use std::time::Duration;
 
-pub use self::name::{MAX_TAG_SHARDS, TagIndexName};
 use crate::fault::{self, Fault};
 use crate::sql::{Sql, StoreError};
 use crate::tag_index::tables::{Delivery, TagIndexStore};

@@ -33,7 +33,7 @@ use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::Tag;
 use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard_name::ShardName;
-use cloudflare_isr::tag_index::TagIndexName;
+use cloudflare_isr::tag_index_name::TagIndexName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;

@@ -2,12 +2,11 @@
 
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::fault::{self, Fault};
-use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh};
 use crate::page::PageMeta;
-use crate::route::RouteId;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
-use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::time::Timestamp;
@@ -233,7 +232,7 @@ impl<S: Sql> CoordinatorStore<S> {
         parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
         parameters.extend(prefixes.into_iter().map(Value::from));
         let rows = self.sql.query(&statement, &parameters)?;
-        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(mode_by_name));
+        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
         modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
     }
 
@@ -248,7 +247,7 @@ impl<S: Sql> CoordinatorStore<S> {
         received: Version,
         clock: &Clock,
     ) -> Result<(), StoreError> {
-        let (kind, name) = scope_columns(&invalidation.scope);
+        let (kind, name) = invalidation.scope.kind_and_name();
         self.sql.transaction(|| {
             self.sql.query(
                 "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
@@ -257,7 +256,7 @@ impl<S: Sql> CoordinatorStore<S> {
                 &[
                     kind.into(),
                     name.into(),
-                    mode_name(invalidation.mode).into(),
+                    invalidation.mode.as_str().into(),
                     invalidation.seq.into(),
                     invalidation.at.as_millis().into(),
                     received.to_string().into(),
@@ -548,49 +547,5 @@ const fn purpose_name(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Cold => "cold",
         Purpose::Background => "background",
-    }
-}
-
-pub(crate) const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Stale => "stale",
-        Mode::Expire => "expire",
-        Mode::Purge => "purge",
-    }
-}
-
-pub(crate) fn mode_by_name(name: &str) -> Option<Mode> {
-    [Mode::Stale, Mode::Expire, Mode::Purge].into_iter().find(|mode| mode_name(*mode) == name)
-}
-
-pub(crate) const fn refresh_name(refresh: Refresh) -> &'static str {
-    match refresh {
-        Refresh::Lazy => "lazy",
-        Refresh::Eager => "eager",
-    }
-}
-
-pub(crate) fn refresh_by_name(name: &str) -> Option<Refresh> {
-    [Refresh::Lazy, Refresh::Eager].into_iter().find(|refresh| refresh_name(*refresh) == name)
-}
-
-pub(crate) fn scope_columns(scope: &Scope) -> (&'static str, &str) {
-    match scope {
-        Scope::Path(path) => ("path", path.as_str()),
-        Scope::Tag(tag) => ("tag", tag.as_str()),
-        Scope::Prefix(prefix) => ("prefix", prefix.as_str()),
-        Scope::Route(route) => ("route", route.as_str()),
-        Scope::Everything => ("everything", ""),
-    }
-}
-
-pub(crate) fn scope_by_name(kind: &str, name: &str) -> Option<Scope> {
-    match kind {
-        "path" => CanonicalPath::parse(name).ok().map(Scope::Path),
-        "tag" => Tag::parse(name).ok().map(Scope::Tag),
-        "prefix" => CanonicalPath::parse(name).ok()?.try_into().ok().map(Scope::Prefix),
-        "route" => RouteId::from_stored(name).map(Scope::Route),
-        "everything" => Some(Scope::Everything),
-        _ => None,
     }
 }

@@ -1,11 +1,11 @@
 //! What the views of `migrations/coordinator/` say, for callers.
 
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::tables::entries::mode_by_name;
 use crate::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, PageState, Pages, PendingWrites, RenderPurpose, Rendering,
     ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
 };
+use crate::invalidation::Mode;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Row, Sql, StoreError, Value};
@@ -163,7 +163,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
 
 fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreError> {
     let (seq, kind, name) = (columns.optional_number()?, columns.optional_text()?, columns.optional_text()?);
-    let (mode, at) = (columns.optional_parsed(mode_by_name)?, time(columns)?);
+    let (mode, at) = (columns.optional_parsed(Mode::parse)?, time(columns)?);
     Ok(seq.zip(kind).zip(name).zip(mode.zip(at)).map(|(((seq, kind), name), (mode, at))| InvalidatedBy {
         seq,
         kind,

@@ -1,7 +1,6 @@
 //! Pages that an invalidation concerns: counted, and dealt with one by one where that is asked for.
 
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::tables::entries::{mode_by_name, mode_name, refresh_by_name, refresh_name, scope_columns};
 use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
 use crate::protocol::ShardProgress;
 use crate::semantics::key::PageKey;
@@ -42,7 +41,7 @@ struct Concerned {
 
 impl Concerned {
     fn by(scope: &Scope) -> Self {
-        let (_, name) = scope_columns(scope);
+        let (_, name) = scope.kind_and_name();
         match scope {
             Scope::Path(_) => Self { condition: "version IS NOT NULL AND path = ?", parameters: vec![name.into()] },
             Scope::Tag(_) => Self {
@@ -80,7 +79,7 @@ impl<S: Sql> CoordinatorStore<S> {
 
     /// Notes that the pages of an invalidation are to be dealt with one by one. What is noted already stays.
     pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
-        let (kind, name) = scope_columns(&invalidation.scope);
+        let (kind, name) = invalidation.scope.kind_and_name();
         self.sql()
             .query(
                 "INSERT OR IGNORE INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?)",
@@ -88,8 +87,8 @@ impl<S: Sql> CoordinatorStore<S> {
                     invalidation.seq.into(),
                     kind.into(),
                     name.into(),
-                    mode_name(invalidation.mode).into(),
-                    refresh_name(invalidation.refresh).into(),
+                    invalidation.mode.as_str().into(),
+                    invalidation.refresh.as_str().into(),
                     received.to_string().into(),
                 ],
             )
@@ -114,7 +113,7 @@ impl<S: Sql> CoordinatorStore<S> {
         for row in rows {
             let mut columns = Columns::of("sweeps", row);
             let (seq, kind, received) = (columns.number()?, columns.text()?, columns.text()?);
-            let scope = columns.parsed(|name| super::entries::scope_by_name(&kind, name))?;
+            let scope = columns.parsed(|name| Scope::from_kind_and_name(&kind, name))?;
             let Concerned { condition, parameters } = Concerned::by(&scope);
             let mut bound = vec![Value::from(seq)];
             bound.extend(parameters);
@@ -152,8 +151,8 @@ impl<S: Sql> CoordinatorStore<S> {
                     rank: columns.number()?,
                     begun: columns.number()? > 0,
                     received: columns.parsed(Version::parse)?,
-                    mode: columns.parsed(mode_by_name)?,
-                    refresh: columns.parsed(refresh_by_name)?,
+                    mode: columns.parsed(Mode::parse)?,
+                    refresh: columns.parsed(Refresh::parse)?,
                     key: columns.parsed(|key| PageKey::from_stored(key).ok()).ok(),
                 })
             })

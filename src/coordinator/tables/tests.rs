@@ -13,7 +13,7 @@ use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::sql::rusqlite::MemorySql;
 use crate::sql::{Sql, StoreError, Value};
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
@@ -23,10 +23,6 @@ fn at(millis: u64) -> Timestamp {
 
 fn tag(name: &str) -> Tag {
     Tag::parse(name).unwrap()
-}
-
-fn shard(name: &str) -> ShardName {
-    ShardName::from_stored(name).unwrap()
 }
 
 fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {

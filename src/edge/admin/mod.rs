@@ -23,7 +23,7 @@ use crate::invalidation::{Call, Mode, Refresh, Scope};
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 /// How many calls to objects are under way at a time.
@@ -49,7 +49,7 @@ pub(super) trait TagIndex {
 
 impl TagIndex for Env {
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        let index = TagIndexName::of_scope(&scope, tag_shards(self)?);
+        let index = scope.tag_index(tag_shards(self)?);
         Ok(calls::tag_index(self, index, ToTagIndex::Invalidate { scope, mode, refresh }).await?)
     }
 

@@ -15,7 +15,7 @@ use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::invalidation::{Feed, FeedPage, Invalidation};
 use crate::protocol::ToTagIndex;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 /// How long a request waits for the feed before it goes on without.

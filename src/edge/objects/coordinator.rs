@@ -38,7 +38,7 @@ use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::version::Version;
 
 /// The most bytes of a message.

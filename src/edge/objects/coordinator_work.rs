@@ -17,13 +17,14 @@ use crate::edge::caches::l2::{self, PageError};
 use crate::edge::objects::coordinator::{Object, Registration};
 use crate::edge::objects::lease::Lent;
 use crate::edge::objects::render::{self, Content, Ended, Order, Renderer};
+use crate::edge::origin;
 use crate::edge::platform::{calls, js};
 use crate::page::{PageHead, PageMeta};
 use crate::protocol::{Offered, RegisterAnswer, ToTagIndex};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::SiteFailure;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::version::Version;
 
 /// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).

@@ -26,7 +26,8 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
-use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, TagIndexName, attempts, settle};
+use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, attempts, settle};
+use crate::tag_index_name::TagIndexName;
 
 /// How many deliveries are made side by side: an object may wait for six response heads (platform limit).
 const PARALLEL: usize = 6;
@@ -66,7 +67,7 @@ impl Itself<'_> {
 
 impl TagIndex for Itself<'_> {
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        if self.is(Some(TagIndexName::of_scope(&scope, self.0.tag_shards()?))) {
+        if self.is(Some(scope.tag_index(self.0.tag_shards()?))) {
             return Ok(self.0.invalidate(scope, mode, refresh).await?);
         }
         self.0.env.invalidate(scope, mode, refresh).await

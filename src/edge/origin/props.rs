@@ -2,7 +2,6 @@
 //! recognises its own requests by.
 
 use js_sys::Reflect;
-use wasm_bindgen::JsValue;
 use worker::Context;
 
 /// What the Worker asks of its own entrypoint: the value of `props.isr`.

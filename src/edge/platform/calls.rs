@@ -23,7 +23,7 @@ use crate::protocol::{
 };
 use crate::reason::Reason;
 use crate::shard_name::ShardName;
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 
 /// Why a call to an object came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -1,7 +1,7 @@
 //! What the views of `migrations/tag_index/` say, for callers.
 
-use crate::coordinator::tables::entries::mode_by_name;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
+use crate::invalidation::Mode;
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::{Columns, Sql, StoreError};
@@ -25,7 +25,7 @@ impl<S: Sql> TagIndexStore<S> {
         };
         let mut columns = Columns::of("tag_state", row);
         let pending = columns.number()?;
-        let (seq, mode, at) = (columns.optional_number()?, columns.optional_parsed(mode_by_name)?, time(&mut columns)?);
+        let (seq, mode, at) = (columns.optional_number()?, columns.optional_parsed(Mode::parse)?, time(&mut columns)?);
         let last_invalidation = seq.zip(mode).zip(at).map(|((seq, mode), at)| LastInvalidation { seq, mode, at });
         Ok(TagEntry { shards, last_invalidation, pending })
     }

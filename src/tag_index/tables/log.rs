@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use crate::coordinator::tables::entries::{
-    mode_by_name, mode_name, refresh_by_name, refresh_name, scope_by_name, scope_columns,
-};
 use crate::downstream::purges::Sinks;
 use crate::fault::{self, Fault};
 use crate::invalidation::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
@@ -13,7 +10,7 @@ use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 const MIGRATIONS: [Migration; 4] = [
@@ -176,7 +173,7 @@ impl<S: Sql> TagIndexStore<S> {
         owner: Option<&ShardName>,
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
-        let (kind, name) = scope_columns(&scope);
+        let (kind, name) = scope.kind_and_name();
         let (seq, at) = self.sql.transaction(|| {
             let rows = self.sql.query("SELECT seq, at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
             let mut last = rows.into_iter().next().map(|row| Columns::of("invalidations", row));
@@ -192,14 +189,14 @@ impl<S: Sql> TagIndexStore<S> {
                     at.as_millis().into(),
                     kind.into(),
                     name.into(),
-                    mode_name(mode).into(),
-                    refresh_name(refresh).into(),
+                    mode.as_str().into(),
+                    refresh.as_str().into(),
                 ],
             )?;
             self.sql.query(
                 "INSERT INTO feed (kind, name, mode, seq, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, name, mode) \
                  DO UPDATE SET seq = excluded.seq, at = MAX(at, excluded.at)",
-                &[kind.into(), name.into(), mode_name(mode).into(), seq.into(), at.as_millis().into()],
+                &[kind.into(), name.into(), mode.as_str().into(), seq.into(), at.as_millis().into()],
             )?;
             let concerned = match &scope {
                 Scope::Tag(_) => "SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
@@ -440,14 +437,14 @@ fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let seq = columns.number()?;
     let at = Timestamp::from_millis(columns.number()?);
     let kind = columns.text()?;
-    let scope = columns.parsed(|name| scope_by_name(&kind, name))?;
-    Ok(Invalidation { seq, at, scope, mode: columns.parsed(mode_by_name)?, refresh: Refresh::Lazy })
+    let scope = columns.parsed(|name| Scope::from_kind_and_name(&kind, name))?;
+    Ok(Invalidation { seq, at, scope, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
 }
 
 /// Reads a row of the log, which says besides when pages are rendered again.
 fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let invalidation = invalidation(columns)?;
-    Ok(Invalidation { refresh: columns.parsed(refresh_by_name)?, ..invalidation })
+    Ok(Invalidation { refresh: columns.parsed(Refresh::parse)?, ..invalidation })
 }
 
 /// Tells whether a shard, one of so many of its route, owns a path; of one whose number of shards is not known, whether it may.

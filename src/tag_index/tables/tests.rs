@@ -13,7 +13,7 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::rusqlite::MemorySql;
 use crate::sql::{Sql, Value};
-use crate::tag_index::TagIndexName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
 

@@ -173,7 +173,7 @@ proptest! {
                 stale_until: windows.stale_until,
                 error_until: windows.error_until,
                 invalidated: strongest.map(|(_, invalidation)| {
-                    let (kind, name) = crate::coordinator::tables::entries::scope_columns(&invalidation.scope);
+                    let (kind, name) = invalidation.scope.kind_and_name();
                     let (kind, name) = (kind.to_owned(), name.to_owned());
                     InvalidatedBy { seq: invalidation.seq, kind, name, mode: invalidation.mode, at: invalidation.at }
                 }),

@@ -5,8 +5,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::invalidation::Scope;
 use crate::semantics::tag::Tag;
+use crate::shard_name::shard_number;
 
 /// The most tag index objects: each edge asks all of them for their part of the feed.
 pub const MAX_TAG_SHARDS: u16 = 32;
@@ -29,12 +29,7 @@ impl TagIndexName {
     /// Names the object that knows a tag: the first eight bytes of SHA-256 over the tag, modulo `tag_shards`.
     #[must_use]
     pub fn of_tag(tag: &Tag, tag_shards: u16) -> Self {
-        if tag_shards <= 1 {
-            return Self::ROOT;
-        }
-        let digest = Sha256::digest(tag.as_str());
-        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        Self(u16::try_from(number % u64::from(tag_shards)).unwrap_or_default())
+        if tag_shards <= 1 { Self::ROOT } else { Self(shard_number(Sha256::new_with_prefix(tag.as_str()), tag_shards)) }
     }
 
     /// Tells which objects have to know that a shard carries tags. If the shard itself is new, the root is one of them.
@@ -48,15 +43,6 @@ impl TagIndexName {
             told.entry(Self::of_tag(&tag, tag_shards)).or_default().push(tag);
         }
         told
-    }
-
-    /// Names the object that takes an invalidation.
-    #[must_use]
-    pub fn of_scope(scope: &Scope, tag_shards: u16) -> Self {
-        match scope {
-            Scope::Tag(tag) => Self::of_tag(tag, tag_shards),
-            Scope::Path(_) | Scope::Prefix(_) | Scope::Route(_) | Scope::Everything => Self::ROOT,
-        }
     }
 
     /// Names the object that has numbered an invalidation; `None` if no object gives such numbers.

@@ -1,0 +1,22 @@
+//! An invalidation as the tag index records it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalidation::{Mode, Refresh, Scope};
+use crate::time::Timestamp;
+
+/// One invalidation, numbered by the tag index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invalidation {
+    /// Its number in the log.
+    pub seq: u64,
+    /// When it was acknowledged as received.
+    pub at: Timestamp,
+    /// Which pages it concerns.
+    pub scope: Scope,
+    /// What it does to them.
+    pub mode: Mode,
+    /// When they are rendered again. Edges are not told.
+    #[serde(default, skip_serializing_if = "Refresh::is_lazy")]
+    pub refresh: Refresh,
+}

@@ -1,0 +1,112 @@
+//! Which pages an invalidation concerns.
+
+use std::borrow::Borrow;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::route::RouteId;
+use crate::semantics::key::CanonicalPath;
+use crate::semantics::tag::Tag;
+use crate::tag_index_name::TagIndexName;
+
+/// Which pages an invalidation concerns.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// All variants of one path, on every host.
+    Path(CanonicalPath),
+    /// All pages that carry the tag.
+    Tag(Tag),
+    /// The path and all paths below it: `/blog` is also `/blog/first`, but not `/blogs`.
+    Prefix(PathPrefix),
+    /// All pages of a route.
+    Route(RouteId),
+    /// All pages.
+    Everything,
+}
+
+impl Scope {
+    /// Returns the kind and the name, as the objects' tables have them. The kind of everything has the empty name.
+    #[must_use]
+    pub fn kind_and_name(&self) -> (&'static str, &str) {
+        match self {
+            Self::Path(path) => ("path", path.as_str()),
+            Self::Tag(tag) => ("tag", tag.as_str()),
+            Self::Prefix(prefix) => ("prefix", prefix.as_str()),
+            Self::Route(route) => ("route", route.as_str()),
+            Self::Everything => ("everything", ""),
+        }
+    }
+
+    /// Reads what [`Self::kind_and_name`] returned; `None` if the two are anything else.
+    #[must_use]
+    pub fn from_kind_and_name(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "path" => CanonicalPath::parse(name).ok().map(Self::Path),
+            "tag" => Tag::parse(name).ok().map(Self::Tag),
+            "prefix" => CanonicalPath::parse(name).ok()?.try_into().ok().map(Self::Prefix),
+            "route" => RouteId::from_stored(name).map(Self::Route),
+            "everything" => Some(Self::Everything),
+            _ => None,
+        }
+    }
+
+    /// Names the tag index object that takes an invalidation of these pages.
+    #[must_use]
+    pub fn tag_index(&self, tag_shards: u16) -> TagIndexName {
+        match self {
+            Self::Tag(tag) => TagIndexName::of_tag(tag, tag_shards),
+            Self::Path(_) | Self::Prefix(_) | Self::Route(_) | Self::Everything => TagIndexName::ROOT,
+        }
+    }
+}
+
+/// A path that stands for all below it as well, of at most [`Self::MAX_SEGMENTS`] segments.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "CanonicalPath", into = "CanonicalPath")]
+pub struct PathPrefix(CanonicalPath);
+
+/// A prefix with too many segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a prefix may have at most {} segments", PathPrefix::MAX_SEGMENTS)]
+pub struct PrefixTooDeep;
+
+impl PathPrefix {
+    /// The most segments of a prefix: whoever looks whether one of a path's prefixes was invalidated asks for all of them.
+    pub const MAX_SEGMENTS: usize = 16;
+
+    /// Returns the prefix as a path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Goes through the prefixes to which a canonical path belongs: `/`, `/a`, `/a/b` for `/a/b`.
+    pub fn all_of(path: &str) -> impl Iterator<Item = &str> {
+        let inner = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
+        let own = (path != "/").then_some(path);
+        std::iter::once("/").chain(inner).chain(own).take(Self::MAX_SEGMENTS + 1)
+    }
+}
+
+impl TryFrom<CanonicalPath> for PathPrefix {
+    type Error = PrefixTooDeep;
+
+    fn try_from(path: CanonicalPath) -> Result<Self, PrefixTooDeep> {
+        let segments = path.as_str().split('/').filter(|segment| !segment.is_empty()).count();
+        if segments > Self::MAX_SEGMENTS { Err(PrefixTooDeep) } else { Ok(Self(path)) }
+    }
+}
+
+impl From<PathPrefix> for CanonicalPath {
+    fn from(prefix: PathPrefix) -> Self {
+        prefix.0
+    }
+}
+
+impl Borrow<str> for PathPrefix {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
