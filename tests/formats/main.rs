@@ -15,7 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bolero as _;
 use cloudflare_isr::codec::{decode, encode};
 use cloudflare_isr::config::RenderHeaders;
-use cloudflare_isr::inspection::answer::{BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites, RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals};
+use cloudflare_isr::inspection::answer::{
+    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
+    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
+};
 use cloudflare_isr::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
 use cloudflare_isr::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::protocol::{
@@ -39,7 +42,6 @@ use cloudflare_isr::version::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use cloudflare_isr::protocol::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};
 use crate::pinned::{Pinned, Section, cbor, head, line};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);

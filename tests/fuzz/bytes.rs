@@ -25,7 +25,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use cloudflare_isr::protocol::{Offer, Ticket};
 use crate::TIME;
 use crate::input::Bytes;
 use crate::names::{check_key, check_path, check_shard};

@@ -9,7 +9,7 @@ use crate::config::RenderValue;
 use crate::edge::admin::AdminError;
 use crate::edge::caches::envelope;
 use crate::edge::objects::render;
-use crate::edge::origin::request;
+use crate::edge::origin;
 use crate::edge::platform::calls;
 use crate::edge::visitor::isr::{Asker, Handled, Isr};
 use crate::edge::visitor::respond::{self, Told};
