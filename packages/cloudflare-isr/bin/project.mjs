@@ -1,4 +1,4 @@
-/** The files of a new project: a Worker with the cache, and where there is no site yet, an example of one. */
+/** The files of a new project: a Worker with the cache, and an example site if there is no site yet. */
 
 /** What both Workers are tried with; a later date may change the platform's behaviour. */
 const COMPATIBILITY_DATE = "2026-11-01";
@@ -29,11 +29,11 @@ function manifest({ name, spec, isExample }) {
   const deploy = "wrangler deploy -c gateway/wrangler.toml";
   const scripts = {
     dev,
-    // The site first: the gateway is bound to it, and it is not to be called before.
+    // Deploys the site first, because the gateway is bound to it.
     deploy: isExample ? `wrangler deploy -c site/wrangler.toml && ${deploy}` : deploy,
   };
   const dependencies = { "cloudflare-isr": spec };
-  // What wrangler asks for.
+  // wrangler requires this version.
   const engines = { node: ">=22.12" };
   const devDependencies = { wrangler: "^4.164.0" };
   return `${JSON.stringify({ name, private: true, type: "module", engines, scripts, dependencies, devDependencies }, null, 2)}\n`;
@@ -47,12 +47,12 @@ binding = "ORIGIN"
 service = "${service}"
 `;
   const url = origin === undefined ? "" : `# The site behind the cache.\norigin = "${origin}"\n`;
-  return `# The cache: the Worker that visitors reach. Point the domain at this one.
+  return `# The cache. Visitors reach this Worker: assign your domain to it.
 name = "${name}"
 main = "index.js"
 compatibility_date = "${COMPATIBILITY_DATE}"
 ${bound}
-# Where pages are kept. The namespace is made by the first deployment.
+# L2, the store for pages. The first deployment creates the namespace.
 [[kv_namespaces]]
 binding = "ISR_CACHE"
 
@@ -68,7 +68,7 @@ class_name = "IsrTagIndex"
 tag = "v1"
 new_sqlite_classes = ["IsrCoordinator", "IsrTagIndex"]
 
-# Which pages are cached, and for how many seconds they are fresh. Everything that is not listed passes to the site.
+# Which pages are cached, and for how many seconds they are fresh. All other requests pass to the site.
 [vars.ISR]
 ${url}revalidate = 60
 
@@ -81,21 +81,21 @@ tags = ["blog"]
 }
 
 function siteConfiguration({ name, service }) {
-  return `# The site: it is reached through the cache alone.
+  return `# The site. Visitors reach it only through the cache.
 name = "${service}"
 main = "index.js"
 compatibility_date = "${COMPATIBILITY_DATE}"
 workers_dev = false
 
 # To invalidate pages after an edit: env.GATEWAY.revalidatePath("/blog/hello"), env.GATEWAY.revalidateTag("post:hello").
-# On Cloudflare a Worker can be bound only to one that is there: take these lines in once the gateway is deployed.
+# Cloudflare rejects a binding to a Worker that does not exist: enable these lines after the gateway is deployed.
 # [[services]]
 # binding = "GATEWAY"
 # service = "${name}"
 `;
 }
 
-const SITE = `/** An example of a site. \`Cache-Tag\` names what a page shows, so that it can be invalidated by that. */
+const SITE = `/** An example of a site. \`Cache-Tag\` names the content of a page, so that the page can be invalidated when the content changes. */
 export default {
   fetch(request) {
     const { pathname } = new URL(request.url);
