@@ -13,9 +13,11 @@ import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
+import { until } from "../server.mjs";
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
 import { unstable_readConfig } from "wrangler";
 
+export { until };
 export const root = path.resolve(import.meta.dirname, "../..");
 export const adminToken = "admin-token-of-the-tests";
 export const bypassToken = "bypass-token-of-the-tests";
@@ -332,17 +334,6 @@ export async function newFolder(within = tmpdir()) {
   const folder = await mkdtemp(path.join(within, "isr-e2e-"));
   folders.push(folder);
   return folder;
-}
-
-/** Asks again and again until there is an answer that is not false, and returns it. */
-export async function until(what, ask, { timeout = 10_000, every = 50 } = {}) {
-  const deadline = performance.now() + timeout;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    assert.ok(performance.now() < deadline, `${what}: not within ${timeout} ms`);
-    await sleep(every);
-  }
 }
 
 /** Waits for a promise, but not for ever. */

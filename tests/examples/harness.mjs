@@ -4,13 +4,11 @@
  * `cargo xtask test --examples` has installed and built it. Each run has a port and a folder of state of its own.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+
+import { Server, until } from "../server.mjs";
 
 export const root = path.resolve(import.meta.dirname, "../..");
 
@@ -18,19 +16,10 @@ export const root = path.resolve(import.meta.dirname, "../..");
 export const adminToken = "admin-token-of-the-example";
 export const bypassToken = "draft-token-of-the-example";
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  return port;
-}
-
 /** An example that runs. */
 export class Example {
-  #process;
+  #server;
   #folder;
-  #output = "";
 
   /**
    * Starts `examples/<name>`, and waits until it listens. Nothing has been asked of it then.
@@ -39,50 +28,32 @@ export class Example {
    */
   static async start(name, script = "start") {
     const example = new Example();
-    const port = await freePort();
-    example.origin = `http://localhost:${port}`;
     example.#folder = await mkdtemp(path.join(tmpdir(), `isr-example-${name}-`));
-    const options = ["--port", String(port), "--persist-to", example.#folder, "--show-interactive-dev-session=false"];
-    // In a group of its own: npm, wrangler and the runtime end together.
-    example.#process = spawn("npm", ["run", script, "--", ...options], {
-      cwd: path.join(root, "examples", name),
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_SEND_ERROR_REPORTS: "false", WRANGLER_HIDE_BANNER: "true" },
-    });
-    for (const stream of [example.#process.stdout, example.#process.stderr]) {
-      stream.setEncoding("utf8").on("data", (text) => (example.#output += text));
-    }
-    try {
-      await until("the example listens", () => {
-        assert.equal(example.#process.exitCode, null, example.#output);
-        return example.#output.includes("Ready on");
-      }, { timeout: 120_000 });
-    } catch (error) {
-      await example.stop();
-      throw new Error(`${error.message}\n${example.#output}`, { cause: error });
-    }
+    const args = ["run", script, "--", "--persist-to", example.#folder, "--show-interactive-dev-session=false"];
+    const cwd = path.join(root, "examples", name);
+    example.#server = await Server.start("npm", args, { cwd, folder: example.#folder });
     return example;
   }
 
-  /** What wrangler and the Workers have printed. */
+  /** Where it listens. */
+  get origin() {
+    return this.#server.origin;
+  }
+
+  /** Everything that wrangler and the Workers have printed. */
   get output() {
-    return this.#output;
+    return this.#server.output;
   }
 
   /** Ends all its processes, and removes its state. */
   async stop() {
-    try {
-      process.kill(-this.#process.pid, "SIGKILL");
-    } catch {
-      // All have ended.
-    }
+    this.#server.kill();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Asks for a path, as a visitor. Redirects are not followed. */
   async fetch(pathAndQuery, init = {}) {
-    const response = await fetch(this.origin + pathAndQuery, { redirect: "manual", signal: AbortSignal.timeout(30_000), ...init });
+    const response = await this.#server.fetch(pathAndQuery, init);
     return new Answer(response.status, response.headers, await response.text());
   }
 
@@ -148,13 +119,4 @@ class Answer {
   }
 }
 
-/** Asks again and again until there is an answer that is not false, and returns it. */
-export async function until(what, ask, { timeout = 10_000, every = 50 } = {}) {
-  const deadline = performance.now() + timeout;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    assert.ok(performance.now() < deadline, `${what}: not within ${timeout} ms`);
-    await sleep(every);
-  }
-}
+export { until };

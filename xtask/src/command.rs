@@ -3,10 +3,11 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// What cargo and rustup set for the programs they start. A cargo started from here must not take it for the user's wish:
 /// with another toolchain it would be wrong.
@@ -28,6 +29,20 @@ const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH
 /// Prints what is about to be done and why.
 pub(crate) fn step(message: &str) {
     eprintln!("==> {message}");
+}
+
+/// Prints what is about to be done and asks a person at a terminal whether to go on. Elsewhere, as in CI, it goes on.
+pub(crate) fn confirm(message: &str) -> Result<()> {
+    step(message);
+    let asks = io::stdin().is_terminal() && io::stderr().is_terminal() && env::var_os("CI").is_none();
+    if !asks {
+        return Ok(());
+    }
+    eprint!("    Go on? [Y/n] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).context("can't read the answer")?;
+    ensure!(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"), "not done, as you answered");
+    Ok(())
 }
 
 /// A program to run in the repository.
@@ -91,11 +106,11 @@ impl Run {
         args.into_iter().fold(self, Self::arg)
     }
 
-    /// Adds several files, shown as one word.
-    pub(crate) fn files<S: AsRef<OsStr>>(mut self, shown: &str, files: impl IntoIterator<Item = S>) -> Self {
-        self.shown.push(' ');
-        self.shown.push_str(shown);
-        self.command.args(files);
+    /// Adds options of the form `-o name=value`, which are not shown.
+    pub(crate) fn options<S: AsRef<OsStr>>(mut self, options: &[S]) -> Self {
+        for option in options {
+            self.command.arg("-o").arg(option);
+        }
         self
     }
 
@@ -122,8 +137,18 @@ impl Run {
     }
 
     /// Shows the command and runs it without its noise: only when it fails, the end of what it said is in the error.
-    pub(crate) fn run_quietly(mut self) -> Result<()> {
+    pub(crate) fn run_quietly(self) -> Result<()> {
         eprintln!("$ {}", self.shown);
+        self.run_silently()
+    }
+
+    /// Runs it without showing anything, unless it fails.
+    pub(crate) fn run_silently(self) -> Result<()> {
+        self.output().map(drop)
+    }
+
+    /// Runs silently and returns what it printed. If it fails, the end of what it said is in the error.
+    pub(crate) fn output(mut self) -> Result<String> {
         let output = self.command.output().with_context(|| format!("can't start `{}`", self.shown))?;
         if !output.status.success() {
             let said = [output.stdout, output.stderr].concat();
@@ -132,7 +157,7 @@ impl Run {
             let end = lines[lines.len().saturating_sub(5)..].join("\n");
             bail!("`{}` failed ({}):\n{end}", self.shown, output.status);
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Runs silently and returns what it printed; `None` if it is not there or fails. For asking questions.

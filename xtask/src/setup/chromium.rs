@@ -1,12 +1,13 @@
 //! A browser for the tests of the examples.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use super::debian;
-use crate::command::{step, which};
+use super::debian::Unpacked;
+use crate::command::which;
 use crate::project::Project;
 
 /// The variable that names a browser, for users and for the tests.
@@ -21,10 +22,10 @@ const APPLICATIONS: [&str; 2] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// Debian's package.
-const PACKAGE: &str = "chromium";
+/// Debian's packages: the browser, and a font so that screenshots show text.
+const PACKAGES: [&str; 2] = ["chromium", "fonts-dejavu-core"];
 
-/// Finds Chromium or Chrome, or installs Debian's.
+/// Finds Chromium or Chrome, or unpacks Debian's into the project's folder.
 pub(crate) fn set_up(project: &Project) -> Result<PathBuf> {
     if let Some(named) = env::var_os(VARIABLE) {
         let named = PathBuf::from(named);
@@ -33,23 +34,49 @@ pub(crate) fn set_up(project: &Project) -> Result<PathBuf> {
         }
         bail!("{VARIABLE} names {}, which is no file", named.display());
     }
-    let installed = || {
-        let applications = APPLICATIONS.into_iter().map(PathBuf::from).filter(|file| file.is_file());
-        PROGRAMS.into_iter().find_map(which).or_else(|| applications.into_iter().next())
-    };
-    if let Some(browser) = installed() {
+    let applications = APPLICATIONS.into_iter().map(PathBuf::from).filter(|file| file.is_file());
+    if let Some(browser) = PROGRAMS.into_iter().find_map(which).or_else(|| applications.into_iter().next()) {
         return Ok(browser);
     }
-    let reason = match debian::privileges(project, PACKAGE) {
-        Ok(privileges) => {
-            step("there is no Chromium or Chrome, which the examples are tested in: installing Debian's");
-            debian::install(project, &privileges, &[PACKAGE])?;
-            match installed() {
-                Some(browser) => return Ok(browser),
-                None => "Debian's package is installed, but has no program of that name".to_owned(),
-            }
-        }
-        Err(reason) => reason,
-    };
-    bail!("the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}. {reason}")
+    let debians = Unpacked::at(project, "chromium");
+    let reason = "the examples are tested in Chromium or Chrome, and there is neither.";
+    debians.install(project, &PACKAGES, reason).with_context(|| {
+        format!("the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}")
+    })?;
+    write_launcher(&debians)
+}
+
+/// Writes a script that starts the browser with the shared libraries and fonts that were unpacked beside it.
+fn write_launcher(debians: &Unpacked) -> Result<PathBuf> {
+    let fonts = debians.path("fonts.conf");
+    let folder = |path: &Path| path.display().to_string();
+    write(
+        &fonts,
+        &format!(
+            "<?xml version=\"1.0\"?>\n<fontconfig>\n<dir>/usr/share/fonts</dir>\n<dir>{}</dir>\n<cachedir>{}</cachedir>\n</fontconfig>\n",
+            folder(&debians.path("usr/share/fonts")),
+            folder(&debians.path("var/cache/fontconfig")),
+        ),
+    )?;
+    let launcher = debians.path("run-chromium");
+    write(
+        &launcher,
+        &format!(
+            "#!/bin/sh\nexport LD_LIBRARY_PATH='{}' FONTCONFIG_FILE='{}'\nexec '{}' \"$@\"\n",
+            debians.library_path()?.to_string_lossy(),
+            folder(&fonts),
+            folder(&debians.path("usr/lib/chromium/chromium")),
+        ),
+    )?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("can't make {} executable", launcher.display()))?;
+    }
+    Ok(launcher)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
 }

@@ -1,182 +1,193 @@
-//! Debian's compiler for Wasm, for machines where rustup can't download anything.
+//! Debian's packages, unpacked into this project's own folder.
 //!
-//! Debian packages a recent compiler with the sources of its standard library (`rustc-web`, `rust-web-src`), which it needs to
-//! build web browsers, but not that library compiled for Wasm. So it is compiled here once and put where the compiler looks.
+//! The last resort, for machines where the ordinary way fails: rustup that can't download, no browser. Nothing is installed
+//! into the system and root is not needed: apt-get works on lists and archives of its own below `.tools/debian/`, resolves
+//! which dependencies the system lacks, and the packages are unpacked there. Deleting that folder undoes all of it.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use semver::Version;
 
-use super::wasm::{TARGET, Toolchain};
-use crate::command::{Run, step, which};
+use crate::command::{Run, confirm, which};
 use crate::project::{Project, parse_version};
+use crate::stamp::{self, Inputs};
 
-/// Where Debian puts programs.
-pub(super) const BIN: &str = "/usr/bin";
+/// What dpkg knows to be installed: dependencies among these are not downloaded again.
+const INSTALLED: &str = "/var/lib/dpkg/status";
 
-/// The compiler, cargo, the sources of the standard library, `rust-lld`, and clippy. The linker itself is added to these: the
-/// name of its package has a version in it.
-const PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", CLIPPY];
-pub(super) const CLIPPY: &str = "rust-web-clippy";
+/// The C library belongs to the system's dynamic linker. Another version beside it would break every program.
+const C_LIBRARY: &str = "libc6";
 
-/// How to run something as root.
-pub(super) enum Privileges {
-    /// We are.
-    Root,
-    /// `sudo` lets us, without asking.
-    Sudo,
+/// Packages that were unpacked into one folder, laid out below it as they would be below `/`.
+pub(super) struct Unpacked {
+    root: PathBuf,
 }
 
-impl Privileges {
-    fn run(&self, folder: &Path, program: &str) -> Run {
-        match self {
-            Self::Root => Run::new(folder, program),
-            Self::Sudo => Run::new(folder, "sudo").args(["-n", program]),
+/// apt-get with lists and archives in the project's folder.
+struct Apt<'a> {
+    project: &'a Project,
+    folder: PathBuf,
+}
+
+impl Unpacked {
+    /// Describes the folder of a set of packages, whether or not it is there yet.
+    pub(super) fn at(project: &Project, set: &str) -> Self {
+        Self { root: folder(project).join(set) }
+    }
+
+    /// Returns a file or folder of the packages, given relative to `/`.
+    pub(super) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Returns the folders of shared libraries, which the programs need in `LD_LIBRARY_PATH`.
+    pub(super) fn library_path(&self) -> Result<OsString> {
+        let libraries = self.path("usr/lib");
+        let multiarch = env::consts::ARCH.to_owned() + "-linux-gnu";
+        let inherited = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let inherited = env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+        env::join_paths([libraries.join(multiarch), libraries].into_iter().chain(inherited))
+            .context("the project's folder has a character that LD_LIBRARY_PATH can't hold")
+    }
+
+    /// Downloads packages with the dependencies that the system lacks and unpacks them, unless that has been done.
+    ///
+    /// `reason` says why they are needed. What is about to be done is printed first, and confirmed on a terminal.
+    pub(super) fn install(&self, project: &Project, packages: &[&str], reason: &str) -> Result<()> {
+        let stamp = self.root.join(".xtask-stamp");
+        let digest = packages.iter().fold(Inputs::new(), |inputs, name| inputs.value("package", name)).digest();
+        if stamp::matches(&stamp, &digest) {
+            return Ok(());
         }
+        let apt = Apt::find(project)?;
+        let downloads = apt.resolve(packages)?;
+        ensure!(!downloads.is_empty(), "apt-get has nothing to download for {}", packages.join(" "));
+        let bytes: u64 = downloads.iter().map(|download| download.bytes).sum();
+        confirm(&format!(
+            "{reason}\n    The last resort is to download {} of Debian's packages ({} MB) and to unpack them into\n    {}: {}.\n    \
+             Nothing outside of this project's folder changes, and root is not needed.",
+            downloads.len(),
+            bytes / 1_000_000,
+            self.root.display(),
+            packages.join(", "),
+        ))?;
+        if self.root.exists() {
+            fs::remove_dir_all(&self.root).with_context(|| format!("can't remove {}", self.root.display()))?;
+        }
+        fs::create_dir_all(&self.root).with_context(|| format!("can't create {}", self.root.display()))?;
+        apt.download(packages)?;
+        for download in &downloads {
+            if download.name != C_LIBRARY {
+                let file = apt.archives().join(&download.file);
+                Run::new(project.root(), "dpkg-deb").arg("-x").arg(file).arg(&self.root).run_silently()?;
+            }
+        }
+        fs::remove_dir_all(apt.archives()).context("can't remove the downloaded archives")?;
+        stamp::write(&stamp, &digest)
     }
 }
 
-/// Whether packages can be installed here, else why not, and what a person who may would have to type.
-pub(super) fn privileges(project: &Project, packages: &str) -> Result<Privileges, String> {
-    if which("apt-get").is_none() {
-        return Err("Debian's packages can't be used instead: there is no apt-get".to_owned());
+/// A package that is to be downloaded.
+#[derive(Debug, PartialEq, Eq)]
+struct Download {
+    name: String,
+    /// Its name in the folder of archives.
+    file: String,
+    bytes: u64,
+}
+
+impl<'a> Apt<'a> {
+    /// Finds apt-get, and fetches its lists into the project's folder.
+    fn find(project: &'a Project) -> Result<Self> {
+        for program in ["apt-get", "dpkg-deb"] {
+            ensure!(which(program).is_some(), "Debian's packages can't be used instead: there is no {program}");
+        }
+        let apt = Self { project, folder: folder(project).join("apt") };
+        for part in [apt.folder.join("lists/partial"), apt.archives().join("partial")] {
+            fs::create_dir_all(&part).with_context(|| format!("can't create {}", part.display()))?;
+        }
+        apt.run("apt-get").arg("update").run_quietly()?;
+        Ok(apt)
     }
-    let ask = |program: &str, args: &[&str]| Run::new(project.root(), program).args(args).ask();
-    if ask("id", &["-u"]).as_deref() == Some("0") {
-        Ok(Privileges::Root)
-    } else if ask("sudo", &["-n", "true"]).is_some() {
-        Ok(Privileges::Sudo)
-    } else {
-        Err(format!(
-            "Debian's packages can't be used instead: that takes root. As root, `apt-get install {packages}` would do it"
-        ))
+
+    fn archives(&self) -> PathBuf {
+        self.folder.join("cache/archives")
+    }
+
+    /// One of apt's programs, which writes nothing outside of the project's folder.
+    fn run(&self, program: &str) -> Run {
+        let option = |name: &str, value: &Path| format!("{name}={}", value.display());
+        Run::new(self.project.root(), program).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").options(&[
+            option("Dir::State", &self.folder),
+            option("Dir::State::status", Path::new(INSTALLED)),
+            option("Dir::Cache", &self.folder.join("cache")),
+            // Its locks are the system's, and take root. The set-up has a lock of its own.
+            "Debug::NoLocking=1".to_owned(),
+            // Root's apt-get would otherwise download as a user that may not write here.
+            "APT::Sandbox::User=".to_owned(),
+        ])
+    }
+
+    /// Lists what has to be downloaded for packages.
+    fn resolve(&self, packages: &[&str]) -> Result<Vec<Download>> {
+        let printed = self
+            .run("apt-get")
+            .args(["install", "--print-uris", "--quiet", "--quiet", "--yes", "--no-install-recommends", "--no-remove"])
+            .args(packages)
+            .output()
+            .with_context(|| format!("this system's package sources don't have {}", packages.join(" ")))?;
+        downloads(&printed)
+    }
+
+    fn download(&self, packages: &[&str]) -> Result<()> {
+        self.run("apt-get")
+            .args(["install", "--download-only", "--yes", "--no-install-recommends", "--no-remove"])
+            .args(packages)
+            .run_quietly()
     }
 }
 
-/// What [`install_compiler`] installs, as a person would have to type it.
-pub(super) fn packages_of_compiler() -> String {
-    format!("{} lld", PACKAGES.join(" "))
-}
-
-/// Installs the compiler and what belongs to it.
-pub(super) fn install_compiler(project: &Project, privileges: &Privileges) -> Result<()> {
-    let needed = project.rust_version()?;
-    if candidate(project, PACKAGES[0]).is_none_or(|version| version < needed) {
-        update_lists(project, privileges)?;
-    }
-    match candidate(project, PACKAGES[0]) {
-        None => bail!("this system has no package `{}`; Rust {needed} with the target {TARGET} is needed", PACKAGES[0]),
-        Some(version) => ensure!(
-            version >= needed,
-            "the newest package `{}` is {version}, but Rust {needed} or newer is needed",
-            PACKAGES[0]
-        ),
-    }
-    let linker = linker(project).context("this system has no package of the linker `lld`")?;
-    let packages: Vec<_> = PACKAGES.into_iter().chain([linker.as_str()]).collect();
-    install(project, privileges, &packages)
-}
-
-/// Installs clippy where only the compiler was there.
-pub(super) fn install_clippy(project: &Project, privileges: &Privileges) -> Result<()> {
-    step("clippy of Debian's compiler is missing: installing it");
-    install(project, privileges, &[CLIPPY])
-}
-
-/// Compiles the standard library for Wasm and puts it where the compiler looks for it.
-pub(super) fn build_standard_library(project: &Project, privileges: &Privileges, toolchain: &Toolchain) -> Result<()> {
-    step("compiling the standard library for Wasm, once");
-    let folder = project.target().join("wasm-std");
-    write_empty_crate(&folder)?;
-    toolchain
-        .cargo(&folder)?
-        // `-Zbuild-std` is not stable yet, and this compiler is a stable one.
-        .env("RUSTC_BOOTSTRAP", "1")
-        // Bitcode is what link-time optimization works on; cargo leaves it out of a release build that doesn't ask for it.
-        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET])
-        .run()
-        .context("the standard library can't be compiled for Wasm")?;
-
-    let built = folder.join("target").join(TARGET).join("release").join("deps");
-    let libraries: Vec<_> = rlibs(&built)?.into_iter().filter(|file| !is_empty_crate(file)).collect();
-    ensure!(!libraries.is_empty(), "cargo built no library in {}", built.display());
-
-    let installed = toolchain.library_folder(project).context("rustc doesn't say where it looks for libraries")?;
-    let stale = if installed.is_dir() { rlibs(&installed)? } else { Vec::new() };
-    if !stale.is_empty() {
-        // An older compiler's: two of the same name would be one too many.
-        privileges.run(project.root(), "rm").arg("-f").files("*.rlib", stale).run_quietly()?;
-    }
-    step(&format!("putting it into {}", installed.display()));
-    privileges.run(project.root(), "mkdir").arg("-p").arg(&installed).run_quietly()?;
-    privileges
-        .run(&built, "cp")
-        .files("*.rlib", libraries.iter().filter_map(|file| file.file_name()))
-        .arg(&installed)
-        .run_quietly()
-}
-
-const EMPTY_CRATE: &str = "wasm_std";
-
-/// A crate without content: what is wanted are the libraries that cargo compiles for it.
-fn write_empty_crate(folder: &Path) -> Result<()> {
-    let write = |file: &str, text: &str| {
-        let path = folder.join(file);
-        fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
+/// Reads lines of `'<url>' <file> <bytes> <hash>`.
+fn downloads(printed: &str) -> Result<Vec<Download>> {
+    let read = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let file = words.next()?.to_owned();
+        let bytes = words.next()?.parse().ok()?;
+        Some(Download { name: file.split('_').next()?.to_owned(), file, bytes })
     };
-    fs::create_dir_all(folder.join("src")).with_context(|| format!("can't create {}", folder.display()))?;
-    // What an older compiler left would be copied along.
-    let target = folder.join("target");
-    if target.exists() {
-        fs::remove_dir_all(&target).with_context(|| format!("can't remove {}", target.display()))?;
-    }
-    // A workspace of its own: it lies inside the repository's, but is not a member.
-    write(
-        "Cargo.toml",
-        &format!("[package]\nname = \"{EMPTY_CRATE}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n"),
-    )?;
-    write("src/lib.rs", "")
+    let lines = printed.lines().filter(|line| line.starts_with('\''));
+    lines.map(|line| read(line).with_context(|| format!("can't read apt-get's line `{line}`"))).collect()
 }
 
-fn is_empty_crate(rlib: &Path) -> bool {
-    rlib.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("lib{EMPTY_CRATE}-")))
-}
-
-fn rlibs(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("can't list {}", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rlib") {
-            files.push(path);
+/// Checks that the package sources have a version that is new enough.
+pub(super) fn ensure_version(project: &Project, package: &str, needed: &Version) -> Result<()> {
+    let policy = Apt::find(project)?.run("apt-cache").args(["policy", package]).output()?;
+    match candidate(&policy) {
+        None => bail!("this system's package sources don't have `{package}`"),
+        Some(version) => {
+            ensure!(version >= *needed, "the newest package `{package}` is {version}, but {needed} or newer is needed");
+            Ok(())
         }
     }
-    Ok(files)
 }
 
-/// The version that apt would install, as far as its lists say.
-fn candidate(project: &Project, package: &str) -> Option<Version> {
-    let policy = Run::new(project.root(), "apt-cache").args(["policy", package]).env("LC_ALL", "C").ask()?;
-    candidate_in(&policy)
+/// Finds the package of the linker: the LLVM release that `package` depends on, else the newest.
+pub(super) fn linker(project: &Project, package: &str) -> Result<String> {
+    let apt = Apt::find(project)?;
+    let depends = apt.run("apt-cache").args(["depends", package]).output()?;
+    let names = apt.run("apt-cache").args(["pkgnames", "lld-"]).output()?;
+    linker_in(&depends, &names).context("this system's package sources don't have the linker `lld`")
 }
 
 /// Reads `Candidate: 1.96.0+dfsg1-1~deb12u2`.
-fn candidate_in(policy: &str) -> Option<Version> {
+fn candidate(policy: &str) -> Option<Version> {
     let line = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?;
     let upstream = line.trim().split(['+', '-', '~']).next()?;
     parse_version(upstream).ok()
-}
-
-/// The package of the linker: the LLVM release that `rust-web-llvm` goes with, else the newest.
-fn linker(project: &Project) -> Option<String> {
-    let cache =
-        |args: &[&str]| Run::new(project.root(), "apt-cache").args(args).env("LC_ALL", "C").ask().unwrap_or_default();
-    linker_in(&cache(&["depends", "rust-web-llvm"]), &cache(&["pkgnames", "lld-"]))
 }
 
 fn linker_in(depends: &str, names: &str) -> Option<String> {
@@ -190,32 +201,9 @@ fn linker_in(depends: &str, names: &str) -> Option<String> {
         .map(|release| format!("lld-{release}"))
 }
 
-fn update_lists(project: &Project, privileges: &Privileges) -> Result<()> {
-    step("the package lists are missing or old: updating them");
-    privileges.run(project.root(), "apt-get").arg("update").run_quietly()
-}
-
-/// Installs packages. Refuses to remove any: Debian's other compiler packages would have to go for these.
-pub(super) fn install(project: &Project, privileges: &Privileges, packages: &[&str]) -> Result<()> {
-    let install = || {
-        privileges
-            .run(project.root(), "env")
-            .args([
-                "DEBIAN_FRONTEND=noninteractive",
-                "apt-get",
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "--no-remove",
-            ])
-            .args(packages)
-            .run_quietly()
-    };
-    // Lists can be so old that they name files which are gone.
-    install().or_else(|_| {
-        update_lists(project, privileges)?;
-        install()
-    })
+/// Everything that this module writes lies in this folder.
+fn folder(project: &Project) -> PathBuf {
+    project.tools().join("debian")
 }
 
 #[cfg(test)]
@@ -225,9 +213,9 @@ mod tests {
     #[test]
     fn candidate_is_read_without_debians_additions() {
         let policy = "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n  Version table:\n";
-        assert_eq!(candidate_in(policy), Some(Version::new(1, 96, 0)));
-        assert_eq!(candidate_in("rustc-web:\n  Installed: (none)\n  Candidate: (none)\n"), None);
-        assert_eq!(candidate_in(""), None);
+        assert_eq!(candidate(policy), Some(Version::new(1, 96, 0)));
+        assert_eq!(candidate("rustc-web:\n  Installed: (none)\n  Candidate: (none)\n"), None);
+        assert_eq!(candidate(""), None);
     }
 
     #[test]
@@ -236,5 +224,14 @@ mod tests {
         assert_eq!(linker_in("rust-web-llvm\n  Depends: llvm-22\n", names).as_deref(), Some("lld-22"));
         assert_eq!(linker_in("rust-web-llvm\n  Depends: llvm-24\n", names).as_deref(), Some("lld-23"));
         assert_eq!(linker_in("", ""), None);
+    }
+
+    #[test]
+    fn downloads_are_read_from_what_apt_prints() {
+        let printed = "NOTE: a remark\n'http://example.com/l/lld-22_1%3a22.1_amd64.deb' lld-22_1%3a22.1_amd64.deb 1487860 SHA256:00\n";
+        let lld =
+            Download { name: "lld-22".to_owned(), file: "lld-22_1%3a22.1_amd64.deb".to_owned(), bytes: 1_487_860 };
+        assert_eq!(downloads(printed).unwrap(), [lld]);
+        assert!(downloads("'http://example.com/a.deb' a.deb many\n").is_err());
     }
 }

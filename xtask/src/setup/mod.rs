@@ -4,6 +4,7 @@
 
 pub(crate) mod chromium;
 mod debian;
+mod debian_rust;
 mod node;
 mod tools;
 mod wasm;

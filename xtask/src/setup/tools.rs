@@ -32,6 +32,14 @@ struct Wanted {
     locked: bool,
 }
 
+/// How the tools are compiled: quickly. They run for seconds, so that optimizing them costs more than it gives.
+const PROFILE: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 impl Tools {
     pub(crate) fn set_up(project: &Project) -> Result<Self> {
         Ok(Self {
@@ -62,8 +70,13 @@ fn set_up(project: &Project, wanted: &Wanted) -> Result<Tool> {
         return Ok(Tool { path, version });
     }
 
-    step(&format!("{} {version} is missing: compiling it, which takes minutes but only once", wanted.package));
-    Run::new(project.root(), "cargo")
+    step(&format!("{} {version} is missing: compiling it, which takes a minute or two but only once", wanted.package));
+    let target = project.target().join("tools");
+    PROFILE
+        .into_iter()
+        .fold(Run::new(project.root(), "cargo"), |run, (name, value)| run.env(name, value))
+        // Both tools have dependencies in common, which are then compiled once.
+        .env("CARGO_TARGET_DIR", &target)
         .args(["install", "--quiet", "--force", "--root"])
         .arg(&prefix)
         .args(wanted.locked.then_some("--locked"))

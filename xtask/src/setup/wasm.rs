@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-use super::debian;
+use super::debian_rust::DebianRust;
 use super::node::Node;
 use crate::command::{Run, path_with, step, which};
 use crate::project::Project;
@@ -16,105 +16,75 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A toolchain with the standard library for [`TARGET`]. It need not be the one that the host's code is compiled with.
 pub(crate) struct Toolchain {
-    /// The folder of its programs; `None` for the toolchain that `PATH` leads to.
-    bin: Option<PathBuf>,
+    /// `None` for the toolchain that `PATH` leads to.
+    own: Option<DebianRust>,
     /// What `rustc -vV` says.
     version: String,
 }
 
 impl Toolchain {
-    /// Takes the first that there is: the default toolchain, Debian's, then the default one after rustup has added the target,
-    /// then Debian's after its standard library has been built. Only the last two change anything.
+    /// Takes the first that works: the default toolchain, Debian's in the project's folder, the default one after rustup has
+    /// added the target, then Debian's after it has been downloaded. Only the last two change anything.
     pub(crate) fn set_up(project: &Project) -> Result<Self> {
-        let default = Self::at(project, None);
-        if let Some(toolchain) = default.filter(|toolchain| toolchain.works(project)) {
+        let default = || Self::at(project, None).filter(|toolchain| toolchain.works(project));
+        let debians = || Self::at(project, Some(DebianRust::at(project))).filter(|toolchain| toolchain.works(project));
+        if let Some(toolchain) = default().or_else(debians) {
             return Ok(toolchain);
         }
-        let debians = || Self::at(project, Some(debian::BIN)).filter(|toolchain| toolchain.works(project));
-        if let Some(toolchain) = debians() {
-            return Ok(toolchain);
-        }
+        let failure = match Self::add_target(project) {
+            Ok(()) => match default() {
+                Some(toolchain) => return Ok(toolchain),
+                None => "rustup added the target, but rustc still can't compile to it".to_owned(),
+            },
+            Err(error) => format!("{error:#}"),
+        };
 
-        let mut tried = Vec::new();
-        if which("rustup").is_some() {
-            step(&format!("the Rust toolchain can't compile to {TARGET} yet: adding the target"));
-            let added = Run::new(project.root(), "rustup").args(["target", "add", TARGET]).run_quietly();
-            match added {
-                Ok(()) => {
-                    if let Some(toolchain) = Self::at(project, None).filter(|toolchain| toolchain.works(project)) {
-                        return Ok(toolchain);
-                    }
-                    tried.push("rustup added the target, but rustc still can't compile to it".to_owned());
-                }
-                Err(error) => tried.push(format!("{error:#}")),
-            }
-        } else {
-            tried.push("rustup is not installed".to_owned());
-        }
-
-        match debian::privileges(project, &debian::packages_of_compiler()) {
-            Ok(privileges) => {
-                step(&format!(
-                    "rustup can't provide {TARGET} here: taking Debian's compiler and building the library for it"
-                ));
-                debian::install_compiler(project, &privileges)?;
-                let toolchain = Self::at(project, Some(debian::BIN)).with_context(|| {
-                    format!("Debian's packages are installed, but {}/rustc doesn't run", debian::BIN)
-                })?;
-                debian::build_standard_library(project, &privileges, &toolchain)?;
-                debians().with_context(|| format!("{}/rustc still can't compile to {TARGET}", debian::BIN))
-            }
-            Err(reason) => {
-                tried.push(reason);
-                bail!(
-                    "no Rust toolchain here compiles to {TARGET}. Install it with `rustup target add {TARGET}` \
-                     (rustup: https://rustup.rs) and run this again. What was tried:\n- {}",
-                    tried.join("\n- ")
-                )
-            }
-        }
+        let reason = format!("the Rust toolchain can't compile to {TARGET}: {failure}.");
+        let debian = DebianRust::at(project);
+        debian.install(project, &reason).with_context(|| {
+            format!(
+                "no Rust toolchain here compiles to {TARGET}. Install it with `rustup target add {TARGET}` (rustup: \
+                 https://rustup.rs) and run this again. rustup said: {failure}"
+            )
+        })?;
+        debians().with_context(|| format!("Debian's compiler is unpacked, but can't compile to {TARGET}"))
     }
 
-    /// The toolchain in a folder, if there is one.
-    fn at(project: &Project, bin: Option<&str>) -> Option<Self> {
-        let mut toolchain = Self { bin: bin.map(PathBuf::from), version: String::new() };
+    fn add_target(project: &Project) -> Result<()> {
+        ensure!(which("rustup").is_some(), "rustup is not installed");
+        step(&format!("the Rust toolchain can't compile to {TARGET} yet: adding the target to it"));
+        Run::new(project.root(), "rustup").args(["target", "add", TARGET]).run_quietly()
+    }
+
+    /// The toolchain, if its compiler runs.
+    fn at(project: &Project, own: Option<DebianRust>) -> Option<Self> {
+        let mut toolchain = Self { own, version: String::new() };
         toolchain.version = toolchain.program(project.root(), "rustc", &[]).ok()?.arg("-vV").ask()?;
         Some(toolchain)
     }
 
     /// One of the toolchain's programs, which in turn finds the others, and Node.js's, on its `PATH`.
     fn program(&self, folder: &Path, name: &str, path_folders: &[PathBuf]) -> Result<Run> {
-        let Some(bin) = &self.bin else {
-            return Ok(Run::new(folder, name).env("PATH", path_with(path_folders)?));
-        };
-        let folders: Vec<_> = path_folders.iter().chain([bin]).cloned().collect();
-        // That variable is for rustup's proxies, and `RUSTC_WRAPPER` and the like remain the user's.
-        Ok(Run::new(folder, bin.join(name)).env("PATH", path_with(&folders)?).env_remove("RUSTUP_TOOLCHAIN"))
-    }
-
-    /// Cargo of this toolchain, for the Worker's crate.
-    pub(crate) fn cargo(&self, folder: &Path) -> Result<Run> {
-        self.program(folder, "cargo", &[])
+        match &self.own {
+            None => Ok(Run::new(folder, name).env("PATH", path_with(path_folders)?)),
+            Some(debian) => debian.apply(Run::new(folder, debian.bin().join(name)), path_folders),
+        }
     }
 
     /// Any other program, which finds this toolchain and Node.js on its `PATH`.
     pub(crate) fn with_tool(&self, project: &Project, node: &Node, program: &Path) -> Result<Run> {
-        let folders: Vec<_> = node.path_folders().into_iter().chain(self.bin.clone()).collect();
-        let run = Run::new(project.root(), program).env("PATH", path_with(&folders)?);
-        Ok(if self.bin.is_some() { run.env_remove("RUSTUP_TOOLCHAIN") } else { run })
+        let (run, folders) = (Run::new(project.root(), program), node.path_folders());
+        match &self.own {
+            None => Ok(run.env("PATH", path_with(&folders)?)),
+            Some(debian) => debian.apply(run, &folders),
+        }
     }
 
-    /// Clippy of this toolchain, installed if it is a part that is missing.
+    /// Clippy of this toolchain.
     pub(crate) fn clippy(&self, project: &Project) -> Result<Run> {
-        let Some(bin) = &self.bin else {
-            return Ok(self.cargo(project.root())?.arg("clippy"));
-        };
-        if !bin.join("cargo-clippy").is_file() {
-            let privileges = debian::privileges(project, debian::CLIPPY).map_err(anyhow::Error::msg)?;
-            debian::install_clippy(project, &privileges)?;
-        }
-        // Called by its own name: `cargo clippy` could find the one of rustup's toolchain.
-        Ok(self.program(project.root(), "cargo-clippy", &[])?.arg("clippy"))
+        // By its own name: `cargo clippy` could find the one of another toolchain.
+        let name = if self.own.is_some() { "cargo-clippy" } else { "cargo" };
+        Ok(self.program(project.root(), name, &[])?.arg("clippy"))
     }
 
     /// What `rustc -vV` says: a Worker built by another compiler is not up to date.
@@ -123,7 +93,7 @@ impl Toolchain {
     }
 
     /// Where the toolchain looks for the target's standard library.
-    pub(super) fn library_folder(&self, project: &Project) -> Option<PathBuf> {
+    fn library_folder(&self, project: &Project) -> Option<PathBuf> {
         let rustc = self.program(project.root(), "rustc", &[]).ok()?;
         rustc.args(["--print", "target-libdir", "--target", TARGET]).ask().map(PathBuf::from)
     }
