@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::debian::Unpacked;
+use super::debian::{Apt, Unpacked};
 use crate::command::which;
 use crate::project::Project;
 
@@ -39,10 +39,12 @@ pub(crate) fn set_up(project: &Project) -> Result<PathBuf> {
         return Ok(browser);
     }
     let debians = Unpacked::at(project, "chromium");
-    let reason = "the examples are tested in Chromium or Chrome, and there is neither.";
-    debians.install(project, &PACKAGES, reason).with_context(|| {
-        format!("the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}")
-    })?;
+    if !debians.has(&PACKAGES) {
+        let reason = "the examples are tested in Chromium or Chrome, and there is neither.";
+        Apt::find(project).and_then(|apt| debians.install(&apt, &PACKAGES, reason)).with_context(|| {
+            format!("the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}")
+        })?;
+    }
     write_launcher(&debians)
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Unpacked {
 }
 
 /// apt-get with lists and archives in the project's folder.
-struct Apt<'a> {
+pub(super) struct Apt<'a> {
     project: &'a Project,
     folder: PathBuf,
 }
@@ -54,16 +54,15 @@ impl Unpacked {
             .context("the project's folder has a character that LD_LIBRARY_PATH can't hold")
     }
 
-    /// Downloads packages with the dependencies that the system lacks and unpacks them, unless that has been done.
+    /// Tells whether exactly these packages were unpacked.
+    pub(super) fn has(&self, packages: &[&str]) -> bool {
+        stamp::matches(&self.stamp(), &digest(packages))
+    }
+
+    /// Downloads packages with the dependencies that the system lacks, and unpacks them.
     ///
     /// `reason` says why they are needed. What is about to be done is printed first, and confirmed on a terminal.
-    pub(super) fn install(&self, project: &Project, packages: &[&str], reason: &str) -> Result<()> {
-        let stamp = self.root.join(".xtask-stamp");
-        let digest = packages.iter().fold(Inputs::new(), |inputs, name| inputs.value("package", name)).digest();
-        if stamp::matches(&stamp, &digest) {
-            return Ok(());
-        }
-        let apt = Apt::find(project)?;
+    pub(super) fn install(&self, apt: &Apt<'_>, packages: &[&str], reason: &str) -> Result<()> {
         let downloads = apt.resolve(packages)?;
         ensure!(!downloads.is_empty(), "apt-get has nothing to download for {}", packages.join(" "));
         let bytes: u64 = downloads.iter().map(|download| download.bytes).sum();
@@ -83,12 +82,20 @@ impl Unpacked {
         for download in &downloads {
             if download.name != C_LIBRARY {
                 let file = apt.archives().join(&download.file);
-                Run::new(project.root(), "dpkg-deb").arg("-x").arg(file).arg(&self.root).run_silently()?;
+                Run::new(apt.project.root(), "dpkg-deb").arg("-x").arg(file).arg(&self.root).run_silently()?;
             }
         }
         fs::remove_dir_all(apt.archives()).context("can't remove the downloaded archives")?;
-        stamp::write(&stamp, &digest)
+        stamp::write(&self.stamp(), &digest(packages))
     }
+
+    fn stamp(&self) -> PathBuf {
+        self.root.join(".xtask-stamp")
+    }
+}
+
+fn digest(packages: &[&str]) -> String {
+    packages.iter().fold(Inputs::new(), |inputs, name| inputs.value("package", name)).digest()
 }
 
 /// A package that is to be downloaded.
@@ -102,7 +109,7 @@ struct Download {
 
 impl<'a> Apt<'a> {
     /// Finds apt-get, and fetches its lists into the project's folder.
-    fn find(project: &'a Project) -> Result<Self> {
+    pub(super) fn find(project: &'a Project) -> Result<Self> {
         for program in ["apt-get", "dpkg-deb"] {
             ensure!(which(program).is_some(), "Debian's packages can't be used instead: there is no {program}");
         }
@@ -149,6 +156,28 @@ impl<'a> Apt<'a> {
             .args(packages)
             .run_quietly()
     }
+
+    /// Checks that the package sources have a version that is new enough.
+    pub(super) fn ensure_version(&self, package: &str, needed: &Version) -> Result<()> {
+        let policy = self.run("apt-cache").args(["policy", package]).output()?;
+        match candidate(&policy) {
+            None => bail!("this system's package sources don't have `{package}`"),
+            Some(version) => {
+                ensure!(
+                    version >= *needed,
+                    "the newest package `{package}` is {version}, but {needed} or newer is needed"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds the package of the linker: the LLVM release that `package` depends on, else the newest.
+    pub(super) fn linker(&self, package: &str) -> Result<String> {
+        let depends = self.run("apt-cache").args(["depends", package]).output()?;
+        let names = self.run("apt-cache").args(["pkgnames", "lld-"]).output()?;
+        linker_in(&depends, &names).context("this system's package sources don't have the linker `lld`")
+    }
 }
 
 /// Reads lines of `'<url>' <file> <bytes> <hash>`.
@@ -161,26 +190,6 @@ fn downloads(printed: &str) -> Result<Vec<Download>> {
     };
     let lines = printed.lines().filter(|line| line.starts_with('\''));
     lines.map(|line| read(line).with_context(|| format!("can't read apt-get's line `{line}`"))).collect()
-}
-
-/// Checks that the package sources have a version that is new enough.
-pub(super) fn ensure_version(project: &Project, package: &str, needed: &Version) -> Result<()> {
-    let policy = Apt::find(project)?.run("apt-cache").args(["policy", package]).output()?;
-    match candidate(&policy) {
-        None => bail!("this system's package sources don't have `{package}`"),
-        Some(version) => {
-            ensure!(version >= *needed, "the newest package `{package}` is {version}, but {needed} or newer is needed");
-            Ok(())
-        }
-    }
-}
-
-/// Finds the package of the linker: the LLVM release that `package` depends on, else the newest.
-pub(super) fn linker(project: &Project, package: &str) -> Result<String> {
-    let apt = Apt::find(project)?;
-    let depends = apt.run("apt-cache").args(["depends", package]).output()?;
-    let names = apt.run("apt-cache").args(["pkgnames", "lld-"]).output()?;
-    linker_in(&depends, &names).context("this system's package sources don't have the linker `lld`")
 }
 
 /// Reads `Candidate: 1.96.0+dfsg1-1~deb12u2`.

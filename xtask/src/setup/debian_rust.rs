@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::debian::{self, Unpacked};
+use super::debian::{Apt, Unpacked};
 use super::wasm::TARGET;
 use crate::command::{Run, path_with, step};
 use crate::project::Project;
@@ -46,10 +46,11 @@ impl DebianRust {
 
     /// Downloads the compiler and compiles the standard library for Wasm. `reason` says why rustup's will not do.
     pub(super) fn install(&self, project: &Project, reason: &str) -> Result<()> {
-        debian::ensure_version(project, PACKAGES[0], &project.rust_version()?)?;
-        let linker = debian::linker(project, "rust-web-llvm")?;
+        let apt = Apt::find(project)?;
+        apt.ensure_version(PACKAGES[0], &project.rust_version()?)?;
+        let linker = apt.linker("rust-web-llvm")?;
         let packages: Vec<_> = PACKAGES.into_iter().chain([linker.as_str()]).collect();
-        self.0.install(project, &packages, reason)?;
+        self.0.install(&apt, &packages, reason)?;
         self.build_standard_library(project)
     }
 
