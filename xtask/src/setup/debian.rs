@@ -46,11 +46,18 @@ impl Unpacked {
 
     /// Returns the folders of shared libraries, which the programs need in `LD_LIBRARY_PATH`.
     pub(super) fn library_path(&self) -> Result<OsString> {
-        let libraries = self.path("usr/lib");
-        let multiarch = env::consts::ARCH.to_owned() + "-linux-gnu";
+        let mut folders = Vec::new();
+        for libraries in ["usr/lib", "lib"] {
+            let libraries = self.path(libraries);
+            let multiarch = libraries.join(env::consts::ARCH.to_owned() + "-linux-gnu");
+            // Some packages keep private libraries in a folder below, which they name by its absolute path.
+            let private = subfolders(&multiarch).into_iter().filter(|folder| has_libraries(folder));
+            folders.extend([multiarch.clone(), libraries].into_iter().filter(|folder| folder.is_dir()));
+            folders.extend(private);
+        }
         let inherited = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
         let inherited = env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
-        env::join_paths([libraries.join(multiarch), libraries].into_iter().chain(inherited))
+        env::join_paths(folders.into_iter().chain(inherited))
             .context("the project's folder has a character that LD_LIBRARY_PATH can't hold")
     }
 
@@ -208,6 +215,21 @@ fn linker_in(depends: &str, names: &str) -> Option<String> {
         .find(|wanted| available().any(|release| release == *wanted))
         .or_else(|| available().max())
         .map(|release| format!("lld-{release}"))
+}
+
+/// Lists the folders in a folder, in the order of their names.
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = files(folder).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+fn has_libraries(folder: &Path) -> bool {
+    files(folder).any(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so")))
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// Everything that this module writes lies in this folder.
