@@ -26,6 +26,7 @@
 //! | [`sql`] | SQLite, as the two objects use it |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
 
+mod backoff;
 pub mod codec;
 pub mod config;
 pub mod coordinator;
@@ -33,6 +34,7 @@ pub mod downstream;
 mod fault;
 pub mod inspection;
 pub mod invalidation;
+mod limits;
 pub mod page;
 pub mod page_policy;
 pub mod protocol;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::coordinator::backoff;
+use crate::backoff;
 use crate::fault::{self, Fault};
 use crate::time::Timestamp;
 

@@ -20,7 +20,6 @@
 //! [`Shard`] is all keys of an object together: it loads, steps, saves, and knows what lives in memory only.
 
 mod action;
-mod backoff;
 mod breaker;
 mod entry;
 mod event;

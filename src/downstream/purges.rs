@@ -11,8 +11,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::backoff;
 use crate::downstream::headers::EVERYTHING;
-use crate::tag_index::delivery_pause;
 use crate::time::Timestamp;
 
 /// The most tags of one purge: what one request may name, on all plans (Cloudflare, "Purge cache: availability and limits").
@@ -128,7 +128,7 @@ impl Pace {
         let (_, interval) = sink.rate();
         Self {
             failures,
-            not_before: now.plus(delivery_pause(failures)),
+            not_before: now.plus(backoff::delivery(failures)),
             paid_until: self.paid_until.max(now).plus(interval),
         }
     }
@@ -138,7 +138,7 @@ impl Pace {
     pub fn after(self, outcome: Purged, now: Timestamp) -> Self {
         let pause = |least: Duration, asked: Option<Duration>| {
             let asked = asked.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-            now.plus(delivery_pause(self.failures).max(least).max(asked))
+            now.plus(backoff::delivery(self.failures).max(least).max(asked))
         };
         match outcome {
             Purged::Done => Self { failures: 0, not_before: Timestamp::default(), ..self },
@@ -231,7 +231,7 @@ mod tests {
             (0, limited(Some(1_000_000)), 3_600_000),
         ] {
             let pace = Pace { failures, ..Pace::default() }.begun(sink, now);
-            assert_eq!(pace.ready_at(sink), now.plus(delivery_pause(failures + 1)), "should nothing be heard of it");
+            assert_eq!(pace.ready_at(sink), now.plus(backoff::delivery(failures + 1)), "should nothing be heard of it");
             let after = pace.after(outcome, now);
             assert_eq!(after.ready_at(sink).as_millis() - 1_000_000, millis, "{failures} {outcome:?}");
             assert_eq!(after.failures, failures + 1);

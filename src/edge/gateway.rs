@@ -6,6 +6,7 @@ use web_sys::{Request, Response};
 use worker::{Context, Env};
 
 use crate::config::Origin;
+use crate::edge::caches::envelope;
 use crate::edge::origin::{self, Site, SiteError};
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
@@ -134,5 +135,5 @@ fn no_handler() -> Result<Response, JsValue> {
 }
 
 fn failure(status: u16, code: &str, message: &str) -> Result<Response, JsValue> {
-    respond::json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
+    envelope::json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
 }

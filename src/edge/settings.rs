@@ -14,7 +14,7 @@ use crate::config::{
     Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin, RenderValue, check_render_value,
 };
 use crate::edge::caches::l2;
-use crate::edge::platform::js::{self, ObjectNamespace};
+use crate::edge::platform::js;
 use crate::route::Route;
 use crate::semantics::render_signature::RenderSecret;
 
@@ -195,14 +195,4 @@ fn variable(env: &Env) -> Option<serde_json::Value> {
         None => JSON::stringify(&value).map(String::from).ok()?,
     };
     Some(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
-}
-
-/// Returns the namespace of coordinators. [`Settings::of`] has seen that it is there.
-pub(in crate::edge) fn coordinators(env: &Env) -> Option<ObjectNamespace> {
-    js::binding(env, Binding::Coordinator.default_name())
-}
-
-/// Returns the namespace of the tag index.
-pub(in crate::edge) fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
-    js::binding(env, Binding::TagIndex.default_name())
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Step;
+use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
-use crate::coordinator::backoff;
 use crate::coordinator::entry::{Lease, Purpose};
 use crate::coordinator::event::Outcome;
 use crate::fault::{self, Fault};

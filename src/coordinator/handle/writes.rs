@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Step;
+use crate::backoff;
 use crate::coordinator::action::Action;
-use crate::coordinator::backoff;
 use crate::coordinator::entry::{PendingWrite, StoredCopy};
 use crate::fault::{self, Fault};
 use crate::page::PageMeta;

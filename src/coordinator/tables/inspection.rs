@@ -9,7 +9,6 @@ use crate::invalidation::Mode;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Row, Sql, StoreError, Value};
-use crate::time::Timestamp;
 use crate::version::Version;
 
 #[cfg(test)]
@@ -104,7 +103,7 @@ impl<S: Sql> CoordinatorStore<S> {
                     _ => None,
                 })?,
                 failures: columns.number()?,
-                probe_at: time(&mut columns)?,
+                probe_at: columns.optional_time()?,
             },
             sweeps: Sweeps { open: columns.number()?, pages: columns.number()? },
             last_invalidation: columns.optional_number()?,
@@ -133,16 +132,16 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
             .optional_parsed(|tags| tags.split(TAG_SEPARATOR).map(|tag| Tag::parse(tag).ok()).collect())?
             .unwrap_or_default(),
         heat: columns.number()?,
-        render_began_at: time(&mut columns)?,
-        rendered_at: time(&mut columns)?,
-        fresh_until: time(&mut columns)?,
-        stale_until: time(&mut columns)?,
-        error_until: time(&mut columns)?,
+        render_began_at: columns.optional_time()?,
+        rendered_at: columns.optional_time()?,
+        fresh_until: columns.optional_time()?,
+        stale_until: columns.optional_time()?,
+        error_until: columns.optional_time()?,
         invalidated: invalidated(&mut columns)?,
         failures: columns.number()?,
-        failure_began_at: time(&mut columns)?,
-        retry_at: time(&mut columns)?,
-        pass_until: time(&mut columns)?,
+        failure_began_at: columns.optional_time()?,
+        retry_at: columns.optional_time()?,
+        pass_until: columns.optional_time()?,
         rendering: rendering(&mut columns)?,
         l2: L2State {
             state: columns.parsed(|word| match word {
@@ -154,8 +153,8 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
                 _ => None,
             })?,
             version: columns.optional_parsed(Version::parse)?,
-            written_at: time(&mut columns)?,
-            due_at: time(&mut columns)?,
+            written_at: columns.optional_time()?,
+            due_at: columns.optional_time()?,
             attempts: columns.number()?,
         },
     })
@@ -163,7 +162,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
 
 fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreError> {
     let (seq, kind, name) = (columns.optional_number()?, columns.optional_text()?, columns.optional_text()?);
-    let (mode, at) = (columns.optional_parsed(Mode::parse)?, time(columns)?);
+    let (mode, at) = (columns.optional_parsed(Mode::parse)?, columns.optional_time()?);
     Ok(seq.zip(kind).zip(name).zip(mode.zip(at)).map(|(((seq, kind), name), (mode, at))| InvalidatedBy {
         seq,
         kind,
@@ -179,7 +178,8 @@ fn rendering(columns: &mut Columns) -> Result<Option<Rendering>, StoreError> {
         "background" => Some(RenderPurpose::Background),
         _ => None,
     })?;
-    let (began_at, expires_at, attempt) = (time(columns)?, time(columns)?, columns.optional_number()?);
+    let (began_at, expires_at, attempt) =
+        (columns.optional_time()?, columns.optional_time()?, columns.optional_number()?);
     Ok(purpose.map(|purpose| Rendering {
         purpose,
         began_at: began_at.unwrap_or_default(),
@@ -195,8 +195,4 @@ fn totals(columns: &mut Columns) -> Result<Totals, StoreError> {
         stale: columns.number()?,
         expired: columns.number()?,
     })
-}
-
-fn time(columns: &mut Columns) -> Result<Option<Timestamp>, StoreError> {
-    Ok(columns.optional_number()?.map(Timestamp::from_millis))
 }

@@ -1,17 +1,16 @@
 //! Calls over HTTP, for whoever has the token.
 
-use js_sys::{ArrayBuffer, Uint8Array};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 use worker::Env;
 
 use super::error::{AdminError, MAX_BODY_BYTES};
 use super::inspect::inspect;
 use super::{invalidate_all, invalidation};
+use crate::edge::caches::envelope;
+use crate::edge::platform::js;
 use crate::edge::settings::{Secret, Settings};
-use crate::edge::visitor::respond;
 use crate::inspection::Inspect;
 use crate::invalidation::Call;
 
@@ -38,10 +37,10 @@ pub(in crate::edge) async fn http(
         _ => Err(AdminError::NotFound),
     };
     let error = match answer {
-        Ok(answer) => return respond::json(200, &answer),
+        Ok(answer) => return envelope::json(200, &answer),
         Err(error) => error,
     };
-    let response = respond::json(error.status(), &error.to_json())?;
+    let response = envelope::json(error.status(), &error.to_json())?;
     match error {
         AdminError::Method { allow } => response.headers().set("allow", allow)?,
         AdminError::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
@@ -98,7 +97,6 @@ async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
         Some(length) if length > MAX_BODY_BYTES => return Err(AdminError::TooLarge),
         Some(_) => {}
     }
-    let buffer: ArrayBuffer =
-        JsFuture::from(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?.unchecked_into();
-    Ok(Uint8Array::new(&buffer).to_vec())
+    let body = js::bytes(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?;
+    Ok(body.to_vec())
 }

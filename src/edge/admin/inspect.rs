@@ -4,12 +4,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use worker::Env;
 
+use super::TagIndex;
 use super::error::AdminError;
-use super::{PARALLEL, TagIndex};
 use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
 use crate::inspection::answer::{PageState, Pages, ShardAnswer, ShardQuestion, Totals};
 use crate::inspection::{Inspect, Place, Subject};
+use crate::limits::OPEN_REQUESTS;
 use crate::protocol::ToCoordinator;
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
@@ -36,7 +37,7 @@ async fn inspect_tag(
     let question = |after, limit, totals| ShardQuestion { pages: Pages::Tag(tag.clone()), after, limit, totals };
     let totals = if after.is_none() {
         let asked = stream::iter(&entry.shards).map(|shard| ask(env, shard, question(None, 0, true)));
-        let told: Vec<ShardAnswer> = asked.buffer_unordered(PARALLEL).try_collect().await?;
+        let told: Vec<ShardAnswer> = asked.buffer_unordered(OPEN_REQUESTS).try_collect().await?;
         Some(told.into_iter().filter_map(|answer| answer.totals).fold(Totals::default(), Totals::and))
     } else {
         None

@@ -20,14 +20,12 @@ use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Call, Mode, Refresh, Scope};
+use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
-
-/// How many calls to objects are under way at a time.
-const PARALLEL: usize = 6;
 
 /// Whoever records invalidations, and knows where tags are.
 pub(super) trait TagIndex {
@@ -49,26 +47,30 @@ pub(super) trait TagIndex {
 
 impl TagIndex for Env {
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        let index = scope.tag_index(tag_shards(self)?);
-        Ok(calls::tag_index(self, index, ToTagIndex::Invalidate { scope, mode, refresh }).await?)
+        let tag_shards = tag_shards(self)?;
+        let index = scope.tag_index(tag_shards);
+        Ok(calls::tag_index(self, index, tag_shards, ToTagIndex::Invalidate { scope, mode, refresh }).await?)
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
         // An object that is not asked any more knows its numbers still.
         match TagIndexName::of_seq(seq) {
-            Some(index) => Ok(calls::tag_index(self, index, ToTagIndex::Progress { seq }).await?),
+            Some(index) => Ok(calls::tag_index(self, index, tag_shards(self)?, ToTagIndex::Progress { seq }).await?),
             None => Ok(None),
         }
     }
 
     async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
-        let index = TagIndexName::of_tag(&tag, tag_shards(self)?);
-        calls::tag_index(self, index, ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
+        let tag_shards = tag_shards(self)?;
+        let index = TagIndexName::of_tag(&tag, tag_shards);
+        calls::tag_index(self, index, tag_shards, ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
     }
 
     async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
-        let asked = TagIndexName::all(tag_shards(self)?).map(|index| {
-            calls::tag_index::<Option<ShardEntry>>(self, index, ToTagIndex::InspectShard { shard: shard.clone() })
+        let tag_shards = tag_shards(self)?;
+        let asked = TagIndexName::all(tag_shards).map(|index| {
+            let question = ToTagIndex::InspectShard { shard: shard.clone() };
+            calls::tag_index::<Option<ShardEntry>>(self, index, tag_shards, question)
         });
         let told = try_join_all(asked).await.map_err(AdminError::unanswered)?;
         Ok(told.into_iter().flatten().reduce(ShardEntry::and))
@@ -96,7 +98,7 @@ async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Val
 /// Carries out a call, and notes for this isolate what is invalidated.
 pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, AdminError> {
     let Call { scopes, mode, refresh } = call;
-    let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(PARALLEL);
+    let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(OPEN_REQUESTS);
     answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
 }
 

@@ -60,3 +60,12 @@ pub(in crate::edge) fn discard(response: &Response) {
         js::forget(body.cancel());
     }
 }
+
+/// Builds a small JSON answer of the gateway itself.
+pub(in crate::edge) fn json(status: u16, body: &serde_json::Value) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("content-type", "application/json")?;
+    headers.set("cache-control", "no-store")?;
+    let body = js_sys::Uint8Array::from(body.to_string().as_bytes());
+    response(status, &headers, Some(&body))
+}

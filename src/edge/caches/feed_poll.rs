@@ -163,7 +163,7 @@ async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<T
 
 async fn ask(env: &Env, config: &Config, index: TagIndexName, since: u64) -> Result<(Timestamp, FeedPage), CallError> {
     let sent = js::now();
-    let page: FeedPage = calls::tag_index(env, index, ToTagIndex::Feed { since }).await?;
+    let page: FeedPage = calls::tag_index(env, index, config.tag_shards, ToTagIndex::Feed { since }).await?;
     colo::put(config, since, sent, &page).await;
     Ok((sent, page))
 }

@@ -15,9 +15,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
 use web_sys::{Headers, Response};
 
 use crate::config::Config;
@@ -106,8 +105,7 @@ impl Fill {
             if !self.take(bytes) {
                 return Ok(Collected::NoRoom);
             }
-            let buffer: ArrayBuffer = JsFuture::from(answer.array_buffer()?).await?.unchecked_into();
-            let body = Uint8Array::new(&buffer);
+            let body = js::bytes(answer.array_buffer()?).await?;
             return Ok(if body.bytes() == bytes { Collected::Whole(body) } else { Collected::OtherLength });
         }
         let source = Source::of(answer.body())?;

@@ -7,10 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::Uint8Array;
 use serde::Serialize;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, Headers};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -350,8 +349,8 @@ impl Object {
 
 /// Reads a message, or returns `None` if it is over its bound.
 pub(in crate::edge) async fn body_of(request: &web_sys::Request) -> worker::Result<Option<Vec<u8>>> {
-    let buffer: ArrayBuffer = JsFuture::from(request.array_buffer()?).await?.unchecked_into();
-    Ok((buffer.byte_length() <= MAX_MESSAGE_BYTES).then(|| Uint8Array::new(&buffer).to_vec()))
+    let body = js::bytes(request.array_buffer()?).await?;
+    Ok((body.length() <= MAX_MESSAGE_BYTES).then(|| body.to_vec()))
 }
 
 /// Answers with a message.

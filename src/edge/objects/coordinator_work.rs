@@ -139,8 +139,10 @@ impl Object {
     }
 
     pub(in crate::edge) async fn register(self: Rc<Self>, token: Version, messages: Vec<(TagIndexName, ToTagIndex)>) {
-        let asked =
-            messages.into_iter().map(|(index, message)| calls::tag_index::<RegisterAnswer>(&self.env, index, message));
+        let tag_shards = self.settings.config.tag_shards;
+        let asked = messages
+            .into_iter()
+            .map(|(index, message)| calls::tag_index::<RegisterAnswer>(&self.env, index, tag_shards, message));
         let answer = match js::within(REGISTER_WITHIN, try_join_all(asked)).await {
             Some(Ok(answers)) => answers.into_iter().reduce(RegisterAnswer::and),
             failure => {

@@ -18,6 +18,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Mode, Refresh, Scope};
+use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
     ToCoordinator, ToTagIndex,
@@ -28,9 +29,6 @@ use crate::sql::StoreError;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, attempts, settle};
 use crate::tag_index_name::TagIndexName;
-
-/// How many deliveries are made side by side: an object may wait for six response heads (platform limit).
-const PARALLEL: usize = 6;
 
 /// The most rows of one answer to a poll.
 const FEED_ROWS: u32 = 1000;
@@ -213,7 +211,7 @@ impl Object {
             let message = ToCoordinator::Progress(invalidation.clone());
             async move { calls::deliver::<ShardProgress>(&self.env, &shard, &message).await }
         });
-        let told = js::within(ACKNOWLEDGE_WITHIN, asked.buffer_unordered(PARALLEL).try_collect::<Vec<_>>()).await;
+        let told = js::within(ACKNOWLEDGE_WITHIN, asked.buffer_unordered(OPEN_REQUESTS).try_collect::<Vec<_>>()).await;
         let pages = match told {
             Some(Ok(told)) => Some(told.into_iter().reduce(ShardProgress::and).unwrap_or_default()),
             failure => {
@@ -255,7 +253,7 @@ impl Object {
             let delivered = js::within(ACKNOWLEDGE_WITHIN, call).await;
             (delivery, delivered)
         });
-        let mut attempts = attempts.buffer_unordered(PARALLEL);
+        let mut attempts = attempts.buffer_unordered(OPEN_REQUESTS);
         let mut made = 0;
         while let Some((delivery, delivered)) = attempts.next().await {
             let (seq, shard) = (delivery.invalidation.seq, &delivery.shard);

@@ -1,22 +1,21 @@
 //! Messages to the two objects.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::pin::pin;
 
 use futures::future::{Either, select};
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsValue;
 use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::Env;
 
 use crate::codec::{decode, encode};
-use crate::edge::body::sealed;
-use crate::edge::platform::js::{self, Fetcher};
-use crate::edge::settings::{self, Settings};
+use crate::config::Binding;
+use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
 use crate::protocol::{
     MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
     Verdict,
@@ -91,7 +90,7 @@ pub(in crate::edge) async fn coordinator(
 }
 
 async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), CallError> {
-    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
     let response = post(&stub, message).await?;
     let verdict = response.headers().get(VERDICT_HEADER)?;
     let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(CallError::Garbled)?;
@@ -104,7 +103,7 @@ pub(in crate::edge) async fn forward(
     owner: &ShardName,
     message: ToCoordinator,
 ) -> Result<Response, CallError> {
-    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(owner.as_str())?;
+    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(owner.as_str())?;
     post(&stub, &message.forwarded_to(owner)).await
 }
 
@@ -114,25 +113,26 @@ pub(in crate::edge) async fn deliver<A: DeserializeOwned>(
     shard: &ShardName,
     message: &ToCoordinator,
 ) -> Result<A, CallError> {
-    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
     answer(&post(&stub, message).await?).await
 }
 
-/// Brings a page to the coordinator that has given the lease. The body is streamed, and can't be sent twice.
+/// Brings a page to the coordinator that has given the lease. The body is a stream, and can't be sent twice; `pump` is
+/// what fills it.
 pub(in crate::edge) async fn offer(
     env: &Env,
     offer: &Offer,
-    body: Option<ReadableStream>,
+    body: &ReadableStream,
+    pump: impl Future<Output = Result<(), JsValue>>,
 ) -> Result<Offered, CallError> {
     let shard = offer.ticket.shard.as_str();
-    let stub = settings::coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
+    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
     let headers = Headers::new()?;
     headers.set(OFFER_HEADER, &offer.to_header_value())?;
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&headers);
-    let (body, pump) = sealed::seal(body, offer.ticket.token)?;
-    init.set_body(&body);
+    init.set_body(body);
     let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
     // The coordinator need not read all of it before it answers.
     let pump = async {
@@ -153,16 +153,15 @@ pub(in crate::edge) async fn offer(
 pub(in crate::edge) async fn tag_index<A: DeserializeOwned>(
     env: &Env,
     index: TagIndexName,
+    tag_shards: u16,
     message: ToTagIndex,
 ) -> Result<A, CallError> {
-    let tag_shards = Settings::of(env).map_err(|_| CallError::Unbound)?.config.tag_shards;
-    let stub = settings::tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(&index.to_string())?;
+    let stub = tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(&index.to_string())?;
     answer(&post(&stub, &TagIndexCall { tag_shards, message }).await?).await
 }
 
 async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, CallError> {
-    let buffer: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
-    decode(&Uint8Array::new(&buffer).to_vec()).ok_or(CallError::Garbled)
+    decode(&js::bytes(response.array_buffer()?).await?.to_vec()).ok_or(CallError::Garbled)
 }
 
 async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, CallError> {
@@ -173,4 +172,14 @@ async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, Cal
     let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
     let response = stub.fetch(&request).await?;
     if response.ok() { Ok(response) } else { Err(CallError::Refused(response.status())) }
+}
+
+/// Returns the namespace of coordinators. It is there if the settings are valid.
+fn coordinators(env: &Env) -> Option<ObjectNamespace> {
+    js::binding(env, Binding::Coordinator.default_name())
+}
+
+/// Returns the namespace of the tag index.
+fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
+    js::binding(env, Binding::TagIndex.default_name())
 }

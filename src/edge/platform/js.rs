@@ -95,6 +95,11 @@ pub(in crate::edge) async fn sha256(bytes: &Uint8Array) -> Result<[u8; 32], JsVa
     Ok(out)
 }
 
+/// Awaits the bytes of a body: the promise of an `ArrayBuffer`. They stay in JavaScript.
+pub(in crate::edge) async fn bytes(buffer: Promise) -> Result<Uint8Array, JsValue> {
+    Ok(Uint8Array::new(&JsFuture::from(buffer).await?))
+}
+
 /// Lets a promise go on whose outcome makes no difference.
 pub(in crate::edge) fn forget(promise: Promise) {
     spawn_local(async move {

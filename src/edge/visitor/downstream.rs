@@ -8,7 +8,8 @@ use worker::Context;
 
 use crate::config::Config;
 use crate::downstream::headers;
-use crate::edge::visitor::respond::{self, Change};
+use crate::edge::caches::envelope;
+use crate::edge::visitor::respond::Change;
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::time::Timestamp;
@@ -72,7 +73,7 @@ pub(in crate::edge) async fn purge(request: &Request, context: &Context) -> Resu
     }
     let errors = Reflect::get(&result, &"errors".into()).and_then(|errors| js_sys::JSON::stringify(&errors));
     let errors = errors.map(String::from).unwrap_or_default();
-    respond::json(429, &serde_json::json!({ "errors": errors.chars().take(500).collect::<String>() }))
+    envelope::json(429, &serde_json::json!({ "errors": errors.chars().take(500).collect::<String>() }))
 }
 
 fn empty(status: u16) -> Result<Response, JsValue> {

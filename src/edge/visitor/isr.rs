@@ -7,9 +7,10 @@ use web_sys::{Request, Response};
 use worker::{Context, Env};
 
 use crate::config::{Config, ConfigError};
+use crate::edge::caches::envelope;
 use crate::edge::origin::{self, Task};
 use crate::edge::settings::Settings;
-use crate::edge::visitor::respond::{self, Told};
+use crate::edge::visitor::respond::Told;
 use crate::protocol::Ticket;
 use crate::semantics::cache_status::Outcome;
 
@@ -45,7 +46,7 @@ pub(in crate::edge) enum Asker {
 /// Says what is wrong with the configuration, until it is mended.
 pub(in crate::edge) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
     let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
-    respond::json(500, &serde_json::json!({ "error": { "code": "misconfigured", "problems": problems } }))
+    envelope::json(500, &serde_json::json!({ "error": { "code": "misconfigured", "problems": problems } }))
 }
 
 impl Isr {

@@ -7,6 +7,7 @@ use worker::{Context, Env, Request, Response};
 
 use crate::config::RenderValue;
 use crate::edge::admin::AdminError;
+use crate::edge::body::sealed;
 use crate::edge::caches::envelope;
 use crate::edge::objects::render;
 use crate::edge::origin;
@@ -107,7 +108,11 @@ impl Isr {
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let offer = Offer::new(ticket, response.status(), &headers);
-        match calls::offer(&self.env, &offer, response.body()).await {
+        let sent = async {
+            let (body, pump) = sealed::seal(response.body(), offer.ticket.token)?;
+            calls::offer(&self.env, &offer, &body, pump).await
+        };
+        match sent.await {
             Ok(Offered::LeaseLost) => Err(AdminError::LeaseLost),
             Ok(offered) => Ok(offered),
             Err(error) => {

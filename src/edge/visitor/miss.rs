@@ -127,7 +127,7 @@ impl Visit<'_> {
             "code": "site_unavailable",
             "message": "The site fails to render this page, and there is no earlier copy to show.",
         }});
-        let response = respond::json(503, &body)?;
+        let response = envelope::json(503, &body)?;
         response.headers().set("retry-after", &wait.to_string())?;
         let told = Told { outcome: Outcome::Skip, status };
         respond::passed(response, Some(&told), self.isr.config().expose_headers)

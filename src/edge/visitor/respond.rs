@@ -177,12 +177,3 @@ pub(in crate::edge) fn moved(location: &str) -> Result<Response, JsValue> {
     headers.set("cache-control", browser::ALWAYS_ASK)?;
     envelope::response(308, &headers, None)
 }
-
-/// Builds a small JSON answer of the gateway itself.
-pub(in crate::edge) fn json(status: u16, body: &serde_json::Value) -> Result<Response, JsValue> {
-    let headers = Headers::new()?;
-    headers.set("content-type", "application/json")?;
-    headers.set("cache-control", "no-store")?;
-    let body = js_sys::Uint8Array::from(body.to_string().as_bytes());
-    envelope::response(status, &headers, Some(&body))
-}

@@ -6,7 +6,6 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::{Columns, Sql, StoreError};
 use crate::tag_index::tables::TagIndexStore;
-use crate::time::Timestamp;
 
 impl<S: Sql> TagIndexStore<S> {
     /// Tells what is known of a tag.
@@ -25,7 +24,8 @@ impl<S: Sql> TagIndexStore<S> {
         };
         let mut columns = Columns::of("tag_state", row);
         let pending = columns.number()?;
-        let (seq, mode, at) = (columns.optional_number()?, columns.optional_parsed(Mode::parse)?, time(&mut columns)?);
+        let (seq, mode, at) =
+            (columns.optional_number()?, columns.optional_parsed(Mode::parse)?, columns.optional_time()?);
         let last_invalidation = seq.zip(mode).zip(at).map(|((seq, mode), at)| LastInvalidation { seq, mode, at });
         Ok(TagEntry { shards, last_invalidation, pending })
     }
@@ -43,8 +43,4 @@ impl<S: Sql> TagIndexStore<S> {
         })
         .transpose()
     }
-}
-
-fn time(columns: &mut Columns) -> Result<Option<Timestamp>, StoreError> {
-    Ok(columns.optional_number()?.map(Timestamp::from_millis))
 }

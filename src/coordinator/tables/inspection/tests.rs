@@ -10,6 +10,7 @@ use crate::route::RouteId;
 use crate::semantics::freshness::Windows;
 use crate::semantics::key::CanonicalPath;
 use crate::sql::rusqlite::MemorySql;
+use crate::time::Timestamp;
 use crate::version::Clock;
 
 type Store = CoordinatorStore<MemorySql>;

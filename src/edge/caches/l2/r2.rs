@@ -14,12 +14,13 @@
 
 use std::cmp::Ordering;
 
-use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Headers;
 
 use super::{L2, L2Error, L2Future, PutOptions};
+use crate::edge::platform::js;
 use crate::version::Version;
 
 /// The name under which an object's metadata has the version.
@@ -75,8 +76,7 @@ impl L2 for R2Store {
             let Some(object) = object(JsFuture::from(self.0.get(name)?).await?) else {
                 return Ok(None);
             };
-            let buffer: ArrayBuffer = JsFuture::from(object.array_buffer()?).await?.unchecked_into();
-            Ok(Some(Uint8Array::new(&buffer)))
+            Ok(Some(js::bytes(object.array_buffer()?).await?))
         })
     }
 
