@@ -47,6 +47,7 @@ mod simulation;
 pub mod sql;
 pub mod tag_index;
 pub mod tag_index_name;
+mod text;
 pub mod time;
 pub mod version;
 pub mod visit;

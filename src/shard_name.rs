@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::route::Route;
+use crate::text::text_conversions;
 
 /// The name of a coordinator object: `<route id>#<number>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,19 +19,7 @@ pub struct ShardName(String);
 #[error("not a shard's name")]
 pub struct NotAShard;
 
-impl TryFrom<String> for ShardName {
-    type Error = NotAShard;
-
-    fn try_from(text: String) -> Result<Self, NotAShard> {
-        Self::from_stored(&text).ok_or(NotAShard)
-    }
-}
-
-impl From<ShardName> for String {
-    fn from(name: ShardName) -> Self {
-        name.0
-    }
-}
+text_conversions!(ShardName, NotAShard, |text| ShardName::from_stored(text).ok_or(NotAShard), |name| name.0);
 
 impl ShardName {
     /// Names the owner of a path: all variants of one path live in one shard. The number is the first eight bytes of

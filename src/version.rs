@@ -7,6 +7,7 @@ use thiserror::Error;
 use ulid::Ulid;
 
 use crate::fault::{self, Fault};
+use crate::text::text_conversions;
 use crate::time::Timestamp;
 
 /// A ULID, issued by the [`Clock`] of one object when a render begins. It is the lease's fencing token, and the
@@ -48,19 +49,7 @@ impl Version {
     }
 }
 
-impl TryFrom<String> for Version {
-    type Error = NotAVersion;
-
-    fn try_from(text: String) -> Result<Self, NotAVersion> {
-        Self::parse(&text).ok_or(NotAVersion)
-    }
-}
-
-impl From<Version> for String {
-    fn from(version: Version) -> Self {
-        version.to_string()
-    }
-}
+text_conversions!(Version, NotAVersion, |text| Version::parse(text).ok_or(NotAVersion), |version| version.to_string());
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

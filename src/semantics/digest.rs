@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::tag::Tag;
+use crate::text::text_conversions;
 use crate::time::Timestamp;
 
 /// The first half of a SHA-256 over all that a visitor or an edge can tell apart: status, kept headers, tags, the lengths
@@ -67,19 +68,7 @@ impl fmt::Display for Digest {
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = NotADigest;
-
-    fn try_from(text: String) -> Result<Self, NotADigest> {
-        Self::parse(&text).ok_or(NotADigest)
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
-    }
-}
+text_conversions!(Digest, NotADigest, |text| Digest::parse(text).ok_or(NotADigest), |digest| digest.to_string());
 
 #[cfg(test)]
 mod tests {

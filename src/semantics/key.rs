@@ -13,6 +13,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::semantics::vary::Variant;
+use crate::text::text_conversions;
 
 /// The longest key, in bytes. A longer one is not cached.
 pub const MAX_KEY_BYTES: usize = 4096;
@@ -114,19 +115,7 @@ impl KeyError {
 #[serde(try_from = "String", into = "String")]
 pub struct CanonicalPath(String);
 
-impl TryFrom<String> for CanonicalPath {
-    type Error = KeyError;
-
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<CanonicalPath> for String {
-    fn from(path: CanonicalPath) -> Self {
-        path.0
-    }
-}
+text_conversions!(CanonicalPath, KeyError, CanonicalPath::parse, |path| path.0);
 
 impl Borrow<str> for CanonicalPath {
     fn borrow(&self) -> &str {
@@ -296,19 +285,7 @@ impl RequestUrl {
 #[serde(try_from = "String", into = "String")]
 pub struct PageKey(String);
 
-impl TryFrom<String> for PageKey {
-    type Error = KeyError;
-
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        Self::from_stored(&text)
-    }
-}
-
-impl From<PageKey> for String {
-    fn from(key: PageKey) -> Self {
-        key.0
-    }
-}
+text_conversions!(PageKey, KeyError, PageKey::from_stored, |key| key.0);
 
 impl PageKey {
     /// Takes a key that was made by [`RequestUrl::key`] and has been kept or sent since. It is not brought into its

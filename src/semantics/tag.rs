@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text::text_conversions;
+
 /// The longest tag, in bytes.
 pub const MAX_TAG_BYTES: usize = 256;
 
@@ -92,19 +94,7 @@ impl fmt::Display for Tag {
     }
 }
 
-impl TryFrom<String> for Tag {
-    type Error = TagError;
-
-    fn try_from(text: String) -> Result<Self, TagError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Tag> for String {
-    fn from(tag: Tag) -> Self {
-        tag.0
-    }
-}
+text_conversions!(Tag, TagError, Tag::parse, |tag| tag.0);
 
 #[cfg(test)]
 mod tests {
