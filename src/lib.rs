@@ -31,7 +31,6 @@ pub mod codec;
 pub mod config;
 pub mod coordinator;
 pub mod downstream;
-mod fault;
 pub mod inspection;
 pub mod invalidation;
 mod limits;
@@ -42,8 +41,6 @@ pub mod reason;
 pub mod route;
 pub mod semantics;
 pub mod shard_name;
-#[cfg(test)]
-mod simulation;
 pub mod sql;
 pub mod tag_index;
 pub mod tag_index_name;

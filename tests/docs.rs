@@ -260,7 +260,8 @@ fn files_that_are_named_are_there() {
     let ours = [documents_in(root()), documents_in(&root().join("docs"))].concat();
     for (path, document) in ours {
         for name in document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)) {
-            let is_ours = ["src/", "tests/", "docs/", "migrations/"].iter().any(|folder| name.starts_with(folder));
+            let is_ours =
+                ["src/", "simulation/", "tests/", "docs/", "migrations/"].iter().any(|folder| name.starts_with(folder));
             if !is_ours || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter)) {
                 continue;
             }

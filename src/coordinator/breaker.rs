@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::backoff;
-use crate::fault::{self, Fault};
 use crate::time::Timestamp;
 
 /// How many renders in a row must fail, of any pages, before the breaker opens.
@@ -29,7 +28,7 @@ impl Breaker {
     /// Tells when a render may begin next; `None` if it may now.
     #[must_use]
     pub fn holds_until(&self, now: Timestamp) -> Option<Timestamp> {
-        (self.is_open() && self.probe_at > now && !fault::on(Fault::NoBreaker)).then_some(self.probe_at)
+        (self.is_open() && self.probe_at > now).then_some(self.probe_at)
     }
 
     /// Notes that a render begins.

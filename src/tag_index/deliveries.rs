@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::backoff;
-use crate::fault::{self, Fault};
 use crate::sql::{Sql, StoreError};
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
@@ -29,16 +28,10 @@ pub enum Round {
 /// # Errors
 /// See [`StoreError`].
 pub fn attempts<S: Sql>(store: &TagIndexStore<S>, round: Round) -> Result<Vec<Delivery>, StoreError> {
-    let deliveries = match round {
-        Round::Of(seq) => store.deliveries_of(seq, BATCH)?,
-        Round::Due(now) => store.deliveries_due(now, BATCH)?,
-    };
-    if fault::on(Fault::NoteFirst) {
-        for delivery in &deliveries {
-            store.delivered(delivery.invalidation.seq, &delivery.shard, 0)?;
-        }
+    match round {
+        Round::Of(seq) => store.deliveries_of(seq, BATCH),
+        Round::Due(now) => store.deliveries_due(now, BATCH),
     }
-    Ok(deliveries)
 }
 
 /// Notes what has become of an attempt: the shard has applied the invalidation, which concerned so many pages there; or,

@@ -83,7 +83,7 @@ enum Task {
         /// The seed to begin with; without `--schedules` it alone is run, and its story is told.
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
-        /// A deliberate mistake of `src/fault.rs` to be made meanwhile.
+        /// A deliberate fault to switch on: the name of a patch in `simulation/faults/`.
         #[arg(long, value_name = "NAME")]
         fault: Option<String>,
     },

@@ -10,7 +10,6 @@ use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::Breaker;
 use crate::coordinator::entry::Entry;
 use crate::coordinator::event::{Event, WaiterId};
-use crate::fault::{self, Fault};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
@@ -105,8 +104,7 @@ impl Step<'_, '_> {
         let Some(page) = &self.entry.page else {
             return Standing::Unusable;
         };
-        let invalidated = self.context.invalidated.filter(|_| !fault::on(Fault::AnswerInvalidated));
-        match (page.windows.freshness(self.context.now), invalidated) {
+        match (page.windows.freshness(self.context.now), self.context.invalidated) {
             (_, Some(Mode::Expire | Mode::Purge)) | (Freshness::Expired, _) => Standing::Unusable,
             (_, Some(Mode::Stale)) => Standing::Stale(self.stale_from_now(page.clone())),
             (Freshness::Stale, None) => Standing::Stale(page.clone()),

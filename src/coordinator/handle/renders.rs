@@ -7,7 +7,6 @@ use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::{Lease, Purpose};
 use crate::coordinator::event::Outcome;
-use crate::fault::{self, Fault};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
@@ -50,7 +49,7 @@ impl Step<'_, '_> {
     }
 
     pub(super) fn ended(&mut self, token: Version, outcome: Outcome) {
-        let Some(lease) = self.entry.lease.filter(|lease| lease.token == token || fault::on(Fault::AnyToken)) else {
+        let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
             return; // The lease has passed on: nothing of this outcome counts.
         };
         match &outcome {
@@ -73,7 +72,7 @@ impl Step<'_, '_> {
     fn done(&mut self, lease: Lease, page: PageMeta) {
         match self.context.invalidated {
             // Those who wait may have come after the invalidation: what was rendered before it is not for them.
-            Some(Mode::Expire | Mode::Purge) if !fault::on(Fault::PublishInvalidated) => self.begin_anew(lease),
+            Some(Mode::Expire | Mode::Purge) => self.begin_anew(lease),
             Some(Mode::Stale) => self.publish(self.stale_from_now(page)),
             _ => self.publish(page),
         }
@@ -120,9 +119,6 @@ impl Step<'_, '_> {
     fn failed(&mut self, token: Version) {
         let reason = Reason::SiteError;
         self.back_off(token);
-        if fault::on(Fault::FailureForgets) {
-            self.entry.page = None;
-        }
         let answer = self.stand_in(reason).unwrap_or(Answer::Relay { reason });
         self.actions.push(Action::AnswerParked { answer });
     }

@@ -6,7 +6,6 @@ use super::{Room, Standing, Step};
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::Purpose;
 use crate::coordinator::event::WaiterId;
-use crate::fault::{self, Fault};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -77,7 +76,7 @@ impl Step<'_, '_> {
     /// Lets a request share a render, which begins if need be and if it may. If it may not, the last good copy stands
     /// in, unless its bytes are what the request has not found.
     fn join_render(&mut self, waiter: WaiterId, has_bytes: bool) {
-        if self.entry.lease.is_some() && !fault::on(Fault::TwoLeases) {
+        if self.entry.lease.is_some() {
             return self.join(waiter);
         }
         let refused = |reason| (reason, Answer::Refused { reason });
@@ -121,7 +120,7 @@ impl Step<'_, '_> {
     /// pages as well.
     fn held_back(&self) -> Option<HeldBack> {
         let now = self.context.now;
-        match self.entry.retry_at.filter(|at| *at > now && !fault::on(Fault::NoBackOff)) {
+        match self.entry.retry_at.filter(|at| *at > now) {
             Some(retry_at) if self.entry.failures > 0 => Some(HeldBack::Failing { reason: Reason::Backoff, retry_at }),
             Some(_) => Some(HeldBack::Unpublished),
             None => {

@@ -6,7 +6,6 @@ use super::Step;
 use crate::backoff;
 use crate::coordinator::action::Action;
 use crate::coordinator::entry::{PendingWrite, StoredCopy};
-use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::version::Version;
 
@@ -25,15 +24,14 @@ impl Step<'_, '_> {
     /// L2: they are replaced long before.
     pub(super) fn copy_serves(&self, page: &PageMeta) -> bool {
         let Some(copy) = self.entry.copy else {
-            return fault::on(Fault::SkipWriteAlways);
+            return false;
         };
         let life = page.windows.stale_until.map_or(Duration::MAX, |end| end.since(page.render_start()));
         let age = page.render_start().since(copy.version.time());
-        let serves = self.entry.pending.is_none()
+        self.entry.pending.is_none()
             && !self.context.copy_invalidated
             && page.digest == Some(copy.digest)
-            && age <= COPY_LIFE.min(life / 8);
-        serves || fault::on(Fault::SkipWriteAlways)
+            && age <= COPY_LIFE.min(life / 8)
     }
 
     pub(super) fn written(&mut self, version: Option<Version>) {
@@ -56,7 +54,7 @@ impl Step<'_, '_> {
     fn mend_overtaken(&mut self, version: Option<Version>) {
         let current = self.entry.page.as_ref().map(|page| page.version);
         let is_known = version == current || self.entry.copy.is_some_and(|copy| Some(copy.version) == version);
-        if self.entry.pending.is_none() && !is_known && !fault::on(Fault::SkipMend) {
+        if self.entry.pending.is_none() && !is_known {
             self.schedule_write(current);
         }
     }
@@ -77,9 +75,7 @@ impl Step<'_, '_> {
     pub(super) fn write_lost(&mut self, version: Version) {
         if self.entry.pending.is_some_and(|pending| pending.version == Some(version)) {
             self.entry.pending = None;
-            if self.entry.page.as_ref().is_some_and(|page| page.version == version)
-                && !fault::on(Fault::BelieveLostWrite)
-            {
+            if self.entry.page.as_ref().is_some_and(|page| page.version == version) {
                 self.entry.page = None;
             }
         }
@@ -91,7 +87,6 @@ impl Step<'_, '_> {
         let earliest = self.entry.written_at.map_or(now, |last| last.plus(WRITE_INTERVAL));
         // While a write is on its way, the next one waits for its end.
         let due = if self.entry.pending.is_some() { earliest.max(now.plus(WRITE_INTERVAL)) } else { earliest };
-        let due = if fault::on(Fault::WriteAtOnce) { now } else { due };
         self.entry.pending = Some(PendingWrite { version, due, attempts: 0 });
         self.entry.copy = None;
         self.write_due();

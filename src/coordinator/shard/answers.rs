@@ -3,7 +3,6 @@
 use super::Shard;
 use crate::coordinator::io::{Effect, Moment, Wanted};
 use crate::coordinator::{Answer, Entry, StoredCopy, WaiterId};
-use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
 use crate::reason::Reason;
@@ -51,10 +50,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         answer: Answer,
         site: Option<&(PageMeta, B)>,
     ) {
-        let mut waiters = self.parked.remove(key).unwrap_or_default();
-        if fault::on(Fault::ForgetWaiter) && waiters.len() > 1 {
-            waiters.remove(0);
-        }
+        let waiters = self.parked.remove(key).unwrap_or_default();
         match (answer, site) {
             (Answer::Growing(page), _) => self.answer_growing(&waiters, &page, false),
             (Answer::Page(page), Some((_, content))) => {
@@ -78,9 +74,6 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Answers a request, unless it is answered already or has stopped waiting.
     pub(super) fn reply(&mut self, waiter: WaiterId, verdict: Verdict, page: Option<(PageMeta, B)>) {
-        if fault::on(Fault::AnswerTwice) {
-            self.effects.push(Effect::Reply { waiter, verdict: verdict.clone(), page: page.clone() });
-        }
         if self.waiting.remove(&waiter) {
             self.effects.push(Effect::Reply { waiter, verdict, page });
         }

@@ -20,7 +20,6 @@ use crate::coordinator::io::{Effect, Found, Input, Moment, Wanted};
 use crate::coordinator::renders::Renders;
 use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Breaker, Event, Outcome, Purpose, WaiterId};
-use crate::fault::{self, Fault};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
@@ -108,7 +107,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if store.note_tag_shards(config.tag_shards, at_move, &moved)? {
             (clock, received) = (moved, at_move);
         }
-        let breaker = if fault::on(Fault::ForgetBreaker) { Breaker::default() } else { store.breaker()? };
+        let breaker = store.breaker()?;
         let mut shard = Self {
             store,
             name,
@@ -117,7 +116,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             waiting: BTreeSet::new(),
             parked: BTreeMap::new(),
             renders: Renders::default(),
-            received: if fault::on(Fault::ForgetReceived) { Clock::resume(None).last() } else { received },
+            received,
             keys: None,
             forget_at: Timestamp::default(),
             sweep_at: Timestamp::default(),
@@ -126,9 +125,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         };
         // None of the renders that are on record goes on, and for when the alarm was set is not known here.
         for (key, lease) in shard.store.leases(u32::MAX)? {
-            if !fault::on(Fault::ForgetOrphan) {
-                shard.end(Turn { config, moment }, &key, lease.token, Outcome::Lost, None)?;
-            }
+            shard.end(Turn { config, moment }, &key, lease.token, Outcome::Lost, None)?;
         }
         shard.wake_for_next()?;
         let effects = shard.take_effects();

@@ -4,7 +4,6 @@ use super::{Beside, Shard, Turn, owner};
 use crate::coordinator::io::Effect;
 use crate::coordinator::renders::{Registering, Stage};
 use crate::coordinator::{Event, Outcome};
-use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::route::Route;
@@ -63,13 +62,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         // A slower render of another page may carry the same tags, and find them registered when it comes to its end:
         // what is told must reach back to the beginning of the oldest.
         let start = answer.0.render_start();
-        let oldest = self.store.oldest_lease()?.filter(|_| !fault::on(Fault::RegisterSinceOwn));
+        let oldest = self.store.oldest_lease()?;
         let since = oldest.map_or(start, |oldest| oldest.min(start));
-        let since = if fault::on(Fault::RegisterSinceNow) { turn.moment.now } else { since };
-        if fault::on(Fault::RegisterLate) {
-            self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
-            return Ok(Some(answer));
-        }
         render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), shards, since, answer, ended }));
         self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
         Ok(None)
@@ -135,11 +129,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             )?;
             return if is_over { self.after_end(turn, token) } else { Ok(()) };
         };
-        for invalidation in known.invalidations.iter().filter(|_| !fault::on(Fault::IgnoreRegistration)) {
+        for invalidation in &known.invalidations {
             self.invalidate(turn.moment, invalidation)?;
         }
         self.store.note_registered(&tags, shards)?;
-        if let Some(render) = self.renders.get_mut(token).filter(|_| !fault::on(Fault::KeepRunning)) {
+        if let Some(render) = self.renders.get_mut(token) {
             render.stage = Stage::Asked;
         }
         match ended {
@@ -152,7 +146,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if owner(turn.config, key) != self.name {
             return Ok(false);
         }
-        Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token) || fault::on(Fault::AnyToken))
+        Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token))
     }
 
     /// Steps the end of a render, and begins the next one that is queued.

@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::Stage;
 use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, WaiterId, handle};
-use crate::fault::{self, Fault};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
@@ -27,7 +26,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         beside: Beside<'_, B>,
     ) -> Result<(), StoreError> {
         let before = self.store.load(key)?;
-        if self.name.is_some() && owner(turn.config, key) != self.name && !fault::on(Fault::KeepDisowned) {
+        if self.name.is_some() && owner(turn.config, key) != self.name {
             return self.disown(key, &before, beside.is_over);
         }
         let Moment { now, random } = turn.moment;
@@ -49,7 +48,6 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let growing = before.lease.and_then(|lease| self.renders.growing(lease.token));
         let growing = match growing {
             Some(page) if self.invalidated(page, beside.newer_than)?.is_none() => Some(page.clone()),
-            Some(page) if fault::on(Fault::JoinInvalidatedStream) => Some(page.clone()),
             _ => None,
         };
         let (mut clock, mut breaker) = (self.clock, self.breaker);
@@ -103,7 +101,6 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Tells the strongest invalidation of a page since its render began, delivered or told by the edge.
     fn invalidated(&self, page: &PageMeta, newer_than: Option<Timestamp>) -> Result<Option<Mode>, StoreError> {
-        let newer_than = newer_than.filter(|_| !fault::on(Fault::IgnoreNewerThan));
         let told = newer_than.filter(|time| page.render_start() <= *time).map(|_| Mode::Expire);
         Ok(self.received_since(page.version, page.key.path(), &page.tags)?.max(told))
     }

@@ -1,7 +1,6 @@
 //! The coordinator object's tables: entries, their tags, leases, invalidations received.
 
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
-use crate::fault::{self, Fault};
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh};
 use crate::page::PageMeta;
 use crate::semantics::digest::Digest;
@@ -111,7 +110,7 @@ impl<S: Sql> CoordinatorStore<S> {
                 self.save_lease(key, after.lease)?;
             }
             let is_new = |lease: &Lease| before.lease.is_none_or(|before| before.token != lease.token);
-            if after.lease.as_ref().is_some_and(is_new) && !fault::on(Fault::ForgetClock) {
+            if after.lease.as_ref().is_some_and(is_new) {
                 self.set_fact("clock", &clock.last().to_string())?;
             }
             let tags_changed =
@@ -173,7 +172,6 @@ impl<S: Sql> CoordinatorStore<S> {
     fn save_entry(&self, key: &PageKey, entry: &Entry) -> Result<(), StoreError> {
         let page = entry.page.as_ref();
         let millis = |time: Option<Timestamp>| Value::from(time.map(Timestamp::as_millis));
-        let retry_at = entry.retry_at.filter(|_| !fault::on(Fault::ForgetBackOff));
         let pending = entry.pending.map(|write| write.version.map_or_else(|| DELETE.to_owned(), |v| v.to_string()));
         self.sql
             .query(
@@ -189,7 +187,7 @@ impl<S: Sql> CoordinatorStore<S> {
                     millis(page.and_then(|page| page.windows.error_until)),
                     page.and_then(|page| page.body_bytes).into(),
                     u64::from(entry.failures).into(),
-                    millis(retry_at),
+                    millis(entry.retry_at),
                     millis(entry.pass_until),
                     entry.marked_by.map(|token| token.to_string()).into(),
                     pending.into(),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::downstream::purges::Sinks;
-use crate::fault::{self, Fault};
 use crate::invalidation::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
@@ -71,9 +70,6 @@ impl<S: Sql> TagIndexStore<S> {
     /// [`StoreError::NewerSchema`] if a later version of this code has written it.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        if fault::on(Fault::ForgetDeliveries) {
-            sql.query("UPDATE deliveries SET due = NULL", &[])?;
-        }
         Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
     }
 
@@ -134,7 +130,7 @@ impl<S: Sql> TagIndexStore<S> {
             )?;
             let wide = wide.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
             let mut invalidations = wide.collect::<Result<Vec<Invalidation>, _>>()?;
-            if !new.is_empty() && !fault::on(Fault::RegisterWithoutPaths) {
+            if !new.is_empty() {
                 invalidations.extend(self.of_paths(shard, shards, since)?);
             }
             for tag in tags {
@@ -180,8 +176,7 @@ impl<S: Sql> TagIndexStore<S> {
             let mut column = || last.as_mut().map_or(Ok(0), Columns::number);
             // The newest row is never cut off, so no number is given twice.
             let seq = column()?.max(self.name.before_first()) + 1;
-            let step = u64::from(!fault::on(Fault::TimeStandsStill));
-            let at = now.plus(SKEW).max(Timestamp::from_millis(column()? + step));
+            let at = now.plus(SKEW).max(Timestamp::from_millis(column()? + 1));
             self.sql.query(
                 "INSERT INTO invalidations (seq, at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?, ?)",
                 &[
@@ -243,9 +238,6 @@ impl<S: Sql> TagIndexStore<S> {
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
     /// at most as many as there were objects, a few hundred.
     fn may_hold(&self, path: &CanonicalPath) -> Result<Vec<ShardName>, StoreError> {
-        if fault::on(Fault::TellOwnerAlone) {
-            return Ok(Vec::new());
-        }
         let rows = self.sql.query("SELECT shard, shards FROM shards", &[])?;
         let mut holders = Vec::new();
         for row in rows {
@@ -358,12 +350,8 @@ impl<S: Sql> TagIndexStore<S> {
     pub fn put_off(&self, seq: u64, shard: &ShardName, due: Timestamp) -> Result<(), StoreError> {
         self.sql
             .query(
-                if fault::on(Fault::PutOffApplied) {
-                    "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ?"
-                } else {
-                    "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ? \
-                     AND due IS NOT NULL"
-                },
+                "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ? \
+                 AND due IS NOT NULL",
                 &[due.as_millis().into(), seq.into(), shard.as_str().into()],
             )
             .map(drop)

@@ -22,21 +22,25 @@ const LAST_LINES: usize = 60;
 
 /// Looks for a seed that breaks a promise.
 #[derive(Clone, Debug)]
-pub(super) struct Search {
-    pub(super) seeds: Range<u64>,
+pub struct Search {
+    /// The seeds to run.
+    pub seeds: Range<u64>,
     /// The mistake that is made meanwhile.
-    pub(super) fault: Option<Fault>,
+    pub fault: Option<Fault>,
     /// The promise that is to be broken, if others don't matter.
-    pub(super) promise: Option<u8>,
+    pub promise: Option<u8>,
 }
 
 impl Search {
-    pub(super) fn of(seeds: Range<u64>) -> Self {
+    /// Searches seeds for a violation of any promise, with no fault.
+    #[must_use]
+    pub fn of(seeds: Range<u64>) -> Self {
         Self { seeds, fault: None, promise: None }
     }
 
     /// Returns the least seed that breaks a promise, whatever the number of cores.
-    pub(super) fn first(&self, progress: &Progress) -> Option<(u64, Violation)> {
+    #[must_use]
+    pub fn first(&self, progress: &Progress) -> Option<(u64, Violation)> {
         let next = AtomicU64::new(self.seeds.start);
         let best = Mutex::new(None::<(u64, Violation)>);
         let least = AtomicU64::new(self.seeds.end);
@@ -69,7 +73,10 @@ impl Search {
     }
 
     /// Fails with the first seed that breaks a promise, and prints the end of its story.
-    pub(super) fn expect_none(&self, progress: &Progress) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Names the seed and the violation.
+    pub fn expect_none(&self, progress: &Progress) -> Result<(), String> {
         let found = self.first(progress);
         progress.end();
         let Some((seed, violation)) = found else { return Ok(()) };
@@ -82,7 +89,10 @@ impl Search {
 }
 
 /// Prints the whole story of a seed, and fails if it breaks a promise.
-pub(super) fn tell(seed: u64, fault: Option<Fault>) -> Result<(), String> {
+///
+/// # Errors
+/// Names the seed and the violation.
+pub fn tell(seed: u64, fault: Option<Fault>) -> Result<(), String> {
     let (result, story) = told(seed, fault);
     for line in &story {
         println!("{line}");

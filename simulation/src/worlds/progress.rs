@@ -11,7 +11,8 @@ const EVERY: Duration = Duration::from_millis(200);
 const WIDTH: u64 = 30;
 
 /// Counts what is done.
-pub(super) struct Progress {
+#[derive(Debug)]
+pub struct Progress {
     /// How much there is to do, if a bar is to be shown.
     total: Option<u64>,
     done: AtomicU64,
@@ -22,13 +23,15 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Shows a bar on a terminal, or a line for each tenth.
-    pub(super) fn bar(total: u64) -> Self {
+    #[must_use]
+    pub fn bar(total: u64) -> Self {
         Self { total: Some(total), ..Self::at_the_end() }
     }
 
     /// Says at the end what was done.
     #[allow(clippy::disallowed_methods, reason = "how long a run takes has no influence on it")]
-    pub(super) fn at_the_end() -> Self {
+    #[must_use]
+    pub fn at_the_end() -> Self {
         Self { total: None, done: AtomicU64::new(0), began: Instant::now(), shown: AtomicU64::new(0) }
     }
 

@@ -2,8 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::sql::rusqlite::MemorySql;
+use self::rusqlite::MemorySql;
 use crate::sql::{Row, Sql, StoreError, Value};
+
+/// The connection that the core's own tests use.
+#[path = "../../../src/sql/rusqlite.rs"]
+#[allow(dead_code, reason = "those tests use more of it")]
+mod rusqlite;
 
 /// A database that outlives the object which uses it, as it does on the platform.
 #[derive(Clone)]

@@ -25,11 +25,11 @@ pub(super) type Checked = Result<(), Violation>;
 
 /// A broken promise.
 #[derive(Clone, Debug)]
-pub(super) struct Violation {
+pub struct Violation {
     /// Its number in the list of promises.
-    pub(super) promise: u8,
+    pub promise: u8,
     /// What has happened.
-    pub(super) what: String,
+    pub what: String,
 }
 
 impl Violation {

@@ -1,0 +1,31 @@
+//! The simulated worlds: what happens in them, what is checked, and the search for a seed that breaks a promise.
+
+mod answers;
+mod checks;
+mod coordinator;
+mod database;
+mod deliveries;
+mod deployment;
+mod edge;
+mod effects;
+mod invalidations;
+mod l2;
+mod object;
+mod progress;
+mod queue;
+mod random;
+mod regressions;
+mod runner;
+mod site;
+mod story;
+mod tag_index;
+mod twins;
+mod visits;
+mod weather;
+mod workshop;
+mod world;
+
+pub use self::checks::Violation;
+pub use self::progress::Progress;
+pub use self::regressions::{SEEDS, seed_of};
+pub use self::runner::{Search, tell};
