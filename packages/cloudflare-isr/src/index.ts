@@ -1,5 +1,5 @@
 /**
- * Types of the cache's RPC methods and of its configuration, and what the adapters for frameworks are made of.
+ * Types of the cache's RPC methods and of its configuration, and the functions that the adapters for frameworks use.
  *
  * @module
  */

@@ -1,55 +1,55 @@
 import type { Mode } from "./invalidation.js";
 
-/** Which part of a list is shown. */
+/** Which part of a list is returned. */
 export interface InspectOptions {
-  /** The most entries: 1 to 1000. Default: 100. */
+  /** The maximum number of entries: 1 to 1000. Default: 100. */
   limit?: number | null;
-  /** The `after` of the part before, as it is. */
+  /** The `after` of the previous part, unchanged. */
   after?: string | null;
 }
 
 /** Milliseconds since the Unix epoch. */
 export type Millis = number;
 
-/** What is known of one page. */
+/** The state of one page. */
 export interface PageState {
-  /** Its canonical URL, with what makes it a variant. */
+  /** Its canonical URL, with its variant. */
   key: string;
   path: string;
   /** What its coordinator would do with a request now. */
   state: "fresh" | "stale" | "expired" | "passing" | "absent";
-  /** The render that is published; `null`: nothing is. */
+  /** The version of the published page; `null`: there is none. */
   version: string | null;
   /** The HTTP status of the published page. */
   status: number | null;
   bodyBytes: number | null;
   tags: string[];
-  /** How often it was rendered again of late. */
+  /** How often it was re-rendered, halved each day. */
   heat: number;
   renderBeganAt: Millis | null;
   renderedAt: Millis | null;
-  /** Until when it is fresh; with a version, `null` means without end, here and in the next two. */
+  /** The end of its freshness lifetime. If there is a version, `null` means that there is no end, here and in the next two fields. */
   freshUntil: Millis | null;
-  /** Until when it may be served while it is rendered again. */
+  /** The time until which it may be served while it is re-rendered. */
   staleUntil: Millis | null;
-  /** Until when it may stand in for a failing site. */
+  /** The time until which it may be served as a fallback for a failing origin. */
   errorUntil: Millis | null;
-  /** The strongest invalidation since its render began. */
+  /** The invalidation with the strongest mode since its render began. */
   invalidated: InvalidatedBy | null;
   /** How many renders have failed since the last good one. */
   failures: number;
   failureBeganAt: Millis | null;
-  /** No render begins before. */
+  /** The end of its back-off: no render begins before. */
   retryAt: Millis | null;
-  /** Until when the site answers each visitor. */
+  /** The time until which the origin answers each request itself. */
   passUntil: Millis | null;
-  /** The render under way. */
+  /** The current render. */
   rendering: Rendering | null;
-  /** What L2 holds of it. */
+  /** The state of the page in L2. */
   l2: L2State;
 }
 
-/** The invalidation that has made a page stale or expired. */
+/** The invalidation that made a page stale or expired. */
 export interface InvalidatedBy {
   seq: number;
   kind: "path" | "tag" | "prefix" | "route" | "everything";
@@ -59,29 +59,29 @@ export interface InvalidatedBy {
   at: Millis;
 }
 
-/** A render under way. */
+/** A current render. */
 export interface Rendering {
-  /** Whether a visitor waits for it (`cold`), or a stale copy is served meanwhile. */
+  /** `cold`: a request waits for it. `background`: a stale page is served meanwhile. */
   purpose: "cold" | "background";
   beganAt: Millis;
-  /** When it is given up. */
+  /** When it is abandoned. */
   expiresAt: Millis;
-  /** How many renders before it could not be used. */
+  /** The number of previous renders that could not be used. */
   attempt: number;
 }
 
-/** What L2 holds of a page. */
+/** The state of a page in L2. */
 export interface L2State {
   state: "none" | "written" | "writing" | "deleting" | "unknown";
   version: string | null;
   writtenAt: Millis | null;
-  /** When a write that is to be made is attempted. */
+  /** When the pending write is attempted. */
   dueAt: Millis | null;
-  /** How many attempts of it have failed. */
+  /** The number of failed attempts of that write. */
   attempts: number;
 }
 
-/** How many pages are in which state. */
+/** Numbers of pages by state. */
 export interface Totals {
   total: number;
   fresh: number;
@@ -89,21 +89,21 @@ export interface Totals {
   expired: number;
 }
 
-/** A coordinator as a whole. */
+/** The state of a coordinator. */
 export interface ShardState {
   pages: Totals;
-  /** Keys for which the site answers each visitor. */
+  /** The number of keys for which the origin answers each request itself. */
   passing: number;
-  /** Keys whose last render has failed. */
+  /** The number of keys whose last render failed. */
   failing: number;
   tags: number;
-  /** Renders under way or queued. */
+  /** The number of current and queued renders. */
   renders: number;
-  /** Writes to L2 that are still to be made, and those of them that were refused at least once. */
+  /** Pending writes to L2, and those of them that failed at least once. */
   l2: { pending: number; failing: number };
-  /** Whether renders may begin: as they are asked for, not now, or one to find out whether the site has recovered. */
+  /** The circuit breaker. `closed`: renders begin normally. `open`: none begins. `half-open`: one begins, to test the origin. */
   breaker: { state: "closed" | "open" | "half-open"; failures: number; probeAt: Millis | null };
-  /** Purges and eager refreshes under way, and pages that they have still to deal with. */
+  /** Unfinished purges and eager refreshes, and the pages that they have not processed yet. */
   sweeps: { open: number; pages: number };
   /** The number of the latest invalidation that it has received. */
   lastInvalidation: number | null;
@@ -114,25 +114,25 @@ export interface TagInspection {
   tag: string;
   lastInvalidation: { seq: number; mode: Mode; at: Millis } | null;
   deliveries: { pending: number };
-  /** How many coordinators carry it, or have. */
+  /** How many coordinators have, or have had, pages with the tag. */
   shards: number;
-  /** Counted over all; only with the first part of a list. */
+  /** Counts all pages; present only in the first part of a list. */
   pages: Totals | null;
   entries: (PageState & { shard: string })[];
-  /** To be passed on as it is for the next part; `null`: there is none. */
+  /** Pass it unchanged to request the next part; `null`: there is none. */
   after: string | null;
 }
 
 /** The answer of `inspectPath`. */
 export interface PathInspection {
   path: string;
-  /** `null`: no route has it. */
+  /** `null`: no route matches it. */
   route: string | null;
   /** Its coordinator. */
   shard: string | null;
   /** All variants. */
   entries: PageState[];
-  /** To be passed on as it is for the next part; `null`: there is none. */
+  /** Pass it unchanged to request the next part; `null`: there is none. */
   after: string | null;
 }
 
@@ -141,9 +141,9 @@ export interface ShardInspection {
   shard: string;
   route: string;
   deliveries: { pending: number; oldestPending: number | null };
-  /** Counted over all; only with the first part of a list. */
+  /** Counts all pages; present only in the first part of a list. */
   state: ShardState | null;
   entries: PageState[];
-  /** To be passed on as it is for the next part; `null`: there is none. */
+  /** Pass it unchanged to request the next part; `null`: there is none. */
   after: string | null;
 }

@@ -1,34 +1,37 @@
-/** What becomes of old copies: who asks next waits for a fresh one; gets the old one once more; or the old one is gone for ever. */
+/**
+ * What happens to the existing pages. `expire`: the next request waits for a fresh page. `stale`: the next request receives the old page
+ * once more. `purge`: the old page is deleted.
+ */
 export type Mode = "expire" | "stale" | "purge";
 
-/** When pages are rendered again: when somebody asks for them, or now, the hottest first. */
+/** When pages are rendered again: at their next request (`lazy`), or now, the most often rendered first (`eager`). */
 export type Refresh = "lazy" | "eager";
 
 /** How pages are invalidated. */
 export interface RevalidateOptions {
-  /** What becomes of old copies. Default: `"expire"`. */
+  /** What happens to the existing pages. Default: `"expire"`. */
   mode?: Mode;
   /** When the pages are rendered again. Default: `"lazy"`. */
   refresh?: Refresh;
 }
 
-/** Which pages are invalidated, and how. At least one scope, and at most 100. */
+/** Which pages are invalidated, and how. At least one target, and at most 100. */
 export interface InvalidateRequest extends RevalidateOptions {
   /** All variants of a path. */
   path?: string;
   /** All pages that carry the tag. */
   tag?: string;
-  /** All pages that carry one of the tags. */
+  /** All pages that carry at least one of the tags. */
   tags?: readonly string[];
-  /** A path and all below it. */
+  /** A path and all paths below it. */
   prefix?: string;
-  /** All pages of a route, named by its pattern as it stands in the configuration. */
+  /** All pages of a route, named by its pattern in the configuration. */
   route?: string;
   /** All pages. */
   everything?: true;
 }
 
-/** What was invalidated: one of these fields is there. */
+/** The target of an invalidation: exactly one of these fields. */
 export type Scoped =
   | { path: string }
   | { tag: string }
@@ -36,46 +39,46 @@ export type Scoped =
   | { route: string }
   | { everything: true };
 
-/** What a caller is told of an invalidation that has been recorded. */
+/** Confirms that an invalidation is recorded. */
 export type Receipt = Scoped & {
-  /** Its number, to ask for its progress by. */
+  /** Its number, for `invalidation(seq)`. */
   seq: number;
   mode: Mode;
   refresh: Refresh;
   pages: {
-    /** How many pages it concerns, as far as coordinators have counted: up to 100,000 in each. */
+    /** How many pages it matches, as far as the coordinators have counted: each counts up to 100,000. */
     matched: number;
   };
   shards: {
     /** How many coordinators have applied it. */
     applied: number;
-    /** How many have still to be told; they are told until they have. */
+    /** How many have not applied it yet. The delivery is retried until they have. */
     pending: number;
   };
 };
 
-/** The answer of `invalidate`: a receipt for each scope, in the order of the request. */
+/** The result of `invalidate`: a receipt for each target, in the order of the request. */
 export interface Invalidations {
   invalidations: Receipt[];
 }
 
-/** How far an invalidation is. */
+/** The progress of an invalidation. */
 export type Invalidation = Scoped & {
   seq: number;
   mode: Mode;
   refresh: Refresh;
   pages: {
     matched: number;
-    /** How many were rendered again or deleted; only where that is done page by page, for `eager` and `purge`. */
+    /** How many were rendered again or deleted; only for `eager` and `purge`, which process each page. */
     refreshed?: number;
-    /** How many could not be rendered; they are left to the next visitor. */
+    /** How many could not be rendered; the next request for such a page renders it. */
     failed?: number;
-    /** How many are still to be dealt with. */
+    /** How many are not processed yet. */
     pending?: number;
   };
   shards: { applied: number; pending: number };
-  /** The caches in front that are purged of it, by name. */
+  /** The state of the purge in each downstream cache, by name. */
   sinks?: Record<string, "done" | "pending">;
-  /** When the work page by page was done, in milliseconds since the Unix epoch; `null`: not yet, or there is none. */
+  /** When all pages were processed, in milliseconds since the Unix epoch; `null`: not yet, or there is no such work. */
   doneAt: number | null;
 };

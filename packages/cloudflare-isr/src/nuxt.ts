@@ -1,7 +1,7 @@
 /**
  * A Nitro plugin for Nuxt on Cloudflare Workers: `server/plugins/isr.ts` with `export { default } from "cloudflare-isr/nuxt"`.
  *
- * Pages say by `useRequestEvent()?.context.isr` how they are cached, server routes by `event.context.isr`.
+ * Pages set their caching values through `useRequestEvent()?.context.isr`, server routes through `event.context.isr`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type { Scope } from "./scope.js";
 
 declare module "h3" {
   interface H3EventContext {
-    /** How the page that is being rendered is cached. */
+    /** The scope of the page that is being rendered. */
     isr: Scope;
   }
 }
@@ -25,7 +25,7 @@ export interface Options {
   binding?: string;
 }
 
-/** What Nitro's `cloudflare_module` preset hands over with a request; whatever else is in it reaches `event.context`. */
+/** The context that Nitro's `cloudflare_module` preset passes with a request. Its other fields reach `event.context`. */
 interface Platform {
   cloudflare?: { request: Request; env: unknown; context: IsrContext };
   isr?: Scope;
@@ -35,18 +35,18 @@ interface LocalInit extends RequestInit {
   context?: { _platform?: Platform };
 }
 
-/** What the plugin needs of Nitro's app. */
+/** The part of Nitro's app that the plugin uses. */
 interface NitroApp {
   localFetch(input: string, init?: LocalInit): Promise<Response>;
   hooks: { hook(name: "request", handler: (event: { context: { isr?: Scope } }) => void): unknown };
 }
 
-/** Makes the plugin, with settings. */
+/** Creates the plugin, with settings. */
 export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
   return (nitroApp) => {
     const render = nitroApp.localFetch;
-    // The preset answers each request of a visitor by this function. What a page itself asks of the site's routes while it is
-    // rendered does not come by here, but inherits the platform, and so the page's scope.
+    // The preset answers each request of a visitor through this function. Requests of a page to the site's own routes during its render
+    // do not pass through it. They inherit the platform, and with it the scope of the page.
     nitroApp.localFetch = (input, init) => {
       const platform = init?.context?._platform;
       if (!platform?.cloudflare) return render(input, init);
@@ -62,7 +62,7 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
         render: async () => withoutDefault(await render(input, { ...init, context }), scope),
       });
     };
-    // In the development server and while pages are prerendered there is no platform; pages can speak all the same.
+    // There is no platform in the development server and during prerendering. Pages still have a scope there.
     nitroApp.hooks.hook("request", ({ context }) => {
       context.isr ??= createScope();
     });
@@ -70,7 +70,7 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
 }
 
 /**
- * Takes the `Cache-Control: no-cache` away that Nitro writes on each 404, if the page has said how it is cached: that is what counts.
+ * Removes the `Cache-Control: no-cache` that Nitro adds to each 404, if the page has set its own caching values.
  */
 function withoutDefault(response: Response, scope: Scope): Response {
   if (response.status !== 404 || response.headers.get("cache-control") !== "no-cache" || scope.resolve() === null) return response;
@@ -79,7 +79,7 @@ function withoutDefault(response: Response, scope: Scope): Response {
   return copy;
 }
 
-/** Returns the path at which Nuxt's client asks for the data of a page: `/blog/first` → `/blog/first/_payload.json`. */
+/** Returns the path at which Nuxt's client requests the data of a page: `/blog/first` → `/blog/first/_payload.json`. */
 export function payloadPath(path: string): string {
   return `${path.replace(/\/$/, "")}/_payload.json`;
 }

@@ -1,13 +1,13 @@
-/** How far a render's time may be off, in seconds: clocks differ, and requests are delayed. */
+/** The accepted difference to a render's time, in seconds: clocks differ, and requests are delayed. */
 const TOLERANCE = 300;
 
 const SIGNATURE = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/;
 
 /**
- * Tells whether a request is the cache's own, to render a page, for a site that the cache reaches by URL. It is signed in the header
- * `x-isr-render`: `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<METHOD>.<path and query>">`, and holds for five minutes.
+ * Returns whether a request is a render of the cache, for a site that is named by URL. The header `x-isr-render` contains the signature,
+ * `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<METHOD>.<path and query>">`. It is valid from five minutes before `t` to five after.
  *
- * @param secret the same as the gateway's secret
+ * @param secret the secret `ISR_RENDER_SECRET` of the gateway
  * @param now the time in milliseconds, for tests
  */
 export async function isRender(request: Request, secret: string, now: number = Date.now()): Promise<boolean> {

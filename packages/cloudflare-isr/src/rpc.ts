@@ -4,52 +4,52 @@ import type { IsrReason } from "./reason.js";
 import type { PageSettings } from "./scope.js";
 
 /**
- * Why a call was not carried out.
+ * The reason why a call failed.
  *
  * | code | meaning |
  * |---|---|
- * | `invalid_argument` | an argument is not what the method takes; the message says what to write |
- * | `not_found` | no such invalidation or coordinator is known, or no such method |
- * | `lease_lost` | the ticket has run out or was used: the page has been rendered by another, or it took too long |
- * | `unavailable` | an object could not be reached or could not record it, or the cache is not configured; try again |
+ * | `invalid_argument` | the method does not accept this argument; the message says what to write |
+ * | `not_found` | there is no such invalidation, coordinator or method |
+ * | `lease_lost` | the ticket is no longer valid: it was used, another render of the page has finished, or this one took too long |
+ * | `unavailable` | an object could not be reached, or could not record the call, or the cache is not configured; try again |
  */
 export type IsrErrorCode = "invalid_argument" | "not_found" | "lease_lost" | "unavailable";
 
-/** What the methods of {@link IsrService} throw. Over RPC it is an `Error` with these properties, of no class of its own. */
+/** The exception of all methods of {@link IsrService}. Over RPC it is a plain `Error` with these properties. */
 export interface IsrError extends Error {
   code: IsrErrorCode;
 }
 
 const CODES: ReadonlySet<unknown> = new Set<IsrErrorCode>(["invalid_argument", "not_found", "lease_lost", "unavailable"]);
 
-/** Tells whether something that was thrown is an error of the cache, with a `code`. */
+/** Returns whether a thrown value is an error of the cache, with a `code`. */
 export function isIsrError(error: unknown): error is IsrError {
   return error instanceof Error && "code" in error && CODES.has(error.code);
 }
 
-/** What the cache has for a request: by `status`, or by whether there is a `response` or a `ticket`. */
+/** The result of a lookup. Distinguish the cases by `status`, or by the presence of `response` and `ticket`. */
 export type Lookup =
-  /** A page, ready to be sent to the visitor; it may be a 304 or a 206. A stale one is being rendered again behind it. */
+  /** A page to send to the visitor; it may be a 304 or a 206. A stale page is re-rendered in the background. */
   | { status: "HIT" | "STALE"; response: Response; ticket?: undefined }
   /**
-   * Nothing, and this caller is the one to render the page: render what `request` asks for, then `store` it with the ticket.
-   * The request is made of the page's key alone: nothing of the visitor is in it, so that nothing personal is stored for all. Nor is
-   * what comes of it the visitor's: no `Set-Cookie`, and no page that turns out not to be stored.
+   * There is no page, and this caller renders it: render `request`, then call `store` with the ticket. The request is built from the
+   * page's key alone and contains no data of the visitor, so that nothing personal is stored. Do not send `Set-Cookie` of its response
+   * to the visitor, nor a response that turns out not to be storable.
    */
   | { status: "MISS"; ticket: string; request: Request; response?: undefined }
-  /** Nothing, but somebody else has rendered the page meanwhile. */
+  /** There was no page, but another request has rendered it meanwhile. */
   | { status: "MISS"; response: Response; ticket?: undefined }
-  /** The page is not cached: answer yourself. */
+  /** The page is not cached: render the visitor's own request. */
   | { status: "SKIP"; reason: IsrReason | null; response?: undefined; ticket?: undefined }
-  /** A visitor with a draft token: answer yourself, with `cache-control: private, no-store`. */
+  /** The visitor has a draft token: render the visitor's own request, and send `cache-control: private, no-store`. */
   | { status: "BYPASS"; reason: null; response?: undefined; ticket?: undefined }
-  /** Not a page of this cache: another method, no route, or a render of its own. */
+  /** Not a page of this cache: another method, no matching route, or a render of the cache itself. */
   | { status: "PASS"; reason: null; response?: undefined; ticket?: undefined };
 
-/** Whether a page that was given to `store` is kept. */
+/** The result of `store`. */
 export interface Stored {
   stored: boolean;
-  /** Why not; `null` if it is. */
+  /** The reason why it was not stored; `null` if it was. */
   reason: IsrReason | null;
 }
 
@@ -58,28 +58,28 @@ export interface Stored {
  * {@link IsrError}.
  */
 export interface IsrService {
-  /** Invalidates all variants of a path. Resolves once every coordinator concerned has been told, or after a deadline. */
+  /** Invalidates all variants of a path. Resolves when every coordinator concerned has applied it, or after a deadline. */
   revalidatePath(path: string, options?: RevalidateOptions): Promise<Receipt>;
-  /** Invalidates every page that carries a tag. Resolves once every coordinator concerned has been told, or after a deadline. */
+  /** Invalidates every page that carries a tag. Resolves when every coordinator concerned has applied it, or after a deadline. */
   revalidateTag(tag: string, options?: RevalidateOptions): Promise<Receipt>;
-  /** Invalidates everything that is named, up to 100 scopes together. */
+  /** Invalidates all given targets, at most 100 together. */
   invalidate(what: InvalidateRequest): Promise<Invalidations>;
-  /** Tells what has come of an invalidation, by the `seq` of its receipt. */
+  /** Returns the progress of an invalidation, by the `seq` of its receipt. */
   invalidation(seq: number): Promise<Invalidation>;
-  /** Tells what carries a tag, and in which state. */
+  /** Returns the pages that carry a tag, with their states. */
   inspectTag(tag: string, options?: InspectOptions): Promise<TagInspection>;
-  /** Tells what is known of all variants of a path. */
+  /** Returns the state of all variants of a path. */
   inspectPath(path: string, options?: InspectOptions): Promise<PathInspection>;
-  /** Tells what is known of a coordinator, `<route>#<number>`, and of its pages. */
+  /** Returns the state of a coordinator, `<route>#<number>`, and of its pages. */
   inspectShard(shard: string, options?: InspectOptions): Promise<ShardInspection>;
   /**
-   * Looks a page up for a visitor. The first half of the split life cycle, for a site without the gateway in front. A visitor who leaves
-   * ends the request: pass all that follows from a ticket to `ctx.waitUntil`, for others wait for the page.
+   * Looks up a page for a visitor, for a site without the gateway in front. If the visitor leaves, the platform ends the request. So pass
+   * all work that follows from a ticket to `ctx.waitUntil`, because other requests wait for the page.
    */
   lookup(request: Request | string): Promise<Lookup>;
   /**
-   * Stores a page that `lookup` has given a ticket for; the second half. The response is judged as a site's own is, and `settings`
-   * count as its headers. A render that has failed is told by storing a 5xx, a page that is not to be stored by `revalidate: 0`.
+   * Stores the page for a ticket of `lookup`. The same rules apply as to a response of the origin, and `settings` have the effect of its
+   * headers. If the render failed, store a 5xx response. If the page must not be stored, set `revalidate: 0`.
    */
   store(ticket: string, response: Response, settings?: PageSettings): Promise<Stored>;
 }

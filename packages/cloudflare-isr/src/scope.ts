@@ -1,40 +1,40 @@
-/** What a page, or a layout around it, says about how it is cached. */
+/** The caching values that a page, or a layout around it, sets. */
 export interface PageSettings {
   /** How long the page is fresh, in whole seconds. `false`: until it is invalidated. `0`: it is not stored. */
   revalidate?: number | false | undefined;
-  /** Tags by which the page can be invalidated, besides those of its route. Visible ASCII without commas, at most 256 characters each. */
+  /** Tags by which the page can be invalidated, in addition to those of its route. Visible ASCII without commas, at most 256 characters each. */
   tags?: readonly string[] | undefined;
 }
 
-/** What the scope of a request has come to. */
+/** The resulting values of a scope. */
 export interface ResolvedSettings {
-  /** As in {@link PageSettings}; left out if nobody has said it. */
+  /** As in {@link PageSettings}; absent if it was never set. */
   revalidate?: number | false;
-  /** All tags, each once, in the order in which they were given. */
+  /** All tags, each once, in the order in which they were set. */
   tags: string[];
 }
 
 /**
- * Collects what the layouts and the page of one request say, in whatever order they run.
+ * Collects the values of the layouts and the page of one request, in whatever order they run.
  *
- * `revalidate` of the last `set` wins; if no `set` has one, that of the last `defaults`. Tags of all are united.
+ * `revalidate` comes from the last `set` that names it, otherwise from the last `defaults`. Tags accumulate.
  */
 export interface Scope {
   /**
-   * Says what a layout wants for its pages.
-   * @throws {TypeError} if a value is none that the cache understands
+   * Sets the defaults of a layout for its pages.
+   * @throws {TypeError} if a value is invalid
    */
   defaults(settings: PageSettings): void;
   /**
-   * Says what a page wants.
-   * @throws {TypeError} if a value is none that the cache understands
+   * Sets the values of a page, which override all defaults.
+   * @throws {TypeError} if a value is invalid
    */
   set(settings: PageSettings): void;
-  /** Returns what all of it comes to; `null` if nothing was said. */
+  /** Returns the resulting values; `null` if nothing was set. */
   resolve(): ResolvedSettings | null;
 }
 
-/** The characters that a tag may have: those of a member of the `Cache-Tag` header. */
+/** The characters of a tag: those that a member of the `Cache-Tag` header may have. */
 const TAG = /^[!-+\--~]{1,256}$/;
 
 function check({ revalidate, tags }: PageSettings): void {
@@ -49,7 +49,7 @@ function check({ revalidate, tags }: PageSettings): void {
   }
 }
 
-/** Makes the scope of one request. */
+/** Creates the scope of one request. */
 export function createScope(): Scope {
   let page: number | false | undefined;
   let layout: number | false | undefined;
@@ -78,8 +78,8 @@ export function createScope(): Scope {
 }
 
 /**
- * Writes what a scope has come to into the headers of the site's response, where the cache in front reads it:
- * `X-ISR-Revalidate`, and `Cache-Tag` besides those that are there already.
+ * Writes the values of a scope into the headers of the site's response, where the cache reads them: sets `X-ISR-Revalidate`, and appends
+ * to `Cache-Tag`.
  */
 export function applyScope(headers: Headers, scope: Scope): void {
   const settings = scope.resolve();

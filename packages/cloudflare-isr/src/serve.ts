@@ -2,7 +2,7 @@ import type { IsrReason } from "./reason.js";
 import type { IsrService, Lookup, Stored } from "./rpc.js";
 import { applyScope, type Scope } from "./scope.js";
 
-/** What an adapter needs of the execution context. */
+/** The part of the execution context that an adapter uses. */
 export interface IsrContext {
   readonly props?: unknown;
   /** The Worker's own entrypoints. */
@@ -13,25 +13,25 @@ export interface IsrContext {
 /** A request on its way through an adapter. */
 export interface Served {
   request: Request;
-  /** The bindings of the Worker; `undefined` where there are none, as in a framework's own development server. */
+  /** The bindings of the Worker; `undefined` if there are none, as in the development server of a framework. */
   env: unknown;
-  /** The execution context; `undefined` where there is none. */
+  /** The execution context; `undefined` if there is none. */
   ctx: IsrContext | undefined;
   /** The binding to the cache's entrypoint. Default: `ISR`. */
   binding?: string | undefined;
-  /** What the pages say, once they are rendered. */
+  /** The scope, which has the values of the pages after the render. */
   scope: Scope;
-  /** Has the framework answer the request. */
+  /** Answers the request with the framework. */
   render: () => Promise<Response> | Response;
 }
 
-/** Tells whether a request is the cache's own, to render a page: it comes over a binding with these `props`, which no client can set. */
+/** Returns whether a request is a render of the cache: it arrives over a binding with these `props`, which no client can set. */
 export function isOwnRender(ctx: { readonly props?: unknown } | undefined): boolean {
   const props = ctx?.props;
   return typeof props === "object" && props !== null && "isr" in props && props.isr === "render";
 }
 
-/** Returns the cache's entrypoint, if it is bound. A table `ISR` of settings, which the gateway has, is none. */
+/** Returns the cache's entrypoint, if it is bound. The table `ISR` of settings, which a gateway has, is not an entrypoint. */
 function serviceOf(env: unknown, binding: string): IsrService | undefined {
   const service = (env as Record<string, unknown> | undefined)?.[binding] as Partial<IsrService> | undefined;
   return typeof service?.lookup === "function" ? (service as IsrService) : undefined;
@@ -40,21 +40,21 @@ function serviceOf(env: unknown, binding: string): IsrService | undefined {
 /** The loopback binding of an entrypoint, `ctx.exports.default`. */
 type Loopback = (options: { props: { isr: "render"; once: string } }) => { fetch(request: Request): Promise<Response> };
 
-/** Returns a way to have this Worker render a page as for nobody in particular. */
+/** Returns a function with which this Worker renders a page for all visitors. */
 function rendererOf(ctx: IsrContext): ((request: Request) => Promise<Response>) | undefined {
   const exports = ctx.exports as { default?: Loopback } | undefined;
   if (typeof exports?.default !== "function") return undefined;
-  // A cache in front of this Worker keeps answers by path, query and props: one that it keeps is not to be given for a later render.
+  // A downstream cache of this Worker has path, query and props in its key. It must not answer a later render with a stored response.
   const once = crypto.randomUUID();
   return (request) => (exports as { default: Loopback }).default({ props: { isr: "render", once } }).fetch(request);
 }
 
-/** How the cache calls itself in the requests that it renders pages by. */
+/** The `User-Agent` of the cache's renders. */
 const RENDERER = "cloudflare-isr/";
 
 /**
- * Refuses a render that has come without its props. Answered from the cache, an old page would be stored as a fresh one. Static assets
- * of a Worker stand in front of its default entrypoint, and lose them.
+ * Refuses a render that has lost its props. If the cache answered it, an old page would be stored as a fresh one. The static assets of a
+ * Worker are in front of its default entrypoint, and lose the props.
  */
 function unrecognised(): Response {
   const message = 'cloudflare-isr: a render has come without the props { isr: "render" }: bind ORIGIN with them, and with static assets to an entrypoint of its own';
@@ -67,16 +67,16 @@ function mutable(response: Response): Response {
   return new Response(response.body, response);
 }
 
-/** Answers by the framework what is not cached, and says so. */
+/** Answers a request that is not cached with the framework, and marks the response. */
 async function uncached(render: Served["render"], status: "SKIP" | "BYPASS"): Promise<Response> {
   const response = mutable(await render());
   response.headers.set("x-isr-status", status);
-  // Nobody may keep what a visitor with a draft token sees.
+  // Nobody may keep the response to a visitor with a draft token.
   if (status === "BYPASS") response.headers.set("cache-control", "private, no-store");
   return response;
 }
 
-/** What of a page's headers is for caches, or for nobody but who was answered: the render, which is no visitor. */
+/** Headers of a page that are for caches, or for the render alone, and must not reach a visitor. */
 const NOT_A_VISITORS = [
   "authentication-info",
   "cache-tag",
@@ -88,17 +88,17 @@ const NOT_A_VISITORS = [
   "x-isr-revalidate",
 ];
 
-/** Tells whether an answer is a failure to the cache. */
+/** Returns whether the cache regards a response as a failure. */
 function isFailure({ status }: Response): boolean {
   return status >= 500 || status === 429;
 }
 
-/** Makes a visitor's answer of what has just been rendered as for nobody in particular. */
+/** Returns the visitor's response for a page that was rendered for all visitors. */
 function fresh(page: Response): Response {
   const response = mutable(page);
   for (const name of NOT_A_VISITORS) response.headers.delete(name);
   response.headers.set("x-isr-status", isFailure(page) ? "SKIP" : "MISS");
-  // A browser that asks each time sees an invalidation.
+  // A browser must ask each time, so that it sees an invalidation.
   response.headers.set("cache-control", isFailure(page) ? "no-store" : "public, max-age=0, must-revalidate");
   return response;
 }
@@ -117,13 +117,13 @@ function isPlainlyForAll({ status, headers }: Response, request: Request): boole
   );
 }
 
-/** A page that was rendered under a lease, and what becomes of it: `undefined` if that can't be learnt. */
+/** A page that was rendered under a lease, and the result of `store`: `undefined` if it is unknown. */
 interface Rendered {
   page: Response;
   stored: Promise<Stored | undefined>;
 }
 
-/** Renders a page as for nobody in particular, and has the cache read it while a visitor does. */
+/** Renders a page for all visitors. The cache reads it at the same time as the visitor. */
 async function renderUnderLease(
   service: IsrService,
   renderPage: (request: Request) => Promise<Response>,
@@ -140,26 +140,26 @@ async function renderUnderLease(
   return { page, stored };
 }
 
-/** Returns what stands in for a page that could not be rendered, once the cache knows of it; `undefined` if there is nothing. */
+/** Returns the fallback for a page that could not be rendered, after the cache knows about it; `undefined` if there is none. */
 async function lastGoodCopy(service: IsrService, lookup: () => Promise<Lookup>, { stored }: Rendered): Promise<Response | undefined> {
   await stored;
   const again = await lookup().catch(() => undefined);
-  // An invalidation has come between, and there is a lease once more: one attempt is enough for one visitor.
+  // An invalidation has arrived meanwhile, and there is a new lease. One attempt is enough for one visitor.
   if (again?.ticket !== undefined) await service.store(again.ticket, new Response(null, { status: 500 })).catch(() => {});
   return again?.status === "HIT" || again?.status === "STALE" ? again.response : undefined;
 }
 
-/** Why a page that is for everybody is not stored all the same. */
+/** The reasons for which a page that every visitor may see is not stored. */
 const FOR_ALL: readonly IsrReason[] = ["invalidated", "site-error", "unpublished"];
 
-/** Tells whether a visitor may get a page that was rendered as for nobody in particular: what is not stored has to be his own. */
+/** Returns whether the visitor may receive a page that was rendered for all visitors: a page that is not stored must be the visitor's own. */
 async function isForAll({ page, stored }: Rendered, request: Request): Promise<boolean> {
   if (isFailure(page) || isPlainlyForAll(page, request)) return true;
   const outcome = await stored;
   return outcome !== undefined && (outcome.stored || (outcome.reason !== null && FOR_ALL.includes(outcome.reason)));
 }
 
-/** Has the framework answer, and writes what the pages have said into the headers. */
+/** Answers with the framework, and writes the values of the pages into the headers. */
 async function answer(render: Served["render"], scope: Scope): Promise<Response> {
   const response = await render();
   if (scope.resolve() === null) return response;
@@ -169,12 +169,12 @@ async function answer(render: Served["render"], scope: Scope): Promise<Response>
 }
 
 /**
- * Answers a request of a site: from the cache if its entrypoint is bound and no gateway stands in front, else by the framework, with
- * what the pages have said in the response's headers, where a gateway in front reads it.
+ * Answers a request of a site. If the cache's entrypoint is bound and no gateway is in front, the cache answers. Otherwise the framework
+ * answers, with the values of the pages in the response headers, where a gateway reads them.
  *
- * A page that is to be stored is rendered by a request of its own, which this Worker sends to itself: in the visitor's there may be
- * cookies. That takes `ctx.exports`, which a Worker has from the compatibility date 2025-11-17 on. If it turns out that the page is
- * not stored, the visitor's own request is rendered as well.
+ * A page that is to be stored is rendered with a separate request, which this Worker sends to itself, because the visitor's request may
+ * contain cookies. This needs `ctx.exports`, which exists from the compatibility date 2025-11-17 on. If the page turns out not to be
+ * storable, the visitor's own request is rendered as well.
  */
 export async function serve({ request, env, ctx, binding = "ISR", scope, render }: Served): Promise<Response> {
   const service = serviceOf(env, binding);
@@ -188,16 +188,16 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
 
   const { url, method, headers } = request;
   if (headers.get("user-agent")?.startsWith(RENDERER)) return unrecognised();
-  // What the platform knows of the visitor goes along: a page may be by country.
+  // The platform's information about the visitor is passed on: a page may vary by country.
   const { cf } = request as { cf?: unknown };
   const lookup = () => service.lookup(new Request(url, { method, headers, cf } as RequestInit));
   const looked = lookup().catch((error: unknown) => {
-    // Availability wins: the site can answer without the cache.
+    // Availability has priority: the site can answer without the cache.
     console.error("cloudflare-isr: no answer of the cache:", error);
     return { status: "PASS", reason: null, response: undefined, ticket: undefined } as const;
   });
   const rendering = looked.then((found) => (found.ticket === undefined ? undefined : renderUnderLease(service, renderPage, found)));
-  // A visitor who leaves ends the request. The lease is to be used all the same: others wait for the page.
+  // A visitor that leaves ends the request. The lease must still be used, because other requests wait for the page.
   ctx.waitUntil(rendering.then((rendered) => rendered?.stored));
 
   const [found, rendered] = [await looked, await rendering];
@@ -205,7 +205,7 @@ export async function serve({ request, env, ctx, binding = "ISR", scope, render 
     const standIn = isFailure(rendered.page) ? await lastGoodCopy(service, lookup, rendered) : undefined;
     if (standIn !== undefined) return standIn;
     if (await isForAll(rendered, request)) return fresh(rendered.page);
-    // Not waited for: it is over when the cache, too, has let go of the body.
+    // This is not awaited: it ends only when the cache has also released the body.
     rendered.page.body?.cancel().catch(() => {});
     return uncached(render, "SKIP");
   }

@@ -1,6 +1,6 @@
 /**
- * SolidStart: pages say by `getRequestEvent()?.locals.isr` how they are cached, and a cache in front of the site, or one that is
- * bound to it, does as they say.
+ * SolidStart: pages set their caching values through `getRequestEvent()?.locals.isr`. A cache in front of the site, or one that is bound
+ * to it, applies them.
  *
  * @module
  */
@@ -12,31 +12,31 @@ import { serve, type IsrContext } from "./serve.js";
 declare global {
   namespace App {
     interface RequestEventLocals {
-      /** Says how the page is cached that is being rendered: `defaults` in layouts, `set` in pages and server functions. */
+      /** The scope of the page that is being rendered: use `defaults` in layouts, and `set` in pages and server functions. */
       isr: Scope;
     }
   }
 }
 
-/** How {@link worker} works. */
+/** Settings of {@link worker}. */
 export interface WorkerOptions {
   /** The service binding to the cache's entrypoint, for a site that has no gateway in front. Default: `"ISR"`. */
   binding?: string;
 }
 
-/** What is looked at of SolidStart's handler, which is an H3 app. */
+/** The part of SolidStart's handler, an H3 app, that the Worker uses. */
 export interface SolidStartHandler {
   request(request: Request, init: undefined, context: { isr: Scope }): Response | Promise<Response>;
 }
 
-/** What is looked at of an H3 event. */
+/** The part of an H3 event that the middleware uses. */
 export interface SolidStartEvent {
   readonly req: { readonly method: string; readonly url: string };
   readonly context: object;
 }
 
 /**
- * Makes the Worker of a site: `export default worker(createHandler(..))` in `src/entry-server.tsx`. The site's middleware has to
+ * Creates the Worker of a site: `export default worker(createHandler(..))` in `src/entry-server.tsx`. The site's middleware must
  * contain {@link isr}.
  */
 export function worker(handler: SolidStartHandler, options: WorkerOptions = {}) {
@@ -50,12 +50,12 @@ export function worker(handler: SolidStartHandler, options: WorkerOptions = {}) 
   };
 }
 
-/** Makes the middleware, for `createMiddleware([isr()])`. Put it first. It needs {@link worker}. */
+/** Creates the middleware, for `createMiddleware([isr()])`. Put it first. It needs {@link worker}. */
 export function isr() {
   return (event: SolidStartEvent, next: () => unknown): unknown => {
     const { isr: scope } = event.context as { isr?: Scope };
     if (scope === undefined) throw new Error("cloudflare-isr: src/entry-server.tsx has to export default worker(createHandler(..))");
-    // All of them have one path, and some answer each visitor with something else: only those that say so are cached.
+    // All server functions share one path, and some return personal data: only those that set a value are cached.
     if (callsFunction(event.req)) scope.defaults({ revalidate: 0 });
     Object.assign(getRequestEvent()?.locals ?? {}, { isr: scope });
     return next();
@@ -63,17 +63,17 @@ export function isr() {
 }
 
 /**
- * Tells whether it is the cache that calls a server function. A visitor who calls himself as the cache does gets an answer in the
- * form that SolidStart's client would get, and no more.
+ * Returns whether the cache calls a server function. A visitor that imitates the cache receives an answer in the form that SolidStart's
+ * client would receive, and nothing more.
  */
 function isRenderOfFunction(request: Request): boolean {
   return callsFunction(request) && (request.headers.get("user-agent")?.startsWith("cloudflare-isr/") ?? false);
 }
 
 /**
- * Returns the cache's request for a server function as SolidStart's client would send it. The client marks its calls by a header, and
- * they are answered with what the function returns; others are redirected to a page. No header of a visitor is in a render, and so
- * not this one.
+ * Returns the cache's request for a server function in the form of SolidStart's client. The client marks its calls with a header, and
+ * SolidStart answers them with the result of the function; it redirects other calls to a page. A render contains no header of a visitor,
+ * so this header must be added.
  */
 function asClient(request: Request): Request {
   const headers = new Headers(request.headers);
@@ -81,16 +81,16 @@ function asClient(request: Request): Request {
   return new Request(request, { headers });
 }
 
-/** Has the cache not take for a page what a server function has thrown: SolidStart answers that with 200. */
+/** Changes the status if a server function has thrown: SolidStart answers with a 200, and the cache would store it as a page. */
 function honest(response: Response, scope: Scope): Response {
   if (!response.headers.has("x-error") || response.status >= 400) return response;
   if (!response.headers.has("location")) return new Response(response.body, { status: 500, headers: response.headers });
-  // A redirect is no failure, but each visitor's own.
+  // A redirect is not a failure, but it belongs to one visitor.
   scope.set({ revalidate: 0 });
   return response;
 }
 
-/** Tells whether a request calls a server function by GET. */
+/** Returns whether a request calls a server function with GET. */
 function callsFunction({ method, url }: { readonly method: string; readonly url: string }): boolean {
   return method === "GET" && new URL(url).pathname.endsWith("/_server");
 }

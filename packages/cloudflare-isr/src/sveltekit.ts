@@ -1,6 +1,6 @@
 /**
- * SvelteKit: pages say how they are cached by `locals.isr`, and a cache in front of the site, or one that is bound to it, does as
- * they say.
+ * SvelteKit: pages set their caching values through `locals.isr`. A cache in front of the site, or one that is bound to it, applies
+ * them.
  *
  * @module
  */
@@ -12,52 +12,52 @@ import { serve, type IsrContext } from "./serve.js";
 declare global {
   namespace App {
     interface Locals {
-      /** Says how the page is cached that is being loaded: `defaults` in layouts, `set` in pages. */
+      /** The scope of the page that is being loaded: use `defaults` in layouts, and `set` in pages. */
       isr: Scope;
     }
   }
 }
 
-/** What is looked at of SvelteKit's `RequestEvent`. */
+/** The part of SvelteKit's `RequestEvent` that the hook uses. */
 export interface SvelteKitEvent {
   readonly request: Request;
   readonly locals: { isr: Scope };
-  /** As `@sveltejs/adapter-cloudflare` gives it; `undefined` in development and while pages are prerendered. */
+  /** Provided by `@sveltejs/adapter-cloudflare`; `undefined` in development and during prerendering. */
   readonly platform: Readonly<unknown> | undefined;
   readonly isDataRequest: boolean;
   readonly isSubRequest: boolean;
   readonly setHeaders: (headers: Record<string, string>) => void;
 }
 
-/** What SvelteKit passes to a `handle` hook. */
+/** The argument of a `handle` hook. */
 export interface HandleInput<E, O> {
   event: E;
   resolve: (event: E, options?: O) => Promise<Response> | Response;
 }
 
-/** How {@link handle} works. */
+/** Settings of {@link handle}. */
 export interface HandleOptions {
   /** The service binding to the cache's entrypoint, for a site that has no gateway in front. Default: `"ISR"`. */
   binding?: string;
 }
 
 /**
- * Makes a `handle` hook for `src/hooks.server.ts`, alone or in `sequence`. Put it first: what comes after it runs for renders
- * only, not for visitors who get a page from the cache.
+ * Creates a `handle` hook for `src/hooks.server.ts`, alone or in `sequence`. Put it first: later hooks run only for renders, not for
+ * visitors that receive a page from the cache.
  *
- * Requests for the data of a page (`__data.json`) are cached as the page is. SvelteKit forbids that for all of them
- * (`private, no-store`); here that holds only where a page forbids it itself, has thrown an error, or streams its data.
+ * Requests for the data of a page (`__data.json`) are cached like the page. SvelteKit forbids this for all of them
+ * (`private, no-store`). This hook keeps the prohibition only if the page sets it itself, has thrown an error, or streams its data.
  */
 export function handle(options: HandleOptions = {}) {
   return async <E extends SvelteKitEvent, O>({ event, resolve }: HandleInput<E, O>): Promise<Response> => {
     const scope = createScope();
     event.locals.isr = scope;
-    // A load function asks the site itself: that answer becomes a part of the page that is being rendered.
+    // A load function calls the site itself: the answer becomes a part of the page that is being rendered.
     if (event.isSubRequest) return resolve(event);
     const { env, ctx } = (event.platform ?? {}) as { env?: unknown; ctx?: IsrContext };
     return serve({
       request: event.request,
-      // Where pages are prerendered there is no context, and nothing of `env` may be looked at.
+      // During prerendering there is no context, and reading `env` is not allowed.
       env: ctx && env,
       ctx,
       binding: options.binding,
@@ -67,12 +67,12 @@ export function handle(options: HandleOptions = {}) {
   };
 }
 
-/** The data of a page, as SvelteKit writes it. */
+/** The data of a page, in SvelteKit's format. */
 type PageData =
   | { type: "data"; nodes: ({ type: string; error?: { status?: number } } | null)[] }
   | { type: "redirect"; status: number };
 
-/** Has the data of a page loaded, and says of it to caches what the page would. */
+/** Loads the data of a page, and gives it the caching headers of the page. */
 async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: HandleInput<E, O>["resolve"]): Promise<Response> {
   let hasPolicy = false;
   const setHeaders: E["setHeaders"] = (headers) => {
@@ -92,8 +92,8 @@ async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: Handle
 }
 
 /**
- * Returns the answer of a page whose load function has failed, with the status that the page itself would have: under 200 a cache
- * would take the error for data. SvelteKit's client reads both forms.
+ * Returns the response of a page whose load function has failed, with the status that the page itself would have. With a 200, a cache
+ * would store the error as data. SvelteKit's client reads both forms.
  */
 function failed(response: Response, status: number, error: object): Response {
   const headers = new Headers(response.headers);
@@ -101,14 +101,14 @@ function failed(response: Response, status: number, error: object): Response {
   return Response.json(error, { status, headers });
 }
 
-/** Returns a response without SvelteKit's own word on caching. */
+/** Returns a response without SvelteKit's own `Cache-Control`. */
 function shared(response: Response): Response {
   const copy = new Response(response.body, response);
   copy.headers.delete("cache-control");
   return copy;
 }
 
-/** Returns the path at which SvelteKit's client asks for the data of a page: `/blog/first` → `/blog/first/__data.json`. */
+/** Returns the path at which SvelteKit's client requests the data of a page: `/blog/first` → `/blog/first/__data.json`. */
 export function dataPath(path: string): string {
   return path.endsWith(".html") ? `${path.slice(0, -".html".length)}.html__data.json` : `${path.replace(/\/$/, "")}/__data.json`;
 }
