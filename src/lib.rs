@@ -21,6 +21,7 @@
 //! | [`invalidation`], [`inspection`] | what a caller asks to be invalidated, or to be shown |
 //! | [`protocol`] | what edge and objects say to each other |
 //! | [`visit`] | the edge's decisions, free of I/O |
+//! | [`secret`] | secrets that clients prove to know |
 //! | [`downstream`] | headers for downstream caches, and purges of them |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O, and their tables |
 //! | [`sql`] | SQLite, as the two objects use it |
@@ -39,6 +40,7 @@ pub mod page_policy;
 pub mod protocol;
 pub mod reason;
 pub mod route;
+pub mod secret;
 pub mod semantics;
 pub mod shard_name;
 pub mod sql;

@@ -2,7 +2,7 @@
  * Builds `dist/`: the TypeScript sources, and the gateway with its Wasm. `cargo xtask package` runs it, after the Worker is built.
  */
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 
 import { build } from "esbuild";
@@ -13,11 +13,17 @@ const gateway = from("dist/gateway");
 
 await rm(from("dist"), { recursive: true, force: true });
 await mkdir(gateway, { recursive: true });
-execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", from("tsconfig.json")], { stdio: "inherit" });
+// The types of the gateway refer to those of the package, which therefore come first.
+for (const project of ["tsconfig.json", "tsconfig.gateway.json"]) {
+  execFileSync(path.join(root, "node_modules/.bin/tsc"), ["-p", from(project)], { stdio: "inherit" });
+}
+await rename(path.join(gateway, "entry.d.ts"), path.join(gateway, "index.d.ts"));
+// Nothing that is exported refers to these.
+for (const internal of ["hit", "plain", "rpc"]) await rm(path.join(gateway, `${internal}.d.ts`));
 
 // The Wasm stays a file that the module imports: that is how wrangler takes it for a compiled module.
 await build({
-  entryPoints: [path.join(root, "src/edge/entry/entry.mjs")],
+  entryPoints: [path.join(root, "src/edge/entry/entry.ts")],
   outfile: path.join(gateway, "index.js"),
   bundle: true,
   format: "esm",
@@ -26,4 +32,3 @@ await build({
   logLevel: "warning",
 });
 await copyFile(path.join(root, "build/index_bg.wasm"), path.join(gateway, "index_bg.wasm"));
-await copyFile(from("gateway/index.d.ts"), path.join(gateway, "index.d.ts"));

@@ -8,11 +8,12 @@ use worker::{Context, Env};
 use crate::config::Origin;
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, Site, SiteError};
-use crate::edge::platform::js::{self, Fetcher};
+use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
 use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
 use crate::edge::visitor::{downstream, respond};
 use crate::route::Route;
 use crate::semantics::key::RequestUrl;
+use crate::visit::classify;
 
 /// Exports the `fetch` event of the deployable Worker.
 #[cfg(feature = "gateway")]
@@ -95,7 +96,7 @@ pub(in crate::edge) async fn answer(
 ) -> Result<Result<Response, SiteError>, JsValue> {
     let is_render = isr.is_render(request, context);
     // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
-    if !is_render && origin::is_loop(request) {
+    if !is_render && classify::is_loop(&RequestHeaders(request)) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }

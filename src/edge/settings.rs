@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
@@ -16,28 +14,14 @@ use crate::config::{
 use crate::edge::caches::l2;
 use crate::edge::platform::js;
 use crate::route::Route;
+use crate::secret::Secret;
 use crate::semantics::render_signature::RenderSecret;
+use crate::visit::classify::Rules;
 
 thread_local! {
     /// What was given in code, to edge and objects alike: each isolate runs the same code.
     static GIVEN: RefCell<Option<Builder>> = const { RefCell::new(None) };
     static SETTINGS: OnceCell<Result<Rc<Settings>, Rc<ConfigError>>> = const { OnceCell::new() };
-}
-
-/// A secret from `env`. It is compared by its digest, in constant time, and is never shown.
-#[derive(Clone)]
-pub(in crate::edge) struct Secret([u8; 32]);
-
-impl Secret {
-    fn read(env: &Env, name: &str) -> Option<Self> {
-        Some(Self(Sha256::digest(text(env, name)?.as_bytes()).into()))
-    }
-
-    /// Tells whether a visitor knows the secret.
-    pub(in crate::edge) fn is(&self, claim: &str) -> bool {
-        let claim: [u8; 32] = Sha256::digest(claim.as_bytes()).into();
-        self.0.ct_eq(&claim).into()
-    }
 }
 
 /// The token of an API, from `env`. It is sent, and never shown.
@@ -57,6 +41,11 @@ impl ApiToken {
 /// Reads a secret; one that is empty is none.
 fn text(env: &Env, name: &str) -> Option<String> {
     Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty())
+}
+
+/// Reads a secret that clients prove to know.
+fn secret(env: &Env, name: &str) -> Option<Secret> {
+    text(env, name).as_deref().map(Secret::new)
 }
 
 /// The secret with which a zone's cache is purged.
@@ -93,6 +82,11 @@ impl Settings {
         })
     }
 
+    /// Returns the settings that the classification of a request depends on.
+    pub(in crate::edge) fn rules(&self) -> Rules<'_> {
+        Rules { config: &self.config, bypass_token: self.bypass_token.as_ref() }
+    }
+
     /// Returns the headers that each render of a route carries besides this cache's own.
     pub(in crate::edge) fn render_headers<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = (&'a str, &'a str)> {
         route.render_headers().iter().filter_map(|(name, value)| match value {
@@ -113,8 +107,8 @@ impl Settings {
         match (config, missing) {
             (Ok(config), None) => Ok(Self {
                 config,
-                admin_token: Secret::read(env, "ISR_ADMIN_TOKEN"),
-                bypass_token: Secret::read(env, "ISR_BYPASS_TOKEN"),
+                admin_token: secret(env, "ISR_ADMIN_TOKEN"),
+                bypass_token: secret(env, "ISR_BYPASS_TOKEN"),
                 purge_token,
                 render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
                 header_secrets,

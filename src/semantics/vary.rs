@@ -246,7 +246,7 @@ impl Variant {
 }
 
 /// Returns the value of the first cookie of a name (RFC 6265 §4.2.1).
-fn cookie<'a>(sent: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(sent: &'a str, name: &str) -> Option<&'a str> {
     sent.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 

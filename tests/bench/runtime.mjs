@@ -1,6 +1,6 @@
 // The Workers that are measured, all of them in one process of the local runtime.
 
-import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -149,7 +149,9 @@ function memoryFolder() {
 
 function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main = [], objectsOf = name } = {}) {
   const object = (className) => ({ className, ...OBJECT, ...(objectsOf !== name && { scriptName: objectsOf }) });
-  return worker(name, root, [...main, "src/edge/entry/entry.mjs", "build/index.js", "build/index_bg.wasm"], {
+  // An older checkout has its entry module as it is.
+  const entry = existsSync(join(root, "build/entry.js")) ? "build/entry.js" : "src/edge/entry.mjs";
+  return worker(name, root, [...main, entry, "build/index.js", "build/index_bg.wasm"], {
     bindings: { ISR: { cache_name: name, ...settings, routes }, ISR_ADMIN_TOKEN: ADMIN_TOKEN },
     serviceBindings: { ORIGIN: "site" },
     kvNamespaces: { ISR_CACHE: kv },

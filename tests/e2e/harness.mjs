@@ -43,7 +43,7 @@ export function config(changes = {}, routes = {}) {
 /** A Worker as Miniflare takes it: the gateway. Several of them may share KV and objects. */
 function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main = [] }) {
   // The main module comes first: Miniflare does not follow imports from it.
-  const modules = [...main, "src/edge/entry/entry.mjs", "build/index.js", "build/index_bg.wasm"];
+  const modules = [...main, "build/entry.js", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
   return {
     name: deployment.name,

@@ -4,7 +4,7 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import { IsrCoordinator, IsrTagIndex, withIsr } from "../../src/edge/entry/entry.mjs";
+import { IsrCoordinator, IsrTagIndex, withIsr } from "../../build/entry.js";
 
 export { IsrCoordinator, IsrTagIndex };
 

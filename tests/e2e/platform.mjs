@@ -4,7 +4,7 @@
  *
  * The visitor's Worker and the objects run in one isolate here; only the entrypoint is given the cache.
  */
-import Gateway, { IsrCoordinator, IsrTagIndex } from "../../src/edge/entry/entry.mjs";
+import Gateway, { IsrCoordinator, IsrTagIndex } from "../../build/entry.js";
 
 export { IsrCoordinator, IsrTagIndex };
 

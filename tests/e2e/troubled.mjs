@@ -4,7 +4,7 @@
  * Only what the platform does is put on; the gateway and its objects are those that are deployed. The visitor's Worker and
  * the objects run in one isolate here, and so one variable is enough for both.
  */
-import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from "../../src/edge/entry/entry.mjs";
+import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from "../../build/entry.js";
 
 /**
  * @typedef {object} Trouble

@@ -15,7 +15,7 @@ use crate::worker;
 const FOLDER: &str = "packages/cloudflare-isr";
 
 /// Everything that it is made of besides: the Worker, and the tools.
-const INPUTS: [&str; 4] = ["src/edge/entry/entry.mjs", "build/index.js", "build/index_bg.wasm", "package-lock.json"];
+const INPUTS: [&str; 4] = ["src/edge/entry", "build/index.js", "build/index_bg.wasm", "package-lock.json"];
 
 /// What is built from the sources, and therefore none of them.
 const BUILT: &str = "dist";

@@ -22,6 +22,9 @@ const OWN_INPUTS: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
 /// Everything that wrangler reads of what it writes.
 const OUTPUTS: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 
+/// The gateway's entry module. Wrangler compiles the TypeScript by itself; tests and benchmarks load the compiled module.
+const ENTRY: [&str; 2] = ["src/edge/entry/entry.ts", "build/entry.js"];
+
 /// Cargo's target folder for the Worker. Another compiler than the host's may write it, so they don't share one.
 pub(crate) fn target(project: &Project) -> PathBuf {
     project.target().join("worker")
@@ -43,7 +46,10 @@ pub(crate) fn build_dependent(project: &Project, setup: &Setup, folder: &Path) -
 
 fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, options: &[&str]) -> Result<()> {
     let _lock = stamp::lock(target)?;
-    let outputs = OUTPUTS.map(|output| folder.join(output).to_string_lossy().into_owned());
+    // A dependent Worker has an entry module of its own, if any.
+    let entry = (folder == Path::new("")).then_some(ENTRY);
+    let outputs = OUTPUTS.into_iter().chain(entry.map(|[_, output]| output));
+    let outputs: Vec<String> = outputs.map(|output| folder.join(output).to_string_lossy().into_owned()).collect();
     let inputs = inputs(project, setup, folder)?;
     let stamp = target.join(format!("{}.stamp", folder.join("build").to_string_lossy().replace(['/', '\\'], "-")));
     if stamp::matches(&stamp, &with_outputs(project, &inputs, &outputs)?) {
@@ -68,12 +74,27 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
         .args(options)
         .run()
         .context("the Worker can't be built")?;
+    if let Some([source, output]) = entry {
+        bundle_entry(setup, source, output)?;
+    }
     for output in &outputs {
         ensure!(project.root().join(output).is_file(), "worker-build succeeded but didn't write {output}");
     }
     let size = fs::metadata(project.root().join(&outputs[1]))?.len();
     step(&format!("built the Worker: {} KiB of Wasm", size / 1024));
     stamp::write(&stamp, &with_outputs(project, &inputs, &outputs)?)
+}
+
+/// Compiles the entry module into one file beside the module that it imports.
+fn bundle_entry(setup: &Setup, source: &str, output: &str) -> Result<()> {
+    let output = format!("--outfile={output}");
+    setup
+        .node
+        .program("esbuild")?
+        .args([source, "--bundle", "--format=esm", "--target=es2022", "--log-level=warning", &output])
+        .args(["--external:cloudflare:workers", "--external:./build/index.js"])
+        .run()
+        .context("the entry module can't be compiled")
 }
 
 /// The hash over sources and tools.

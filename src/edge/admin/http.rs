@@ -10,17 +10,10 @@ use super::inspect::inspect;
 use super::{invalidate_all, invalidation};
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
-use crate::edge::settings::{Secret, Settings};
+use crate::edge::settings::Settings;
 use crate::inspection::Inspect;
 use crate::invalidation::Call;
-
-/// Where the gateway's own paths begin.
-const PREFIX: &str = "/__isr";
-
-/// Tells whether a path is the gateway's own.
-pub(in crate::edge) fn is_admin(path: &str) -> bool {
-    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
+use crate::secret::Secret;
 
 /// Answers a request to a path of the gateway's own.
 pub(in crate::edge) async fn http(

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use worker::Env;
 
 pub(super) use self::error::AdminError;
-pub(super) use self::http::{http, is_admin};
+pub(super) use self::http::http;
 pub(super) use self::inspect::inspect;
 pub(super) use self::rpc::{rpc, rpc_with};
 use crate::edge::caches::feed_poll;

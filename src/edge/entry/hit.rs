@@ -1,34 +1,44 @@
-//! The short way of a HIT, for the entry module.
+//! The short path of a HIT, for the entry module.
 //!
 //! A HIT through [`Isr`](crate::edge::Isr) costs a dozen crossings between JavaScript and Wasm and a wake-up of the
-//! executor. So the entry module looks into L1 by itself, and asks here: what is the key of this URL, what is to be done
-//! with a copy that has this meta (a *plan*), does that plan still hold, and, of a visitor with `If-None-Match`, has he this
-//! copy already. A repeated HIT needs the last two at the most. Whatever is not a plain fresh HIT goes the long way.
+//! executor. So the entry module reads L1 by itself and asks here:
 //!
-//! The decision stays here: the entry module remembers what a plan makes of a copy, and never for how long it holds.
+//! | function | question | how often |
+//! |---|---|---|
+//! | `isrConstants` | which requests take the short path? | once |
+//! | `isrKey` | which page does this URL name? | once for each URL |
+//! | `isrPlan` | which headers does this stored page get as a HIT? | once a second for each page |
+//! | `isrHolds` | does that plan still hold? | for each HIT |
+//! | `isrHas` | does this `If-None-Match` name the page? | for each HIT that has one |
+//!
+//! Everything that is not a plain fresh HIT takes the long path. The entry module remembers the headers of a plan. How long
+//! a plan holds is decided here, each time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
+use js_sys::{JSON, Object};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
+use web_sys::Headers;
 use worker::Env;
 
-use crate::config::CanonicalOrigin;
-use crate::edge::admin;
+use crate::config::Config;
 use crate::edge::caches::feed_poll;
+use crate::edge::origin::Task;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::respond::{self, Terms, Told};
 use crate::page::PageMeta;
+use crate::protocol::META_HEADER;
+use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Outcome};
 use crate::semantics::conditional::NOT_IN_304;
 use crate::semantics::etag::{self, EntityTag};
-use crate::semantics::freshness::Revalidate;
-use crate::semantics::key::{RequestUrl, TrailingSlash};
 use crate::time::Timestamp;
+use crate::visit::classify::{self, SHORT_PATH, ShortPath};
 use crate::visit::{Judgement, judge};
 
 /// `Age` and `ttl` are told in whole seconds: a plan's words may be used for as long.
@@ -59,33 +69,56 @@ pub fn cache_name(env: &JsValue) -> Option<String> {
     Settings::of(env.unchecked_ref::<Env>()).ok().map(|settings| settings.config.cache_name.clone())
 }
 
-/// Returns the key of a URL that a route caches. It depends on the configuration alone.
+/// What the entry module needs to know before the first request: `Constants` in `entry/plain.ts`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Constants {
+    render_purpose: &'static str,
+    meta_header: &'static str,
+    short_path: ShortPath,
+}
+
+/// Returns what both sides have to agree on.
+#[wasm_bindgen(js_name = isrConstants)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn constants() -> Result<JsValue, JsValue> {
+    let constants =
+        Constants { render_purpose: Task::Render.as_str(), meta_header: META_HEADER, short_path: SHORT_PATH };
+    let json = serde_json::to_string(&constants).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    JSON::parse(&json)
+}
+
+/// Returns the key of a URL, if the URL is enough to tell the page. It depends on the configuration alone.
 #[wasm_bindgen(js_name = isrKey)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub fn key(env: &JsValue, url: &str) -> Option<String> {
     let settings = Settings::of(env.unchecked_ref::<Env>()).ok()?;
-    let url = RequestUrl::parse(url).ok().filter(|url| !admin::is_admin(url.path().as_str()))?;
-    let route = settings.config.routes.find(url.path().as_str())?;
-    if route.revalidate() == Revalidate::NoStore {
-        return None;
-    }
-    let origin = settings.config.canonical_origin.as_ref().map(CanonicalOrigin::as_str);
-    // What takes more than the URL to tell takes the long way.
-    let is_redirected = url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect;
-    if is_redirected || !route.vary().is_empty() || !settings.config.serves_host(url.host()) {
-        return None;
-    }
-    url.key(origin, route.query(), route.trailing_slash()).ok().map(|key| key.as_str().to_owned())
+    classify::short_path_key(&settings.config, url).map(String::from)
 }
 
-/// Returns what to do with a copy that is fresh: the plan's number, and then, line by line, a header to remove (`name`)
-/// or to set (`name:value`); then, behind an empty line, the headers to remove if the answer is a 304. Nothing if the copy
-/// is not to be served just like that.
+#[wasm_bindgen]
+extern "C" {
+    /// A plan as the entry module gets it: `Plan` in `entry/rust.d.ts`.
+    #[wasm_bindgen(extends = Object)]
+    pub type PlannedHit;
+
+    #[wasm_bindgen(method, setter)]
+    fn set_number(this: &PlannedHit, number: f64);
+
+    #[wasm_bindgen(method, setter)]
+    fn set_headers(this: &PlannedHit, headers: &Headers);
+
+    #[wasm_bindgen(method, setter, js_name = notModified)]
+    fn set_not_modified(this: &PlannedHit, headers: &Headers);
+}
+
+/// Plans the response to a request for a stored page that has this metadata and these headers. Returns nothing if it takes
+/// more than serving the page as a HIT.
 #[wasm_bindgen(js_name = isrPlan)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
-pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
+pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<PlannedHit> {
     let settings = Settings::of(env.unchecked_ref::<Env>()).ok()?;
     let config = &settings.config;
     let (now, bound) = (js::now(), config.freshness_bound);
@@ -94,33 +127,46 @@ pub fn plan(env: &JsValue, key: &str, meta: &str) -> Option<String> {
     let judgement = feed_poll::with_current(bound, |feed| judge(&meta, route.id(), feed, now));
     let epoch = feed_poll::quiet_epoch(bound, now).filter(|_| judgement == Judgement::Fresh)?;
     let until = meta.windows.fresh_until.map_or(now.plus(LONGEST), |end| end.min(now.plus(LONGEST)));
+    let planned = headers_of_hit(config, &meta, route, stored, now).ok()?;
+    planned.set_number(remember(Plan { until, epoch, bound }, now));
+    Some(planned)
+}
+
+/// Builds the headers of both forms of a HIT: 200 and 304.
+fn headers_of_hit(
+    config: &Config,
+    meta: &PageMeta,
+    route: &Route,
+    stored: &Headers,
+    now: Timestamp,
+) -> Result<PlannedHit, JsValue> {
+    let told = Told { outcome: Outcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
+    let expose = config.expose_headers;
+    let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
+    // The headers of a stored response are immutable.
+    let headers = Headers::new_with_headers(stored)?;
+    respond::apply(&headers, respond::changes(meta, &told, &terms))?;
+    respond::apply(&headers, downstream::changes(config, meta, route, now))?;
+    let not_modified = Headers::new_with_headers(&headers)?;
+    respond::remove(&not_modified, &NOT_IN_304)?;
+    let planned: PlannedHit = Object::new().unchecked_into();
+    planned.set_headers(&headers);
+    planned.set_not_modified(&not_modified);
+    Ok(planned)
+}
+
+/// Remembers a plan, and returns its number. One for which there is no room does not hold.
+fn remember(plan: Plan, now: Timestamp) -> f64 {
     let number = js_sys::Math::random();
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS {
             plans.retain(|_, plan| plan.until > now);
         }
         if plans.len() < MAX_PLANS {
-            plans.insert(number.to_bits(), Plan { until, epoch, bound });
+            plans.insert(number.to_bits(), plan);
         }
     });
-    let told = Told { outcome: Outcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
-    let mut words = number.to_string();
-    let expose = config.expose_headers;
-    let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
-    let in_front = downstream::changes(config, &meta, route, now);
-    for (name, value) in respond::changes(&meta, &told, &terms).into_iter().chain(in_front) {
-        // Writing to a String can't fail.
-        let _ = match value {
-            Some(value) => write!(words, "\n{name}:{value}"),
-            None => write!(words, "\n{name}"),
-        };
-    }
-    words.push('\n');
-    for name in NOT_IN_304 {
-        words.push('\n');
-        words.push_str(name);
-    }
-    Some(words)
+    number
 }
 
 /// Tells whether a visitor whose request has this `If-None-Match` has the copy that has this `ETag`: then the answer is a

@@ -1,3 +1,3 @@
-//! The module that wrangler loads (`entry.mjs`), and the short path of a plain HIT, on which it calls `hit`.
+//! The module that wrangler loads (`entry.ts`), and the short path of a plain HIT, on which it calls `hit`.
 
 mod hit;

@@ -14,7 +14,7 @@ use worker::Env;
 
 pub(in crate::edge) use self::loopback::Exports;
 pub(in crate::edge) use self::props::Task;
-pub(in crate::edge) use self::request::{Site, SiteError, is_loop, is_signed, passed, render_request};
+pub(in crate::edge) use self::request::{Site, SiteError, is_signed, passed, render_request};
 use crate::config::{Binding, Origin};
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::Settings;

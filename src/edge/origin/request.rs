@@ -10,12 +10,7 @@ use crate::edge::platform::js::{self, Fetcher};
 use crate::semantics::key::PageKey;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
-
-/// Says through which caches a request has come (RFC 8586): a site by URL might lead back here.
-const LOOP_HEADER: &str = "cdn-loop";
-
-/// How this cache is called in [`LOOP_HEADER`].
-const LOOP_NAME: &str = "cloudflare-isr";
+use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
 
 /// The site.
 #[derive(Clone, Debug)]
@@ -143,12 +138,6 @@ pub(in crate::edge) fn passed(request: &Request) -> Result<Request, JsValue> {
             Request::new_with_request_and_init(request, &init)
         }
     }
-}
-
-/// Tells whether a request has come through this cache before.
-pub(in crate::edge) fn is_loop(request: &Request) -> bool {
-    let passed = request.headers().get(LOOP_HEADER).ok().flatten().unwrap_or_default();
-    passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
 }
 
 /// Tells whether a request carries the signature of a render, made with a secret of this cache.

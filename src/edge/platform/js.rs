@@ -10,6 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Request, Response};
 use worker::{Delay, Env};
 
+use crate::semantics::vary::Visitor;
 use crate::time::Timestamp;
 
 #[wasm_bindgen]
@@ -57,6 +58,20 @@ impl Fetcher {
     /// Sends a request and waits for the head of the response.
     pub(in crate::edge) async fn fetch(&self, request: &Request) -> Result<Response, JsValue> {
         JsFuture::from(self.fetch_promise(request)?).await?.dyn_into()
+    }
+}
+
+/// The headers of a request, and what the platform knows of the client.
+pub(in crate::edge) struct RequestHeaders<'a>(pub(in crate::edge) &'a Request);
+
+impl Visitor for RequestHeaders<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.headers().get(name).ok().flatten()
+    }
+
+    fn country(&self) -> Option<String> {
+        let cf = Reflect::get(self.0, &"cf".into()).ok().filter(JsValue::is_object)?;
+        Reflect::get(&cf, &"country".into()).ok()?.as_string()
     }
 }
 

@@ -102,6 +102,11 @@ pub(in crate::edge) fn apply(headers: &Headers, changes: Vec<Change>) -> Result<
     })
 }
 
+/// Removes headers.
+pub(in crate::edge) fn remove(headers: &Headers, names: &[&str]) -> Result<(), JsValue> {
+    names.iter().try_for_each(|name| headers.delete(name))
+}
+
 /// Unwraps a page for the visitor, in the form in which it is to be had.
 pub(in crate::edge) fn page(
     meta: &PageMeta,
@@ -114,7 +119,6 @@ pub(in crate::edge) fn page(
     // The headers of a response that came from elsewhere are immutable.
     let headers = Headers::new_with_headers(&wrapped.headers())?;
     apply(&headers, changes(meta, told, terms))?;
-    let without = |names: &[&str]| names.iter().try_for_each(|name| headers.delete(name));
     let body_bytes = meta.body_bytes.unwrap_or_default();
     match form {
         Form::Whole => {
@@ -122,19 +126,19 @@ pub(in crate::edge) fn page(
             envelope::response(meta.status, &headers, if terms.with_body { body.as_deref() } else { None })
         }
         Form::NotModified => {
-            without(&NOT_IN_304)?;
+            remove(&headers, &NOT_IN_304)?;
             envelope::response(304, &headers, None)
         }
         Form::Ranged(range) => {
             headers.set("content-range", &range.content_range(body_bytes))?;
             match range {
                 Range::Part(positions) => {
-                    without(&NOT_IN_206)?;
+                    remove(&headers, &NOT_IN_206)?;
                     headers.set("content-length", &(positions.end() - positions.start() + 1).to_string())?;
                     envelope::response(206, &headers, Some(&range::of(wrapped, positions, context)?))
                 }
                 Range::Unsatisfiable => {
-                    without(&NOT_IN_416)?;
+                    remove(&headers, &NOT_IN_416)?;
                     // It is about one range, and must not be kept in the page's place.
                     headers.set("cache-control", "no-store")?;
                     envelope::response(416, &headers, None)

@@ -2,7 +2,7 @@
 // but for methods that count before they do what they are there for.
 
 import { wasmBytes } from "./wasm.mjs";
-import Gateway, * as entry from "../../../src/edge/entry/entry.mjs";
+import Gateway, * as entry from "../../../build/entry.js";
 
 /** What the edge has asked for, and whether KV shows it nothing, as it may for a minute after a write. */
 const edge = {

@@ -22,6 +22,8 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     cargo(&["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings").run()?;
 
     let setup = setup::run(project)?;
+    step("types of the entry module");
+    setup.node.program("tsc")?.args(["-p", "src/edge/entry"]).run()?;
     step("lints of the Worker, for Wasm");
     setup
         .toolchain

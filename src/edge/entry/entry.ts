@@ -1,0 +1,38 @@
+/**
+ * The cache as a Worker, prebuilt: Rust as Wasm, and the module around it. A Worker in front of a site is
+ *
+ * ```js
+ * export { default, IsrCoordinator, IsrTagIndex } from "cloudflare-isr/gateway";
+ * ```
+ *
+ * with the bindings and `[vars.ISR]` in its `wrangler.toml`.
+ *
+ * @module
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+import type { IsrService } from "cloudflare-isr";
+
+import RustGateway from "../../../build/index.js";
+import { shortPath } from "./hit.js";
+import { callEntrypoint, expose } from "./rpc.js";
+
+export { IsrCoordinator, IsrTagIndex, type IsrObject, type IsrObjectClass } from "./objects.js";
+export { withIsr, type Handler, type WithIsr } from "./with_isr.js";
+
+/** The entrypoint: answers visitors from the cache, and other Workers by RPC. */
+class Gateway extends WorkerEntrypoint<unknown> {
+  override async fetch(request: Request): Promise<Response> {
+    const { ctx, env } = this;
+    return (await shortPath(request, env, ctx)) ?? new RustGateway(ctx, env).fetch(request);
+  }
+
+  static {
+    expose(this.prototype, (self, method, args) => callEntrypoint(self.ctx, self.env, method, args));
+  }
+}
+
+/** The RPC methods, which {@link expose} adds. */
+interface Gateway extends IsrService {}
+
+export default Gateway;

@@ -1,0 +1,37 @@
+/** What Rust declares for both sides (`hit.rs`). */
+export interface Constants {
+  /** The value of `props.isr` of a request to render a page. */
+  renderPurpose: string;
+  /** The header of a page in L1 that carries its metadata. */
+  metaHeader: string;
+  shortPath: ShortPath;
+}
+
+/** Which requests may take the short path. */
+export interface ShortPath {
+  method: string;
+  /** Request headers that exclude a request. */
+  excluded: ExcludedHeader[];
+}
+
+/** A request header that excludes a request from the short path. */
+export interface ExcludedHeader {
+  name: string;
+  /** If not null, only values that contain this text exclude. */
+  containing: string | null;
+  /** If not null, the header does not exclude a request that has this header as well. */
+  unless: string | null;
+}
+
+/** Returns whether nothing in a request, apart from its URL, asks for more than the stored page. */
+export function isPlain({ method, headers }: Pick<Request, "method" | "headers">, props: unknown, shortPath: ShortPath): boolean {
+  if (method !== shortPath.method || (props as { isr?: unknown } | null | undefined)?.isr !== undefined) return false;
+  for (const { name, containing, unless } of shortPath.excluded) {
+    const value = headers.get(name);
+    if (value === null) continue;
+    if (containing !== null && !value.includes(containing)) continue;
+    if (unless !== null && headers.has(unless)) continue;
+    return false;
+  }
+  return true;
+}

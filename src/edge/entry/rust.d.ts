@@ -1,0 +1,50 @@
+/** The module that `worker-build` writes, as far as the entry module uses it. `src/edge/` exports it with `#[wasm_bindgen]`. */
+declare module "*/build/index.js" {
+  import { WorkerEntrypoint } from "cloudflare:workers";
+
+  /** What `isrPlan` returns for a stored page that is fresh: the response headers for it. */
+  export interface Plan {
+    /** Identifies the plan to `isrHolds`. */
+    number: number;
+    /** Headers of a 200. */
+    headers: Headers;
+    /** Headers of a 304. */
+    notModified: Headers;
+  }
+
+  /** An RPC call that failed. */
+  export interface Failure {
+    code: import("cloudflare-isr").IsrErrorCode;
+    message: string;
+  }
+
+  /** The result of an RPC call, or why it failed. */
+  export type Answer = { error?: undefined } | { error: Failure };
+
+  /** The gateway for one request. Its functions are those of the Wasm module, and do not depend on the instance. */
+  export default class RustGateway extends WorkerEntrypoint<unknown> {
+    override fetch(request: Request): Promise<Response>;
+    /** Answers from the cache, or by the Worker's own handler. */
+    isrGateway(request: Request, env: unknown, ctx: ExecutionContext, own: { fetch(request: Request): Promise<Response> }): Promise<Response>;
+    isrLookup(env: unknown, ctx: ExecutionContext, request: Request): Promise<Answer>;
+    /** `settings` is JSON. */
+    isrStore(env: unknown, ticket: string, response: Response, settings: string): Promise<Answer>;
+    /** `call` and the result, an {@link Answer}, are JSON. */
+    isrRpc(env: unknown, call: string): Promise<string>;
+    isrConstants(): import("./plain.js").Constants;
+    isrCacheName(env: unknown): string | undefined;
+    isrKey(env: unknown, url: string): string | undefined;
+    isrPlan(env: unknown, key: string, meta: string, headers: Headers): Plan | undefined;
+    isrHolds(number: number, now: number): boolean;
+    isrHas(ifNoneMatch: string, etag: string | undefined): boolean;
+  }
+
+  /** A Durable Object that is written in Rust. */
+  export interface RustObject {
+    fetch(request: Request): Promise<Response>;
+    alarm(): Promise<Response>;
+  }
+
+  export const IsrCoordinator: new (ctx: DurableObjectState, env: unknown) => RustObject;
+  export const IsrTagIndex: new (ctx: DurableObjectState, env: unknown) => RustObject;
+}

@@ -1,0 +1,291 @@
+//! Decides what a request is to the cache: a page, a call of the admin API, or nothing that the cache answers.
+//!
+//! The decision has two stages. [`by_url`] decides by the URL and the configuration alone; [`classify`] then takes method,
+//! headers and secrets into account.
+//!
+//! The short path of a HIT runs in the entry module (`src/edge/entry/`), which remembers [`short_path_key`], the result
+//! of the first stage. [`SHORT_PATH`] lists the requests for which the second stage can make a difference; the entry
+//! module leaves those to [`classify`].
+
+use serde::Serialize;
+
+use crate::config::{CanonicalOrigin, Config};
+use crate::reason::Reason;
+use crate::route::Route;
+use crate::secret::Secret;
+use crate::semantics::conditional::Conditions;
+use crate::semantics::freshness::Revalidate;
+use crate::semantics::key::{CanonicalPath, KeyError, PageKey, RequestUrl, TrailingSlash};
+use crate::semantics::render_signature::RENDER_HEADER;
+use crate::semantics::vary::{Visitor, cookie};
+
+/// Where the gateway's own paths begin.
+pub const ADMIN_PREFIX: &str = "/__isr";
+
+/// The request header that carries the draft token.
+pub const BYPASS_HEADER: &str = "x-isr-bypass";
+
+/// The cookie that carries the draft token.
+pub const BYPASS_COOKIE: &str = "__isr_bypass";
+
+/// The request header that lists the caches a request has come through (RFC 8586).
+pub const LOOP_HEADER: &str = "cdn-loop";
+
+/// The name of this cache in [`LOOP_HEADER`].
+pub const LOOP_NAME: &str = "cloudflare-isr";
+
+/// The requests that may take the short path of a HIT, by method and headers.
+///
+/// For these, [`classify`] gives a page whose only condition is `If-None-Match`, if the URL has a [`short_path_key`]. A
+/// request with `props.isr` never takes the short path.
+pub const SHORT_PATH: ShortPath = ShortPath {
+    method: "GET",
+    excluded: &[
+        ExcludedHeader::any("range"),
+        // RFC 9110 §13.1.3: `If-Modified-Since` is ignored beside `If-None-Match`.
+        ExcludedHeader { unless: Some("if-none-match"), ..ExcludedHeader::any("if-modified-since") },
+        ExcludedHeader::any("upgrade"),
+        ExcludedHeader::any(BYPASS_HEADER),
+        ExcludedHeader::any(RENDER_HEADER),
+        ExcludedHeader { containing: Some(BYPASS_COOKIE), ..ExcludedHeader::any("cookie") },
+        ExcludedHeader { containing: Some(LOOP_NAME), ..ExcludedHeader::any(LOOP_HEADER) },
+    ],
+};
+
+/// Which requests may take the short path. The entry module evaluates it: `src/edge/entry/plain.ts`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ShortPath {
+    /// The only method.
+    pub method: &'static str,
+    /// The headers that exclude a request.
+    pub excluded: &'static [ExcludedHeader],
+}
+
+/// A request header that excludes a request from the short path.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ExcludedHeader {
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// If present, only values that contain this text exclude a request.
+    pub containing: Option<&'static str>,
+    /// If present, the header does not exclude a request that has this header as well.
+    pub unless: Option<&'static str>,
+}
+
+impl ExcludedHeader {
+    const fn any(name: &'static str) -> Self {
+        Self { name, containing: None, unless: None }
+    }
+}
+
+/// The settings that classification depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The draft token, if there is one.
+    pub bypass_token: Option<&'a Secret>,
+}
+
+/// A request, as far as classification reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestParts<'a, H> {
+    /// The method, in upper case.
+    pub method: &'a str,
+    /// The absolute URL.
+    pub url: &'a str,
+    /// The headers, and the client's country.
+    pub headers: &'a H,
+    /// Whether this cache sent the request, to render a page.
+    pub is_render: bool,
+}
+
+/// What a request is to the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class<'a> {
+    /// The origin answers, and the response does not mention the cache.
+    NotForCache,
+    /// A path of the admin API.
+    Admin(CanonicalPath),
+    /// The origin answers, and the response says why.
+    Pass(Pass),
+    /// The client is redirected to a URL of the same host: the path has a trailing slash that its route removes.
+    Redirect {
+        /// Path and query.
+        location: String,
+    },
+    /// A page of a route.
+    Page(PageRequest<'a>),
+}
+
+/// Why the cache does not answer a request for a page of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The client has the draft token.
+    Draft,
+    /// The route has `revalidate = 0`: its pages are never stored.
+    NeverStored,
+    /// The URL has no key, or the host is not served.
+    NoKey(Reason),
+}
+
+/// A request for a page of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// The page.
+    pub key: PageKey,
+    /// Whether the response has a body: false for HEAD.
+    pub with_body: bool,
+    /// The conditions and the range of the request.
+    pub conditions: Conditions,
+    /// Whether the request has `Authorization`.
+    pub authorized: bool,
+}
+
+/// What a URL alone says about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrlClass<'a> {
+    /// No route has pages there, or the URL is not one of HTTP.
+    NotForCache,
+    /// A path of the admin API.
+    Admin(CanonicalPath),
+    /// A route has pages there.
+    Routed {
+        /// The route.
+        route: &'a Route,
+        /// What a GET without any headers gets.
+        target: Target,
+    },
+}
+
+/// What a GET for a URL of a route gets, before its headers are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The origin's response.
+    Pass(Pass),
+    /// A redirect to the path without its trailing slash.
+    Redirect {
+        /// Path and query.
+        location: String,
+    },
+    /// A page, by its key without a variant.
+    Page(PageKey),
+}
+
+/// Classifies a request.
+#[must_use]
+pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>) -> Class<'a> {
+    let (route, target) = match by_url(rules.config, request.url) {
+        UrlClass::NotForCache => return Class::NotForCache,
+        UrlClass::Admin(path) => return Class::Admin(path),
+        UrlClass::Routed { route, target } => (route, target),
+    };
+    let RequestParts { method, headers, is_render, .. } = *request;
+    let is_page = matches!(method, "GET" | "HEAD") && headers.header("upgrade").is_none();
+    if !is_page || is_render {
+        return Class::NotForCache;
+    }
+    if rules.bypass_token.is_some_and(|token| has_bypass_token(headers, token)) {
+        return Class::Pass(Pass::Draft);
+    }
+    let key = match target {
+        Target::Pass(pass) => return Class::Pass(pass),
+        Target::Redirect { location } => return Class::Redirect { location },
+        Target::Page(key) => key,
+    };
+    match key.with_variant(&route.vary().variant(headers)) {
+        Ok(key) => Class::Page(PageRequest {
+            route,
+            key,
+            with_body: method == "GET",
+            conditions: conditions(headers),
+            authorized: headers.header("authorization").is_some(),
+        }),
+        Err(error) => Class::Pass(error.into()),
+    }
+}
+
+/// Classifies a request by its URL alone. The result depends on nothing else but the configuration.
+#[must_use]
+pub fn by_url<'a>(config: &'a Config, url: &str) -> UrlClass<'a> {
+    let Ok(url) = RequestUrl::parse(url) else {
+        return UrlClass::NotForCache;
+    };
+    if is_admin(url.path()) {
+        return UrlClass::Admin(url.path().clone());
+    }
+    match config.routes.find(url.path().as_str()) {
+        Some(route) => UrlClass::Routed { route, target: target(config, route, &url) },
+        None => UrlClass::NotForCache,
+    }
+}
+
+/// Returns the key of the page that every request with this URL gets that [`SHORT_PATH`] does not exclude; `None` if the
+/// URL is not enough to tell.
+#[must_use]
+pub fn short_path_key(config: &Config, url: &str) -> Option<PageKey> {
+    match by_url(config, url) {
+        UrlClass::Routed { route, target: Target::Page(key) } if route.vary().is_empty() => Some(key),
+        UrlClass::NotForCache | UrlClass::Admin(_) | UrlClass::Routed { .. } => None,
+    }
+}
+
+/// Returns whether a request has come through this cache before.
+#[must_use]
+pub fn is_loop(headers: &impl Visitor) -> bool {
+    let passed = headers.header(LOOP_HEADER).unwrap_or_default();
+    passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
+}
+
+fn is_admin(path: &CanonicalPath) -> bool {
+    path.as_str().strip_prefix(ADMIN_PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn target(config: &Config, route: &Route, url: &RequestUrl) -> Target {
+    if route.revalidate() == Revalidate::NoStore {
+        return Target::Pass(Pass::NeverStored);
+    }
+    if !config.serves_host(url.host()) {
+        return Target::Pass(Pass::NoKey(Reason::Host));
+    }
+    if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
+        return Target::Redirect { location: url.without_slash() };
+    }
+    let origin = config.canonical_origin.as_ref().map(CanonicalOrigin::as_str);
+    match url.key(origin, route.query(), route.trailing_slash()) {
+        Ok(key) => Target::Page(key),
+        Err(error) => Target::Pass(error.into()),
+    }
+}
+
+impl From<KeyError> for Pass {
+    fn from(error: KeyError) -> Self {
+        Self::NoKey(match error {
+            KeyError::TooLong => Reason::UriTooLong,
+            KeyError::Encoding | KeyError::NotAUrl => Reason::UriEncoding,
+        })
+    }
+}
+
+/// The header counts before the cookie.
+fn has_bypass_token(headers: &impl Visitor, token: &Secret) -> bool {
+    if let Some(claim) = headers.header(BYPASS_HEADER) {
+        return token.is(&claim);
+    }
+    let cookies = headers.header("cookie").unwrap_or_default();
+    cookie(&cookies, BYPASS_COOKIE).is_some_and(|claim| token.is(claim))
+}
+
+fn conditions(headers: &impl Visitor) -> Conditions {
+    Conditions {
+        if_none_match: headers.header("if-none-match"),
+        if_modified_since: headers.header("if-modified-since"),
+        range: headers.header("range"),
+        if_range: headers.header("if-range"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::*;
+
+/// Headers by name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+struct Sent(BTreeMap<String, String>);
+
+impl Visitor for Sent {
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn country(&self) -> Option<String> {
+        None
+    }
+}
+
+fn sent(headers: &[(&str, &str)]) -> Sent {
+    Sent(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+fn config() -> Config {
+    let routes = json!({
+        "/": {},
+        "/blog/[slug]": { "query": ["page"] },
+        "/docs/*": { "trailing_slash": "redirect" },
+        "/keep/*": { "trailing_slash": "keep", "query": "all" },
+        "/live": { "revalidate": 0 },
+        "/shop/*": { "vary": { "cookie": { "currency": ["EUR", "USD"] } } },
+    });
+    Config::from_json(&json!({ "hosts": ["e.com", "*.e.com"], "routes": routes })).unwrap()
+}
+
+/// Classifies, and writes the class in short.
+fn class(method: &str, url: &str, headers: &[(&str, &str)], is_render: bool) -> String {
+    let (config, token) = (config(), Secret::new("draft"));
+    let rules = Rules { config: &config, bypass_token: Some(&token) };
+    let headers = sent(headers);
+    match classify(&rules, &RequestParts { method, url, headers: &headers, is_render }) {
+        Class::NotForCache => "not for the cache".to_owned(),
+        Class::Admin(path) => format!("admin {}", path.as_str()),
+        Class::Pass(pass) => format!("{pass:?}"),
+        Class::Redirect { location } => format!("redirect {location}"),
+        Class::Page(page) => format!("page {} {}", page.route.id().as_str(), page.key),
+    }
+}
+
+#[test]
+fn a_request_is_classified_by_url_then_method_then_headers() {
+    for (method, url, headers, expected) in [
+        ("GET", "https://e.com/", &[][..], "page / https://e.com/"),
+        ("HEAD", "https://e.com/", &[], "page / https://e.com/"),
+        ("GET", "https://www.e.com/blog/a?b=c&page=2", &[], "page /blog/[slug] https://www.e.com/blog/a?page=2"),
+        (
+            "GET",
+            "https://e.com/shop/a",
+            &[("cookie", "currency=EUR")],
+            "page /shop/* https://e.com/shop/a#cookie.currency=EUR",
+        ),
+        ("GET", "https://e.com/keep/a/", &[], "page /keep/* https://e.com/keep/a/"),
+        // Not for the cache: neither the URL nor the method is one of a page.
+        ("GET", "https://e.com/other", &[], "not for the cache"),
+        ("GET", "ftp://e.com/", &[], "not for the cache"),
+        ("GET", "https://e.com/%", &[], "not for the cache"),
+        ("POST", "https://e.com/", &[("x-isr-bypass", "draft")], "not for the cache"),
+        ("GET", "https://e.com/", &[("upgrade", "websocket")], "not for the cache"),
+        // The admin API takes any method, on any host.
+        ("POST", "https://e.com/__isr/revalidate", &[], "admin /__isr/revalidate"),
+        ("GET", "https://other.com/__isr", &[("x-isr-bypass", "draft")], "admin /__isr"),
+        ("GET", "https://e.com/__israel", &[], "not for the cache"),
+        // A draft comes before everything that the URL says about a page.
+        ("GET", "https://e.com/", &[("x-isr-bypass", "draft")], "Draft"),
+        ("GET", "https://e.com/", &[("cookie", "a=b; __isr_bypass=draft")], "Draft"),
+        ("GET", "https://e.com/live", &[("x-isr-bypass", "draft")], "Draft"),
+        ("GET", "https://other.com/docs/a/", &[("x-isr-bypass", "draft")], "Draft"),
+        (
+            "GET",
+            "https://e.com/",
+            &[("x-isr-bypass", "wrong"), ("cookie", "__isr_bypass=draft")],
+            "page / https://e.com/",
+        ),
+        ("GET", "https://e.com/", &[("cookie", "a__isr_bypass=draft")], "page / https://e.com/"),
+        ("GET", "https://e.com/live", &[], "NeverStored"),
+        ("GET", "https://other.com/live", &[], "NeverStored"),
+        ("GET", "https://other.com/docs/a/", &[], "NoKey(Host)"),
+        ("GET", "https://e.com/docs/a/?b", &[], "redirect /docs/a?b"),
+        ("GET", "https://e.com/keep/a?b=%ff", &[], "NoKey(UriEncoding)"),
+    ] {
+        assert_eq!(class(method, url, headers, false), expected, "{method} {url} {headers:?}");
+    }
+    let long = format!("https://e.com/keep/a?b={}", "c".repeat(5000));
+    assert_eq!(class("GET", &long, &[], false), "NoKey(UriTooLong)");
+    assert_eq!(class("GET", "https://e.com/", &[], true), "not for the cache");
+    assert_eq!(class("GET", "https://e.com/__isr", &[], true), "admin /__isr");
+}
+
+#[test]
+fn a_page_request_has_the_conditions_of_its_headers() {
+    let (config, headers) = (config(), sent(&[("range", "bytes=0-1"), ("if-range", "\"a\""), ("authorization", "x")]));
+    let rules = Rules { config: &config, bypass_token: None };
+    let parts = RequestParts { method: "HEAD", url: "https://e.com/", headers: &headers, is_render: false };
+    let Class::Page(page) = classify(&rules, &parts) else { panic!("it is a page") };
+    let (range, if_range) = (Some("bytes=0-1".to_owned()), Some("\"a\"".to_owned()));
+    assert_eq!(page.conditions, Conditions { range, if_range, ..Conditions::default() });
+    assert!(page.authorized && !page.with_body);
+}
+
+#[test]
+fn a_loop_is_recognized_by_the_name_of_this_cache() {
+    for (value, expected) in [
+        ("cloudflare-isr", true),
+        ("other, cloudflare-isr;v=1", true),
+        ("cloudflare", false),
+        ("my-cloudflare-isr", false),
+    ] {
+        assert_eq!(is_loop(&sent(&[("cdn-loop", value)])), expected, "{value}");
+    }
+    assert!(!is_loop(&sent(&[])));
+}
+
+#[test]
+fn a_url_is_enough_for_pages_without_variants_only() {
+    let config = config();
+    for (url, key) in [
+        ("https://e.com/blog/a/?page=2&x=y", Some("https://e.com/blog/a?page=2")),
+        ("https://e.com/docs/a", Some("https://e.com/docs/a")),
+        ("https://e.com/docs/a/", None),
+        ("https://e.com/shop/a", None),
+        ("https://e.com/live", None),
+        ("https://other.com/", None),
+        ("https://e.com/__isr/inspect", None),
+        ("https://e.com/keep/a?b=%ff", None),
+        ("https://e.com/other", None),
+    ] {
+        assert_eq!(short_path_key(&config, url).as_ref().map(PageKey::as_str), key, "{url}");
+    }
+}
+
+/// Evaluates [`SHORT_PATH`] as `isPlain` in `src/edge/entry/plain.ts` does. `tests/vectors/short-path.json` keeps the two
+/// together.
+fn takes_short_path(method: &str, headers: &Sent) -> bool {
+    let excludes = |excluded: &ExcludedHeader| {
+        let Some(value) = headers.header(excluded.name) else { return false };
+        excluded.containing.is_none_or(|text| value.contains(text))
+            && excluded.unless.is_none_or(|name| headers.header(name).is_none())
+    };
+    method == SHORT_PATH.method && !SHORT_PATH.excluded.iter().any(excludes)
+}
+
+#[test]
+fn requests_of_the_shared_list_take_the_short_path_or_not() {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vectors {
+        #[serde(rename = "shortPath")]
+        short_path: serde_json::Value,
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        method: String,
+        headers: Sent,
+        plain: bool,
+    }
+
+    let vectors: Vectors = serde_json::from_str(include_str!("../../../tests/vectors/short-path.json")).unwrap();
+    assert_eq!(serde_json::to_value(SHORT_PATH).unwrap(), vectors.short_path);
+    for Case { method, headers, plain } in &vectors.cases {
+        assert_eq!(takes_short_path(method, headers), *plain, "{method} {headers:?}");
+    }
+}
+
+/// A header that classification may read, with a value that may matter.
+fn header() -> impl Strategy<Value = (String, String)> {
+    const NAMES: [&str; 12] = [
+        "accept",
+        "authorization",
+        "cdn-loop",
+        "cookie",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "range",
+        "upgrade",
+        "x-isr-bypass",
+        "x-isr-render",
+    ];
+    const VALUES: [&str; 11] = [
+        "",
+        "draft",
+        "__isr_bypass=draft",
+        "a=b; __isr_bypass=draft",
+        "currency=EUR",
+        "cloudflare-isr",
+        "other",
+        "bytes=0-1",
+        "\"a\"",
+        "websocket",
+        "t=1,v1=00",
+    ];
+    let (names, values) = (proptest::sample::select(&NAMES[..]), proptest::sample::select(&VALUES[..]));
+    (names, values).prop_map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+fn url() -> impl Strategy<Value = String> {
+    let hosts = proptest::sample::select(&["e.com", "www.e.com", "other.com"][..]);
+    let paths = proptest::sample::select(
+        &["/", "/blog/a", "/blog/%61/", "/docs/a", "/docs/a/", "/keep/a/", "/live", "/shop/a", "/__isr/inspect", "/x"]
+            [..],
+    );
+    let queries = proptest::sample::select(&["", "?page=2", "?b=%ff", "?a=b&page=1"][..]);
+    (hosts, paths, queries).prop_map(|(host, path, query)| format!("https://{host}{path}{query}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_short_path_takes_plain_pages_only(
+        method in proptest::sample::select(&["GET", "GET", "GET", "HEAD", "POST"][..]),
+        url in url(),
+        headers in proptest::collection::vec(header(), 0..4),
+    ) {
+        let (config, token, headers) = (config(), Secret::new("draft"), Sent(headers.into_iter().collect()));
+        let Some(key) = short_path_key(&config, &url).filter(|_| takes_short_path(method, &headers)) else {
+            return Ok(());
+        };
+        // By its signature: a request with `props` never takes the short path.
+        let is_render = headers.header(RENDER_HEADER).is_some();
+        let parts = RequestParts { method, url: &url, headers: &headers, is_render };
+        let class = classify(&Rules { config: &config, bypass_token: Some(&token) }, &parts);
+        let Class::Page(page) = class else { panic!("{class:?}") };
+        prop_assert_eq!(page.key, key);
+        prop_assert!(page.with_body && page.conditions.range.is_none());
+        prop_assert!(page.conditions.if_none_match.is_some() || page.conditions.if_modified_since.is_none());
+        prop_assert!(!is_loop(&headers));
+    }
+}
