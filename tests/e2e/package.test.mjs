@@ -278,6 +278,15 @@ test("a scope takes the last lifetime of a page, else of a layout, and all tags"
   assert.deepEqual(scope.resolve(), { revalidate: false, tags: ["a", "b"] });
 });
 
+test("a page is plainly for all only if the cache does not keep it from anybody", async () => {
+  const { isPlainlyForAll } = await import(pathToFileURL(path.join(installed, "dist/serve.js")).href);
+  const cases = JSON.parse(await readFile(path.join(root, "tests/vectors/storable.json"), "utf8"));
+  for (const { name, status, headers, authorized, plain } of cases) {
+    const request = new Request("https://site.example.com/", { headers: authorized ? { authorization: "Basic a" } : {} });
+    assert.equal(isPlainlyForAll({ status, headers: new Headers(headers) }, request), plain, name);
+  }
+});
+
 test("a render is known by its signature, over method, path, query and time, for five minutes", async () => {
   const { isRender } = await main();
   const time = 1_800_000_000;

@@ -103,8 +103,11 @@ function fresh(page: Response): Response {
   return response;
 }
 
-/** Tells whether a page is one for everybody, as far as is plain from here. Where it is not, the cache is asked. */
-function isPlainlyForAll({ status, headers }: Response, request: Request): boolean {
+/**
+ * Returns whether a page is plainly one for everybody. Where it is not, the cache is asked, which knows more
+ * (`src/semantics/storable.rs`). `tests/vectors/storable.json` compares the two.
+ */
+export function isPlainlyForAll({ status, headers }: Response, request: Request): boolean {
   const said = ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control"].map((name) => headers.get(name) ?? "");
   const revalidate = headers.get("x-isr-revalidate") ?? "false";
   return (

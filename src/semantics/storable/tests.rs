@@ -216,3 +216,52 @@ fn an_answer_of_a_failing_site_is_relayed_without_what_is_personal_if_it_can_be(
     let of = |status| relayable(status, &HeaderList::default());
     assert_eq!((of(599), of(600), of(999)), (Some(HeaderList::default()), None, None));
 }
+
+/// The package's `isPlainlyForAll` decides without the cache whether a page may go to any client. It may be more careful
+/// than this module, and never less: `tests/e2e/package.test.mjs` reads the same cases.
+#[test]
+fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        name: String,
+        status: u16,
+        headers: std::collections::BTreeMap<String, String>,
+        #[serde(default)]
+        authorized: bool,
+        verdict: String,
+        plain: bool,
+    }
+
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../../../tests/vectors/storable.json")).unwrap();
+    for Case { name, status, headers, authorized, verdict, plain } in cases {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let judged =
+            with_asked(|asked| judge(status, &HeaderList::from_pairs(&headers), &Asked { authorized, ..*asked }));
+        let (word, is_for_all) = match judged {
+            Verdict::Store(_) => ("store".to_owned(), true),
+            Verdict::Pass(reason) => (reason.reason().name().to_owned(), is_about_form(reason)),
+            Verdict::Fail(_) => ("fail".to_owned(), true),
+        };
+        assert_eq!(word, verdict, "{name}");
+        assert!(is_for_all || !plain, "{name}");
+    }
+}
+
+/// Returns whether a reason is about what can be stored, and not about who may see it.
+const fn is_about_form(reason: NotStored) -> bool {
+    match reason {
+        NotStored::Partial
+        | NotStored::ContentEncoding
+        | NotStored::RedirectToItself
+        | NotStored::CacheTag
+        | NotStored::MalformedHeader
+        | NotStored::TooLarge => true,
+        NotStored::Status
+        | NotStored::CacheControl
+        | NotStored::Authorization
+        | NotStored::RevalidateZero
+        | NotStored::Age
+        | NotStored::Vary => false,
+    }
+}
