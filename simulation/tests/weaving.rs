@@ -27,7 +27,8 @@ impl Breaker {
 ";
 
 fn patch(fault: &str, hunk: &str) -> Patch {
-    Patch::parse(fault, &format!("A mistake.\nBreaks promise 8.\n\n--- src/breaker.rs\n{hunk}")).unwrap()
+    Patch::parse(fault, &format!("A mistake.\nBreaks promise 8.\n\n--- src/breaker.rs\n{hunk}"))
+        .expect("the hunk is well-formed")
 }
 
 fn woven(patches: &[Patch]) -> Result<String, Vec<String>> {
