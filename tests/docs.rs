@@ -1,6 +1,7 @@
 //! What the documentation shows is what the code does.
 //!
-//! The table in `docs/cache-status.md` is generated: `UPDATE=1 cargo test --test docs` writes it anew.
+//! The tables in `docs/configuration.md` and `docs/cache-status.md` are generated: `UPDATE=1 cargo test --test docs`
+//! writes them anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,8 +10,10 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
-use cloudflare_isr::config::{Config, SETTINGS, Scope};
+use cloudflare_isr::config::{Config, SETTINGS, SettingLevel};
 use cloudflare_isr::reason::{Reason, ReasonKind};
+use cloudflare_isr::semantics::statuses;
+use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
 use serde_json::{Value, json};
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
@@ -101,29 +104,61 @@ fn isr_of(text: &str) -> Option<Value> {
     Some(serde_json::to_value(isr).expect("TOML tables are JSON objects"))
 }
 
-#[test]
-fn the_table_of_settings_lists_all_of_them_with_their_defaults_and_bounds() {
+const SETTINGS_HEAD: &str = "| setting | where | default | accepts | meaning |\n";
+
+/// Writes the table of the settings.
+fn table_of_settings() -> String {
+    let mut table = format!("{SETTINGS_HEAD}|---|---|---|---|---|\n");
     for setting in SETTINGS {
-        let place = match setting.scope {
-            Scope::TopLevel => "top level",
-            Scope::Route => "route",
-            Scope::Both => "both",
-            Scope::Vary => "`vary`",
+        let place = match setting.levels {
+            [SettingLevel::TopLevel] => "top level",
+            [SettingLevel::Route] => "route",
+            [SettingLevel::TopLevel, SettingLevel::Route] => "both",
+            [SettingLevel::Vary] => "`vary`",
+            other => panic!("no word for {other:?}"),
         };
-        let default = match setting.default_text() {
-            words if words == "none" || words == "required" || words.starts_with("as ") => words,
-            code => format!("`{code}`"),
-        };
-        let row = format!("| `{}` | {place} | {default} | {} |", setting.name, setting.accepts());
-        assert!(CONFIGURATION.contains(&row), "docs/configuration.md lacks a row that begins with\n{row}");
+        let (name, default, accepts) = (setting.name, setting.default_text(), setting.accepts());
+        let meaning = with_links(setting.documentation());
+        writeln!(table, "| `{name}` | {place} | {default} | {accepts} | {meaning} |")
+            .expect("writing to memory can't fail");
     }
-    let rows = CONFIGURATION.lines().filter(|line| {
-        line.contains(" | top level | ")
-            || line.contains(" | route | ")
-            || line.contains(" | both | ")
-            || line.contains(" | `vary` | ")
-    });
-    assert_eq!(rows.count(), SETTINGS.len(), "a row of docs/configuration.md names a setting that there is not");
+    table
+}
+
+/// Turns the names of documents, such as `docs/storage.md`, into links from another document.
+fn with_links(text: &str) -> String {
+    let mut pieces = text.split("docs/");
+    let mut linked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once(".md").expect("it is the name of a document");
+        write!(linked, "[{name}.md]({name}.md){rest}").expect("writing to memory can't fail");
+    }
+    linked
+}
+
+#[test]
+fn the_table_of_settings_is_what_the_code_says() {
+    let (before, rest) = CONFIGURATION.split_once(SETTINGS_HEAD).expect("the table is there");
+    let (_, after) = rest.split_once("\n\n").expect("something follows the table");
+    let document = format!("{before}{}\n{after}", table_of_settings());
+    if env::var_os("UPDATE").is_some() {
+        return fs::write(root().join("docs/configuration.md"), &document).expect("the file can be written");
+    }
+    assert!(
+        document == CONFIGURATION,
+        "docs/configuration.md is not what SETTINGS say: UPDATE=1 cargo test --test docs"
+    );
+}
+
+/// Numbers and lists that the text of the document repeats.
+#[test]
+fn bounds_in_the_text_of_the_configuration_are_those_of_the_code() {
+    let statuses: Vec<String> = statuses::DEFAULT.iter().map(ToString::to_string).collect();
+    let (last, others) = statuses.split_last().expect("there are some");
+    let text = CONFIGURATION.replace('\n', " ");
+    for expected in [format!("{} or {last}", others.join(", ")), format!("more than {MAX_TAGS_PER_PAGE} tags")] {
+        assert!(text.contains(&expected), "docs/configuration.md does not say: {expected}");
+    }
 }
 
 /// Writes the table of the reasons. Before and behind the failures stand the two rows that are not about one reason.

@@ -1,17 +1,17 @@
-//! A table of the configuration while it is read: looks values up by name and collects what is wrong with them.
+//! A table of the configuration while it is read. It looks up values by setting and collects what is wrong with them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::error::{Fault, Flaw, Problem, key, show};
-use super::settings::{Number, SETTINGS, Scope};
-use crate::semantics::freshness::Revalidate;
-use crate::semantics::statuses::{self, Statuses};
+use super::error::{Problem, ProblemKind};
+use super::message::{key, show};
+use super::setting::{Setting, SettingLevel};
+use super::settings::SETTINGS;
+use super::value_error::{ValueError, ValueType};
 
-/// Reads one table. Every method returns `None` for a value that is not there *or* not usable; in the second case it
-/// leaves a problem, so that whatever the caller puts in its place is never seen.
+/// Reads one table. Methods that return an option return `None` for a value that is missing *or* unusable. In the
+/// second case they report a problem, and the configuration that the caller goes on to build is discarded.
 pub(super) struct Reader<'v, 'p> {
     path: String,
     table: &'v Map<String, Value>,
@@ -19,199 +19,150 @@ pub(super) struct Reader<'v, 'p> {
 }
 
 impl<'v, 'p> Reader<'v, 'p> {
-    /// Starts on a table, and reports names in it that are not of this scope.
-    pub(super) fn open(path: String, scope: Scope, value: &'v Value, problems: &'p mut Vec<Problem>) -> Option<Self> {
+    /// Starts to read a table, and reports names in it that are not accepted at this level.
+    pub(super) fn open(
+        path: String,
+        level: SettingLevel,
+        value: &'v Value,
+        problems: &'p mut Vec<Problem>,
+    ) -> Option<Self> {
         let Value::Object(table) = value else {
             let accepts = format!("a table, as in [vars.{path}]");
-            problems.push(Problem::new(path, Fault::Value { found: show(value), flaw: Flaw::Not("a table"), accepts }));
+            let error = ValueError::not(ValueType::Table);
+            problems.push(Problem::new(path, ProblemKind::InvalidValue { found: show(value), error, accepts }));
             return None;
         };
         for name in table.keys() {
-            let known = SETTINGS.iter().find(|setting| setting.name == name);
-            let fault = match known {
-                Some(setting) if setting.scope.includes(scope) => continue,
-                Some(setting) => Fault::Misplaced { belongs: setting.scope },
-                None => Fault::unknown(name, scope),
+            let kind = match SETTINGS.iter().find(|setting| setting.name == name) {
+                Some(setting) if setting.is_accepted_in(level) => continue,
+                Some(setting) => ProblemKind::WrongTable { levels: setting.levels },
+                None => ProblemKind::unknown_setting(name, level),
             };
-            problems.push(Problem::new(format!("{path}.{}", key(name)), fault));
+            problems.push(Problem::new(format!("{path}.{}", key(name)), kind));
         }
         Some(Self { path, table, problems })
     }
 
-    /// Starts on a table within this one, at a path of its own.
-    pub(super) fn child(&mut self, path: String, scope: Scope, value: &'v Value) -> Option<Reader<'v, '_>> {
-        Reader::open(path, scope, value, self.problems)
+    /// Starts to read a table within this one. It has a path of its own.
+    pub(super) fn child(&mut self, path: String, level: SettingLevel, value: &'v Value) -> Option<Reader<'v, '_>> {
+        Reader::open(path, level, value, self.problems)
     }
 
-    /// Leaves a problem with a setting.
-    pub(super) fn report(&mut self, path: String, fault: Fault) {
-        self.problems.push(Problem::new(path, fault));
+    /// Reports a problem.
+    pub(super) fn report(&mut self, path: String, kind: ProblemKind) {
+        self.problems.push(Problem::new(path, kind));
     }
 
-    /// Returns where a setting stands, as one writes it in TOML below `vars`.
-    pub(super) fn path_of(&self, name: &str) -> String {
-        format!("{}.{name}", self.path)
+    /// Reports that a value is not accepted.
+    pub(super) fn report_value(&mut self, path: String, setting: &Setting, value: &Value, error: ValueError) {
+        self.report(path, ProblemKind::InvalidValue { found: show(value), error, accepts: setting.accepts() });
     }
 
-    /// Returns a value as it stands.
-    pub(super) fn get(&self, name: &str) -> Option<&'v Value> {
-        self.table.get(name)
+    /// Returns the path of a setting below `vars`, as written in TOML.
+    pub(super) fn path_of(&self, setting: &Setting) -> String {
+        format!("{}.{}", self.path, setting.name)
     }
 
-    /// Reads a page's lifetime: seconds within bounds, `false` or 0.
-    pub(super) fn lifetime(&mut self, name: &str, bounds: &Number) -> Option<Revalidate> {
-        self.read(name, |value| match value {
-            Value::Bool(false) => Ok(Revalidate::Never),
-            zero if zero.as_u64() == Some(0) => Ok(Revalidate::NoStore),
-            other => whole(other, bounds).map(|n| Revalidate::After(Duration::from_secs(n.into()))),
-        })
+    /// Returns a value as it is written.
+    pub(super) fn get(&self, setting: &Setting) -> Option<&'v Value> {
+        self.table.get(setting.name)
     }
 
-    /// Reads a whole number within bounds.
-    pub(super) fn number(&mut self, name: &str, bounds: &Number) -> Option<u32> {
-        self.read(name, |value| whole(value, bounds))
-    }
-
-    /// Reads a number of seconds within bounds.
-    pub(super) fn seconds(&mut self, name: &str, bounds: &Number) -> Option<Duration> {
-        self.number(name, bounds).map(|n| Duration::from_secs(n.into()))
-    }
-
-    /// Reads a number of seconds that has a default.
-    pub(super) fn seconds_or_default(&mut self, name: &str, bounds: &Number) -> Duration {
-        self.seconds(name, bounds).unwrap_or(bounds.default_seconds())
-    }
-
-    /// Reads `true` or `false`.
-    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
-        self.read(name, |value| value.as_bool().ok_or(Flaw::Not("true or false")))
-    }
-
-    /// Reads a text of a certain form.
-    pub(super) fn text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Flaw>) -> Option<T> {
-        self.read(name, |value| parse(value.as_str().ok_or(Flaw::Not("text"))?))
-    }
-
-    /// Reads a list as [`Self::list`] does, but tells one that is empty from none.
-    pub(super) fn optional_list<T>(
+    /// Reads a value.
+    pub(super) fn value<T>(
         &mut self,
-        name: &str,
+        setting: &Setting,
+        parse: impl FnOnce(&'v Value) -> Result<T, ValueError>,
+    ) -> Option<T> {
+        let value = self.get(setting)?;
+        parse(value).map_err(|error| self.report_value(self.path_of(setting), setting, value, error)).ok()
+    }
+
+    /// Reads a text.
+    pub(super) fn text<T>(
+        &mut self,
+        setting: &Setting,
+        parse: impl FnOnce(&str) -> Result<T, ValueError>,
+    ) -> Option<T> {
+        self.value(setting, |value| text(value).and_then(parse))
+    }
+
+    /// Reads a list of texts. Every malformed text is reported, and left out.
+    pub(super) fn list<T>(
+        &mut self,
+        setting: &Setting,
         max: usize,
-        parse: impl Fn(&str) -> Result<T, Flaw>,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
     ) -> Option<Vec<T>> {
-        self.get(name)?;
-        Some(self.list(name, max, parse))
+        self.items(setting, max, |value| text(value).and_then(&parse))
     }
 
-    /// Reads a list of texts of a certain form; each that is malformed is a problem of its own.
-    pub(super) fn list<T>(&mut self, name: &str, max: usize, parse: impl Fn(&str) -> Result<T, Flaw>) -> Vec<T> {
-        self.values(name, max, |value| value.as_str().ok_or(Flaw::Not("text")).and_then(&parse))
-    }
-
-    /// Reads the statuses that are stored: at least one; each that never is stored is a problem of its own.
-    pub(super) fn statuses(&mut self, name: &str) -> Option<Statuses> {
-        if self.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty) {
-            return self.read(name, |_| Err(Flaw::Empty));
-        }
-        let found = self.values(name, statuses::ALLOWED.len(), |value| {
-            let status = value.as_u64().ok_or(Flaw::Not("a whole number"))?;
-            u16::try_from(status).ok().filter(|status| statuses::ALLOWED.contains(status)).ok_or(Flaw::NeverStored)
-        });
-        Statuses::new(found).ok().filter(|_| self.get(name).is_some())
-    }
-
-    fn values<T>(&mut self, name: &str, max: usize, parse: impl Fn(&Value) -> Result<T, Flaw>) -> Vec<T> {
-        let values = self.read(name, |value| {
-            let values = value.as_array().ok_or(Flaw::Not("a list"))?;
-            if values.len() > max { Err(Flaw::TooMany(values.len())) } else { Ok(values) }
-        });
-        let mut items = Vec::new();
-        for (at, value) in values.into_iter().flatten().enumerate() {
+    /// Reads a list. Every malformed item is reported, and left out.
+    pub(super) fn items<T>(
+        &mut self,
+        setting: &Setting,
+        max: usize,
+        parse: impl Fn(&Value) -> Result<T, ValueError>,
+    ) -> Option<Vec<T>> {
+        let values = self.value(setting, |value| list_of(value, max))?;
+        let mut items = Vec::with_capacity(values.len());
+        for (at, value) in values.iter().enumerate() {
             match parse(value) {
                 Ok(item) => items.push(item),
-                Err(flaw) => self.refuse(format!("{}.{name}[{at}]", self.path), name, value, flaw),
+                Err(error) => self.report_value(format!("{}[{at}]", self.path_of(setting)), setting, value, error),
             }
         }
-        items
+        Some(items)
     }
 
     /// Reads a table of at most `max` entries, which may be empty.
-    pub(super) fn entries(&mut self, name: &str, max: usize) -> Option<&'v Map<String, Value>> {
-        self.read(name, |value| {
-            let entries = value.as_object().ok_or(Flaw::Not("a table"))?;
-            if entries.len() > max { Err(Flaw::TooMany(entries.len())) } else { Ok(entries) }
+    pub(super) fn entries(&mut self, setting: &Setting, max: usize) -> Option<&'v Map<String, Value>> {
+        self.value(setting, |value| {
+            let entries = value.as_object().ok_or(ValueError::not(ValueType::Table))?;
+            if entries.len() > max { Err(ValueError::TooManyEntries { entries: entries.len() }) } else { Ok(entries) }
         })
     }
 
-    /// Reads a table of lists by name: each name and each text of a certain form, at most `max` names and texts of each.
+    /// Reads a table of lists of texts, by name: at most `max` names, and 1 to `max` texts of each.
     pub(super) fn lists<T>(
         &mut self,
-        name: &str,
+        setting: &Setting,
         max: usize,
-        parse_name: fn(&str) -> Result<String, Flaw>,
-        parse: fn(&str) -> Result<T, Flaw>,
-    ) -> BTreeMap<String, Vec<T>> {
-        let named = self.entries(name, max);
-        let mut read = BTreeMap::new();
-        for (own, value) in named.into_iter().flatten() {
-            let path = format!("{}.{}", self.path_of(name), key(own));
-            let listed = parse_name(own).and_then(|own| {
-                let values = value.as_array().ok_or(Flaw::Not("a list"))?;
-                let bounded = match values.len() {
-                    0 => Err(Flaw::Empty),
-                    entries if entries > max => Err(Flaw::TooMany(entries)),
-                    _ => Ok(values),
-                };
-                let text = |value: &Value| value.as_str().ok_or(Flaw::Not("text")).and_then(parse);
-                Ok((own, bounded?.iter().map(text).collect::<Result<Vec<T>, Flaw>>()?))
+        parse_name: impl Fn(&str) -> Result<String, ValueError>,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Option<BTreeMap<String, Vec<T>>> {
+        let entries = self.entries(setting, max)?;
+        let mut lists = BTreeMap::new();
+        for (name, value) in entries {
+            let entry = parse_name(name).and_then(|name| match list_of(value, max)? {
+                [] => Err(ValueError::Empty),
+                texts => Ok((name, texts.iter().map(|value| text(value).and_then(&parse)).collect::<Result<_, _>>()?)),
             });
-            match listed {
-                Ok((own, values)) => drop(read.insert(own, values)),
-                Err(flaw) => self.refuse(path, name, value, flaw),
+            match entry {
+                Ok((name, texts)) => drop(lists.insert(name, texts)),
+                Err(error) => {
+                    self.report_value(format!("{}.{}", self.path_of(setting), key(name)), setting, value, error);
+                }
             }
         }
-        read
+        Some(lists)
     }
 
-    /// Reads a table that must be there, with at least one entry.
-    pub(super) fn table(&mut self, name: &str, max: usize) -> Option<&'v Map<String, Value>> {
-        if self.get(name).is_none() {
-            self.report(self.path_of(name), Fault::Missing { accepts: accepts(name) });
+    /// Reads a table that is required, with 1 to `max` entries.
+    pub(super) fn required_entries(&mut self, setting: &Setting, max: usize) -> Option<&'v Map<String, Value>> {
+        if self.get(setting).is_none() {
+            self.report(self.path_of(setting), ProblemKind::MissingSetting { accepts: setting.accepts() });
         }
-        self.read(name, |value| match value.as_object().ok_or(Flaw::Not("a table"))? {
-            table if table.is_empty() => Err(Flaw::Empty),
-            table if table.len() > max => Err(Flaw::TooMany(table.len())),
-            table => Ok(table),
-        })
-    }
-
-    fn read<T>(&mut self, name: &str, parse: impl FnOnce(&'v Value) -> Result<T, Flaw>) -> Option<T> {
-        let value = self.get(name)?;
-        parse(value).map_err(|flaw| self.refuse(self.path_of(name), name, value, flaw)).ok()
-    }
-
-    /// Leaves a problem with a value.
-    pub(super) fn refuse(&mut self, path: String, name: &str, value: &Value, flaw: Flaw) {
-        self.report(path, Fault::Value { found: show(value), flaw, accepts: accepts(name) });
+        let entries = self.entries(setting, max)?;
+        if entries.is_empty() { self.value(setting, |_| Err(ValueError::Empty)) } else { Some(entries) }
     }
 }
 
-/// Says what may be written for a setting.
-pub(super) fn accepts(name: &str) -> String {
-    SETTINGS.iter().find(|setting| setting.name == name).map(super::Setting::accepts).unwrap_or_default()
+fn text(value: &Value) -> Result<&str, ValueError> {
+    value.as_str().ok_or(ValueError::not(ValueType::Text))
 }
 
-fn whole(value: &Value, bounds: &Number) -> Result<u32, Flaw> {
-    let Value::Number(number) = value else {
-        return Err(Flaw::Not("a number"));
-    };
-    // Exact for every value within bounds; others only need to be told apart.
-    let approximate = number.as_f64().unwrap_or(f64::INFINITY);
-    if approximate < f64::from(bounds.min) {
-        return Err(Flaw::Below(bounds.min));
-    }
-    if approximate > f64::from(bounds.max) {
-        return Err(Flaw::Above(bounds.max));
-    }
-    number.as_u64().and_then(|whole| u32::try_from(whole).ok()).ok_or(Flaw::Fraction)
+fn list_of(value: &Value, max: usize) -> Result<&[Value], ValueError> {
+    let values = value.as_array().ok_or(ValueError::not(ValueType::List))?;
+    if values.len() > max { Err(ValueError::TooManyEntries { entries: values.len() }) } else { Ok(values) }
 }

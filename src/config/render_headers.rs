@@ -1,160 +1,76 @@
-//! The settings `render_headers` and `render_sensitive_headers`: what each render carries besides this cache's own headers.
+//! The settings `render_headers` and `render_sensitive_headers`.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
-use super::error::{Fault, Flaw, key};
-use super::origin::is_binding_name;
+use super::error::ProblemKind;
+use super::message::key;
 use super::reader::Reader;
-use crate::semantics::headers::{Kind, is_token};
+use super::settings::RENDER_HEADERS;
+use super::value_error::ValueError;
+use crate::route::{
+    MAX_RENDER_HEADERS, RenderHeaderError, RenderHeaders, RenderValue, SENSITIVE_HEADERS, check_render_name,
+};
 use crate::semantics::vary::Vary;
 
-/// The name of the table.
-pub(super) const SETTING: &str = "render_headers";
+/// The key of a value that names a secret.
+pub(super) const SECRET: &str = "secret";
 
-/// The most headers that a render may be given.
-pub const MAX_RENDER_HEADERS: usize = 16;
-
-/// The longest value of such a header, in bytes.
-pub const MAX_RENDER_HEADER_BYTES: usize = 1024;
-
-/// Names of headers that say who asks. What a site answers to somebody whom it knows may be for him alone, and here all
-/// visitors get it: so each has to be allowed in `render_sensitive_headers`.
-pub const SENSITIVE_HEADERS: [&str; 8] = [
-    "authorization",
-    "cf-access-client-id",
-    "cf-access-client-secret",
-    "cf-access-token",
-    "cookie",
-    "proxy-authorization",
-    "x-api-key",
-    "x-auth-token",
-];
-
-/// Names that are the connection's or this cache's to say, besides those that [`Kind`] tells apart: a condition or a range
-/// would leave nothing to be stored, and bodies are stored without a coding.
-const TAKEN: [&str; 9] = [
-    "accept-encoding",
-    "cdn-loop",
-    "expect",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-unmodified-since",
-    "range",
-];
-
-/// Headers by their names in lower case. They are the same for all visitors, and so no part of a page's key.
-pub type RenderHeaders = BTreeMap<String, RenderValue>;
-
-/// What a header of each render is set to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RenderValue {
-    /// This text.
-    Text(String),
-    /// What the secret of this name holds.
-    Secret(String),
+/// Parses an item of `render_sensitive_headers`.
+pub(super) fn sensitive(word: &str) -> Result<&'static str, ValueError> {
+    SENSITIVE_HEADERS.into_iter().find(|name| *name == word).ok_or(ValueError::UnknownWord)
 }
 
-impl From<&str> for RenderValue {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl RenderValue {
-    /// Returns the value as the configuration has it.
-    pub(super) fn to_json(&self) -> Value {
-        match self {
-            Self::Text(text) => json!(text),
-            Self::Secret(name) => json!({ "secret": name }),
-        }
-    }
-}
-
-/// Says whether a text may be the value of such a header: visible ASCII, spaces between, 1 byte to
-/// [`MAX_RENDER_HEADER_BYTES`].
-///
-/// # Errors
-///
-/// What is wrong with it.
-pub fn check_render_value(text: &str) -> Result<(), Flaw> {
-    let is_space_at_an_end = text.starts_with(' ') || text.ends_with(' ');
-    let wrong = text.chars().find(|&c| !c.is_ascii_graphic() && c != ' ');
-    match wrong.or(is_space_at_an_end.then_some(' ')) {
-        _ if text.is_empty() => Err(Flaw::Empty),
-        Some(character) => Err(Flaw::Character(character)),
-        None if text.len() > MAX_RENDER_HEADER_BYTES => Err(Flaw::TooLong(text.len())),
-        None => Ok(()),
-    }
-}
-
-/// Reads a word of `render_sensitive_headers`.
-pub(super) fn sensitive(word: &str) -> Result<&'static str, Flaw> {
-    SENSITIVE_HEADERS.into_iter().find(|name| *name == word).ok_or(Flaw::NotAWord)
-}
-
-/// Reads the table, if it is there; `allowed` are the sensitive names that may stand in it. What is wrong is reported
-/// without the value, which may be a credential: whoever asks a Worker that is not configured is told the problems.
+/// Reads `render_headers`, in which the sensitive headers in `allowed` are accepted. Problems don't contain the value,
+/// which may be a credential: a misconfigured Worker shows its problems to every client.
 pub(super) fn read(table: &mut Reader<'_, '_>, allowed: &[&str]) -> Option<RenderHeaders> {
-    let named = table.entries(SETTING, MAX_RENDER_HEADERS)?;
+    let entries = table.entries(&RENDER_HEADERS.setting, MAX_RENDER_HEADERS)?;
     let mut headers = RenderHeaders::new();
-    for (written, value) in named {
+    for (written, value) in entries {
         let name = written.to_ascii_lowercase();
-        let checked = check_name(&name, allowed).and_then(|()| {
-            let is_new = !headers.contains_key(&name);
-            if is_new { read_value(value) } else { Err(Flaw::Reserved) }
-        });
-        match checked {
+        let parsed = match check_render_name(&name, allowed) {
+            Ok(()) if headers.contains_key(&name) => Err(RenderHeaderError::Duplicate),
+            checked => checked.and_then(|()| parse_value(value)),
+        };
+        match parsed {
             Ok(value) => drop(headers.insert(name, value)),
-            Err(flaw) => refuse(table, written, flaw),
+            Err(error) => report(table, written, error),
         }
     }
     Some(headers)
 }
 
-/// Reports those headers of a route that its `vary` has a value for.
+/// Reports the headers of a route whose values its `vary` reads from the client's request.
 pub(super) fn check_against(vary: &Vary, headers: &RenderHeaders, route: &mut Reader<'_, '_>) {
     for name in headers.keys().filter(|name| vary.covers(name)) {
-        refuse(route, name, Flaw::Reserved);
+        report(route, name, RenderHeaderError::Reserved);
     }
 }
 
-fn refuse(table: &mut Reader<'_, '_>, name: &str, flaw: Flaw) {
-    let path = format!("{}.{}", table.path_of(SETTING), key(name));
-    table.report(path, Fault::Value { found: "the value".to_owned(), flaw, accepts: super::reader::accepts(SETTING) });
+fn report(table: &mut Reader<'_, '_>, name: &str, error: RenderHeaderError) {
+    let setting = &RENDER_HEADERS.setting;
+    let path = format!("{}.{}", table.path_of(setting), key(name));
+    let found = "the value".to_owned();
+    table.report(path, ProblemKind::InvalidValue { found, error: error.into(), accepts: setting.accepts() });
 }
 
-fn check_name(name: &str, allowed: &[&str]) -> Result<(), Flaw> {
-    if !is_token(name) {
-        return Err(Flaw::NotAName);
-    }
-    if SENSITIVE_HEADERS.contains(&name) {
-        return if allowed.contains(&name) { Ok(()) } else { Err(Flaw::Sensitive) };
-    }
-    if TAKEN.contains(&name) || Kind::of(name) != Kind::EndToEnd { Err(Flaw::Reserved) } else { Ok(()) }
-}
-
-fn read_value(value: &Value) -> Result<RenderValue, Flaw> {
-    const FORMS: Flaw = Flaw::Not("text, or { secret = \"NAME\" }");
+fn parse_value(value: &Value) -> Result<RenderValue, RenderHeaderError> {
     match value {
-        Value::String(text) => check_render_value(text).map(|()| RenderValue::Text(text.clone())),
+        Value::String(text) => RenderValue::text(text),
         Value::Object(table) if table.len() == 1 => {
-            let name = table.get("secret").and_then(Value::as_str).filter(|name| is_binding_name(name));
-            name.map(|name| RenderValue::Secret(name.to_owned())).ok_or(FORMS)
+            let name = table.get(SECRET).and_then(Value::as_str).ok_or(RenderHeaderError::NeitherTextNorSecret)?;
+            RenderValue::secret(name)
         }
-        _ => Err(FORMS),
+        _ => Err(RenderHeaderError::NeitherTextNorSecret),
     }
 }
-
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use serde_json::json;
+
+    use super::super::{Config, ConfigError};
     use super::*;
 
-    /// What the route `/a` has each render carry.
+    /// Returns the headers of the route `/a`, or the lines of the error.
     fn read(settings: &Value) -> Result<RenderHeaders, Vec<String>> {
         match Config::from_json(settings) {
             Ok(config) => Ok(config.routes.by_id("/a").unwrap().render_headers().clone()),
@@ -190,46 +106,29 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_free_are_refused_and_sensitive_ones_unless_they_are_listed() {
-        for name in ["Accept", "user-agent", "accept-language", "X-Forwarded-Host", "Referer", "content-type"] {
-            assert!(read(&top(&json!({ name: "x" }))).is_ok(), "{name}");
-        }
+    fn names_are_checked_and_sensitive_ones_must_be_listed() {
         let line = |name: &str| read(&top(&json!({ name: "a word" }))).unwrap_err().concat();
-        for (name, flaw) in [
-            ("Host", Flaw::Reserved),
-            ("Connection", Flaw::Reserved),
-            ("transfer-encoding", Flaw::Reserved),
-            ("Upgrade", Flaw::Reserved),
-            ("Content-Length", Flaw::Reserved),
-            ("Cache-Control", Flaw::Reserved),
-            ("If-None-Match", Flaw::Reserved),
-            ("Range", Flaw::Reserved),
-            ("Accept-Encoding", Flaw::Reserved),
-            ("CDN-Loop", Flaw::Reserved),
-            ("X-ISR-Render", Flaw::Reserved),
-            ("x-isr-anything", Flaw::Reserved),
-            ("X-Middleware-Subrequest", Flaw::Reserved),
-            ("Authorization", Flaw::Sensitive),
-            ("Cookie", Flaw::Sensitive),
-            ("PROXY-AUTHORIZATION", Flaw::Sensitive),
-            ("CF-Access-Client-Secret", Flaw::Sensitive),
+        for (name, error) in [
+            ("Host", RenderHeaderError::Reserved),
+            ("X-ISR-Render", RenderHeaderError::Reserved),
+            ("Authorization", RenderHeaderError::Sensitive),
+            ("CF-Access-Client-Secret", RenderHeaderError::Sensitive),
         ] {
-            let begin = format!("ISR.render_headers.{name}: the value {flaw}; write at most 16 headers");
+            let begin = format!("ISR.render_headers.{name}: the value {error}; write at most 16 headers");
             assert!(line(name).starts_with(&begin), "{}", line(name));
         }
-        assert!(line("a b").starts_with("ISR.render_headers.\"a b\": the value is under a name that can't be one;"));
+        assert!(
+            line("a b")
+                .starts_with("ISR.render_headers.\"a b\": the value belongs to a name that is not a header name;")
+        );
         for name in SENSITIVE_HEADERS {
             let mut allowed = top(&json!({ name: "x" }));
             allowed["render_sensitive_headers"] = json!([name]);
             assert!(read(&allowed).is_ok(), "{name}");
         }
         let unknown = json!({ "render_sensitive_headers": ["x-preview"], "routes": { "/a": {} } });
-        assert!(
-            read(&unknown)
-                .unwrap_err()
-                .concat()
-                .starts_with("ISR.render_sensitive_headers[0]: \"x-preview\" is not one")
-        );
+        let lines = read(&unknown).unwrap_err().concat();
+        assert!(lines.starts_with("ISR.render_sensitive_headers[0]: \"x-preview\" is not one of the accepted words;"));
     }
 
     #[test]
@@ -243,34 +142,25 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_one_line_of_ascii_or_a_secret_and_is_never_shown() {
-        let forms = Flaw::Not("text, or { secret = \"NAME\" }");
-        for (value, flaw) in [
-            (json!(""), Flaw::Empty),
-            (json!("hidden\r\nX-Other: 1"), Flaw::Character('\r')),
-            (json!("hidden\n"), Flaw::Character('\n')),
-            (json!("hidden\t"), Flaw::Character('\t')),
-            (json!("ä hidden"), Flaw::Character('ä')),
-            (json!(" hidden"), Flaw::Character(' ')),
-            (json!("hidden "), Flaw::Character(' ')),
-            (json!("h".repeat(1025)), Flaw::TooLong(1025)),
-            (json!(1), forms.clone()),
-            (json!({}), forms.clone()),
-            (json!({ "secret": "not a hidden name" }), forms.clone()),
-            (json!({ "secret": "HIDDEN", "other": 1 }), forms.clone()),
-            (json!({ "text": "hidden" }), forms.clone()),
+    fn a_value_is_text_or_a_secret_and_is_never_shown() {
+        for (value, error) in [
+            (json!(""), RenderHeaderError::Empty),
+            (json!("hidden\r\nX-Other: 1"), RenderHeaderError::Character('\r')),
+            (json!("h".repeat(1025)), RenderHeaderError::TooLong(1025)),
+            (json!(1), RenderHeaderError::NeitherTextNorSecret),
+            (json!({}), RenderHeaderError::NeitherTextNorSecret),
+            (json!({ "secret": "not a hidden name" }), RenderHeaderError::NeitherTextNorSecret),
+            (json!({ "secret": "HIDDEN", "other": 1 }), RenderHeaderError::NeitherTextNorSecret),
+            (json!({ "text": "hidden" }), RenderHeaderError::NeitherTextNorSecret),
         ] {
             let lines = read(&top(&json!({ "X-A": value }))).unwrap_err();
-            let said = format!("ISR.render_headers.X-A: the value {flaw}; ");
-            assert!(lines.len() == 1 && lines[0].starts_with(&said), "{lines:?}");
+            let begin = format!("ISR.render_headers.X-A: the value {error}; ");
+            assert!(lines.len() == 1 && lines[0].starts_with(&begin), "{lines:?}");
             assert!(!lines[0].to_lowercase().contains("hidden"), "{lines:?}");
         }
-        assert!(read(&top(&json!({ "X-A": "h".repeat(1024) }))).is_ok());
         let twice = read(&top(&json!({ "X-A": "1", "x-a": "2" }))).unwrap_err();
-        assert!(
-            twice.len() == 1 && twice[0].starts_with("ISR.render_headers.x-a: the value is of a header"),
-            "{twice:?}"
-        );
+        let begin = "ISR.render_headers.x-a: the value belongs to a header that is listed twice; ";
+        assert!(twice.len() == 1 && twice[0].starts_with(begin), "{twice:?}");
         let headers = |count: usize| Value::Object((0..count).map(|n| (format!("x-{n}"), json!("1"))).collect());
         assert_eq!(read(&top(&headers(16))).unwrap().len(), 16);
         let many = read(&top(&headers(17))).unwrap_err();
@@ -279,16 +169,16 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_missing_or_malformed_is_reported_without_it() {
-        let missing = super::super::ConfigError::missing_render_secret("SITE_TOKEN").to_string();
+        let missing = ConfigError::missing_render_secret("SITE_TOKEN").to_string();
         assert_eq!(
             missing,
             "SITE_TOKEN: this secret is missing; set it with `npx wrangler secret put SITE_TOKEN`: the value of a header in \
              `render_headers`"
         );
-        let malformed = super::super::ConfigError::malformed_render_secret("SITE_TOKEN", Flaw::Character('\n'));
+        let malformed = ConfigError::malformed_render_secret("SITE_TOKEN", RenderHeaderError::Character('\n'));
         assert_eq!(
             malformed.to_string(),
-            "SITE_TOKEN: the secret has '\\n' in it; write 1 to 1024 bytes of visible ASCII, with spaces only between"
+            "SITE_TOKEN: the secret contains '\\n'; write 1 to 1024 bytes of visible ASCII, with spaces only between"
         );
     }
 }

@@ -1,339 +1,352 @@
-//! The list of settings: names, scopes, units, defaults and bounds, in one place for the parser, its messages and the
-//! documentation.
+//! Every setting, declared once: its name, where it is accepted, its bounds, its default, and what it does.
+//!
+//! The reader, the builders, the error messages, the JSON schema, the TypeScript types and the table in
+//! `docs/configuration.md` are derived from these declarations. A new setting is declared here, and read into a field
+//! of [`Config`](super::Config) or [`RouteSettings`](crate::route::RouteSettings). `UPDATE=1 cargo test --test schema
+//! --test docs` then writes the files that are derived.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::vary::MAX_VALUES;
-use super::{MAX_CACHE_NAME_CHARS, MAX_HOSTS, MAX_QUERY_NAMES, MAX_RENDER_HEADERS, MAX_ROUTES, SENSITIVE_HEADERS};
+use super::SettingLevel::{Route, TopLevel, Vary};
+use super::builder::{Builder, RouteBuilder, VaryBuilder};
+use super::cache_name::{self, MAX_CACHE_NAME_CHARS};
+use super::canonical_origin::CanonicalOrigin;
+use super::hosts::{self, MAX_HOSTS};
+use super::kinds::{Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, TypedSetting, Word};
+use super::l2::L2Kind;
+use super::query::{self, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, Query};
+use super::setting::{DefaultValue, ItemForm, ListForm, Setting, TextForm, Unit, ValueKind};
+use super::vary::{self, MAX_VALUES};
+use super::zone::ZoneId;
+use super::{render_headers, statuses};
+use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
+use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
-use crate::semantics::statuses;
-use crate::semantics::tag::MAX_TAGS_PER_PAGE;
-use crate::semantics::vary::MAX_VARIANTS;
+use crate::semantics::language::LanguageTag;
+use crate::semantics::statuses::Statuses;
+use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
+use crate::semantics::vary::Device;
 use crate::tag_index_name::MAX_TAG_SHARDS;
 
-const YEAR: u32 = 31_536_000;
+const DAY: u32 = 86_400;
+const YEAR: u32 = 365 * DAY;
+const MIB: u32 = 1024 * 1024;
 
-pub(super) const REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
-/// A page that is not there yet may be there soon.
-pub(super) const NOT_FOUND_REVALIDATE: Number = Number { unit: Unit::Seconds, min: 1, max: YEAR, default: 60 };
-pub(super) const EXPIRE: Number = Number { unit: Unit::Seconds, min: 0, max: YEAR, default: 604_800 };
-/// At most a day: no invalidation reaches a browser that does not ask.
-pub(super) const BROWSER_MAX_AGE: Number = Number { unit: Unit::Seconds, min: 0, max: 86_400, default: 0 };
-pub(super) const FRESHNESS_BOUND: Number = Number { unit: Unit::Seconds, min: 0, max: 300, default: 10 };
-pub(super) const RENDER_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 600, default: 60 };
-pub(super) const FIRST_BYTE_TIMEOUT: Number = RENDER_TIMEOUT;
-pub(super) const MISS_TIMEOUT: Number = Number { unit: Unit::Seconds, min: 1, max: 60, default: 30 };
-pub(super) const PASS_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 3600, default: 60 };
-pub(super) const REFRESH_RATE: Number = Number { unit: Unit::Renders, min: 1, max: 100, default: 10 };
-pub(super) const L1_TTL: Number = Number { unit: Unit::Seconds, min: 1, max: 86_400, default: 3600 };
-/// The largest body that KV takes: a value of 25 MiB (platform limit), less 64 KiB for the header that precedes the body.
-pub const KV_MAX_BODY_BYTES: u64 = 25 * 1024 * 1024 - 64 * 1024;
-/// At most 32 MiB. When a coordinator puts the pieces of a body together, and when it hands a page to L2, it has the bytes
-/// twice; beside 48 MiB of other bodies that are coming, that is 112 of the 128 MB of an object (platform limit). It leaves no
-/// room for a second such page at the same moment.
-pub(super) const MAX_BODY_BYTES: Number =
-    Number { unit: Unit::Bytes, min: 1, max: 32 * 1024 * 1024, default: 10 * 1024 * 1024 };
-pub(super) const SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: 256, default: 1 };
-/// SQLite holds far more; the counts of an inspection, and the list of an eager refresh, take seconds from here on.
-pub(super) const MAX_PAGES: Number = Number { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
-pub(super) const TAG_SHARDS: Number = Number { unit: Unit::Shards, min: 1, max: MAX_TAG_SHARDS as u32, default: 1 };
-pub(super) const EXPOSE_HEADERS_DEFAULT: bool = true;
-pub(super) const PLATFORM_CACHE_DEFAULT: bool = false;
-pub(super) const CACHE_NAME_DEFAULT: &str = "cloudflare-isr";
+/// The largest body that KV stores: a value of 25 MiB (platform limit), less 64 KiB for the header before the body.
+pub const KV_MAX_BODY_BYTES: u64 = 25 * MIB as u64 - 64 * 1024;
 
-/// Every setting of `[vars.ISR]` and of its routes.
-pub const SETTINGS: &[Setting] = &[
-    Setting { name: "revalidate", scope: Scope::Both, kind: Kind::Lifetime(REVALIDATE) },
-    Setting {
-        name: "not_found_revalidate",
-        scope: Scope::Both,
-        kind: Kind::LifetimeWithin(NOT_FOUND_REVALIDATE, "revalidate"),
-    },
-    Setting { name: "expire", scope: Scope::Both, kind: Kind::Number(EXPIRE) },
-    Setting { name: "stale_if_error", scope: Scope::Both, kind: Kind::NumberAs(EXPIRE, "expire") },
-    Setting { name: "browser_max_age", scope: Scope::Both, kind: Kind::Number(BROWSER_MAX_AGE) },
-    Setting { name: "freshness_bound", scope: Scope::TopLevel, kind: Kind::Number(FRESHNESS_BOUND) },
-    Setting { name: "render_timeout", scope: Scope::TopLevel, kind: Kind::Number(RENDER_TIMEOUT) },
-    Setting {
-        name: "first_byte_timeout",
-        scope: Scope::TopLevel,
-        kind: Kind::NumberAs(FIRST_BYTE_TIMEOUT, "render_timeout"),
-    },
-    Setting { name: "miss_timeout", scope: Scope::TopLevel, kind: Kind::Number(MISS_TIMEOUT) },
-    Setting { name: "pass_ttl", scope: Scope::TopLevel, kind: Kind::Number(PASS_TTL) },
-    Setting { name: "refresh_rate", scope: Scope::TopLevel, kind: Kind::Number(REFRESH_RATE) },
-    Setting { name: "tag_shards", scope: Scope::TopLevel, kind: Kind::Number(TAG_SHARDS) },
-    Setting { name: "l1_ttl", scope: Scope::TopLevel, kind: Kind::Number(L1_TTL) },
-    Setting { name: "l2", scope: Scope::TopLevel, kind: Kind::L2 },
-    Setting { name: "max_body_bytes", scope: Scope::TopLevel, kind: Kind::Number(MAX_BODY_BYTES) },
-    Setting { name: "expose_headers", scope: Scope::TopLevel, kind: Kind::Flag { default: EXPOSE_HEADERS_DEFAULT } },
-    Setting { name: "cache_name", scope: Scope::TopLevel, kind: Kind::CacheName },
-    Setting { name: "canonical_origin", scope: Scope::TopLevel, kind: Kind::Origin },
-    Setting { name: "hosts", scope: Scope::TopLevel, kind: Kind::Hosts },
-    Setting { name: "ignore_query", scope: Scope::TopLevel, kind: Kind::IgnoredQuery },
-    Setting { name: "trailing_slash", scope: Scope::Both, kind: Kind::TrailingSlash },
-    Setting { name: "origin", scope: Scope::Both, kind: Kind::Site },
-    Setting { name: "render_headers", scope: Scope::Both, kind: Kind::RenderHeaders },
-    Setting { name: "render_sensitive_headers", scope: Scope::TopLevel, kind: Kind::SensitiveHeaders },
-    Setting { name: "platform_cache", scope: Scope::TopLevel, kind: Kind::Flag { default: PLATFORM_CACHE_DEFAULT } },
-    Setting { name: "zone_purge", scope: Scope::TopLevel, kind: Kind::Zone },
-    Setting { name: "routes", scope: Scope::TopLevel, kind: Kind::Routes },
-    Setting { name: "statuses", scope: Scope::Route, kind: Kind::Statuses },
-    Setting { name: "tags", scope: Scope::Route, kind: Kind::Tags },
-    Setting { name: "shards", scope: Scope::Route, kind: Kind::Number(SHARDS) },
-    Setting { name: "max_pages", scope: Scope::Route, kind: Kind::Number(MAX_PAGES) },
-    Setting { name: "query", scope: Scope::Route, kind: Kind::Query },
-    Setting { name: "vary", scope: Scope::Route, kind: Kind::Vary },
-    Setting { name: "language", scope: Scope::Vary, kind: Kind::Languages },
-    Setting { name: "device", scope: Scope::Vary, kind: Kind::Devices },
-    Setting { name: "country", scope: Scope::Vary, kind: Kind::Countries },
-    Setting { name: "cookie", scope: Scope::Vary, kind: Kind::Values { example: "{ theme = [\"dark\", \"light\"] }" } },
-    Setting { name: "header", scope: Scope::Vary, kind: Kind::Values { example: "{ X-Ab-Test = [\"a\", \"b\"] }" } },
-];
+settings! {
+    in [TopLevel, Route], set by [Builder, RouteBuilder] {
+        /// Freshness lifetime of a page, unless its response sets another.
+        revalidate(lifetime: impl Into<Revalidate>) => REVALIDATE: Lifetime = Lifetime { min: 1, max: YEAR, default: 60 };
 
-/// One row of [`SETTINGS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// Its name in `wrangler.toml`.
-    pub name: &'static str,
-    /// Where it may stand.
-    pub scope: Scope,
-    /// What values it takes.
-    pub kind: Kind,
-}
+        // A page that does not exist yet may exist soon, so the default is short.
+        /// Freshness lifetime of a 404 or 410.
+        not_found_revalidate(lifetime: impl Into<Revalidate>) => NOT_FOUND_REVALIDATE: SameAs<Lifetime> =
+            SameAs::setting(&REVALIDATE).at_most(60);
 
-/// Where a setting may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// In `[vars.ISR]`.
-    TopLevel,
-    /// In the table of a route.
-    Route,
-    /// In both; the top level holds the default of all routes.
-    Both,
-    /// In the table `vary` of a route.
-    Vary,
-}
+        /// Stale window: how long after the freshness lifetime a page may be served while it is revalidated.
+        expire(time: Duration) => EXPIRE: Seconds = Seconds { min: 0, max: YEAR, default: 7 * DAY };
 
-impl Scope {
-    /// Says whether a setting of this scope may stand in a table of that one.
-    pub(super) fn includes(self, table: Self) -> bool {
-        self == table || (self == Self::Both && table != Self::Vary)
+        /// How long after the freshness lifetime a page may be served while the origin fails.
+        stale_if_error(time: Duration) => STALE_IF_ERROR: SameAs<Seconds> = SameAs::setting(&EXPIRE);
+
+        // At most a day: no invalidation reaches a browser that does not send a request.
+        /// How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time.
+        browser_max_age(time: Duration) => BROWSER_MAX_AGE: Seconds = Seconds { min: 0, max: DAY, default: 0 };
+
+        /// Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is
+        /// another page; with `redirect`, it redirects to `/a`.
+        trailing_slash(meaning: TrailingSlash) => TRAILING_SLASH: Word<TrailingSlash> = Word {
+            words: &TrailingSlash::WORDS,
+            parse: TrailingSlash::parse,
+            default: TrailingSlash::DEFAULT.as_str(),
+        };
+
+        /// Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this
+        /// Worker itself, which renders pages with its own handler.
+        origin(origin: &str) => ORIGIN: Text<Origin> = Text {
+            form: TextForm {
+                words: &[SELF_ORIGIN],
+                patterns: &["^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$", "^[A-Za-z_][A-Za-z0-9_]{0,63}$"],
+                max_chars: None,
+                description: "a URL without query, such as \"https://site.example.com\", the name of a service binding, \
+                              such as \"SHOP_ORIGIN\", or \"self\"",
+            },
+            parse: |text| Ok(Origin::parse(text)?),
+            default: None,
+        };
+
+        /// Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route
+        /// replace those of the top level.
+        render_headers() => RENDER_HEADERS: Table =
+            Table { accepts: ValueKind::RenderHeaders, default: DefaultValue::None };
+    }
+
+    in [TopLevel], set by [Builder] {
+        /// The longest time for which an edge may miss an invalidation. With 0, every request asks for invalidations.
+        freshness_bound(time: Duration) => FRESHNESS_BOUND: Seconds = Seconds { min: 0, max: 300, default: 10 };
+
+        /// Time allowed for the whole response of the origin, up to its last byte.
+        render_timeout(time: Duration) => RENDER_TIMEOUT: Seconds = Seconds { min: 1, max: 600, default: 60 };
+
+        /// Time allowed for the response headers of the origin. It counts towards `render_timeout`.
+        first_byte_timeout(time: Duration) => FIRST_BYTE_TIMEOUT: SameAs<Seconds> = SameAs::setting(&RENDER_TIMEOUT);
+
+        /// How long a client waits for the coordinator before the edge asks the origin directly.
+        miss_timeout(time: Duration) => MISS_TIMEOUT: Seconds = Seconds { min: 1, max: 60, default: 30 };
+
+        /// How long the cache remembers that a response may not be stored.
+        pass_ttl(time: Duration) => PASS_TTL: Seconds = Seconds { min: 1, max: 3600, default: 60 };
+
+        /// Number of renders that an eager refresh starts per second in each shard.
+        refresh_rate(renders: u32) => REFRESH_RATE: Count =
+            Count { unit: Unit::RendersPerSecond, min: 1, max: 100, default: 10 };
+
+        /// Number of objects that share the tag index. Increase it for very many tags or invalidations.
+        tag_shards(objects: u16) => TAG_SHARDS: Objects = Objects { max: MAX_TAG_SHARDS, default: 1 };
+
+        /// How long a page stays in the cache of one data center (L1).
+        l1_ttl(time: Duration) => L1_TTL: Seconds = Seconds { min: 1, max: DAY, default: 3600 };
+
+        /// Store of the pages for all data centers (L2); see docs/storage.md.
+        l2(store: L2Kind) => L2: Word<L2Kind> =
+            Word { words: &L2Kind::WORDS, parse: L2Kind::parse, default: L2Kind::DEFAULT.as_str() };
+
+        // A coordinator has the bytes of a body twice while it joins its pieces and while it writes a page to L2.
+        // Beside 48 MiB of other bodies that arrive meanwhile, a body of 32 MiB makes 112 of the 128 MB of an object
+        // (platform limit), which leaves no room for a second such page at the same moment.
+        /// The largest body that is stored. More than 26148864 bytes need R2.
+        max_body_bytes(bytes: u32) => MAX_BODY_BYTES: Count =
+            Count { unit: Unit::Bytes, min: 1, max: 32 * MIB, default: 10 * MIB };
+
+        /// Whether responses have headers that tell how the cache handled them.
+        expose_headers(exposed: bool) => EXPOSE_HEADERS: Flag = Flag { default: true };
+
+        /// Name of the Cache API's cache.
+        cache_name(name: &str) => CACHE_NAME: Text<String> = Text {
+            form: TextForm {
+                words: &[],
+                patterns: &["^[A-Za-z0-9._-]+$"],
+                max_chars: Some(MAX_CACHE_NAME_CHARS),
+                description: "letters, digits, `.`, `_` or `-`",
+            },
+            parse: cache_name::parse,
+            default: Some("cloudflare-isr"),
+        };
+
+        /// Origin that page keys contain in place of the host of the request.
+        canonical_origin(origin: &str) => CANONICAL_ORIGIN: Text<CanonicalOrigin> = Text {
+            form: TextForm {
+                words: &[],
+                patterns: &["^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/*$"],
+                max_chars: None,
+                description: "an origin without path, such as \"https://example.com\"",
+            },
+            parse: |text| Ok(CanonicalOrigin::parse(text)?),
+            default: None,
+        };
+
+        /// Hosts whose pages are cached; `*.` at the beginning stands for all subdomains. Requests for other hosts pass
+        /// to the origin.
+        hosts(hosts: impl IntoIterator<Item = impl AsRef<str>>) => HOSTS: List<String> = List {
+            form: ListForm {
+                max_items: MAX_HOSTS,
+                item: ItemForm::Text {
+                    pattern: "^(\\*\\.)?[^*/]+$",
+                    max_chars: None,
+                    noun: "hosts",
+                    example: "[\"example.com\", \"*.example.com\"]",
+                },
+            },
+            parse: hosts::parse,
+            default: DefaultValue::Described("any host"),
+        };
+
+        /// Query parameters that are not part of the key where `query` is `"all"`; `*` at the end stands for any
+        /// ending. The default is `utm_*`, `gclid`, `fbclid` and similar parameters.
+        ignore_query(names: impl IntoIterator<Item = impl AsRef<str>>) => IGNORE_QUERY: List<String> = List {
+            form: ListForm {
+                max_items: MAX_QUERY_NAMES,
+                item: ItemForm::Text {
+                    pattern: "^[^?&=#*\\s]{1,128}\\*?$",
+                    max_chars: Some(MAX_QUERY_NAME_BYTES + 1),
+                    noun: "parameter names",
+                    example: "[\"utm_*\", \"gclid\"]",
+                },
+            },
+            parse: query::parse_ignored,
+            default: DefaultValue::Described("tracking parameters"),
+        };
+
+        /// Headers that authenticate requests and that `render_headers` may contain.
+        render_sensitive_headers(names: impl IntoIterator<Item = impl AsRef<str>>) =>
+            RENDER_SENSITIVE_HEADERS: List<&'static str> = List {
+                form: ListForm { max_items: SENSITIVE_HEADERS.len(), item: ItemForm::Word(&SENSITIVE_HEADERS) },
+                parse: render_headers::sensitive,
+                default: DefaultValue::EmptyList,
+            };
+
+        /// Whether a cache of the platform is downstream. Responses then tell it what to keep, and invalidations purge
+        /// it; see docs/platform-cache.md.
+        platform_cache(is_downstream: bool) => PLATFORM_CACHE: Flag = Flag { default: false };
+
+        /// Zone whose cache is purged of invalidated pages.
+        zone_purge(zone: &str) => ZONE_PURGE: Text<ZoneId> = Text {
+            form: TextForm {
+                words: &[],
+                patterns: &["^[0-9A-Fa-f]{32}$"],
+                max_chars: None,
+                description: "the id of a zone, 32 hexadecimal digits",
+            },
+            parse: ZoneId::parse,
+            default: None,
+        };
+
+        /// Routes, whose pages are cached.
+        routes() => ROUTES: Table = Table { accepts: ValueKind::Routes, default: DefaultValue::Required };
+    }
+
+    in [Route], set by [RouteBuilder] {
+        /// Statuses that are stored.
+        statuses() => STATUSES: Custom<Statuses> = Custom {
+            accepts: ValueKind::Statuses,
+            default: DefaultValue::Numbers(&crate::semantics::statuses::DEFAULT),
+            read: statuses::read,
+        };
+
+        /// Tags of every page of the route.
+        tags(tags: impl IntoIterator<Item = impl AsRef<str>>) => TAGS: List<Tag> = List {
+            form: ListForm {
+                max_items: MAX_TAGS_PER_PAGE,
+                item: ItemForm::Text {
+                    pattern: "^[!-+\\--~]+$",
+                    max_chars: Some(MAX_TAG_BYTES),
+                    noun: "tags",
+                    example: "[\"blog\", \"news\"]",
+                },
+            },
+            parse: |text| Ok(Tag::parse(text)?),
+            default: DefaultValue::EmptyList,
+        };
+
+        /// Number of coordinators that share the route's pages.
+        shards(coordinators: u16) => SHARDS: Objects = Objects { max: 256, default: 1 };
+
+        // SQLite could hold far more. From here on, counting the pages for an inspection and listing them for an eager
+        // refresh take seconds.
+        /// Maximum number of pages in each coordinator, each variant counted separately. Existing pages stay; requests
+        /// for further pages pass to the origin and are not cached.
+        max_pages(pages: u32) => MAX_PAGES: Count =
+            Count { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
+
+        /// Query parameters that are part of a page's key. The origin does not receive any others.
+        query() => QUERY: Custom<Query> =
+            Custom { accepts: ValueKind::Query(query::FORM), default: DefaultValue::EmptyList, read: query::read };
+
+        /// Properties of a request that select one of several variants of a page.
+        vary() => VARY: Custom<crate::semantics::vary::Vary> =
+            Custom { accepts: ValueKind::Vary, default: DefaultValue::None, read: vary::read };
+    }
+
+    in [Vary], set by [VaryBuilder] {
+        /// Languages. The best match of `Accept-Language` is used, otherwise the first.
+        language(tags: impl IntoIterator<Item = impl AsRef<str>>) => LANGUAGE: List<LanguageTag> = List {
+            form: ListForm {
+                max_items: MAX_VALUES,
+                item: ItemForm::Text {
+                    pattern: "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$",
+                    max_chars: None,
+                    noun: "language tags",
+                    example: "[\"en\", \"de-AT\"]",
+                },
+            },
+            parse: vary::language,
+            default: DefaultValue::None,
+        };
+
+        /// Classes of devices, by `CF-Device-Type`, client hint or `User-Agent`. The first stands for those that are
+        /// not listed.
+        device(classes: impl IntoIterator<Item = impl AsRef<str>>) => DEVICE: List<Device> = List {
+            form: ListForm { max_items: Device::WORDS.len(), item: ItemForm::Word(&Device::WORDS) },
+            parse: vary::device,
+            default: DefaultValue::None,
+        };
+
+        /// Countries. All others share one variant.
+        country(codes: impl IntoIterator<Item = impl AsRef<str>>) => COUNTRY: List<String> = List {
+            form: ListForm {
+                max_items: MAX_VALUES,
+                item: ItemForm::Text {
+                    pattern: "^[A-Z]{2}$",
+                    max_chars: None,
+                    noun: "countries",
+                    example: "[\"DE\", \"AT\"]",
+                },
+            },
+            parse: vary::country,
+            default: DefaultValue::None,
+        };
+
+        /// Cookies and their values. Any other value has the same effect as no cookie.
+        cookie() => COOKIE: Custom<BTreeMap<String, Vec<String>>> = Custom {
+            accepts: ValueKind::ValuesByName { example: "{ theme = [\"dark\", \"light\"] }" },
+            default: DefaultValue::None,
+            read: vary::cookies,
+        };
+
+        /// Request headers and their values. Any other value has the same effect as no header.
+        header() => HEADER: Custom<BTreeMap<String, Vec<String>>> = Custom {
+            accepts: ValueKind::ValuesByName { example: "{ X-Ab-Test = [\"a\", \"b\"] }" },
+            default: DefaultValue::None,
+            read: vary::headers,
+        };
     }
 }
 
-/// What L2 is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum L2Kind {
-    /// KV; pages over its limit of a value go to R2, if that is bound as well.
-    #[default]
-    Kv,
-    /// R2.
-    R2,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl L2Kind {
-    /// Reads the word of the configuration.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Kv, Self::R2].into_iter().find(|kind| kind.as_str() == word)
+    #[test]
+    fn the_limit_of_kv_is_documented() {
+        assert!(MAX_BODY_BYTES.setting.documentation().contains(&KV_MAX_BODY_BYTES.to_string()));
     }
 
-    /// Returns the word of the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Kv => "kv",
-            Self::R2 => "r2",
+    #[test]
+    fn names_are_unique() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            assert!(!SETTINGS[..at].iter().any(|other| other.name == setting.name), "{}", setting.name);
         }
     }
-}
 
-/// What a number counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Seconds.
-    Seconds,
-    /// Bytes.
-    Bytes,
-    /// Objects that share the work.
-    Shards,
-    /// Renders begun in a second.
-    Renders,
-    /// Pages, each variant by itself.
-    Pages,
-}
-
-/// The bounds of a number, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Number {
-    /// What it counts.
-    pub unit: Unit,
-    /// The least value.
-    pub min: u32,
-    /// The greatest value.
-    pub max: u32,
-    /// The value when nothing is written.
-    pub default: u32,
-}
-
-impl Number {
-    pub(super) fn default_seconds(&self) -> Duration {
-        Duration::from_secs(self.default.into())
-    }
-}
-
-/// What values a setting takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A number of seconds, `false` or 0.
-    Lifetime(Number),
-    /// The same, whose default is at most the value of the setting named.
-    LifetimeWithin(Number, &'static str),
-    /// A whole number.
-    Number(Number),
-    /// A whole number whose default is the value of the setting named.
-    NumberAs(Number, &'static str),
-    /// `true` or `false`.
-    Flag {
-        /// The value when nothing is written.
-        default: bool,
-    },
-    /// The name of a cache of the Cache API.
-    CacheName,
-    /// A scheme and a host, with a port if need be.
-    Origin,
-    /// A URL without query and fragment, the name of a service binding, or `self`.
-    Site,
-    /// A table of the values of headers, by name.
-    RenderHeaders,
-    /// A list of names out of [`SENSITIVE_HEADERS`].
-    SensitiveHeaders,
-    /// A store for pages.
-    L2,
-    /// The id of a zone.
-    Zone,
-    /// The table of routes, by pattern.
-    Routes,
-    /// A list of statuses.
-    Statuses,
-    /// A list of tags.
-    Tags,
-    /// A list of names of query parameters, or all of them, or none.
-    Query,
-    /// A list of hosts.
-    Hosts,
-    /// A list of names of query parameters; `*` at the end stands for any ending.
-    IgnoredQuery,
-    /// What a slash at the end of a path means.
-    TrailingSlash,
-    /// A table of what makes pages of one URL different.
-    Vary,
-    /// A list of language tags.
-    Languages,
-    /// A list of classes of devices.
-    Devices,
-    /// A list of countries.
-    Countries,
-    /// A table of lists of values, by name.
-    Values {
-        /// How such a table may look.
-        example: &'static str,
-    },
-}
-
-impl Setting {
-    /// Returns the default as one writes it in `wrangler.toml`, or says in words what stands in for it.
-    #[must_use]
-    pub fn default_text(&self) -> String {
-        match self.kind {
-            Kind::Lifetime(number) | Kind::Number(number) => number.default.to_string(),
-            Kind::LifetimeWithin(number, other) => format!("as `{other}`, at most {}", number.default),
-            Kind::NumberAs(_, other) => format!("as `{other}`"),
-            Kind::Flag { default } => default.to_string(),
-            Kind::CacheName => format!("\"{CACHE_NAME_DEFAULT}\""),
-            Kind::Routes => "required".to_owned(),
-            Kind::Statuses => format!("[{}]", listed(&statuses::DEFAULT)),
-            Kind::Tags | Kind::Query | Kind::SensitiveHeaders => "[]".to_owned(),
-            Kind::TrailingSlash => format!("\"{}\"", TrailingSlash::default().as_str()),
-            Kind::Hosts => "any".to_owned(),
-            Kind::IgnoredQuery => "tracking parameters".to_owned(),
-            Kind::L2 => format!("\"{}\"", L2Kind::default().as_str()),
-            Kind::Origin
-            | Kind::Site
-            | Kind::RenderHeaders
-            | Kind::Zone
-            | Kind::Vary
-            | Kind::Languages
-            | Kind::Devices
-            | Kind::Countries
-            | Kind::Values { .. } => "none".to_owned(),
+    #[test]
+    fn settings_describe_themselves() {
+        let described = |setting: Setting| (setting.default_text(), setting.accepts());
+        for (setting, default, accepts) in [
+            (EXPIRE.setting, "`604800`", "whole seconds from 0 to 31536000"),
+            (STALE_IF_ERROR.setting, "as `expire`", "whole seconds from 0 to 31536000"),
+            (
+                NOT_FOUND_REVALIDATE.setting,
+                "as `revalidate`, at most 60",
+                "whole seconds from 1 to 31536000, `false` (never ages) or 0 (never stored)",
+            ),
+            (
+                STATUSES.setting,
+                "`[200, 203, 301, 308, 404, 410]`",
+                "a list of at least one of 200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 414, 451",
+            ),
+            (CACHE_NAME.setting, "`\"cloudflare-isr\"`", "1 to 64 letters, digits, `.`, `_` or `-`"),
+            (MAX_BODY_BYTES.setting, "`10485760`", "a whole number from 1 to 33554432"),
+            (EXPOSE_HEADERS.setting, "`true`", "`true` or `false`"),
+            (TRAILING_SLASH.setting, "`\"strip\"`", "\"strip\", \"keep\" or \"redirect\""),
+            (DEVICE.setting, "none", "a list of any of \"desktop\", \"mobile\" or \"tablet\""),
+            (QUERY.setting, "`[]`", "at most 32 parameter names, such as [\"page\"], or \"all\" or \"none\""),
+            (ROUTES.setting, "required", "1 to 500 tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
+        ] {
+            assert_eq!(described(setting), (default.to_owned(), accepts.to_owned()));
         }
-    }
-
-    /// Returns the unit of a number.
-    #[must_use]
-    pub fn unit(&self) -> Option<Unit> {
-        match self.kind {
-            Kind::Lifetime(number)
-            | Kind::LifetimeWithin(number, _)
-            | Kind::Number(number)
-            | Kind::NumberAs(number, _) => Some(number.unit),
-            _ => None,
-        }
-    }
-
-    /// Says in words what may be written, as error messages do after "write".
-    #[must_use]
-    pub fn accepts(&self) -> String {
-        match self.kind {
-            Kind::Lifetime(number) | Kind::LifetimeWithin(number, _) => {
-                format!("{}, `false` (never ages) or 0 (never stored)", in_words(number))
-            }
-            Kind::Number(number) | Kind::NumberAs(number, _) => in_words(number),
-            Kind::Flag { .. } => "`true` or `false`".to_owned(),
-            Kind::CacheName => format!("1 to {MAX_CACHE_NAME_CHARS} letters, digits, `.`, `_` or `-`"),
-            Kind::Origin => "an origin without path, such as \"https://example.com\"".to_owned(),
-            Kind::Site => {
-                let url = "a URL without query, such as \"https://site.example.com\"";
-                format!("{url}, the name of a service binding, such as \"SHOP_ORIGIN\", or \"self\"")
-            }
-            Kind::RenderHeaders => {
-                let example = "{ X-Preview = \"off\", Authorization = { secret = \"SITE_TOKEN\" } }";
-                format!("at most {MAX_RENDER_HEADERS} headers with text or a secret each, such as {example}")
-            }
-            Kind::SensitiveHeaders => {
-                format!("a list out of {}", SENSITIVE_HEADERS.map(|name| format!("\"{name}\"")).join(", "))
-            }
-            Kind::L2 => "\"kv\" or \"r2\"".to_owned(),
-            Kind::Zone => "the id of a zone, 32 hexadecimal digits".to_owned(),
-            Kind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
-            Kind::Statuses => format!("a list of at least one out of {}", listed(&statuses::ALLOWED)),
-            Kind::Tags => format!("at most {MAX_TAGS_PER_PAGE} tags, such as [\"blog\", \"news\"]"),
-            Kind::Query => {
-                format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"page\"], \"all\" or \"none\"")
-            }
-            Kind::Hosts => format!("at most {MAX_HOSTS} hosts, such as [\"example.com\", \"*.example.com\"]"),
-            Kind::IgnoredQuery => format!("at most {MAX_QUERY_NAMES} parameter names, such as [\"utm_*\", \"gclid\"]"),
-            Kind::TrailingSlash => "\"strip\", \"keep\" or \"redirect\"".to_owned(),
-            Kind::Vary => {
-                format!("a table that makes at most {MAX_VARIANTS} variants, such as {{ language = [\"en\", \"de\"] }}")
-            }
-            Kind::Languages => format!("at most {MAX_VALUES} language tags, such as [\"en\", \"de-AT\"]"),
-            Kind::Devices => "a list of \"desktop\", \"mobile\" and \"tablet\"".to_owned(),
-            Kind::Countries => format!("at most {MAX_VALUES} countries, such as [\"DE\", \"AT\"]"),
-            Kind::Values { example } => format!("lists of values by name, such as {example}"),
-        }
-    }
-}
-
-fn listed(statuses: &[u16]) -> String {
-    statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn in_words(Number { unit, min, max, .. }: Number) -> String {
-    match unit {
-        Unit::Seconds => format!("whole seconds from {min} to {max}"),
-        Unit::Bytes | Unit::Shards | Unit::Renders | Unit::Pages => format!("a whole number from {min} to {max}"),
+        assert_eq!((TrailingSlash::default(), L2Kind::default()), (TrailingSlash::DEFAULT, L2Kind::DEFAULT));
     }
 }

@@ -1,19 +1,22 @@
-//! The table `vary` of a route: what makes pages of one URL different.
+//! The table `vary` of a route: the properties of a request that select one of several variants of a page.
 
-use super::error::Flaw;
+use std::collections::BTreeMap;
+
 use super::reader::Reader;
-use super::settings::Scope;
-use crate::semantics::headers::{self, is_token};
+use super::setting::{Setting, SettingLevel};
+use super::settings::{COOKIE, COUNTRY, DEVICE, HEADER, LANGUAGE};
+use super::value_error::ValueError;
+use crate::semantics::headers::{Kind, is_token};
 use crate::semantics::language::LanguageTag;
 use crate::semantics::vary::{Device, MAX_VARIANTS, Vary};
 
-/// The most values that one of the settings may list, and the most cookies or headers.
+/// The most values that a setting in `vary` may list, and the most cookies or headers.
 pub const MAX_VALUES: usize = 32;
 
 /// The longest value of a cookie or a header, in bytes.
 pub const MAX_VALUE_BYTES: usize = 128;
 
-/// Request headers that are spoken for: by another setting, by this cache, or by the connection.
+/// Request headers that another setting, this cache or the connection uses.
 const RESERVED: [&str; 16] = [
     "accept",
     "accept-encoding",
@@ -33,55 +36,78 @@ const RESERVED: [&str; 16] = [
     "user-agent",
 ];
 
-/// Reads the table of a route, if it has one.
-pub(super) fn read(route: &mut Reader<'_, '_>) -> Vary {
-    let Some(value) = route.get("vary") else {
-        return Vary::default();
+/// Reads the table `vary`.
+pub(super) fn read(setting: &Setting, route: &mut Reader<'_, '_>) -> Option<Vary> {
+    let value = route.get(setting)?;
+    let path = route.path_of(setting);
+    let mut table = route.child(path.clone(), SettingLevel::Vary, value)?;
+    let vary = Vary {
+        languages: LANGUAGE.read(&mut table).unwrap_or_default(),
+        devices: DEVICE.read(&mut table).unwrap_or_default(),
+        countries: COUNTRY.read(&mut table).unwrap_or_default(),
+        cookies: COOKIE.read(&mut table).unwrap_or_default(),
+        headers: HEADER.read(&mut table).unwrap_or_default(),
     };
-    let path = route.path_of("vary");
-    let read = route.child(path, Scope::Vary, value).map(|mut table| Vary {
-        languages: table.list("language", MAX_VALUES, |text| LanguageTag::parse(text).map_err(|_| Flaw::NotALanguage)),
-        devices: table.list("device", Device::ALL.len(), |text| Device::parse(text).ok_or(Flaw::NotADevice)),
-        countries: table.list("country", MAX_VALUES, country),
-        cookies: table.lists("cookie", MAX_VALUES, cookie_name, value_of_a_field),
-        headers: table.lists("header", MAX_VALUES, header_name, value_of_a_field),
-    });
-    let vary = read.unwrap_or_default();
     if vary.count() > MAX_VARIANTS {
-        route.refuse(route.path_of("vary"), "vary", value, Flaw::TooManyVariants(vary.count()));
-        return Vary::default();
+        route.report_value(path, setting, value, ValueError::TooManyVariants { variants: vary.count() });
+        return None;
     }
-    vary
+    Some(vary)
 }
 
-fn country(text: &str) -> Result<String, Flaw> {
+/// Reads cookies and their values.
+pub(super) fn cookies(setting: &Setting, table: &mut Reader<'_, '_>) -> Option<BTreeMap<String, Vec<String>>> {
+    table.lists(setting, MAX_VALUES, cookie_name, field_value)
+}
+
+/// Reads request headers and their values.
+pub(super) fn headers(setting: &Setting, table: &mut Reader<'_, '_>) -> Option<BTreeMap<String, Vec<String>>> {
+    table.lists(setting, MAX_VALUES, header_name, field_value)
+}
+
+/// Parses a language tag.
+pub(super) fn language(text: &str) -> Result<LanguageTag, ValueError> {
+    LanguageTag::parse(text).map_err(|_| ValueError::NotALanguage)
+}
+
+/// Parses a class of devices.
+pub(super) fn device(text: &str) -> Result<Device, ValueError> {
+    Device::parse(text).ok_or(ValueError::UnknownWord)
+}
+
+/// Parses the code of a country (ISO 3166-1 alpha-2).
+pub(super) fn country(text: &str) -> Result<String, ValueError> {
     let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    if is_code { Ok(text.to_owned()) } else { Err(Flaw::NotACountry) }
+    if is_code { Ok(text.to_owned()) } else { Err(ValueError::NotACountry) }
 }
 
-fn cookie_name(name: &str) -> Result<String, Flaw> {
-    if is_token(name) { Ok(name.to_owned()) } else { Err(Flaw::NotAName) }
+/// Parses the name of a cookie (RFC 6265 section 4.1.1).
+fn cookie_name(name: &str) -> Result<String, ValueError> {
+    if is_token(name) { Ok(name.to_owned()) } else { Err(ValueError::InvalidName) }
 }
 
-/// A name means the same in upper and lower case.
-fn header_name(name: &str) -> Result<String, Flaw> {
+/// Parses the name of a request header and converts it to lower case.
+fn header_name(name: &str) -> Result<String, ValueError> {
     let name = name.to_ascii_lowercase();
     if !is_token(&name) {
-        return Err(Flaw::NotAName);
+        return Err(ValueError::InvalidName);
     }
-    if RESERVED.contains(&name.as_str()) || headers::Kind::of(&name) != headers::Kind::EndToEnd {
-        return Err(Flaw::Reserved);
+    if RESERVED.contains(&name.as_str()) || Kind::of(&name) != Kind::EndToEnd {
+        return Err(ValueError::ReservedName);
     }
     Ok(name)
 }
 
-/// A value is visible ASCII without what would end it in `Cookie`.
-fn value_of_a_field(text: &str) -> Result<String, Flaw> {
+/// Parses the value of a cookie or header: visible ASCII without the characters that delimit values in `Cookie`.
+fn field_value(text: &str) -> Result<String, ValueError> {
     if text.is_empty() {
-        return Err(Flaw::Empty);
+        return Err(ValueError::Empty);
     }
     if let Some(character) = text.chars().find(|&c| !c.is_ascii_graphic() || ";,\"\\".contains(c)) {
-        return Err(Flaw::Character(character));
+        return Err(ValueError::Character { character });
     }
-    if text.len() > MAX_VALUE_BYTES { Err(Flaw::TooLong(text.len())) } else { Ok(text.to_owned()) }
+    if text.len() > MAX_VALUE_BYTES {
+        return Err(ValueError::TooLong { bytes: text.len() });
+    }
+    Ok(text.to_owned())
 }

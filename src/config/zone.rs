@@ -1,6 +1,6 @@
-//! The zone of a configuration.
+//! The setting `zone_purge`.
 
-use super::error::Flaw;
+use super::value_error::ValueError;
 
 /// How many characters the id of a zone has.
 const ZONE_ID_CHARS: usize = 32;
@@ -10,18 +10,19 @@ const ZONE_ID_CHARS: usize = 32;
 pub struct ZoneId(String);
 
 impl ZoneId {
-    /// Checks an id, which is then safe to stand in a URL's path.
+    /// Parses an id. It contains nothing that would have to be encoded in the path of a URL.
     ///
     /// # Errors
-    /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
+    ///
+    /// Returns what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         if let Some(character) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
-            return Err(Flaw::Character(character));
+            return Err(ValueError::Character { character });
         }
         match text.len() {
-            0 => Err(Flaw::Empty),
+            0 => Err(ValueError::Empty),
             ZONE_ID_CHARS => Ok(Self(text.to_ascii_lowercase())),
-            length => Err(Flaw::Length(length)),
+            chars => Err(ValueError::WrongLength { chars }),
         }
     }
 

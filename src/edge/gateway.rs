@@ -5,13 +5,12 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
-use crate::config::Origin;
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, Site, SiteError};
 use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
 use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
 use crate::edge::visitor::{downstream, respond};
-use crate::route::Route;
+use crate::route::{Origin, Route};
 use crate::semantics::key::RequestUrl;
 use crate::visit::classify;
 

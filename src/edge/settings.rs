@@ -8,12 +8,10 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{
-    Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, Origin, RenderValue, check_render_value,
-};
+use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES};
 use crate::edge::caches::l2;
 use crate::edge::platform::js;
-use crate::route::Route;
+use crate::route::{Origin, RenderValue, Route, check_render_value};
 use crate::secret::Secret;
 use crate::semantics::render_signature::RenderSecret;
 use crate::visit::classify::Rules;
@@ -133,7 +131,7 @@ fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, Strin
     for name in names {
         match text(env, name).map(|value| check_render_value(&value).map(|()| value)) {
             None => errors.push(ConfigError::missing_render_secret(name)),
-            Some(Err(flaw)) => errors.push(ConfigError::malformed_render_secret(name, flaw)),
+            Some(Err(error)) => errors.push(ConfigError::malformed_render_secret(name, error)),
             Some(Ok(value)) => drop(secrets.insert(name.to_owned(), value)),
         }
     }

@@ -1,4 +1,4 @@
-//! Path patterns: what a route is written as, parsed once and refused with the reason and the remedy.
+//! Path patterns. A pattern is parsed once; an error states the reason and what to write instead.
 
 use std::collections::BTreeSet;
 
@@ -15,29 +15,29 @@ pub const MAX_PATTERN_SEGMENTS: usize = 16;
 /// The longest parameter name accepted, in bytes.
 pub const MAX_PARAM_NAME_BYTES: usize = 32;
 
-/// Says which canonical paths a route owns.
+/// Describes which canonical paths belong to a route.
 ///
 /// A pattern is `/` or a list of segments, each of them one of:
 ///
 /// | written | matches | where |
 /// |---|---|---|
-/// | `about` | that segment, brought into the spelling of a [`CanonicalPath`] | anywhere |
+/// | `about` | this segment, spelt as in a [`CanonicalPath`] | anywhere |
 /// | `:slug` or `[slug]` | one segment that is not empty | anywhere |
-/// | `[...rest]` | one segment or more | last |
-/// | `*` or `[[...rest]]` | no segment or more: `/docs/*` matches `/docs` as well | last |
+/// | `[...rest]` | one or more segments | last |
+/// | `*` or `[[...rest]]` | zero or more segments: `/docs/*` also matches `/docs` | last |
 ///
-/// Parameters are whole segments; their names tell a reader what they stand for and have no other effect.
-/// At most [`MAX_PATTERN_BYTES`] bytes and [`MAX_PATTERN_SEGMENTS`] segments.
+/// Parameters are whole segments. Their names document the pattern and have no other effect.
+/// A pattern has at most [`MAX_PATTERN_BYTES`] bytes and [`MAX_PATTERN_SEGMENTS`] segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
     segments: Vec<Segment>,
 }
 
-/// One segment of a pattern. A parameter's name plays no part in matching and is not kept.
+/// One segment of a pattern. Parameter names don't take part in matching and are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Encoded as a canonical path has it.
+    /// Encoded as in a canonical path.
     Literal(String),
     Param,
     Rest {
@@ -45,7 +45,7 @@ pub(super) enum Segment {
     },
 }
 
-/// How narrowly a segment matches; the lesser is the more specific.
+/// How many segments of paths a segment matches; the lesser value is more specific.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Breadth {
     Literal,
@@ -54,14 +54,15 @@ pub(super) enum Breadth {
 }
 
 impl Pattern {
-    /// Parses a pattern as it is written in the configuration.
+    /// Parses a pattern of the configuration.
     ///
-    /// Literal segments are brought into the spelling of a [`CanonicalPath`], so `/über uns` matches `/%C3%BCber%20uns`.
+    /// Literal segments are converted to the spelling of a [`CanonicalPath`], so `/über uns` matches
+    /// `/%C3%BCber%20uns`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the text and what to write instead; the first fault from the left. A control character comes
-    /// before all others: no message has one in it.
+    /// Returns what is wrong with the text and what to write instead, for the first mistake from the left. A control
+    /// character is reported before all others, so that no message contains one.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong { bytes: text.len() });
@@ -94,13 +95,13 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), segments })
     }
 
-    /// Returns the pattern as it was written.
+    /// Returns the pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Tells whether the pattern matches a canonical path, whichever other pattern may match it better.
+    /// Returns whether the pattern matches a canonical path, even if another pattern is more specific.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let mut parts = path.split('/').filter(|part| !part.is_empty());
@@ -117,19 +118,19 @@ impl Pattern {
         parts.next().is_none()
     }
 
-    /// Orders patterns that match one path: of two, the one whose list is less is the more specific.
+    /// Returns the key by which patterns that match one path are ordered; the lesser is more specific.
     pub(super) fn specificity(&self) -> Vec<Breadth> {
         self.segments.iter().map(Segment::breadth).collect()
     }
 
-    /// Renders the pattern in the router's syntax. Two patterns with the same shape are in conflict.
+    /// Returns the pattern in the router's syntax. Two patterns with the same shape conflict.
     ///
-    /// Canonical literals hold neither `{` nor `}`, so nothing needs to be escaped.
+    /// Canonical literals contain neither `{` nor `}`, so nothing needs to be escaped.
     pub(super) fn shape(&self) -> String {
         join(&self.segments)
     }
 
-    /// Renders what an optional rest matches when it is empty: `/docs` for `/docs/*`, nothing for other patterns.
+    /// Returns the shape that an empty optional catch-all matches: `/docs` for `/docs/*`, `None` for other patterns.
     pub(super) fn shape_without_rest(&self) -> Option<String> {
         match self.segments.split_last() {
             Some((Segment::Rest { optional: true }, before)) => Some(join(before)),
@@ -137,7 +138,7 @@ impl Pattern {
         }
     }
 
-    /// Returns at which segment the pattern turns into a catch-all, if it does.
+    /// Returns the index of the catch-all segment, if there is one.
     pub(super) fn rest_at(&self) -> Option<usize> {
         match self.segments.split_last() {
             Some((Segment::Rest { .. }, before)) => Some(before.len()),
@@ -171,7 +172,7 @@ impl Segment {
         }
     }
 
-    /// Parses one segment, and gives the name of its parameter if it has one.
+    /// Parses one segment and returns it with the name of its parameter, if it has one.
     fn parse(written: &str) -> Result<(Self, Option<&str>), PatternError> {
         if written == "*" {
             return Ok((Self::Rest { optional: true }, None));
@@ -222,33 +223,34 @@ fn literal(written: &str) -> Result<String, PatternError> {
     }
     match CanonicalPath::parse(&format!("/{written}")) {
         Err(_) => Err(PatternError::Escape { segment: segment() }),
-        // The path to the root itself: dots were resolved.
+        // Dot segments were resolved, and only the root is left.
         Ok(path) if path.as_str() == "/" => Err(PatternError::DotSegment { segment: segment() }),
         Ok(path) => Ok(path.as_str().trim_start_matches('/').to_owned()),
     }
 }
 
-/// Says why a text is not a [`Pattern`], and what to write instead.
+/// Describes why a text is not a [`Pattern`], and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PatternError {
-    /// It does not begin with `/`.
+    /// The text does not begin with `/`.
     #[error("a pattern is a path from the root; write it without host, starting with `/`")]
     NoLeadingSlash,
-    /// It is longer than [`MAX_PATTERN_BYTES`].
+    /// The text is longer than [`MAX_PATTERN_BYTES`].
     #[error("the pattern is {bytes} bytes long; write at most {MAX_PATTERN_BYTES}, with `*` for the end of the path")]
     TooLong {
         /// Its length.
         bytes: usize,
     },
-    /// It has more segments than [`MAX_PATTERN_SEGMENTS`].
+    /// The pattern has more than [`MAX_PATTERN_SEGMENTS`] segments.
     #[error(
         "the pattern has {segments} segments; write at most {MAX_PATTERN_SEGMENTS}, with `*` for the end of the path"
     )]
     TooManySegments {
-        /// How many it has.
+        /// The number of segments.
         segments: usize,
     },
-    /// It has `//` in it or ends with `/`.
+    /// The pattern contains `//` or ends with `/`.
     #[error("the pattern has an empty segment, which no canonical path has; write `{remedy}`")]
     EmptySegment {
         /// The pattern without its empty segments.
@@ -262,31 +264,31 @@ pub enum PatternError {
         /// The catch-all.
         segment: String,
     },
-    /// A `*` stands within other text.
+    /// A segment mixes `*` with other text.
     #[error("`{segment}` mixes `*` with text; write `*` as a last segment of its own, or `[name]` for one segment")]
     StarInText {
         /// The segment.
         segment: String,
     },
-    /// Brackets that form none of the three bracketed segments.
+    /// The brackets of a segment form none of the three bracketed forms.
     #[error("`{segment}` has misplaced brackets; write `[name]`, `[...name]` or `[[...name]]` as a whole segment")]
     Brackets {
         /// The segment.
         segment: String,
     },
-    /// Braces, which other routers use for parameters.
+    /// A segment contains braces, which other routers use for parameters.
     #[error("`{segment}` has braces; write `[name]` for one segment or `[...name]` for the rest of the path")]
     Braces {
         /// The segment.
         segment: String,
     },
-    /// A `:` that does not begin its segment.
+    /// A `:` is not the first character of its segment.
     #[error("`{segment}` has a `:` inside; a parameter is a whole segment: write `:name` or `[name]`")]
     ColonInText {
         /// The segment.
         segment: String,
     },
-    /// A parameter's name is empty, too long or has other characters than letters, digits, `_` and `-`.
+    /// The name of a parameter is empty, too long, or contains characters other than letters, digits, `_` and `-`.
     #[error(
         "`{name}` is not a parameter name; write a letter or `_`, then letters, digits, `_` or `-`, at most \
          {MAX_PARAM_NAME_BYTES} in all (a catch-all is `[...name]` or `*`)"
@@ -295,31 +297,31 @@ pub enum PatternError {
         /// The name.
         name: String,
     },
-    /// Two parameters have one name.
+    /// Two parameters have the same name.
     #[error("the parameter `{name}` occurs twice; write another name for one of them")]
     DuplicateParam {
         /// The name.
         name: String,
     },
-    /// A query or a fragment.
+    /// The text contains a query or a fragment.
     #[error("`{character}` does not occur in a path; write the path alone (the setting `query` lists parameters)")]
     NotAPath {
         /// `?` or `#`.
         character: char,
     },
-    /// A backslash or a control character.
-    #[error("{character:?} can't stand in a path; write `/` between segments and visible characters in them")]
+    /// The text contains a backslash or a control character.
+    #[error("{character:?} is not allowed in a path; write `/` between segments and visible characters in them")]
     Character {
         /// The character.
         character: char,
     },
-    /// A `%` that begins no escape, or `%00`, which no canonical path has.
+    /// A `%` does not begin a percent-encoding, or begins `%00`, which no canonical path contains.
     #[error("`{segment}` has a `%` without two hexadecimal digits, or `%00`; write `%25` for a percent sign")]
     Escape {
         /// The segment.
         segment: String,
     },
-    /// A segment `.` or `..`, which never reaches the router.
+    /// A segment is `.` or `..`, which is resolved before the router sees a path.
     #[error("`{segment}` is resolved before a path is matched; write the path that it leads to")]
     DotSegment {
         /// The segment.

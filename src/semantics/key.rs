@@ -54,10 +54,9 @@ impl Default for QueryPolicy {
 }
 
 /// What a slash at the end of a path means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrailingSlash {
     /// Nothing: it is no part of the key, and does not reach the site.
-    #[default]
     Strip,
     /// Another page.
     Keep,
@@ -66,6 +65,15 @@ pub enum TrailingSlash {
 }
 
 impl TrailingSlash {
+    /// The meaning in a configuration that states none.
+    pub const DEFAULT: Self = Self::Strip;
+
+    /// All meanings.
+    pub const ALL: [Self; 3] = [Self::Strip, Self::Keep, Self::Redirect];
+
+    /// The words for them in the configuration.
+    pub const WORDS: [&'static str; 3] = [Self::Strip.as_str(), Self::Keep.as_str(), Self::Redirect.as_str()];
+
     /// Returns the word for it in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -79,7 +87,19 @@ impl TrailingSlash {
     /// Reads [`Self::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Strip, Self::Keep, Self::Redirect].into_iter().find(|slash| slash.as_str() == word)
+        Self::ALL.into_iter().find(|slash| slash.as_str() == word)
+    }
+}
+
+impl Default for TrailingSlash {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl AsRef<str> for TrailingSlash {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

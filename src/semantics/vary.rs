@@ -43,6 +43,9 @@ impl Device {
     /// All classes.
     pub const ALL: [Self; 3] = [Self::Desktop, Self::Mobile, Self::Tablet];
 
+    /// The words for them.
+    pub const WORDS: [&'static str; 3] = [Self::Desktop.as_str(), Self::Mobile.as_str(), Self::Tablet.as_str()];
+
     /// Returns the word that Cloudflare has for it in `CF-Device-Type`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

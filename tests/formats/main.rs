@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
 use cloudflare_isr::codec::{decode, encode};
-use cloudflare_isr::config::RenderHeaders;
+use cloudflare_isr::config::Config;
 use cloudflare_isr::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
@@ -27,20 +27,19 @@ use cloudflare_isr::protocol::{
     Verdict,
 };
 use cloudflare_isr::reason::Reason;
-use cloudflare_isr::route::{Pattern, Route, RouteId, RouteSettings};
+use cloudflare_isr::route::RouteId;
 use cloudflare_isr::semantics::digest::Digest;
 use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::semantics::headers::HeaderList;
 use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
-use cloudflare_isr::semantics::statuses::Statuses;
 use cloudflare_isr::semantics::tag::Tag;
-use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard_name::ShardName;
 use cloudflare_isr::tag_index_name::TagIndexName;
 use cloudflare_isr::time::Timestamp;
 use cloudflare_isr::version::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::pinned::{Pinned, Section, cbor, head, line};
 
@@ -421,24 +420,10 @@ fn objects_are_found_under_their_names_forever() {
         ("/blog/[slug]", 3, "/blog/%C3%BCber", "/blog/[slug]#1"),
         ("/über uns/*", 256, "/%C3%BCber%20uns/a/b", "/über uns/*#139"),
     ] {
-        let settings = RouteSettings {
-            revalidate: Revalidate::Never,
-            not_found_revalidate: Revalidate::Never,
-            expire: HOUR,
-            stale_if_error: HOUR,
-            statuses: Statuses::default(),
-            browser_max_age: HOUR,
-            tags: Vec::new(),
-            shards,
-            max_pages: 1000,
-            query: QueryPolicy::default(),
-            trailing_slash: TrailingSlash::default(),
-            vary: Vary::default(),
-            origin: None,
-            render_headers: RenderHeaders::new(),
-        };
-        let route = Route::new(Pattern::parse(pattern).expect("it is a pattern"), settings);
-        let owner = ShardName::of(&route, path);
+        let settings = json!({ "routes": { pattern: { "shards": shards } } });
+        let routes = Config::from_json(&settings).expect("it is a configuration").routes;
+        let route = routes.by_id(pattern).expect("it is named by its pattern");
+        let owner = ShardName::of(route, path);
         assert_eq!((owner.as_str(), Some(&owner)), (name, ShardName::from_stored(name).as_ref()));
     }
 }

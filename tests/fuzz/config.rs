@@ -1,15 +1,11 @@
 //! What the owner of the site writes: patterns and settings.
 
-use std::time::Duration;
-
 use bolero::{TypeGenerator, check, produce};
-use cloudflare_isr::config::{Config, Kind, MAX_QUERY_NAMES, MAX_ROUTES, RenderHeaders, SETTINGS};
-use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern, Route, RouteSettings, Routes};
+use cloudflare_isr::config::{Config, ConfigError, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS, ValueKind};
+use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern};
 use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy, TrailingSlash};
-use cloudflare_isr::semantics::statuses::Statuses;
+use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy};
 use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
-use cloudflare_isr::semantics::vary::Vary;
 use cloudflare_isr::shard_name::ShardName;
 use serde_json::{Map, Value, json};
 
@@ -24,23 +20,9 @@ const PATTERN: &[&str] = &[
 
 const PATH: &[&str] = &["/", "a", "b", "A", "%C3%BC", "x", "/a/b", "."];
 
-fn settings(shards: u16) -> RouteSettings {
-    RouteSettings {
-        revalidate: Revalidate::Never,
-        not_found_revalidate: Revalidate::Never,
-        expire: Duration::ZERO,
-        stale_if_error: Duration::ZERO,
-        statuses: Statuses::default(),
-        browser_max_age: Duration::ZERO,
-        tags: Vec::new(),
-        shards,
-        max_pages: 1000,
-        query: QueryPolicy::default(),
-        trailing_slash: TrailingSlash::default(),
-        vary: Vary::default(),
-        origin: None,
-        render_headers: RenderHeaders::new(),
-    }
+/// Returns a configuration with one route.
+fn configuration(pattern: &str, shards: u16) -> Result<Config, ConfigError> {
+    Config::from_json(&json!({ "routes": { pattern: { "shards": shards } } }))
 }
 
 /// The rule, read off the pattern's text: does it match this canonical path?
@@ -69,16 +51,16 @@ fn a_pattern() {
         let Ok(pattern) = Pattern::parse(&written) else { return };
         assert_eq!(pattern.as_str(), written);
         assert!(written.len() <= MAX_PATTERN_BYTES && written.split('/').count() <= MAX_PATTERN_SEGMENTS + 1);
-        let route = Route::new(pattern, settings(u16::from(*shards) + 1));
-        let routes = Routes::new(vec![route.clone()]).expect("one route is not in conflict");
-        assert_eq!(routes.by_id(&written), Some(&route));
+        let routes = configuration(&written, u16::from(*shards) + 1).expect("one route is not in conflict").routes;
+        let route = routes.by_id(&written).expect("it is named by its pattern");
+        assert_eq!(route.pattern(), &pattern);
         // Some path, and one that is like the pattern.
         let like = written.replace([':', '[', ']', '*'], "").replace("...", "");
         for path in [path.of(PATH), like] {
             let Ok(path) = CanonicalPath::parse(&format!("/{path}")) else { continue };
             check_path(&path);
             assert_eq!(routes.find(path.as_str()).is_some(), matches(&written, path.as_str()), "{written} {path:?}");
-            let shard = ShardName::of(&route, path.as_str());
+            let shard = ShardName::of(route, path.as_str());
             check_shard(&shard);
             assert!(shard.as_str().starts_with(&format!("{written}#")));
         }
@@ -219,7 +201,7 @@ fn seconds(revalidate: Revalidate) -> Option<u64> {
 
 fn within(name: &str, number: Option<u64>) {
     let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("there is such a setting");
-    let (Kind::Lifetime(bounds) | Kind::Number(bounds) | Kind::NumberAs(bounds, _)) = setting.kind else {
+    let (ValueKind::Lifetime(bounds) | ValueKind::Number(bounds)) = setting.kind else {
         unreachable!("{name} is a number");
     };
     assert!(

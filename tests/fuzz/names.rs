@@ -1,8 +1,9 @@
 //! What pages, objects and renders are called: paths, keys, shards, tags, versions.
 
 use bolero::check;
-use cloudflare_isr::config::{CanonicalOrigin, SiteUrl};
+use cloudflare_isr::config::CanonicalOrigin;
 use cloudflare_isr::inspection::{Inspect, MAX_LIMIT, Place, Subject};
+use cloudflare_isr::route::OriginUrl;
 use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::shard_name::ShardName;
@@ -205,8 +206,8 @@ fn urls_of_the_configuration() {
                 Ok(key)
             );
         }
-        if let Ok(site) = SiteUrl::parse(&text) {
-            assert_eq!(SiteUrl::parse(site.as_str()).as_ref(), Ok(&site));
+        if let Ok(site) = OriginUrl::parse(&text) {
+            assert_eq!(OriginUrl::parse(site.as_str()).as_ref(), Ok(&site));
             assert!(!site.as_str().ends_with('/') && !site.as_str().contains(['?', '#']), "{site}");
         }
     });

@@ -1,5 +1,5 @@
-//! The JSON schema and the TypeScript type of `[vars.ISR]` are made of the one list of settings, and agree with its parser.
-//! The TypeScript type of reasons is made of their list.
+//! The JSON schema and the TypeScript type of `[vars.ISR]` are generated from the declarations of the settings, and
+//! agree with the parser. The TypeScript type of reasons is made of their list.
 //!
 //! They are files of the npm package. `UPDATE=1 cargo test --test schema` writes them anew.
 
@@ -12,47 +12,22 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
-use cloudflare_isr::config::{Config, SETTINGS, Scope, Setting};
+use cloudflare_isr::config::{Config, SETTINGS, Setting, SettingLevel};
 use serde_json::Value;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packages/cloudflare-isr");
-const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
 
 /// Configurations with what becomes of them. `tests/e2e/package.test.mjs` holds the schema beside the same list.
 const SAMPLES: &str = include_str!("samples.json");
 
-/// Returns the settings that may stand in a table.
-fn settings_of(table: Scope) -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(move |setting| {
-        setting.scope == table || (setting.scope == Scope::Both && matches!(table, Scope::TopLevel | Scope::Route))
-    })
+/// Returns the settings that are accepted in a table.
+fn settings_of(level: SettingLevel) -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(move |setting| setting.is_accepted_in(level))
 }
 
-/// Says what a setting is for, with its default: from the table of `docs/configuration.md`, so that editors show what it says.
+/// Returns what editors show about a setting.
 fn description(setting: &Setting) -> String {
-    let head = format!("| `{}` | ", setting.name);
-    let row = CONFIGURATION.lines().find(|line| line.starts_with(&head)).expect("tests/docs.rs sees that it has a row");
-    // The cells between the bars at both ends: name, place, default, what is accepted, meaning.
-    let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-    let (default, meaning) = (cells[2], *cells.last().expect("a row has cells"));
-    let meaning = without_links(meaning);
-    let mut letters = meaning.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}. Accepts {}. Default: {default}.", letters.as_str(), setting.accepts())
-}
-
-/// Names the documents that a text links to, which stand beside the table: an editor shows no links.
-fn without_links(text: &str) -> String {
-    let mut pieces = text.split('[');
-    let mut plain = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece.split_once("](").and_then(|(name, rest)| Some((name, rest.split_once(')')?.1))) {
-            Some((name, rest)) => plain.extend(["docs/", name, rest]),
-            // A bracket of another kind.
-            None => plain.extend(["[", piece]),
-        }
-    }
-    plain
+    format!("{} Accepts {}. Default: {}.", setting.documentation(), setting.accepts(), setting.default_text())
 }
 
 /// Compares a file with what it should be, or writes it if that is asked for.

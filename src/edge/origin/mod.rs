@@ -15,10 +15,10 @@ use worker::Env;
 pub(in crate::edge) use self::loopback::Exports;
 pub(in crate::edge) use self::props::Task;
 pub(in crate::edge) use self::request::{Site, SiteError, is_signed, passed, render_request};
-use crate::config::{Binding, Origin};
+use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::Settings;
-use crate::route::Route;
+use crate::route::{Origin, Route};
 
 /// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
 /// itself.

@@ -5,7 +5,6 @@ use wasm_bindgen::prelude::*;
 use web_sys::Response as WebResponse;
 use worker::{Context, Env, Request, Response};
 
-use crate::config::RenderValue;
 use crate::edge::admin::AdminError;
 use crate::edge::body::sealed;
 use crate::edge::caches::envelope;
@@ -17,7 +16,7 @@ use crate::edge::visitor::respond::{self, Told};
 use crate::page_policy::PageSettings;
 use crate::protocol::{Offer, Offered, Ticket};
 use crate::reason::Reason;
-use crate::route::Route;
+use crate::route::{RenderValue, Route};
 use crate::semantics::browser;
 use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
 use crate::semantics::storable::{self, Asked};
