@@ -8,7 +8,8 @@ use crate::downstream::purges::{self, MAX_TAGS, MAX_WAITING, Pace, Sink};
 use crate::invalidation::Scope;
 use crate::protocol::SinkProgress;
 use crate::sql::{Columns, Sql, StoreError, Value};
-use crate::tag_index::tables::log::{TagIndexStore, one_number};
+use crate::tag_index::tables::TagIndexStore;
+use crate::tag_index::tables::store::one_number;
 use crate::time::Timestamp;
 
 /// One purge of a sink.

@@ -1,0 +1,136 @@
+//! Invalidations received, and what the tag index knows of this object.
+
+use crate::coordinator::tables::CoordinatorStore;
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh};
+use crate::page::PageMeta;
+use crate::semantics::tag::Tag;
+use crate::sql::{Columns, Sql, StoreError, Value};
+use crate::version::{Clock, Version};
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Tells the strongest invalidation received since the render of `page` began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated(&self, page: &PageMeta) -> Result<Option<Mode>, StoreError> {
+        self.invalidated_since(page.version, page.key.path(), &page.tags)
+    }
+
+    /// Tells the strongest invalidation received since `version` was issued that concerns a path or one of some tags.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
+        // At most 64 tags, 17 prefixes and two parameters more: below the platform's 100. An object is told of its own
+        // route only.
+        let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
+        let places = |count| vec!["?"; count].join(", ");
+        let statement = format!(
+            "SELECT mode FROM invalidations WHERE received > ? \
+             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({})) \
+             OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
+            places(tags.len()),
+            places(prefixes.len())
+        );
+        let mut parameters = vec![Value::from(version.to_string()), path.into()];
+        parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
+        parameters.extend(prefixes.into_iter().map(Value::from));
+        let rows = self.sql.query(&statement, &parameters)?;
+        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
+        modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
+    }
+
+    /// Records an invalidation under the time at which this object received it. The same one, told twice, counts
+    /// once: a render that began in between is not spoilt by the second.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_invalidation(
+        &self,
+        invalidation: &Invalidation,
+        received: Version,
+        clock: &Clock,
+    ) -> Result<(), StoreError> {
+        let (kind, name) = invalidation.scope.kind_and_name();
+        self.sql.transaction(|| {
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET seq = excluded.seq, at = excluded.at, \
+                 received = excluded.received WHERE (excluded.at, excluded.seq) > (at, seq)",
+                &[
+                    kind.into(),
+                    name.into(),
+                    invalidation.mode.as_str().into(),
+                    invalidation.seq.into(),
+                    invalidation.at.as_millis().into(),
+                    received.to_string().into(),
+                ],
+            )?;
+            if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
+                self.begin_sweep(invalidation, received)?;
+            }
+            self.set_fact("clock", &clock.last().to_string())
+        })
+    }
+
+    /// Returns those of a page's tags that the tag index has not been told of yet.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
+        let places = vec!["?"; tags.len()].join(", ");
+        let parameters: Vec<Value> = tags.iter().map(|tag| Value::from(tag.as_str())).collect();
+        let rows = self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
+        let known =
+            rows.into_iter().map(|row| Columns::of("registered_tags", row).text()).collect::<Result<Vec<_>, _>>()?;
+        Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
+    }
+
+    /// Tells whether the tag index knows this object as one of that many shards.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn is_registered(&self, shards: u16) -> Result<bool, StoreError> {
+        Ok(self.fact("registered_as_one_of")?.is_some_and(|known| known == shards.to_string()))
+    }
+
+    /// Notes that the tag index knows this object as one of that many shards, and these tags to be carried here.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_registered(&self, tags: &[Tag], shards: u16) -> Result<(), StoreError> {
+        self.sql.transaction(|| {
+            self.set_fact("registered_as_one_of", &shards.to_string())?;
+            for tag in tags {
+                self.sql.query("INSERT OR IGNORE INTO registered_tags (tag) VALUES (?)", &[tag.as_str().into()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes over how many objects the tag index is spread, and tells whether they were another number before.
+    ///
+    /// If so, nothing is known to be registered any more, and whatever was rendered so far counts as stale: its tags may
+    /// have got another home, which would not tell this object of their invalidations.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_tag_shards(&self, tag_shards: u16, received: Version, clock: &Clock) -> Result<bool, StoreError> {
+        let known = self.fact("tag_shards")?;
+        if known.as_deref().unwrap_or("1") == tag_shards.to_string() {
+            return Ok(false);
+        }
+        self.sql.transaction(|| {
+            self.sql.query("DELETE FROM registered_tags", &[])?;
+            self.sql.query("DELETE FROM facts WHERE name = 'registered_as_one_of'", &[])?;
+            self.sql.query(
+                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES ('everything', '', 'stale', 0, 0, ?) \
+                 ON CONFLICT (kind, name, mode) DO UPDATE SET received = excluded.received",
+                &[received.to_string().into()],
+            )?;
+            self.set_fact("tag_shards", &tag_shards.to_string())?;
+            self.set_fact("clock", &clock.last().to_string())
+        })?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,106 @@
+//! The database of one coordinator object: its schema, the object's own facts, and the breaker.
+
+use crate::coordinator::Breaker;
+use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
+use crate::time::Timestamp;
+use crate::version::{Clock, Version};
+
+const MIGRATIONS: [Migration; 5] = [
+    Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
+    Migration {
+        name: "0002_copies_and_breaker",
+        sql: include_str!("../../../migrations/coordinator/0002_copies_and_breaker.sql"),
+    },
+    Migration { name: "0003_scopes", sql: include_str!("../../../migrations/coordinator/0003_scopes.sql") },
+    Migration { name: "0004_sweeps", sql: include_str!("../../../migrations/coordinator/0004_sweeps.sql") },
+    Migration { name: "0005_views", sql: include_str!("../../../migrations/coordinator/0005_views.sql") },
+];
+
+/// The tables of one coordinator object.
+#[derive(Debug)]
+pub struct CoordinatorStore<S> {
+    pub(super) sql: S,
+}
+
+impl<S: Sql> CoordinatorStore<S> {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    pub fn open(sql: S) -> Result<Self, StoreError> {
+        migrate(&sql, &MIGRATIONS)?;
+        Ok(Self { sql })
+    }
+
+    pub(crate) fn sql(&self) -> &S {
+        &self.sql
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_sql(self) -> S {
+        self.sql
+    }
+
+    /// Returns the clock, going on from the last version that was issued.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn clock(&self) -> Result<Clock, StoreError> {
+        Ok(Clock::resume(self.fact("clock")?.and_then(|text| Version::parse(&text))))
+    }
+
+    /// Returns the breaker.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn breaker(&self) -> Result<Breaker, StoreError> {
+        let rows = self.sql.query("SELECT failures, probe_at FROM breaker", &[])?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(Breaker::default());
+        };
+        let mut columns = Columns::of("breaker", row);
+        Ok(Breaker {
+            failures: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
+            probe_at: Timestamp::from_millis(columns.number()?),
+        })
+    }
+
+    /// Returns the object's own name, once it has been told.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn shard(&self) -> Result<Option<String>, StoreError> {
+        self.fact("shard")
+    }
+
+    /// Notes the object's own name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn set_shard(&self, name: &str) -> Result<(), StoreError> {
+        self.set_fact("shard", name)
+    }
+
+    pub(super) fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = ?", &[name.into()])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).text()).transpose()
+    }
+
+    pub(super) fn set_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.sql
+            .query("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", &[name.into(), value.into()])
+            .map(drop)
+    }
+
+    pub(super) fn save_breaker(&self, breaker: &Breaker) -> Result<(), StoreError> {
+        if *breaker == Breaker::default() {
+            return self.sql.query("DELETE FROM breaker", &[]).map(drop);
+        }
+        self.sql
+            .query(
+                "INSERT OR REPLACE INTO breaker (id, failures, probe_at) VALUES (1, ?, ?)",
+                &[u64::from(breaker.failures).into(), breaker.probe_at.as_millis().into()],
+            )
+            .map(drop)
+    }
+}

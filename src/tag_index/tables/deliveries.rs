@@ -1,0 +1,120 @@
+//! Deliveries of invalidations to coordinators.
+
+use crate::invalidation::Invalidation;
+use crate::shard_name::ShardName;
+use crate::sql::{Columns, Sql, StoreError};
+use crate::tag_index::tables::TagIndexStore;
+use crate::tag_index::tables::store::{logged, one_number};
+use crate::time::Timestamp;
+
+/// An invalidation that a shard has not applied yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// What is to be delivered.
+    pub invalidation: Invalidation,
+    /// To whom.
+    pub shard: ShardName,
+    /// How many attempts have failed.
+    pub attempts: u32,
+}
+
+impl<S: Sql> TagIndexStore<S> {
+    /// Returns deliveries of one invalidation that are still to be made, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn deliveries_of(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.deliveries("d.due IS NOT NULL AND d.seq = ?", seq, limit)
+    }
+
+    /// Returns deliveries that are due, at most `limit`, the oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn deliveries_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.deliveries("d.due <= ?", now.as_millis(), limit)
+    }
+
+    fn deliveries(&self, condition: &str, parameter: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        let statement = format!(
+            "SELECT i.seq, i.at, i.kind, i.name, i.mode, i.refresh, d.shard, d.attempts FROM deliveries d \
+             JOIN invalidations i ON i.seq = d.seq WHERE {condition} ORDER BY d.due, d.seq LIMIT ?"
+        );
+        let rows = self.sql.query(&statement, &[parameter.into(), u64::from(limit).into()])?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = Columns::of("deliveries", row);
+                let invalidation = logged(&mut columns)?;
+                let shard = columns.parsed(ShardName::from_stored)?;
+                Ok(Delivery { invalidation, shard, attempts: u32::try_from(columns.number()?).unwrap_or(u32::MAX) })
+            })
+            .collect()
+    }
+
+    /// Notes that a shard has applied an invalidation, and how many pages it concerned there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn delivered(&self, seq: u64, shard: &ShardName, matched: u64) -> Result<(), StoreError> {
+        self.sql
+            .query(
+                "UPDATE deliveries SET due = NULL, matched = ? WHERE seq = ? AND shard = ?",
+                &[matched.into(), seq.into(), shard.as_str().into()],
+            )
+            .map(drop)
+    }
+
+    /// Returns the shards that have applied an invalidation.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn applied(&self, seq: u64) -> Result<Vec<ShardName>, StoreError> {
+        let rows = self.sql.query("SELECT shard FROM deliveries WHERE seq = ? AND due IS NULL", &[seq.into()])?;
+        rows.into_iter().map(|row| Columns::of("deliveries", row).parsed(ShardName::from_stored)).collect()
+    }
+
+    /// Returns how many pages an invalidation concerns where it was applied.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matched(&self, seq: u64) -> Result<u64, StoreError> {
+        let sum = "SELECT COALESCE(SUM(matched), 0) FROM deliveries WHERE seq = ?";
+        one_number("deliveries", self.sql.query(sum, &[seq.into()])?)
+    }
+
+    /// Puts a delivery off after a failed attempt, unless another attempt has been noted as successful meanwhile.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn put_off(&self, seq: u64, shard: &ShardName, due: Timestamp) -> Result<(), StoreError> {
+        self.sql
+            .query(
+                "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ? AND shard = ? \
+                 AND due IS NOT NULL",
+                &[due.as_millis().into(), seq.into(), shard.as_str().into()],
+            )
+            .map(drop)
+    }
+
+    /// Returns how many deliveries of one invalidation are still to be made.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn pending(&self, seq: u64) -> Result<u64, StoreError> {
+        one_number(
+            "deliveries",
+            self.sql.query("SELECT COUNT(*) FROM deliveries WHERE seq = ? AND due IS NOT NULL", &[seq.into()])?,
+        )
+    }
+
+    /// Returns when this object wants to be woken next: the least due delivery, to a coordinator or to a sink.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query("SELECT MIN(due) FROM deliveries WHERE due IS NOT NULL", &[])?;
+        let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
+        let due = due.flatten().map(Timestamp::from_millis);
+        Ok(due.into_iter().chain(self.sink_deadline()?).min())
+    }
+}

@@ -1,0 +1,112 @@
+//! The database of a tag index object: its schema, the object's own facts, and how rows are read.
+
+use std::time::Duration;
+
+use crate::downstream::purges::Sinks;
+use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
+use crate::tag_index_name::TagIndexName;
+use crate::time::Timestamp;
+
+const MIGRATIONS: [Migration; 4] = [
+    Migration { name: "0001_init", sql: include_str!("../../../migrations/tag_index/0001_init.sql") },
+    Migration {
+        name: "0002_scopes_and_directory",
+        sql: include_str!("../../../migrations/tag_index/0002_scopes_and_directory.sql"),
+    },
+    Migration { name: "0003_views", sql: include_str!("../../../migrations/tag_index/0003_views.sql") },
+    Migration { name: "0004_sinks", sql: include_str!("../../../migrations/tag_index/0004_sinks.sql") },
+];
+
+/// How far the clocks of two objects may differ without harm.
+pub const SKEW: Duration = Duration::from_secs(1);
+
+/// The tables of a tag index object.
+#[derive(Debug)]
+pub struct TagIndexStore<S> {
+    pub(super) sql: S,
+    pub(super) name: TagIndexName,
+    pub(super) tag_shards: u16,
+    pub(super) sinks: Sinks,
+}
+
+impl<S: Sql> TagIndexStore<S> {
+    /// Opens the database of the only tag index object, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    pub fn open(sql: S) -> Result<Self, StoreError> {
+        migrate(&sql, &MIGRATIONS)?;
+        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
+    }
+
+    /// Makes it that of one of so many objects.
+    ///
+    /// If they were another number before, what edges have learnt from those that they don't ask any more is not known
+    /// to new edges: the feed's floor is raised to `now`, so that they ask the coordinators for each copy from before.
+    /// One object that says so is enough, since an edge asks all of them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn one_of(self, name: TagIndexName, tag_shards: u16, now: Timestamp) -> Result<Self, StoreError> {
+        let store = Self { name, tag_shards, ..self };
+        let before = store.fact("tag_shards")?.unwrap_or(1);
+        if name == TagIndexName::ROOT && before != u64::from(tag_shards) {
+            store.sql.transaction(|| {
+                let has_history = "SELECT 1 FROM shards UNION ALL SELECT 1 FROM invalidations LIMIT 1";
+                if !store.sql.query(has_history, &[])?.is_empty() {
+                    store.raise_floor(now.plus(SKEW))?;
+                }
+                store.set_fact("tag_shards", tag_shards.into())
+            })?;
+        }
+        Ok(store)
+    }
+
+    /// Has what is invalidated from now on purged in these sinks.
+    #[must_use]
+    pub fn with_sinks(self, sinks: Sinks) -> Self {
+        Self { sinks, ..self }
+    }
+
+    pub(crate) fn sql(&self) -> &S {
+        &self.sql
+    }
+
+    pub(super) fn floor(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from_millis(self.fact("floor")?.unwrap_or_default()))
+    }
+
+    pub(super) fn raise_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.set_fact("floor", floor.max(self.floor()?).as_millis())
+    }
+
+    pub(super) fn fact(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = ?", &[name.into()])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).parsed(|text| text.parse().ok())).transpose()
+    }
+
+    pub(super) fn set_fact(&self, name: &str, value: u64) -> Result<(), StoreError> {
+        let statement = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)";
+        self.sql.query(statement, &[name.into(), value.to_string().into()]).map(drop)
+    }
+}
+
+pub(super) fn one_number(table: &'static str, rows: Vec<Row>) -> Result<u64, StoreError> {
+    let row: Vec<Value> = rows.into_iter().next().unwrap_or_default();
+    Columns::of(table, row).number()
+}
+
+pub(super) fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreError> {
+    let seq = columns.number()?;
+    let at = Timestamp::from_millis(columns.number()?);
+    let kind = columns.text()?;
+    let scope = columns.parsed(|name| Scope::from_kind_and_name(&kind, name))?;
+    Ok(Invalidation { seq, at, scope, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
+}
+
+/// Reads a row of the log, which says besides when pages are rendered again.
+pub(super) fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
+    let invalidation = invalidation(columns)?;
+    Ok(Invalidation { refresh: columns.parsed(Refresh::parse)?, ..invalidation })
+}
