@@ -19,11 +19,11 @@ pub(in crate::config) struct Lifetime {
 }
 
 impl Lifetime {
-    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+    pub(in crate::config) const fn value_kind(self) -> ValueKind {
         ValueKind::Lifetime(self.bounds())
     }
 
-    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+    pub(in crate::config) const fn default_value(self) -> DefaultValue {
         DefaultValue::Number(self.default)
     }
 
@@ -35,7 +35,7 @@ impl Lifetime {
         }
     }
 
-    const fn bounds(&self) -> Bounds {
+    const fn bounds(self) -> Bounds {
         Bounds { unit: Unit::Seconds, min: self.min, max: self.max }
     }
 }
@@ -67,11 +67,11 @@ pub(in crate::config) struct Seconds {
 }
 
 impl Seconds {
-    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+    pub(in crate::config) const fn value_kind(self) -> ValueKind {
         ValueKind::Number(self.bounds())
     }
 
-    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+    pub(in crate::config) const fn default_value(self) -> DefaultValue {
         DefaultValue::Number(self.default)
     }
 
@@ -79,7 +79,7 @@ impl Seconds {
         json!(time.as_secs())
     }
 
-    const fn bounds(&self) -> Bounds {
+    const fn bounds(self) -> Bounds {
         Bounds { unit: Unit::Seconds, min: self.min, max: self.max }
     }
 }
@@ -108,11 +108,11 @@ pub(in crate::config) struct Count {
 }
 
 impl Count {
-    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+    pub(in crate::config) const fn value_kind(self) -> ValueKind {
         ValueKind::Number(self.bounds())
     }
 
-    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+    pub(in crate::config) const fn default_value(self) -> DefaultValue {
         DefaultValue::Number(self.default)
     }
 
@@ -120,7 +120,7 @@ impl Count {
         json!(count)
     }
 
-    const fn bounds(&self) -> Bounds {
+    const fn bounds(self) -> Bounds {
         Bounds { unit: self.unit, min: self.min, max: self.max }
     }
 }
@@ -147,11 +147,11 @@ pub(in crate::config) struct Objects {
 }
 
 impl Objects {
-    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+    pub(in crate::config) const fn value_kind(self) -> ValueKind {
         ValueKind::Number(self.bounds())
     }
 
-    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+    pub(in crate::config) const fn default_value(self) -> DefaultValue {
         DefaultValue::Number(self.default as u32)
     }
 
@@ -159,7 +159,7 @@ impl Objects {
         json!(objects)
     }
 
-    const fn bounds(&self) -> Bounds {
+    const fn bounds(self) -> Bounds {
         Bounds { unit: Unit::Objects, min: 1, max: self.max as u32 }
     }
 }

@@ -15,11 +15,11 @@ pub(in crate::config) struct Flag {
 
 impl Flag {
     #[expect(clippy::unused_self, reason = "every kind has this method")]
-    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+    pub(in crate::config) const fn value_kind(self) -> ValueKind {
         ValueKind::Flag
     }
 
-    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+    pub(in crate::config) const fn default_value(self) -> DefaultValue {
         DefaultValue::Flag(self.default)
     }
 
