@@ -24,9 +24,10 @@
 //! | [`secret`] | secrets that clients prove to know |
 //! | [`downstream`] | headers for downstream caches, and purges of them |
 //! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O, and their tables |
-//! | [`sql`] | SQLite, as the two objects use it |
+//! | [`sql`], [`alarm`] | SQLite and the alarm, as the two objects use them |
 //! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
 
+pub mod alarm;
 mod backoff;
 pub mod codec;
 pub mod config;

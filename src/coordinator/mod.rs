@@ -20,6 +20,7 @@
 //! [`Shard`] is all keys of an object together: it loads, steps, saves, and knows what lives in memory only.
 
 mod action;
+pub mod alarm_run;
 mod breaker;
 mod entry;
 mod event;
@@ -33,6 +34,7 @@ pub mod tables;
 mod tests;
 
 pub use self::action::{Action, Answer};
+pub use self::alarm_run::AlarmRun;
 pub use self::breaker::Breaker;
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};
 pub use self::event::{Event, Outcome, WaiterId};

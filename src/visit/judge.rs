@@ -24,19 +24,19 @@ pub enum Judgement {
     },
 }
 
-/// Judges a copy of a page of a route by its own times and by the feed. `feed` is `None` when what was invalidated lately is not known: then
-/// nothing counts as fresh.
+/// Judges a copy of a page of a route by its own times and by the feed. Where it is not known what was invalidated lately,
+/// nothing counts as fresh; what is known to be invalidated counts as that all the same.
 #[must_use]
-pub fn judge(page: &PageMeta, route: &RouteId, feed: Option<&Feed>, now: Timestamp) -> Judgement {
+pub fn judge(page: &PageMeta, route: &RouteId, feed: &Feed, is_current: bool, now: Timestamp) -> Judgement {
     let unusable = Judgement::Unusable { stands_in: page.windows.serves_errors(now) };
-    let invalidated = feed.and_then(|feed| feed.verdict(page, route)).map(|invalidated| invalidated.mode);
-    match (page.windows.freshness(now), invalidated, feed) {
-        (_, Some(Mode::Purge), _) => Judgement::Unusable { stands_in: false },
-        (Freshness::Expired, _, _) | (_, Some(Mode::Expire), _) => unusable,
-        (_, Some(Mode::Stale), _) => Judgement::Stale { reason: Some(Reason::Invalidated) },
-        (Freshness::Stale, None, _) => Judgement::Stale { reason: None },
-        (Freshness::Fresh, None, None) => Judgement::Stale { reason: Some(Reason::FeedUnavailable) },
-        (Freshness::Fresh, None, Some(_)) => Judgement::Fresh,
+    let invalidated = feed.verdict(page, route).map(|invalidated| invalidated.mode);
+    match (page.windows.freshness(now), invalidated) {
+        (_, Some(Mode::Purge)) => Judgement::Unusable { stands_in: false },
+        (Freshness::Expired, _) | (_, Some(Mode::Expire)) => unusable,
+        (_, Some(Mode::Stale)) => Judgement::Stale { reason: Some(Reason::Invalidated) },
+        (Freshness::Stale, None) => Judgement::Stale { reason: None },
+        (Freshness::Fresh, None) if !is_current => Judgement::Stale { reason: Some(Reason::FeedUnavailable) },
+        (Freshness::Fresh, None) => Judgement::Fresh,
     }
 }
 
@@ -76,20 +76,23 @@ mod tests {
         };
         let (stale, expire, purge) = (with(Mode::Stale), with(Mode::Expire), with(Mode::Purge));
         let route = RouteId::from_stored("/*").unwrap();
-        for (now, feed, judgement) in [
-            (105, Some(&silent), Judgement::Fresh),
-            (110, Some(&silent), Judgement::Stale { reason: None }),
-            (130, Some(&silent), Judgement::Unusable { stands_in: true }),
-            (150, Some(&silent), Judgement::Unusable { stands_in: false }),
-            (105, None, Judgement::Stale { reason: Some(Reason::FeedUnavailable) }),
-            (110, None, Judgement::Stale { reason: None }),
-            (130, None, Judgement::Unusable { stands_in: true }),
-            (105, Some(&stale), Judgement::Stale { reason: Some(Reason::Invalidated) }),
-            (130, Some(&stale), Judgement::Unusable { stands_in: true }),
-            (105, Some(&expire), Judgement::Unusable { stands_in: true }),
-            (105, Some(&purge), Judgement::Unusable { stands_in: false }),
+        for (now, feed, is_current, judgement) in [
+            (105, &silent, true, Judgement::Fresh),
+            (110, &silent, true, Judgement::Stale { reason: None }),
+            (130, &silent, true, Judgement::Unusable { stands_in: true }),
+            (150, &silent, true, Judgement::Unusable { stands_in: false }),
+            (105, &silent, false, Judgement::Stale { reason: Some(Reason::FeedUnavailable) }),
+            (110, &silent, false, Judgement::Stale { reason: None }),
+            (130, &silent, false, Judgement::Unusable { stands_in: true }),
+            (105, &stale, true, Judgement::Stale { reason: Some(Reason::Invalidated) }),
+            (130, &stale, true, Judgement::Unusable { stands_in: true }),
+            (105, &expire, true, Judgement::Unusable { stands_in: true }),
+            (105, &purge, true, Judgement::Unusable { stands_in: false }),
+            (105, &stale, false, Judgement::Stale { reason: Some(Reason::Invalidated) }),
+            (105, &expire, false, Judgement::Unusable { stands_in: true }),
+            (105, &purge, false, Judgement::Unusable { stands_in: false }),
         ] {
-            assert_eq!(judge(&page, &route, feed, at(now)), judgement, "{now} {feed:?}");
+            assert_eq!(judge(&page, &route, feed, is_current, at(now)), judgement, "{now} {feed:?} {is_current}");
         }
     }
 }

@@ -1,6 +1,60 @@
-//! The edge's decisions, free of I/O: `classify` says what a request is to the cache, `judge` what a stored page is good for.
+//! The edge's decisions about one request for a page, free of I/O.
+//!
+//! ```text
+//!            feed ready, L1, L2, answer, timer
+//!  Event ─────────────────────────────┐
+//!  now, Polling (what is known to     ├──▶ Visit::handle ──▶ Vec<Step> (to be performed in order)
+//!       be invalidated) ──────────────┘
+//! ```
+//!
+//! [`classify`](classify::classify) decides what a request is to the cache, and [`judge`](judge()) what a stored page is good for.
+//! [`Visit`] decides what to read, whom to ask and what to serve. [`Polling`] decides when an edge asks the tag index
+//! for invalidations, and what it knows by then. [`Reports`] bounds what the coordinator is told of stale pages.
+//! [`Plan`] is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation
+//! performs the same steps against its world. Bodies are opaque here: `B` is whatever the performer holds.
+//!
+//! # States of a visit
+//!
+//! | state | waits for | then |
+//! |---|---|---|
+//! | looking | the feed and L1, side by side | serve, pass, read L2, ask |
+//! | reading L2 | L2 | serve, ask |
+//! | asking | the coordinator's answer, at most `miss_timeout` | serve, pass, ask once more, look into L1 again |
+//! | retrying | a pause, or L1 | serve, pass, pause again |
+//! | over | nothing | |
+//!
+//! At most one step of a batch brings events, and it is the last one. [`Step::Look`] brings two, in either order; each of
+//! the others brings one.
+//!
+//! # What can go wrong in between
+//!
+//! | what | then |
+//! |---|---|
+//! | an event comes that the state does not wait for (a duplicate, a late answer) | it changes nothing |
+//! | the client leaves | the performer drops the visit, at any state. Nothing that it holds is shared, except a poll |
+//! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
+//! | the tag index does not answer | [`Event::FeedReady`] comes all the same; without a current feed nothing is fresh |
+//! | an invalidation becomes known while L1 or L2 is read | pages are judged when they have come, not when they are asked for |
+//! | an invalidation becomes known while the coordinator is asked | its answer is compared with the feed, and asked for once more |
+//! | a purge becomes known while the coordinator is asked | a page from before it does not stand in |
+//! | the coordinator dies, is overloaded, or answers too late | the page at hand, else L1 again, else the origin: [`Visit`] |
+//! | the answer is about another page, or not one to this question | as if there were none |
+//! | the isolate dies | all of it is gone; [`Polling`] and [`Reports`] begin anew, which costs a poll and a report |
 
+mod answer;
 pub mod classify;
 mod judge;
+mod machine;
+pub mod polling;
+pub mod reports;
+mod short_path;
+mod step;
+#[cfg(test)]
+mod tests;
 
 pub use self::judge::{Judgement, judge};
+pub use self::machine::{Request, Visit};
+pub use self::polling::{PartPoll, Poll, Polling, Refresh};
+pub use self::reports::{Replacement, Reports};
+pub use self::short_path::{Plan, plan};
+pub use self::step::{Answer, CallFailure, Event, Found, PassMark, Question, Report, Served, Step, Stored, WhenToKeep};

@@ -1,27 +1,37 @@
-//! What an edge and a coordinator say to each other, and what the edge makes of it.
+//! What an edge and a coordinator say to each other.
 
 use super::checks::{Checked, promise};
 use super::edge::Kept;
 use super::queue::{Coming, Own, Question, Told};
 use super::site::{Body, End, Plan};
 use super::story::short;
-use super::visits::{BOUND, MISS_PATIENCE, STALE_PATIENCE, Visit, Why};
-use super::world::World;
+use super::visits::{Ended, Visit, Why, millis};
+use super::world::{EDGES, World};
 use crate::coordinator::{Input, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
-use crate::semantics::freshness::Freshness;
-use crate::tag_index::tables::SKEW;
-use crate::time::Timestamp;
+use crate::reason::Reason;
+use crate::semantics::cache_status::Outcome;
 use crate::version::Version;
+use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
+use crate::visit::{Answer, CallFailure, Event, Found, Replacement, Stored};
 
-/// How long a stale page is not reported again after a report that brought nothing, in milliseconds.
-const STALE_PAUSE: u64 = 1_000;
+/// How long messages may be on their way at the most for the last visits to be certain of a HIT, in milliseconds.
+const QUICK: u64 = 100;
+
+/// Every so often, a seed's world is visited for HITs in the end: that takes as long as many of its steps.
+const HITS_EVERY: u64 = 4;
+
+/// How many visits it takes at the most: the first may bring a stale page, the second its replacement, unless clocks differ.
+const VISITS_TO_HIT: usize = 4;
+
+/// The time between those visits, in milliseconds: longer than the pause after a report in vain.
+const BETWEEN_VISITS: u64 = 1_500;
 
 impl World<'_> {
     /// Has an edge's message reach the coordinator that owns the page, as far as the edge knows.
     pub(super) fn ask(&mut self, question: Question) -> Checked {
-        let Question { visit, key, served, newer_than, forwarded } = question;
+        let Question { visit, key, served, newer_than, forwarded, .. } = question;
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
         self.asked.insert(waiter, question);
@@ -36,9 +46,9 @@ impl World<'_> {
             let newer = newer_than.map_or_else(String::new, |time| format!(", newer than {}", time.as_millis()));
             format!("visit {visit} asks as {}: {} in place of {served}{newer}", waiter.0, workshop.keys[key])
         });
-        let patience = if served.is_some() { STALE_PATIENCE } else { MISS_PATIENCE };
+        let patience = if served.is_some() { REPORT_PATIENCE } else { self.layout.config.miss_timeout };
         let outcome = Own::TimedOut { waiter };
-        self.queue.push(now + patience, Coming::Own { object: at, life: self.objects[at].life, outcome });
+        self.queue.push(now + millis(patience), Coming::Own { object: at, life: self.objects[at].life, outcome });
         let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
         self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded })
     }
@@ -50,7 +60,7 @@ impl World<'_> {
         }
         let now = self.now;
         self.story.tell(now, || format!("{} has waited for long enough", waiter.0));
-        if let Some(Question { visit, key, .. }) = self.asked.remove(&waiter) {
+        if let Some(Question { visit, number, key, .. }) = self.asked.remove(&waiter) {
             let reads = |coming: &Coming| {
                 let wanted =
                     if let Coming::Own { outcome: Own::Read(wanted), .. } = coming { Some(wanted) } else { None };
@@ -59,138 +69,136 @@ impl World<'_> {
             let waits = self.entry(key).lease.is_some() || self.queue.any(reads);
             promise(4, waits, || format!("{waiter:?} is forgotten"))?;
             let due = now + self.latency();
-            self.queue.push(due, Coming::Answer { visit, answer: None });
+            let answer = Some((Verdict::Refused { reason: Reason::Timeout }, None));
+            self.queue.push(due, Coming::Answer { visit, number, answer });
         }
         self.give(at, Input::TimedOut { waiter })
     }
 
-    /// Has the coordinator's answer reach the edge.
-    pub(super) fn answer(&mut self, id: u64, answer: Told) -> Checked {
-        let Some(visit) = self.visits.get(&id).cloned() else { return Ok(()) };
-        match visit.why {
-            Why::Visitor => return self.answer_visitor(id, &visit, answer),
-            Why::Report => self.answer_report(id, &visit, answer),
-            Why::Last { .. } => {
-                let got_page = matches!(answer, Some((Verdict::Page { .. }, Some(_))));
-                self.visits.insert(id, Visit { why: Why::Last { got_page }, ..visit });
+    /// Has the coordinator's answer to a question reach the edge; `None` if the object has died.
+    pub(super) fn answer(&mut self, id: u64, number: u32, answer: Told) -> Checked {
+        let Some(visit) = self.visits.get_mut(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
+        let answer = answer.map(|(verdict, page)| {
+            let page = page.map(|(meta, body)| Stored { meta, body });
+            Answer { verdict, page }
+        });
+        match &mut visit.why {
+            Why::Client(_) => {
+                self.take(id, answer.map_or(Event::NotAnswered(CallFailure::Unreachable), Event::Answered))
+            }
+            Why::Report => {
+                self.answer_report(id, answer);
+                Ok(())
+            }
+            Why::Last { got_page } => {
+                *got_page = answer
+                    .is_some_and(|answer| matches!(answer.verdict, Verdict::Page { .. }) && answer.page.is_some());
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    fn answer_visitor(&mut self, id: u64, visit: &Visit, answer: Told) -> Checked {
-        let (edge, key) = (visit.edge, visit.key);
-        let local = self.edges[edge].local(self.now);
-        match answer {
-            Some((Verdict::Page { .. }, Some((page, body)))) => {
-                let invalid_since = self.edges[edge].invalidated_at(&page, &self.layout.routes[key]);
-                if invalid_since > visit.newer_than && !visit.asked_again {
-                    let again = Visit { newer_than: invalid_since, asked_again: true, ..visit.clone() };
-                    self.visits.insert(id, again);
-                    let due = self.now + self.latency();
-                    let newer_than = invalid_since;
-                    let question = Question { visit: id, key, served: None, newer_than, forwarded: false };
-                    self.queue.push(due, Coming::Ask(question));
-                    return Ok(());
-                }
-                // What the coordinator has made stale from now on may look fresh here for as long as clocks differ.
-                let later = Timestamp::from_millis(local).plus(SKEW);
-                if page.windows.freshness(later) == Freshness::Fresh {
-                    self.checks.served_fresh(self.now, BOUND, &page, body)?;
-                }
-                let version = page.version;
-                self.keep(edge, key, page, body);
-                self.end(id, "answered", Some((version, body)));
-            }
-            Some((Verdict::StandIn { .. }, Some((page, body)))) => {
-                self.end(id, "stands in", Some((page.version, body)));
-            }
-            Some((Verdict::Pass { until, .. }, _)) => {
-                let mark = Kept::Pass { since: local, until: until.as_millis() };
-                self.edges[edge].l1.insert(key, mark);
-                self.end(id, "passes", None);
-            }
-            _ => self.without_answer(id, visit),
+    fn answer_report(&mut self, id: u64, answer: Option<Answer<Body>>) {
+        let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return };
+        let (local, name) = (self.edges[edge].local(self.now), &self.workshop.keys[key]);
+        let replacement = answer.map_or(Replacement::Nothing, |answer| Replacement::of(name, answer, local));
+        let is_replaced = replacement.is_some();
+        match replacement {
+            Replacement::Page(page) => self.keep(edge, key, page),
+            Replacement::Pass(mark) => self.mark(edge, key, mark),
+            Replacement::Nothing => {}
         }
-        Ok(())
-    }
-
-    fn answer_report(&mut self, id: u64, visit: &Visit, answer: Told) {
-        let (edge, key) = (visit.edge, visit.key);
-        let local = self.edges[edge].local(self.now);
-        let is_replaced = match answer {
-            Some((Verdict::Page { .. }, Some((page, body)))) => {
-                self.keep(edge, key, page, body);
-                true
-            }
-            Some((Verdict::Pass { until, .. }, _)) => {
-                self.edges[edge].l1.insert(key, Kept::Pass { since: local, until: until.as_millis() });
-                true
-            }
-            _ => false,
-        };
-        if is_replaced {
-            self.edges[edge].reported.remove(&key);
-        } else {
-            self.edges[edge].reported.insert(key, local + STALE_PAUSE);
-        }
+        self.edges[edge].reports.end(name.clone(), local, is_replaced);
+        self.checks.reported(edge, key, self.now, is_replaced);
         self.end(id, "reported", None);
     }
 
     /// Keeps a page in L1, once all of it has come.
-    fn keep(&mut self, edge: usize, key: usize, page: PageMeta, body: Body) {
-        if page.body_bytes.is_some() {
-            self.edges[edge].l1.insert(key, Kept::Page(page, body));
-        } else if let Some(render) =
-            self.objects[self.layout.owners[key]].renders.get_mut(&page.version).filter(|render| !render.has_ended)
-        {
-            render.readers.push((edge, page));
-        } else if self.whole.contains(&page.version) {
-            self.edges[edge].l1.insert(key, Kept::Page(page, body));
+    pub(super) fn keep(&mut self, edge: usize, key: usize, page: Stored<Body>) {
+        let owner = &mut self.objects[self.layout.owners[key]];
+        if page.meta.body_bytes.is_some() {
+            self.keep_whole(edge, key, page);
+        } else if let Some(render) = owner.renders.get_mut(&page.meta.version).filter(|render| !render.has_ended) {
+            render.readers.push((edge, page.meta));
+        } else if self.whole.contains(&page.meta.version) {
+            self.keep_whole(edge, key, page);
         }
+    }
+
+    /// Keeps a page in L1 that is all here.
+    pub(super) fn keep_whole(&mut self, edge: usize, key: usize, page: Stored<Body>) {
+        let kept = Kept { at: self.now, found: Found::Page(page) };
+        self.edges[edge].l1.insert(key, kept);
     }
 
     /// Has the edges that read an answer as it comes see its end.
     pub(super) fn end_readers(&mut self, key: usize, token: Version, readers: Vec<(usize, PageMeta)>, plan: Plan) {
         if plan.end == End::Page {
             self.whole.insert(token);
-            for (edge, page) in readers {
-                self.edges[edge].l1.insert(key, Kept::Page(page, plan.body));
+            for (edge, meta) in readers {
+                self.keep_whole(edge, key, Stored { meta, body: plan.body });
             }
         }
     }
 
-    /// Has an edge stop waiting for an answer.
-    pub(super) fn give_up(&mut self, id: u64) {
-        let Some(visit) = self.visits.get(&id).cloned() else { return };
+    /// Has an edge stop waiting for the answer to a question.
+    pub(super) fn give_up(&mut self, id: u64, number: u32) -> Checked {
+        let Some(visit) = self.visits.get(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
         match visit.why {
-            Why::Visitor => self.without_answer(id, &visit),
-            Why::Report => self.answer_report(id, &visit, None),
-            Why::Last { .. } => {}
+            Why::Client(_) => self.take(id, Event::NotAnswered(CallFailure::Timeout)),
+            Why::Report => {
+                self.answer_report(id, None);
+                Ok(())
+            }
+            Why::Last { .. } => Ok(()),
         }
     }
 
-    fn without_answer(&mut self, id: u64, visit: &Visit) {
-        match &visit.stand_in {
-            Some((page, body)) => self.end(id, "has to do", Some((page.version, *body))),
-            None => self.end(id, "goes to the site", None),
-        }
-    }
-
-    /// Has a visitor come to the coordinator when all is well again.
+    /// Has a client come to the coordinator when all is well again.
     pub(super) fn last_visit(&mut self, key: usize) -> Checked {
         let id = self.new_visit(0, key, Why::Last { got_page: false });
-        self.ask(Question { visit: id, key, served: None, newer_than: None, forwarded: false })
+        self.ask(Question { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
-    /// Promise 4, when all is well again: whoever asks gets a page.
+    /// Promise 4, when all is well again: whoever asks gets a page, and nobody waits at an edge.
     pub(super) fn check_last_visits(&self) -> Checked {
-        for visit in self.visits.values() {
-            if let Why::Last { got_page } = visit.why {
-                let key = &self.workshop.keys[visit.key];
-                promise(4, got_page, || format!("{key} can't be had when all is well"))?;
+        self.visits.iter().try_for_each(|(id, visit)| {
+            let key = &self.workshop.keys[visit.key];
+            match visit.why {
+                Why::Last { got_page } => promise(4, got_page, || format!("{key} can't be had when all is well")),
+                Why::Client(_) | Why::Report => {
+                    promise(4, false, || format!("visit {id} is not over when all is quiet: {visit:?}"))
+                }
+            }
+        })
+    }
+
+    /// Promise 9, when all is well again: at each edge, a client soon has a HIT, which costs no call.
+    pub(super) fn check_hits(&mut self) -> Checked {
+        if self.weather.latency > QUICK || !self.seed.is_multiple_of(HITS_EVERY) {
+            return Ok(());
+        }
+        for edge in 0..EDGES {
+            for key in 0..self.workshop.keys.len() {
+                self.check_hit(edge, key)?;
             }
         }
         Ok(())
+    }
+
+    fn check_hit(&mut self, edge: usize, key: usize) -> Checked {
+        for _ in 0..VISITS_TO_HIT {
+            self.last_ended = None;
+            self.client(edge, key)?;
+            self.all_is_answered()?;
+            if self.last_ended == Some(Ended { outcome: Outcome::Hit, questions: 0 }) {
+                return Ok(());
+            }
+            self.pass_until(self.now + BETWEEN_VISITS)?;
+        }
+        promise(9, false, || {
+            let key = &self.workshop.keys[key];
+            format!("{key} at edge {edge} is no HIT when all is well: {:?}", self.last_ended)
+        })
     }
 }

@@ -20,6 +20,13 @@ const LONGEST_PAUSE_OF_ALL: u64 = 60_000;
 /// After how many failures in a row, of any keys, all of them pause.
 const ALL_PAUSE_AFTER: u32 = 8;
 
+/// An edge polls at most once in this time, in milliseconds.
+const POLL_INTERVAL: u64 = 2_000;
+
+/// How long a report lasts at the most, and how long a page is not reported after one in vain, in milliseconds.
+const REPORT_LASTS: u64 = 25_000;
+const REPORT_PAUSE: u64 = 1_000;
+
 /// What a check says: nothing, or what is wrong.
 pub(super) type Checked = Result<(), Violation>;
 
@@ -61,13 +68,21 @@ impl Told {
 
     fn names(&self, page: &PageMeta) -> bool {
         match &self.scope {
-            Scope::Path(path) => path.as_str() == page.key.path(),
             Scope::Tag(tag) => page.tags.contains(tag),
+            _ => self.names_path(page.key.path()),
+        }
+    }
+
+    /// Tells whether all pages of a path are concerned, whatever they carry.
+    fn names_path(&self, path: &str) -> bool {
+        match &self.scope {
+            Scope::Path(named) => named.as_str() == path,
+            Scope::Tag(_) => false,
             Scope::Prefix(prefix) => {
-                let below = page.key.path().strip_prefix(prefix.as_str());
+                let below = path.strip_prefix(prefix.as_str());
                 prefix.as_str() == "/" || below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
             }
-            Scope::Route(_) => self.of_route.contains(&page.key.path()),
+            Scope::Route(_) => self.of_route.contains(&path),
             Scope::Everything => true,
         }
     }
@@ -150,6 +165,9 @@ pub(super) struct Checks {
     /// After which input each lease was granted.
     granted: BTreeMap<Version, u64>,
     inputs: u64,
+    /// When each edge polled last, and until when it is not to report a page again.
+    polled: BTreeMap<usize, u64>,
+    reported: BTreeMap<(usize, usize), u64>,
 }
 
 impl Checks {
@@ -279,6 +297,41 @@ impl Checks {
                 page.version, page.key, body.shows
             )
         })
+    }
+
+    /// Promise 2: an edge serves nothing that was purged before it asked the feed last, not even in place of an error.
+    pub(super) fn served_stale(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> Checked {
+        let is_known = |known: &&Told| told_at.is_some_and(|told_at| known.at < told_at);
+        let mut purges = self.recorded.iter().filter(|known| known.mode == Mode::Purge);
+        let broken = purges.find(|known| is_known(known) && known.concerns(page, body));
+        promise(2, broken.is_none(), || format!("{} of {} stands in, in spite of {broken:?}", page.version, page.key))
+    }
+
+    /// Promise 2: a marker from `marked_at` does not outlive an invalidation of its path that was recorded before the edge
+    /// asked the feed last.
+    pub(super) fn passed(&self, marked_at: u64, told_at: Option<u64>, path: &str) -> Checked {
+        let is_known = |known: &&Told| told_at.is_some_and(|told_at| marked_at < known.at && known.at < told_at);
+        let broken = self.recorded.iter().find(|known| is_known(known) && known.names_path(path));
+        promise(2, broken.is_none(), || format!("{path} passes by a marker of {marked_at}, in spite of {broken:?}"))
+    }
+
+    /// Promise 10: an edge polls at most once in two seconds.
+    pub(super) fn polls(&mut self, edge: usize, now: u64) -> Checked {
+        let last = self.polled.insert(edge, now);
+        promise(10, last.is_none_or(|last| now >= last + POLL_INTERVAL), || {
+            format!("edge {edge} polls at {now} and at {last:?}")
+        })
+    }
+
+    /// Promise 10: an edge reports a page once at a time, and not within a second of a report in vain.
+    pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64) -> Checked {
+        let last = self.reported.insert((edge, key), now + REPORT_LASTS);
+        promise(10, last.is_none_or(|until| now >= until), || format!("edge {edge} reports page {key} before {last:?}"))
+    }
+
+    /// Notes that a report has ended.
+    pub(super) fn reported(&mut self, edge: usize, key: usize, now: u64, is_replaced: bool) {
+        self.reported.insert((edge, key), if is_replaced { now } else { now + REPORT_PAUSE });
     }
 
     /// Notes that an invalidation is recorded, or that somebody was told so.

@@ -1,20 +1,19 @@
 //! The coordinators in their world: what it is given, and what is checked of what comes back.
 
 use super::checks::{Checked, Shown, promise};
-use super::queue::{Coming, Own};
+use super::queue::{Coming, Own, Question};
 use super::site::{Body, End, Site};
 use super::story::short;
+use super::visits::millis;
 use super::world::World;
-use crate::coordinator::{Effect, Entry, Input, Moment, Outcome};
+use crate::coordinator::alarm_run::Next;
+use crate::coordinator::{AlarmRun, Effect, Entry, Input, Moment, Outcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::storable::SiteFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
-
-/// How long a run of the alarm sleeps, in milliseconds.
-const NAP: u64 = 1_000;
 
 /// How long after the death of the object a write to L2 that it had begun may still take effect, in milliseconds.
 pub(super) const OUTLIVES: u64 = 900;
@@ -246,19 +245,21 @@ impl World<'_> {
     pub(super) fn alarm(&mut self, at: usize) -> Checked {
         self.objects[at].alarm = None;
         self.wake(at)?;
-        self.objects[at].alarm_runs = true;
+        let now = self.now;
+        self.objects[at].alarm_begins(now);
         self.run_alarm(at)
     }
 
     fn run_alarm(&mut self, at: usize) -> Checked {
-        let room = self.objects[at].room();
+        let local = self.local_time(at);
+        let Some(room) = self.objects[at].run.as_ref().map(|run| run.room(local)) else { return Ok(()) };
         let (now, shard) = (self.now, &self.layout.shards[at]);
         self.story.tell(now, || format!("the alarm of {shard} runs, with room for {room}"));
         self.give(at, Input::Alarm { room })?;
-        if self.objects[at].driven.is_empty() {
-            self.objects[at].alarm_ends(now);
-        } else {
-            self.nap(at, NAP);
+        match self.objects[at].run.as_ref().map(AlarmRun::next) {
+            Some(Next::Nap(nap)) => self.nap(at, millis(nap)),
+            Some(Next::End) => self.objects[at].alarm_ends(now),
+            None => {}
         }
         Ok(())
     }
@@ -273,7 +274,7 @@ impl World<'_> {
     fn render_is_over(&mut self, at: usize, token: Version) -> Checked {
         let object = &mut self.objects[at];
         object.renders.remove(&token);
-        if object.driven.remove(&token) && object.alarm_runs { self.run_alarm(at) } else { Ok(()) }
+        if object.run.as_mut().is_some_and(|run| run.ended(token)) { self.run_alarm(at) } else { Ok(()) }
     }
 
     /// Ends the life of a coordinator: what it had begun comes to nothing, but for what had left it.
@@ -284,7 +285,7 @@ impl World<'_> {
         }
         self.story.tell(now, || format!("{shard} dies"));
         // The platform repeats a run of the alarm that did not come to its end.
-        let interrupted = self.objects[at].alarm_runs.then(|| now + self.latency());
+        let interrupted = self.objects[at].run.is_some().then(|| now + self.latency());
         let object = &mut self.objects[at];
         object.alarm = object.alarm.into_iter().chain(interrupted).min();
         if self.random.one_in(self.weather.alarm_lost) {
@@ -308,7 +309,8 @@ impl World<'_> {
         let owners = &self.layout.owners;
         for (_, question) in self.asked.extract_if(.., |_, question| owners[question.key] == at).collect::<Vec<_>>() {
             let due = now + self.latency();
-            self.queue.push(due, Coming::Answer { visit: question.visit, answer: None });
+            let Question { visit, number, .. } = question;
+            self.queue.push(due, Coming::Answer { visit, number, answer: None });
         }
     }
 
@@ -325,7 +327,7 @@ impl World<'_> {
 
     /// Ends the life of a coordinator, as the platform does it when nothing goes on.
     pub(super) fn evict(&mut self, at: usize) {
-        self.objects[at].die();
+        self.objects[at].die(self.is_calm);
         self.checks.died(at);
     }
 

@@ -163,7 +163,7 @@ impl World<'_> {
         if self.random.one_in(4) {
             // An edge that has had a hand in it need not wait for its next poll.
             let edge = self.random.index(EDGES);
-            self.edges[edge].feed.note(invalidation.scope, invalidation.mode, invalidation.at);
+            self.edges[edge].polling.note(invalidation);
         }
     }
 

@@ -85,7 +85,7 @@ impl<'w> World<'w> {
     }
 
     /// Returns how pages are spread over coordinators, as far as somebody knows.
-    fn layout_of(&self, who: usize) -> &'w Layout {
+    pub(super) fn layout_of(&self, who: usize) -> &'w Layout {
         match &self.deployment {
             Some(deployment) if self.now < deployment.behind_until[who] => deployment.before,
             _ => self.layout,

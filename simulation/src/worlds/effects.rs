@@ -2,7 +2,7 @@
 
 use super::checks::{Checked, Shown, promise};
 use super::coordinator::OUTLIVES;
-use super::object::Render;
+use super::object::{MAX_DRIVEN, Render};
 use super::queue::{Coming, Own};
 use super::site::{Body, End, Plan};
 use super::story::short;
@@ -54,7 +54,7 @@ impl World<'_> {
             Effect::WakeAt(time) => self.objects[at].wake_at(time, now),
             Effect::Ring => {
                 self.see_leases(at)?;
-                if self.objects[at].alarm_runs {
+                if self.objects[at].run.is_some() {
                     self.nap(at, 0);
                 }
             }
@@ -90,16 +90,18 @@ impl World<'_> {
         if matches!(verdict, Verdict::Relay { .. } | Verdict::Unavailable { .. }) {
             promise(5, !self.failing, || format!("{verdict:?}, although there is a good copy"))?;
         }
-        let visit = self.asked.remove(&waiter).map_or(0, |question| question.visit);
+        let (visit, number) = self.asked.remove(&waiter).map_or((0, 0), |question| (question.visit, question.number));
         self.log_answer(visit, &verdict, page.as_ref());
         let due = now + self.latency();
-        self.queue.push(due, Coming::Answer { visit, answer: Some((verdict, page)) });
+        self.queue.push(due, Coming::Answer { visit, number, answer: Some((verdict, page)) });
         Ok(())
     }
 
     fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> Checked {
-        if driven {
-            self.objects[at].driven.insert(token);
+        if let Some(run) = self.objects[at].run.as_mut().filter(|_| driven) {
+            run.drive(token);
+            let others = self.objects[at].renders.values().filter(|render| render.is_driven).count();
+            promise(8, others < MAX_DRIVEN, || format!("the alarm drives {} renders", others + 1))?;
         }
         if !self.checks.knows(token) {
             self.see_leases(at)?;
@@ -119,7 +121,8 @@ impl World<'_> {
             format!("renders {} for {by}: {} {plan:?}", workshop.keys[key], short(token))
         });
         self.bodies.insert(token, plan.body);
-        let render = Render { key, plan, has_ended: false, is_registering: false, readers: Vec::new() };
+        let render =
+            Render { key, plan, is_driven: driven, has_ended: false, is_registering: false, readers: Vec::new() };
         self.objects[at].renders.insert(token, render);
         if let Some(head) = plan.head {
             self.queue.push(now + head, Coming::Own { object: at, life, outcome: Own::Head { token } });

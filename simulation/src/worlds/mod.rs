@@ -11,6 +11,7 @@ mod effects;
 mod invalidations;
 mod l2;
 mod object;
+mod polls;
 mod progress;
 mod queue;
 mod random;

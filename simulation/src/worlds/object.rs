@@ -1,13 +1,14 @@
 //! A coordinator object: a shard, its database, its alarm, and the lives it has.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::database::Database;
 use super::site::{Body, Plan};
+use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Effect, Entry, Input, Lease, Moment, Shard};
+use crate::coordinator::{AlarmRun, Effect, Entry, Input, Lease, Moment, Shard};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
@@ -15,14 +16,16 @@ use crate::sql::Row;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The most renders that the alarm drives side by side.
-const MAX_DRIVEN: usize = 6;
+/// The most renders that the alarm drives side by side: fewer than there are pages, as in the shipped code.
+pub(super) const MAX_DRIVEN: usize = 2;
 
 /// A render under way.
 #[derive(Debug)]
 pub(super) struct Render {
     pub(super) key: usize,
     pub(super) plan: Plan,
+    /// Whether a run of the alarm waits for it.
+    pub(super) is_driven: bool,
     /// Whether it has ended, as far as the site is concerned.
     pub(super) has_ended: bool,
     /// Whether its tags are being registered.
@@ -41,13 +44,13 @@ pub(super) struct Object {
     pub(super) life: u32,
     /// How far its clock is ahead, or behind.
     pub(super) skew: i64,
-    /// When the alarm goes off, in the world's time.
+    /// When the alarm goes off, in the world's time: the platform knows, also after a death.
     pub(super) alarm: Option<u64>,
-    /// Whether the alarm's handler runs, and its latest nap.
-    pub(super) alarm_runs: bool,
+    /// For when this life has set it.
+    decided: Alarm,
+    /// The run of the alarm's handler, and its latest nap.
+    pub(super) run: Option<AlarmRun>,
     pub(super) nap: u64,
-    /// The renders that the run of the alarm waits for.
-    pub(super) driven: BTreeSet<Version>,
     /// Renders that are under way, in the object or at the tag index.
     pub(super) renders: BTreeMap<Version, Render>,
     /// How many inputs it was given, and what was on record of a page after which.
@@ -65,9 +68,9 @@ impl Object {
             life: 0,
             skew: 0,
             alarm: None,
-            alarm_runs: false,
+            decided: Alarm::default(),
+            run: None,
             nap: 0,
-            driven: BTreeSet::new(),
             renders: BTreeMap::new(),
             inputs: 0,
             read: RefCell::default(),
@@ -90,12 +93,15 @@ impl Object {
         effects
     }
 
-    /// Ends a life: what is in memory only is gone.
-    pub(super) fn die(&mut self) {
+    /// Ends a life: what is in memory only is gone. Where two worlds are compared, the next life knows still for when the
+    /// alarm is set: setting it anew may cost a run in vain, which nobody but the virtual clock would notice.
+    pub(super) fn die(&mut self, is_compared: bool) {
         self.shard = None;
         self.life += 1;
-        self.alarm_runs = false;
-        self.driven.clear();
+        if !is_compared {
+            self.decided = Alarm::default();
+        }
+        self.run = None;
         self.renders.clear();
     }
 
@@ -113,26 +119,37 @@ impl Object {
 
     /// Sees to it that the alarm goes off by then, in its own time.
     pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
-        if !self.alarm_runs {
-            let time = time.as_millis().saturating_add_signed(-self.skew).max(now);
-            self.alarm = Some(self.alarm.map_or(time, |set| set.min(time)));
+        let local = self.local_time(now);
+        let time = self.decided.wake_at(time, local);
+        self.set_alarm(time, now);
+    }
+
+    fn set_alarm(&mut self, time: Option<Timestamp>, now: u64) {
+        if let Some(time) = time {
+            self.alarm = Some(time.as_millis().saturating_add_signed(-self.skew).max(now));
         }
     }
 
-    /// Returns how many renders a run of the alarm may begin.
-    pub(super) fn room(&self) -> usize {
-        MAX_DRIVEN.saturating_sub(self.driven.len())
+    /// Begins a run of the alarm.
+    pub(super) fn alarm_begins(&mut self, now: u64) {
+        self.alarm = None;
+        self.decided.begin();
+        self.run = Some(AlarmRun::begin(self.local_time(now), MAX_DRIVEN));
     }
 
     /// Ends a run of the alarm, and sets it for what is due next.
     pub(super) fn alarm_ends(&mut self, now: u64) {
-        self.alarm_runs = false;
+        self.run = None;
+        self.decided.end();
         let Some(shard) = &self.shard else { return };
-        let due = shard.next_deadline().expect("the database is sound");
-        let local = Timestamp::from_millis(self.local(now));
-        if let Some(due) = if shard.has_queued() { Some(local) } else { due } {
-            self.wake_at(due, now);
-        }
+        let local = self.local_time(now);
+        let due = AlarmRun::next_alarm(shard.has_queued(), shard.next_deadline(), local);
+        let time = self.decided.follow(&due, local);
+        self.set_alarm(time, now);
+    }
+
+    fn local_time(&self, now: u64) -> Timestamp {
+        Timestamp::from_millis(self.local(now))
     }
 
     /// Returns what is on record of a page, which has a number. It can change with an input only.

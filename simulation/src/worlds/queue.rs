@@ -21,27 +21,49 @@ pub(super) enum Coming {
     /// An edge's poll reaches the tag index, and its answer the edge; or the edge stops waiting for it.
     Poll {
         edge: usize,
-        sent: u64,
+        poll: u64,
+        since: u64,
+        sent: Timestamp,
     },
     Polled {
         edge: usize,
-        sent: u64,
+        poll: u64,
+        sent: Timestamp,
         page: FeedPage,
     },
     PollOver {
         edge: usize,
-        sent: u64,
+        poll: u64,
+    },
+    /// A visit stops waiting for another one's poll.
+    FeedOver {
+        visit: u64,
+    },
+    /// What L2 has reaches an edge.
+    FromL2 {
+        visit: u64,
+        value: Value,
+    },
+    /// A visit's pause is over.
+    Woke {
+        visit: u64,
+    },
+    /// A client does not wait any longer.
+    Leave {
+        visit: u64,
     },
     /// An edge's message reaches the coordinator.
     Ask(Question),
     /// The coordinator's answer reaches the edge; `None` if the object died.
     Answer {
         visit: u64,
+        number: u32,
         answer: Told,
     },
-    /// An edge stops waiting.
+    /// An edge stops waiting for the answer to a question.
     GiveUp {
         visit: u64,
+        number: u32,
     },
     /// A registration reaches the tag index.
     Register {
@@ -84,6 +106,8 @@ pub(super) enum Coming {
 pub(super) struct Question {
     /// The visit that it is asked for.
     pub(super) visit: u64,
+    /// Which of that visit's questions it is.
+    pub(super) number: u32,
     pub(super) key: usize,
     /// The version that was served, of a stale copy.
     pub(super) served: Option<Version>,

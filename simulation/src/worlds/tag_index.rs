@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::database::Database;
+use crate::alarm::Alarm;
 use crate::tag_index::ACKNOWLEDGE_WITHIN;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
@@ -18,7 +19,7 @@ pub(super) struct Attempted {
     pub(super) by_alarm: bool,
 }
 
-/// The object and what the platform knows of it. It behaves as `src/edge/objects/tag_index.rs` and `alarm.rs` do.
+/// The object and what the platform knows of it. It behaves as `src/edge/tag_index_object.rs` does.
 pub(super) struct TagIndex {
     database: Database,
     store: Option<TagIndexStore<Database>>,
@@ -26,9 +27,10 @@ pub(super) struct TagIndex {
     pub(super) life: u32,
     /// How far its clock is ahead, or behind.
     pub(super) skew: i64,
-    /// When the alarm goes off, in the world's time, and for when this life has set it, in its own.
+    /// When the alarm goes off, in the world's time: the platform knows, also after a death.
     alarm: Option<u64>,
-    set_for: Option<u64>,
+    /// For when this life has set it.
+    decided: Alarm,
     alarm_runs: bool,
     /// What this life waits for.
     attempts: BTreeMap<u64, Attempted>,
@@ -43,7 +45,7 @@ impl TagIndex {
             life: 0,
             skew,
             alarm: None,
-            set_for: None,
+            decided: Alarm::default(),
             alarm_runs: false,
             attempts: BTreeMap::new(),
             last_attempt: 0,
@@ -83,7 +85,7 @@ impl TagIndex {
         }
         self.store = None;
         self.life += 1;
-        self.set_for = None;
+        self.decided = Alarm::default();
         self.alarm_runs = false;
         self.attempts.clear();
     }
@@ -105,19 +107,21 @@ impl TagIndex {
 
     /// Sees to it that the alarm goes off by then, in its own time.
     pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
-        let time = time.as_millis();
-        if self.alarm_runs || self.set_for.is_some_and(|set_for| set_for <= time) {
-            return;
+        let local = self.local(now);
+        let time = self.decided.wake_at(time, local);
+        self.set_alarm(time, now);
+    }
+
+    fn set_alarm(&mut self, time: Option<Timestamp>, now: u64) {
+        if let Some(time) = time {
+            self.alarm = Some(time.as_millis().saturating_add_signed(-self.skew).max(now));
         }
-        let time = time.max(self.local(now).as_millis());
-        self.set_for = Some(time);
-        self.alarm = Some(time.saturating_add_signed(-self.skew).max(now));
     }
 
     fn follow(&mut self, now: u64) {
-        if let Some(due) = self.store().next_deadline().expect("the database is sound") {
-            self.wake_at(due, now);
-        }
+        let (due, local) = (self.store().next_deadline(), self.local(now));
+        let time = self.decided.follow(&due, local);
+        self.set_alarm(time, now);
     }
 
     /// Notes that the alarm has gone off.
@@ -127,13 +131,15 @@ impl TagIndex {
 
     /// Notes that a run of the alarm begins.
     pub(super) fn alarm_begins(&mut self) {
-        (self.alarm, self.set_for, self.alarm_runs) = (None, None, true);
+        (self.alarm, self.alarm_runs) = (None, true);
+        self.decided.begin();
     }
 
     /// Ends a run of the alarm that waits for nothing more, and sets the alarm for what is left.
     pub(super) fn alarm_may_end(&mut self, now: u64) {
         if self.alarm_runs && !self.attempts.values().any(|attempt| attempt.by_alarm) {
             self.alarm_runs = false;
+            self.decided.end();
             self.follow(now);
         }
     }

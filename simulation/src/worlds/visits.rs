@@ -1,48 +1,58 @@
-//! Visitors: what becomes of a request at an edge, step by step.
+//! Visitors: performs the steps that `crate::visit` decides on, against this world.
 
-use super::checks::{Checked, promise};
-use super::edge::{Kept, POLL_PATIENCE, Refresh};
+use std::time::Duration;
+
+use super::checks::{Checked, Violation, promise};
+use super::edge::Kept;
 use super::queue::{Coming, Question};
 use super::site::Body;
 use super::story::short;
 use super::world::{EDGES, World};
-use crate::fault::{self, Fault};
-use crate::invalidation::FeedPage;
 use crate::page::PageMeta;
 use crate::protocol::Verdict;
-use crate::tag_index_name::TagIndexName;
-use crate::time::Timestamp;
+use crate::reason::Reason;
+use crate::semantics::cache_status::{Detail, Outcome};
+use crate::semantics::freshness::Freshness;
+use crate::tag_index::tables::SKEW;
 use crate::version::Version;
-use crate::visit::Judgement;
-
-/// How long an edge waits for the coordinator, in milliseconds: for a visitor, and behind a stale copy.
-pub(super) const MISS_PATIENCE: u64 = 15_000;
-pub(super) const STALE_PATIENCE: u64 = 25_000;
-
-/// The rows of one answer to a poll: so few that some polls need several.
-const FEED_ROWS: u32 = 3;
+use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
+use crate::visit::{Event, Found, PassMark, Report, Request, Served, Step, Stored, Visit as Decisions, WhenToKeep};
 
 /// How long the feed may be behind, in milliseconds.
 pub(super) const BOUND: u64 = 10_000;
 
+/// How long a client waits at the most until its visit is over, in milliseconds: for the feed, L2, the coordinator, and L1
+/// again.
+const LONGEST_VISIT: u64 = 20_000;
+
+/// The most questions that one visit asks.
+const MOST_QUESTIONS: u32 = 2;
+
+/// How long a client stays that leaves, at the most, in milliseconds.
+const LEAVES_WITHIN: u64 = 4_000;
+
+/// Returns whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A request at an edge.
-#[derive(Clone, Debug)]
-pub(super) struct Visit {
+#[derive(Debug)]
+pub(super) struct Visit<'w> {
     pub(super) edge: usize,
     pub(super) key: usize,
-    pub(super) why: Why,
-    /// A copy that may be served if there is nothing better.
-    pub(super) stand_in: Option<(PageMeta, Body)>,
-    pub(super) newer_than: Option<Timestamp>,
-    /// Whether the coordinator was asked once more.
-    pub(super) asked_again: bool,
+    pub(super) why: Why<'w>,
+    /// When it began.
+    began: u64,
+    /// How many questions it has asked: the last of them may be answered still.
+    pub(super) questions: u32,
 }
 
 /// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    Visitor,
-    /// A stale copy was served.
+#[derive(Debug)]
+pub(super) enum Why<'w> {
+    Client(Decisions<'w, Body>),
+    /// A stale page was served.
     Report,
     /// All is well again, and must be seen to be. Holds whether it was.
     Last {
@@ -50,182 +60,206 @@ pub(super) enum Why {
     },
 }
 
-impl World<'_> {
-    /// Has a visitor come.
+/// What has become of a client's visit: what it has got, and how many questions the coordinator was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) questions: u32,
+}
+
+impl<'w> World<'w> {
+    /// Has a client come to some edge for some page.
     pub(super) fn visit(&mut self) -> Checked {
         let (edge, key) = (self.random.index(EDGES), self.random.index(self.workshop.keys.len()));
-        let id = self.new_visit(edge, key, Why::Visitor);
-        let now = self.now;
-        self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
-        let local = self.edges[edge].local(now);
-        match self.edges[edge].refresh(local, BOUND) {
-            Refresh::No => self.look(id),
-            Refresh::Behind => {
-                self.begin_poll(edge, local);
-                self.look(id)
-            }
-            Refresh::First => {
-                self.begin_poll(edge, local);
-                self.edges[edge].waiting.push(id);
-                Ok(())
-            }
-            Refresh::Wait => {
-                self.edges[edge].waiting.push(id);
-                Ok(())
-            }
+        let leaves = self.random.one_in(self.weather.clients_leave);
+        let id = self.last_visit + 1;
+        if leaves {
+            let due = self.now + self.random.below(LEAVES_WITHIN);
+            self.queue.push(due, Coming::Leave { visit: id });
         }
+        self.client(edge, key).map(drop)
     }
 
-    pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: Why) -> u64 {
+    /// Has a client come to an edge, and returns the number of the visit.
+    pub(super) fn client(&mut self, edge: usize, key: usize) -> Result<u64, Violation> {
+        let layout = self.layout_of(edge);
+        let request = Request {
+            key: &self.workshop.keys[key],
+            route: &layout.routes[key],
+            renders: false,
+            freshness_bound: layout.config.freshness_bound,
+            miss_timeout: layout.config.miss_timeout,
+        };
+        let (decisions, steps) = Decisions::begin(request);
+        let id = self.new_visit(edge, key, Why::Client(decisions));
+        let now = self.now;
+        self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
+        self.perform_steps(id, steps)?;
+        Ok(id)
+    }
+
+    pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: Why<'w>) -> u64 {
         self.last_visit += 1;
-        let visit = Visit { edge, key, why, stand_in: None, newer_than: None, asked_again: false };
+        let visit = Visit { edge, key, why, began: self.now, questions: 0 };
         self.visits.insert(self.last_visit, visit);
         self.last_visit
     }
 
-    /// Has an edge begin to poll, by its own clock at `sent`.
-    fn begin_poll(&mut self, edge: usize, sent: u64) {
-        self.edges[edge].asked_at = self.now;
-        self.send_poll(edge, sent);
-        self.queue.push(self.now + POLL_PATIENCE, Coming::PollOver { edge, sent });
+    /// Has a client leave: its visit is dropped, and a poll that it waits for with it.
+    pub(super) fn leave(&mut self, id: u64) {
+        let Some(Visit { edge, .. }) = self.visits.remove(&id) else { return };
+        let now = self.now;
+        self.story.tell(now, || format!("the client of visit {id} leaves"));
+        let at = &mut self.edges[edge];
+        at.polls.retain(|_, poll| poll.visit != Some(id));
+        at.waiting.retain(|visit| *visit != id);
     }
 
-    /// Has an edge ask for rows of the feed. What is lost is not heard of: the edge stops waiting some time.
-    fn send_poll(&mut self, edge: usize, sent: u64) {
-        let is_lost = self.now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
-        let due = self.now + self.poll_latency();
-        if !is_lost {
-            self.queue.push(due, Coming::Poll { edge, sent });
+    /// Tells a client's visit what has happened, and has done what it decides on.
+    pub(super) fn take(&mut self, id: u64, event: Event<Body>) -> Checked {
+        let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
+        let (edge, Why::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
+        let steps = decisions.handle(event, edge.local(self.now), &edge.polling);
+        self.perform_steps(id, steps)
+    }
+
+    fn perform_steps(&mut self, id: u64, steps: Vec<Step<Body>>) -> Checked {
+        steps.into_iter().try_for_each(|step| self.perform_step(id, step))
+    }
+
+    fn perform_step(&mut self, id: u64, step: Step<Body>) -> Checked {
+        let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return Ok(()) };
+        match step {
+            Step::Look => {
+                self.refresh(id, edge)?;
+                self.read_l1(id, edge, key)?;
+            }
+            Step::ReadL1 => self.read_l1(id, edge, key)?,
+            Step::ReadL2 => self.read_l2(id, edge, key),
+            Step::Ask(question) => {
+                let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
+                visit.questions += 1;
+                let number = visit.questions;
+                promise(10, number <= MOST_QUESTIONS, || format!("visit {id} asks {number} questions"))?;
+                let newer_than = question.newer_than;
+                let asks = Question { visit: id, number, key, served: None, newer_than, forwarded: false };
+                let due = self.now + self.latency();
+                self.queue.push(due, Coming::Ask(asks));
+                self.queue.push(self.now + millis(question.patience), Coming::GiveUp { visit: id, number });
+            }
+            Step::Wait(pause) => self.queue.push(self.now + millis(pause), Coming::Woke { visit: id }),
+            Step::Report(report) => self.report(edge, key, report)?,
+            Step::MarkPass(mark) => self.mark(edge, key, mark),
+            Step::Discard(_) => {}
+            Step::Serve(served) => self.serve(id, served)?,
+            Step::Pass(status) => {
+                if status.detail == Some(Detail::Plain(Reason::NotStored)) {
+                    self.check_mark(id, edge, key)?;
+                }
+                self.client_ends(id, "goes to the site", Outcome::Skip, None)?;
+            }
+            Step::Unavailable { .. } => self.client_ends(id, "can't be had", Outcome::Skip, None)?,
+            Step::Lease { .. } => self.client_ends(id, "renders", Outcome::Skip, None)?,
+        }
+        Ok(())
+    }
+
+    fn read_l1(&mut self, id: u64, edge: usize, key: usize) -> Checked {
+        let is_lost = self.random.one_in(self.weather.l1_forgets);
+        let kept = self.edges[edge].l1.get(&key).filter(|_| !is_lost);
+        let found = kept.map_or(Found::Nothing, |kept| kept.found.clone());
+        self.take(id, Event::L1(found))
+    }
+
+    fn read_l2(&mut self, id: u64, edge: usize, key: usize) {
+        let value = self.l2.read(self.now, edge, key, self.weather.l2_lag, &mut self.random);
+        let value = value.filter(|_| !self.random.one_in(self.weather.l2_unreadable));
+        let due = self.now + self.latency() / 4;
+        self.queue.push(due, Coming::FromL2 { visit: id, value });
+    }
+
+    pub(super) fn from_l2(&mut self, id: u64, value: Option<(PageMeta, Body)>) -> Checked {
+        self.take(id, Event::L2(value.map(|(meta, body)| Stored { meta, body })))
+    }
+
+    /// Has a client get a page.
+    fn serve(&mut self, id: u64, served: Served<Body>) -> Checked {
+        let Some(&Visit { edge, key, questions, .. }) = self.visits.get(&id) else { return Ok(()) };
+        let Served { page: Stored { meta, body }, outcome, keep, .. } = served;
+        let (now, told_at) = (self.now, self.edges[edge].told_at);
+        match outcome {
+            Outcome::Hit | Outcome::Miss => {
+                if questions == 0 {
+                    // A copy counts as fresh only where it is known what was invalidated.
+                    promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
+                        format!(
+                            "edge {edge} takes {} for fresh, but has asked the feed at {told_at:?} last",
+                            meta.version
+                        )
+                    })?;
+                }
+                // What the coordinator has made stale from now on may look fresh here for as long as clocks differ.
+                let later = self.edges[edge].local(now).plus(if questions == 0 { Duration::ZERO } else { SKEW });
+                if meta.windows.freshness(later) == Freshness::Fresh {
+                    self.checks.served_fresh(now, BOUND, &meta, body)?;
+                }
+            }
+            Outcome::Stale => self.checks.served_stale(told_at, &meta, body)?,
+            Outcome::Skip | Outcome::Bypass => {}
+        }
+        let page = (meta.version, body);
+        match keep {
+            Some(WhenToKeep::AtOnce) => self.keep_whole(edge, key, Stored { meta, body }),
+            Some(WhenToKeep::WhenWhole) => self.keep(edge, key, Stored { meta, body }),
+            None => {}
+        }
+        let what = match outcome {
+            Outcome::Hit => "hit",
+            Outcome::Stale => "stale",
+            Outcome::Miss => "answered",
+            Outcome::Skip | Outcome::Bypass => "relayed",
+        };
+        self.client_ends(id, what, outcome, Some(page))
+    }
+
+    /// Promise 2: an invalidation of the path lifts a marker, where it is known.
+    fn check_mark(&mut self, id: u64, edge: usize, key: usize) -> Checked {
+        let Some(Visit { questions: 0, .. }) = self.visits.get(&id) else { return Ok(()) };
+        let (told_at, path) = (self.edges[edge].told_at, self.workshop.keys[key].path());
+        match self.edges[edge].l1.get(&key) {
+            Some(Kept { at, found: Found::Pass(_) }) => self.checks.passed(*at, told_at, path),
+            _ => Ok(()),
         }
     }
 
-    /// Returns how long a message between an edge and the tag index is on its way: rarely for too long.
-    fn poll_latency(&mut self) -> u64 {
-        let slow = if self.random.one_in(self.weather.polls_slow) { self.random.below(POLL_PATIENCE) } else { 0 };
-        1 + self.latency() / 4 + slow
+    pub(super) fn mark(&mut self, edge: usize, key: usize, mark: PassMark) {
+        let kept = Kept { at: self.now, found: Found::Pass(mark) };
+        self.edges[edge].l1.insert(key, kept);
     }
 
-    /// Has a poll reach the tag index.
-    pub(super) fn poll(&mut self, edge: usize, sent: u64) {
-        self.wake_tag_index();
-        let since = self.edges[edge].feed.seq(TagIndexName::ROOT);
-        let page = if fault::on(Fault::IgnoreFeed) {
-            FeedPage { seq: since, ..FeedPage::default() }
-        } else {
-            self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
-        };
-        let due = self.now + self.poll_latency();
-        self.queue.push(due, Coming::Polled { edge, sent, page });
-    }
-
-    /// Has rows of the feed reach an edge, unless it does not wait for them any more.
-    pub(super) fn polled(&mut self, edge: usize, sent: u64, page: FeedPage) -> Checked {
-        if !self.edges[edge].is_polling(sent) {
+    /// Tells the coordinator behind the response that a stale page was served.
+    fn report(&mut self, edge: usize, key: usize, report: Report) -> Checked {
+        let local = self.edges[edge].local(self.now);
+        if !self.edges[edge].reports.begin(&self.workshop.keys[key], local) {
             return Ok(());
         }
-        let since = self.edges[edge].feed.seq(TagIndexName::ROOT);
-        let is_over = !(page.more && page.seq > since);
-        self.edges[edge].feed.extend(page);
-        if is_over {
-            self.edges[edge].told_at = Some(self.edges[edge].asked_at);
-            return self.poll_ends(edge, sent, true);
-        }
-        self.send_poll(edge, sent);
-        Ok(())
-    }
-
-    /// Has an edge stop waiting for a poll.
-    pub(super) fn poll_over(&mut self, edge: usize, sent: u64) -> Checked {
-        if self.edges[edge].is_polling(sent) { self.poll_ends(edge, sent, false) } else { Ok(()) }
-    }
-
-    fn poll_ends(&mut self, edge: usize, sent: u64, is_answered: bool) -> Checked {
-        let (now, local) = (self.now, self.edges[edge].local(self.now));
-        let what = if is_answered { "done" } else { "in vain" };
-        self.story.tell(now, || format!("edge {edge} has polled the feed: {what}"));
-        let waiting = self.edges[edge].polled(local, sent, is_answered);
-        waiting.into_iter().try_for_each(|visit| self.look(visit))
-    }
-
-    /// Looks for a copy in L1, then in L2, and judges it.
-    fn look(&mut self, id: u64) -> Checked {
-        let Some(Visit { edge, key, .. }) = self.visits.get(&id).cloned() else { return Ok(()) };
-        let local = self.edges[edge].local(self.now);
-        match self.edges[edge].l1.get(&key).filter(|_| !self.random.one_in(20)).cloned() {
-            Some(Kept::Page(page, body)) => return self.with_copy(id, page, body, false),
-            Some(Kept::Pass { since, until })
-                if self.edges[edge].passes(
-                    self.workshop.keys[key].path(),
-                    &self.layout.routes[key],
-                    since,
-                    until,
-                    local,
-                ) =>
-            {
-                self.end(id, "passes", None);
-                return Ok(());
-            }
-            _ => {}
-        }
-        let in_l2 = self.l2.read(self.now, edge, key, self.weather.l2_lag, &mut self.random);
-        if let Some((page, body)) = in_l2.filter(|_| !self.random.one_in(self.weather.l2_unreadable)) {
-            return self.with_copy(id, page, body, true);
-        }
-        self.miss(id, None, None);
-        Ok(())
-    }
-
-    fn with_copy(&mut self, id: u64, page: PageMeta, body: Body, from_l2: bool) -> Checked {
-        let Visit { edge, key, .. } = self.visits[&id];
-        let local = self.edges[edge].local(self.now);
-        match self.edges[edge].judge(&page, &self.layout.routes[key], local, BOUND) {
-            Judgement::Fresh => {
-                // A copy counts as fresh only where it is known what was invalidated.
-                let (now, told_at) = (self.now, self.edges[edge].told_at);
-                promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
-                    format!("edge {edge} takes {} for fresh, but has asked the feed at {told_at:?} last", page.version)
-                })?;
-                self.checks.served_fresh(self.now, BOUND, &page, body)?;
-                if from_l2 {
-                    self.edges[edge].l1.insert(key, Kept::Page(page.clone(), body));
-                }
-                self.end(id, "hit", Some((page.version, body)));
-            }
-            Judgement::Stale { .. } => {
-                self.end(id, "stale", Some((page.version, body)));
-                self.report(edge, key, &page);
-            }
-            Judgement::Unusable { stands_in } => {
-                let newer_than = self.edges[edge].invalidated_at(&page, &self.layout.routes[key]);
-                self.miss(id, stands_in.then_some((page, body)), newer_than);
-            }
-        }
-        Ok(())
-    }
-
-    fn miss(&mut self, id: u64, stand_in: Option<(PageMeta, Body)>, newer_than: Option<Timestamp>) {
-        let Some(visit) = self.visits.get_mut(&id) else { return };
-        visit.stand_in = stand_in;
-        visit.newer_than = newer_than;
-        let key = visit.key;
-        let due = self.now + self.latency();
-        self.queue.push(due, Coming::Ask(Question { visit: id, key, served: None, newer_than, forwarded: false }));
-        self.queue.push(self.now + MISS_PATIENCE, Coming::GiveUp { visit: id });
-    }
-
-    /// Tells the coordinator behind the response that a stale copy was served.
-    fn report(&mut self, edge: usize, key: usize, page: &PageMeta) {
-        let local = self.edges[edge].local(self.now);
-        if self.edges[edge].reported.get(&key).is_some_and(|until| local < *until) {
-            return;
-        }
-        self.edges[edge].reported.insert(key, local + STALE_PATIENCE);
-        let newer_than = self.edges[edge].invalidated_at(page, &self.layout.routes[key]);
+        self.checks.reports(edge, key, self.now)?;
         let id = self.new_visit(edge, key, Why::Report);
+        let Report { version, newer_than } = report;
         let due = self.now + self.latency();
-        let question = Question { visit: id, key, served: Some(page.version), newer_than, forwarded: false };
-        self.queue.push(due, Coming::Ask(question));
-        self.queue.push(self.now + STALE_PATIENCE, Coming::GiveUp { visit: id });
+        let asks = Question { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
+        self.queue.push(due, Coming::Ask(asks));
+        self.queue.push(self.now + millis(REPORT_PATIENCE), Coming::GiveUp { visit: id, number: 0 });
+        Ok(())
+    }
+
+    /// Ends a client's visit. Promise 4: nobody waits for longer than an edge may wait.
+    fn client_ends(&mut self, id: u64, what: &str, outcome: Outcome, page: Option<(Version, Body)>) -> Checked {
+        let Some(visit) = self.visits.get(&id) else { return Ok(()) };
+        let (took, questions) = (self.now - visit.began, visit.questions);
+        self.end(id, what, page);
+        self.last_ended = Some(Ended { outcome, questions });
+        promise(4, took <= LONGEST_VISIT, || format!("visit {id} has taken {took} ms"))
     }
 
     /// Notes what has become of a visit.

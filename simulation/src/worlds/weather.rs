@@ -31,6 +31,10 @@ pub(super) struct Weather {
     pub(super) tag_index_fails: u64,
     /// The tag index dies, of the steps in which it could; a fourth as often before it makes a delivery.
     pub(super) tag_index_deaths: u64,
+    /// L1 has lost what it had, of reads.
+    pub(super) l1_forgets: u64,
+    /// A client leaves before its visit is over, of visits.
+    pub(super) clients_leave: u64,
     /// An edge can't reach the tag index for a while, of edits.
     pub(super) edge_cut_off: u64,
     /// A message between an edge and the tag index is slow, of such messages.
@@ -70,6 +74,8 @@ impl Weather {
             l2_lag: random.pick(&[0, 5_000, 60_000]),
             tag_index_fails: random.pick(&[0, 0, 8]),
             tag_index_deaths: random.pick(&[0, 2, 4, 12]),
+            l1_forgets: 20,
+            clients_leave: random.pick(&[0, 0, 5]),
             edge_cut_off: random.pick(&[0, 0, 3]),
             polls_slow: random.pick(&[0, 0, 4]),
             delivery_lost: random.pick(&[0, 3, 10]),

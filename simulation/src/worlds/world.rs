@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::checks::{Checked, Checks, Violation};
+use super::checks::{Checked, Checks, Violation, promise};
 use super::database::Database;
 use super::deployment::Deployment;
 use super::edge::Edge;
@@ -13,12 +13,13 @@ use super::random::Random;
 use super::site::{Body, Site};
 use super::story::{BEGINNING, Story};
 use super::tag_index::TagIndex;
-use super::visits::Visit;
+use super::visits::{Ended, Visit, Why};
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
 use crate::coordinator::{Moment, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::version::Version;
+use crate::visit::Event;
 
 /// How many edges there are. The coordinators read L2 in a place of their own.
 pub(super) const EDGES: usize = 3;
@@ -62,8 +63,10 @@ pub(super) struct World<'w> {
     /// Whether a render is just failing although there is a good copy.
     pub(super) failing: bool,
     pub(super) queue: Queue,
-    pub(super) visits: BTreeMap<u64, Visit>,
+    pub(super) visits: BTreeMap<u64, Visit<'w>>,
     pub(super) last_visit: u64,
+    /// What has become of the client's visit that ended last.
+    pub(super) last_ended: Option<Ended>,
     /// What a request is about.
     pub(super) asked: BTreeMap<WaiterId, Question>,
     pub(super) last_waiter: u64,
@@ -74,7 +77,7 @@ pub(super) struct World<'w> {
     pub(super) deployment: Option<Deployment<'w>>,
     /// Decides when objects are evicted although nothing goes on.
     evictions: Option<Random>,
-    seed: u64,
+    pub(super) seed: u64,
     /// What was answered.
     log: Vec<Line>,
     /// Versions in the order in which they were first seen.
@@ -140,6 +143,7 @@ impl<'w> World<'w> {
             queue: Queue::default(),
             visits: BTreeMap::new(),
             last_visit: 0,
+            last_ended: None,
             asked: BTreeMap::new(),
             last_waiter: 0,
             story,
@@ -184,7 +188,8 @@ impl<'w> World<'w> {
             self.come_to_rest()?;
         }
         self.check_last_visits()?;
-        self.check_quiet()
+        self.check_quiet()?;
+        self.check_hits()
     }
 
     /// Returns the story and what was answered.
@@ -252,7 +257,7 @@ impl<'w> World<'w> {
         };
         object.is_alive()
             && self.checks.nobody_waits(at)
-            && !object.alarm_runs
+            && object.run.is_none()
             && object.renders.is_empty()
             && !object.is_sweeping()
             && !self.queue.any(is_own)
@@ -286,7 +291,7 @@ impl<'w> World<'w> {
         of_objects.chain(self.tag_index.alarm().map(|alarm| (alarm, None))).min()
     }
 
-    fn pass_until(&mut self, until: u64) -> Checked {
+    pub(super) fn pass_until(&mut self, until: u64) -> Checked {
         while self.next_due().is_some_and(|due| due <= until) {
             self.pass_time()?;
         }
@@ -304,20 +309,34 @@ impl<'w> World<'w> {
         Err(Violation::of(4, "it does not come to rest"))
     }
 
+    /// Lets time pass until no visit is under way, and no render.
+    pub(super) fn all_is_answered(&mut self) -> Checked {
+        let is_last = |visit: &Visit<'_>| matches!(visit.why, Why::Last { .. });
+        while !self.visits.values().all(is_last) || self.objects.iter().any(|object| !object.renders.is_empty()) {
+            let has_passed = self.pass_time()?;
+            promise(4, has_passed, || format!("{:?} are never over", self.visits))?;
+        }
+        Ok(())
+    }
+
     fn arrive(&mut self, coming: Coming) -> Checked {
         match coming {
-            Coming::Poll { edge, sent } => {
-                self.poll(edge, sent);
+            Coming::Poll { edge, poll, since, sent } => {
+                self.poll(edge, poll, since, sent);
                 Ok(())
             }
-            Coming::Polled { edge, sent, page } => self.polled(edge, sent, page),
-            Coming::PollOver { edge, sent } => self.poll_over(edge, sent),
+            Coming::Polled { edge, poll, sent, page } => self.polled(edge, poll, sent, page),
+            Coming::PollOver { edge, poll } => self.poll_over(edge, poll),
+            Coming::FeedOver { visit } => self.feed_over(visit),
+            Coming::FromL2 { visit, value } => self.from_l2(visit, value),
+            Coming::Woke { visit } => self.take(visit, Event::Waited),
+            Coming::Leave { visit } => {
+                self.leave(visit);
+                Ok(())
+            }
             Coming::Ask(question) => self.ask(question),
-            Coming::Answer { visit, answer } => self.answer(visit, answer),
-            Coming::GiveUp { visit } => {
-                self.give_up(visit);
-                Ok(())
-            }
+            Coming::Answer { visit, number, answer } => self.answer(visit, number, answer),
+            Coming::GiveUp { visit, number } => self.give_up(visit, number),
             Coming::Register { .. } => {
                 self.register(coming);
                 Ok(())

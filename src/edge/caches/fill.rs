@@ -28,6 +28,7 @@ use crate::page::PageMeta;
 use crate::semantics::etag;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
+use crate::visit::PassMark;
 
 /// The most bytes that this isolate collects at a time: it has 128 MB in all (platform limit).
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -91,7 +92,8 @@ impl Fill {
             }
             Ok(Collected::OverBound) => {
                 let now = js::now();
-                l1::put_pass(config, &self.key, now.plus(config.pass_ttl), now).await;
+                let mark = PassMark { since: now, until: now.plus(config.pass_ttl) };
+                l1::put_pass(config, &self.key, mark, now).await;
             }
             Ok(Collected::NoRoom) => {}
             Ok(Collected::OtherLength) => worker::console_error!("L1: {}: the answer has another length", self.key),

@@ -15,40 +15,21 @@ use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, VERDICT_HEADER};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
+use crate::visit::{Found, PassMark, Stored};
 
 /// From when until when a page passes to the site, in the mark that says so.
 const PASS_HEADER: &str = "x-isr-pass";
 
-/// A page that is not stored: requests pass to the site.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::edge) struct PassMark {
-    /// When that was noted.
-    pub(in crate::edge) since: Timestamp,
-    /// Until when it holds.
-    pub(in crate::edge) until: Timestamp,
-}
-
-impl PassMark {
-    fn parse(value: &str) -> Option<Self> {
-        let (since, until) = value.split_once('-')?;
-        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
-        Some(Self { since: time(since)?, until: time(until)? })
-    }
+/// Reads a marker from the value of [`PASS_HEADER`].
+fn parse_mark(value: &str) -> Option<PassMark> {
+    let (since, until) = value.split_once('-')?;
+    let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+    Some(PassMark { since: time(since)?, until: time(until)? })
 }
 
 thread_local! {
     /// The opened cache, so that a HIT waits for one promise less.
     static CACHE: RefCell<Option<(String, Cache)>> = const { RefCell::new(None) };
-}
-
-/// What L1 has under a key.
-pub(in crate::edge) enum Found {
-    /// A page.
-    Page(PageMeta, Response),
-    /// The page is not stored.
-    Pass(PassMark),
-    /// Nothing that can be used.
-    Nothing,
 }
 
 /// Opens the cache of this colo.
@@ -64,7 +45,7 @@ pub(in crate::edge) async fn open(config: &Config) -> Result<Cache, JsValue> {
 }
 
 /// Looks a page up. A cache that fails is one that has nothing.
-pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found {
+pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found<Response> {
     let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
     let response = match found {
         Ok(found) => match found.dyn_into::<Response>() {
@@ -77,10 +58,10 @@ pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found {
         }
     };
     if let Some(meta) = envelope::meta(&response).filter(|meta| meta.key == *key) {
-        return Found::Page(meta, response);
+        return Found::Page(Stored { meta, body: response });
     }
     let mark = response.headers().get(PASS_HEADER).ok().flatten();
-    mark.as_deref().and_then(PassMark::parse).map_or(Found::Nothing, Found::Pass)
+    mark.as_deref().and_then(parse_mark).map_or(Found::Nothing, Found::Pass)
 }
 
 /// Keeps a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the page as it came. All
@@ -105,10 +86,11 @@ pub(in crate::edge) async fn put_page(
 }
 
 /// Marks a page as one that is not stored.
-pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, until: Timestamp, now: Timestamp) {
+pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, mark: PassMark, now: Timestamp) {
+    let PassMark { since, until } = mark;
     let result = async {
         let headers = Headers::new()?;
-        headers.set(PASS_HEADER, &format!("{}-{}", now.as_millis(), until.as_millis()))?;
+        headers.set(PASS_HEADER, &format!("{}-{}", since.as_millis(), until.as_millis()))?;
         put(config, key, headers, None, until.since(now)).await
     };
     report(result.await);

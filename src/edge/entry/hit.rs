@@ -16,7 +16,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use js_sys::{JSON, Object};
 use serde::Serialize;
@@ -39,22 +38,10 @@ use crate::semantics::conditional::NOT_IN_304;
 use crate::semantics::etag::{self, EntityTag};
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath};
-use crate::visit::{Judgement, judge};
-
-/// `Age` and `ttl` are told in whole seconds: a plan's words may be used for as long.
-const LONGEST: Duration = Duration::from_secs(1);
+use crate::visit::{self, Plan};
 
 /// The most plans remembered.
 const MAX_PLANS: usize = 1000;
-
-/// Until when the words of a plan may be used.
-#[derive(Clone, Copy)]
-struct Plan {
-    until: Timestamp,
-    /// The state of the feed by which the copy was judged.
-    epoch: u64,
-    bound: Duration,
-}
 
 thread_local! {
     /// By a number that is not used again, not even by a later Wasm instance in the same isolate.
@@ -124,11 +111,9 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let (now, bound) = (js::now(), config.freshness_bound);
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
-    let judgement = feed_poll::with_current(bound, |feed| judge(&meta, route.id(), feed, now));
-    let epoch = feed_poll::quiet_epoch(bound, now).filter(|_| judgement == Judgement::Fresh)?;
-    let until = meta.windows.fresh_until.map_or(now.plus(LONGEST), |end| end.min(now.plus(LONGEST)));
+    let plan = feed_poll::with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, now).ok()?;
-    planned.set_number(remember(Plan { until, epoch, bound }, now));
+    planned.set_number(remember(plan, now));
     Some(planned)
 }
 
@@ -160,7 +145,7 @@ fn remember(plan: Plan, now: Timestamp) -> f64 {
     let number = js_sys::Math::random();
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS {
-            plans.retain(|_, plan| plan.until > now);
+            plans.retain(|_, plan| plan.may_hold(now));
         }
         if plans.len() < MAX_PLANS {
             plans.insert(number.to_bits(), plan);
@@ -189,5 +174,5 @@ pub fn has(if_none_match: &str, etag: Option<String>) -> bool {
 pub fn holds(number: f64, now: f64) -> bool {
     let now = Timestamp::from_millis(now as u64);
     let plan = PLANS.with_borrow(|plans| plans.get(&number.to_bits()).copied());
-    plan.is_some_and(|plan| now < plan.until && feed_poll::quiet_epoch(plan.bound, now) == Some(plan.epoch))
+    plan.is_some_and(|plan| feed_poll::with(|polling| plan.holds(polling, now)))
 }

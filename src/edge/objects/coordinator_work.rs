@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
-use futures::future::{join_all, select, try_join_all};
+use futures::future::{Either, join_all, select, try_join_all};
 use futures::stream::FuturesUnordered;
 use web_sys::AbortController;
 use worker::Delay;
 
-use crate::coordinator::{Found, Input, Outcome, Wanted};
+use crate::coordinator::alarm_run::{MAX_DRIVEN, Next};
+use crate::coordinator::{AlarmRun, Found, Input, Outcome, Wanted};
 use crate::edge::body::Body;
 use crate::edge::caches::l2::{self, PageError};
 use crate::edge::objects::coordinator::{Object, Registration};
@@ -26,16 +27,6 @@ use crate::semantics::key::PageKey;
 use crate::semantics::storable::SiteFailure;
 use crate::tag_index_name::TagIndexName;
 use crate::version::Version;
-
-/// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
-const MAX_DRIVEN: usize = 6;
-
-/// How long one run of the alarm goes on beginning renders: of the 15 min that it may take (platform limit), the
-/// longest render may take 10.
-const ALARM_RUN: Duration = Duration::from_mins(4);
-
-/// How long the alarm sleeps at the most while its renders go on, so that it hears of what is due.
-const NAP: Duration = Duration::from_secs(1);
 
 /// How long the tag index may take to register tags.
 const REGISTER_WITHIN: Duration = Duration::from_secs(5);
@@ -203,20 +194,28 @@ impl Object {
         self.alarm.begin();
         let (bell, mut rung) = mpsc::channel(1);
         self.bell.replace(Some(bell));
-        let began = js::now();
+        let mut run = AlarmRun::begin(js::now(), MAX_DRIVEN);
         let mut driven = FuturesUnordered::new();
         loop {
-            let takes_more = js::now().since(began) < ALARM_RUN;
-            let room = if takes_more { MAX_DRIVEN.saturating_sub(driven.len()) } else { 0 };
-            self.on_or_log(Input::Alarm { room });
-            driven.extend(self.to_drive.take().into_iter().map(|(key, token)| Rc::clone(self).render(key, token)));
-            if driven.is_empty() {
-                break;
+            self.on_or_log(Input::Alarm { room: run.room(js::now()) });
+            for (key, token) in self.to_drive.take() {
+                run.drive(token);
+                let object = Rc::clone(self);
+                driven.push(async move {
+                    object.render(key, token).await;
+                    token
+                });
             }
-            select(driven.next(), select(rung.next(), Delay::from(NAP))).await;
+            let nap = match run.next() {
+                Next::Nap(nap) => nap,
+                Next::End => break,
+            };
+            if let Either::Left((Some(token), _)) = select(driven.next(), select(rung.next(), Delay::from(nap))).await {
+                run.ended(token);
+            }
         }
         self.bell.replace(None);
         let shard = self.shard.borrow();
-        self.alarm.end(if shard.has_queued() { Ok(Some(js::now())) } else { shard.next_deadline() });
+        self.alarm.end(AlarmRun::next_alarm(shard.has_queued(), shard.next_deadline(), js::now()));
     }
 }

@@ -20,9 +20,9 @@ use crate::protocol::{
     MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
     Verdict,
 };
-use crate::reason::Reason;
 use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
+use crate::visit::CallFailure;
 
 /// Why a call to an object came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -53,13 +53,13 @@ pub(in crate::edge) enum CallError {
 }
 
 impl CallError {
-    /// Returns the reason, as clients see it.
-    pub(in crate::edge) const fn reason(&self) -> Reason {
+    /// Returns what the failure means to a visit.
+    pub(in crate::edge) const fn failure(&self) -> CallFailure {
         match self {
-            Self::Unbound | Self::Unreachable { .. } => Reason::CoordinatorUnreachable,
-            Self::Overloaded(_) => Reason::CoordinatorOverloaded,
-            Self::Timeout => Reason::CoordinatorTimeout,
-            Self::Refused(_) | Self::Garbled => Reason::CoordinatorFailed,
+            Self::Unbound | Self::Unreachable { .. } => CallFailure::Unreachable,
+            Self::Overloaded(_) => CallFailure::Overloaded,
+            Self::Timeout => CallFailure::Timeout,
+            Self::Refused(_) | Self::Garbled => CallFailure::Failed,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::edge::platform::js::RequestHeaders;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::isr::{Asker, Handled, Isr};
 use crate::edge::visitor::respond;
-use crate::edge::visitor::visit::{self, Visit};
+use crate::edge::visitor::visit::{self, Performer};
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::visit::classify::{Class, PageRequest, Pass, RequestParts, classify};
 
@@ -50,8 +50,8 @@ impl Isr {
             Class::Page(PageRequest { route, key, with_body, conditions, authorized }) => {
                 // The response to a HEAD has no body that could be stored.
                 let asker = if with_body { asker } else { Asker::Visitor };
-                let visit = Visit { isr: self, context, route, key, with_body, conditions, asker, authorized };
-                visit.answer().await
+                let performer = Performer { isr: self, context, route, key, with_body, conditions, asker, authorized };
+                performer.answer().await
             }
         }
     }

@@ -1,87 +1,57 @@
-//! Telling the coordinator that a stale copy was served, behind the response.
+//! Telling the coordinator that a stale page was served, behind the response.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::time::Duration;
+
+use web_sys::Response;
 
 use crate::edge::caches::fill::Fill;
 use crate::edge::caches::{envelope, l1};
 use crate::edge::platform::{calls, js};
-use crate::edge::visitor::visit::Visit;
-use crate::page::PageMeta;
-use crate::protocol::{ToCoordinator, Verdict};
+use crate::edge::visitor::isr::Isr;
+use crate::edge::visitor::visit::{Performer, answer_of};
+use crate::protocol::ToCoordinator;
 use crate::semantics::key::PageKey;
-use crate::time::Timestamp;
-
-/// How long the edge listens for the page that replaces a stale one; `waitUntil` ends after 30 s (platform limit).
-const PATIENCE: Duration = Duration::from_secs(25);
-
-/// How long a stale page is not reported again after a report that brought nothing.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// The most keys of which this isolate remembers that it has reported them.
-const MAX_REPORTED: usize = 1000;
+use crate::shard_name::ShardName;
+use crate::visit::reports::PATIENCE;
+use crate::visit::{Replacement, Report, Reports};
 
 thread_local! {
-    /// Stale pages that this isolate has reported, and until when it does not do so again.
-    static REPORTED: RefCell<BTreeMap<PageKey, Timestamp>> = const { RefCell::new(BTreeMap::new()) };
+    static REPORTS: RefCell<Reports> = RefCell::default();
 }
 
-impl Visit<'_> {
-    /// Tells the coordinator that a stale copy was served, behind the response; the page that replaces it goes to L1.
-    pub(in crate::edge) fn report_stale(&self, copy: &PageMeta) {
-        if !begin(&self.key) {
+impl Performer<'_> {
+    /// Tells the coordinator that a stale page was served, behind the response; what replaces it goes to L1.
+    pub(in crate::edge) fn report(&self, report: Report) {
+        if !REPORTS.with_borrow_mut(|reports| reports.begin(&self.key, js::now())) {
             return;
         }
         let (isr, shard, key) = (self.isr.clone(), self.shard(), self.key.clone());
-        let (version, newer_than) = (copy.version, self.invalidated_at(copy));
         self.context.wait_until(async move {
-            let message =
-                ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false };
-            let answer = js::within(PATIENCE, calls::coordinator(&isr.env, &shard, &message)).await;
-            let is_replaced = match answer {
-                Some(Ok((Verdict::Page { .. }, response))) => {
-                    let meta = envelope::meta(&response).filter(|meta| meta.key == key);
-                    match (meta, Fill::begin(&key)) {
-                        (Some(meta), Some(fill)) => fill.run(isr.config(), &meta, &response).await,
-                        _ => envelope::discard(&response),
-                    }
-                    true
-                }
-                Some(Ok((Verdict::Pass { until, .. }, _))) => {
-                    l1::put_pass(isr.config(), &key, until, js::now()).await;
-                    true
-                }
-                Some(Ok(_)) | None => false,
-                Some(Err(error)) => {
-                    worker::console_error!("coordinator {shard}: {error}");
-                    false
-                }
-            };
-            end(key, is_replaced);
+            let replacement = ask(&isr, &shard, &key, report).await;
+            let is_replaced = replacement.is_some();
+            match replacement {
+                Replacement::Page(page) => match Fill::begin(&key) {
+                    Some(fill) => fill.run(isr.config(), &page.meta, &page.body).await,
+                    None => envelope::discard(&page.body),
+                },
+                Replacement::Pass(mark) => l1::put_pass(isr.config(), &key, mark, js::now()).await,
+                Replacement::Nothing => {}
+            }
+            REPORTS.with_borrow_mut(|reports| reports.end(key, js::now(), is_replaced));
         });
     }
 }
 
-/// Notes that a page is being reported; false if that is so already.
-fn begin(key: &PageKey) -> bool {
-    let now = js::now();
-    REPORTED.with_borrow_mut(|reported| {
-        reported.retain(|_, until| *until > now);
-        if reported.len() >= MAX_REPORTED || reported.contains_key(key) {
-            return false;
+async fn ask(isr: &Isr, shard: &ShardName, key: &PageKey, report: Report) -> Replacement<Response> {
+    let Report { version, newer_than } = report;
+    let message =
+        ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false };
+    match js::within(PATIENCE, calls::coordinator(&isr.env, shard, &message)).await {
+        Some(Ok(answer)) => Replacement::of(key, answer_of(answer), js::now()),
+        Some(Err(error)) => {
+            worker::console_error!("coordinator {shard}: {error}");
+            Replacement::Nothing
         }
-        reported.insert(key.clone(), now.plus(PATIENCE));
-        true
-    })
-}
-
-fn end(key: PageKey, is_replaced: bool) {
-    REPORTED.with_borrow_mut(|reported| {
-        if is_replaced {
-            reported.remove(&key);
-        } else {
-            reported.insert(key, js::now().plus(PAUSE));
-        }
-    });
+        None => Replacement::Nothing,
+    }
 }

@@ -1,17 +1,18 @@
-//! One visitor's request for a page of a route: what L1 and L2 have, and whether that will do.
+//! One client's request for a page of a route: performs the steps of its [`Visit`] against the platform.
 
 use wasm_bindgen::JsValue;
 use web_sys::Response;
-use worker::Context;
+use worker::{Context, Delay};
 
 use crate::edge::caches::fill::Fill;
-use crate::edge::caches::l1::{self, Found};
-use crate::edge::caches::{envelope, feed_poll, l2};
+use crate::edge::caches::{envelope, feed_poll, l1, l2};
+use crate::edge::platform::calls::{self, CallError};
 use crate::edge::platform::js;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::isr::{Asker, Handled, Isr};
 use crate::edge::visitor::respond::{self, Terms, Told};
 use crate::page::PageMeta;
+use crate::protocol::{Ticket, ToCoordinator, Verdict};
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
@@ -20,66 +21,88 @@ use crate::semantics::key::PageKey;
 use crate::semantics::range::Range;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
-use crate::visit::{Judgement, judge};
+use crate::visit::{Answer, Event, PassMark, Question, Request, Served, Step, Stored, Visit, WhenToKeep};
 
 /// A request for a page of a route.
-pub(in crate::edge) struct Visit<'a> {
+pub(in crate::edge) struct Performer<'a> {
     pub(in crate::edge) isr: &'a Isr,
     pub(in crate::edge) context: &'a Context,
     pub(in crate::edge) route: &'a Route,
     pub(in crate::edge) key: PageKey,
     /// False for HEAD.
     pub(in crate::edge) with_body: bool,
-    /// On which conditions the visitor wants the page, and which part of it.
+    /// On which conditions the client wants the page, and which part of it.
     pub(in crate::edge) conditions: Conditions,
-    /// Whether who asks can render the page.
+    /// Whether the client can render the page.
     pub(in crate::edge) asker: Asker,
     /// Whether the request has `Authorization`.
     pub(in crate::edge) authorized: bool,
 }
 
-/// A wrapped page, and what is known of it.
-pub(in crate::edge) type Stored = (PageMeta, Response);
-
-/// Where a copy was found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    L1,
-    L2,
-}
-
-impl Visit<'_> {
-    /// Answers the visitor.
+impl Performer<'_> {
+    /// Answers the client.
     pub(in crate::edge) async fn answer(&self) -> Result<Handled, JsValue> {
         let config = self.isr.config();
-        let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
-        let ((), found) = futures::join!(feed, l1::get(config, &self.key));
-        match found {
-            Found::Page(meta, page) => self.with_copy((meta, page), Source::L1).await,
-            Found::Pass(mark) if self.still_passes(mark) => Ok(skip(Reason::NotStored)),
-            Found::Pass(_) | Found::Nothing => match self.look_in_l2().await? {
-                Some(copy) => self.with_copy(copy, Source::L2).await,
-                None => self.miss(None, None).await,
-            },
+        let (mut visit, steps) = Visit::begin(Request {
+            key: &self.key,
+            route: self.route.id(),
+            renders: self.asker == Asker::Renderer,
+            freshness_bound: config.freshness_bound,
+            miss_timeout: config.miss_timeout,
+        });
+        let mut decide = |event| feed_poll::with(|polling| visit.handle(event, js::now(), polling)).into_iter();
+        let mut steps = steps.into_iter();
+        while let Some(step) = steps.next() {
+            let event = match step {
+                Step::Look => {
+                    let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
+                    let ((), found) = futures::join!(feed, l1::get(config, &self.key));
+                    steps = decide(Event::FeedReady);
+                    debug_assert_eq!(steps.len(), 0, "L1 is waited for as well");
+                    Event::L1(found)
+                }
+                Step::ReadL1 => Event::L1(l1::get(config, &self.key).await),
+                Step::ReadL2 => Event::L2(self.look_in_l2().await?),
+                Step::Ask(question) => self.ask(question).await,
+                Step::Wait(pause) => {
+                    Delay::from(pause).await;
+                    Event::Waited
+                }
+                Step::Report(report) => {
+                    self.report(report);
+                    continue;
+                }
+                Step::MarkPass(mark) => {
+                    self.mark_pass(mark);
+                    continue;
+                }
+                Step::Discard(body) => {
+                    envelope::discard(&body);
+                    continue;
+                }
+                Step::Serve(served) => return self.serve(served),
+                Step::Pass(status) => return Ok(told(Outcome::Skip, status)),
+                Step::Unavailable { retry_at, status } => return self.unavailable(retry_at, status),
+                Step::Lease { shard, token } => {
+                    let (key, authorized) = (self.key.clone(), self.authorized);
+                    return Ok(Handled::Lease(Ticket { shard, key, token, authorized }));
+                }
+            };
+            steps = decide(event);
         }
+        // Each event brings a step, until the visit ends above.
+        Ok(Handled::Pass(None))
     }
 
-    /// Tells whether a pass mark holds: an invalidation of the path lifts it.
-    pub(in crate::edge) fn still_passes(&self, mark: l1::PassMark) -> bool {
-        let lifted =
-            feed_poll::with_known(|feed| feed.path_verdict(self.key.path(), self.route.id(), mark.since).is_some());
-        js::now() < mark.until && !lifted
-    }
-
-    async fn look_in_l2(&self) -> Result<Option<Stored>, JsValue> {
+    async fn look_in_l2(&self) -> Result<Option<Stored<Response>>, JsValue> {
         let found = match l2::open(&self.isr.env, self.isr.config().l2) {
             Ok(l2) => l2.get(&self.key).await,
             Err(error) => Err(error.into()),
         };
         match found {
             Ok(Some((head, body))) => {
-                let page = envelope::wrap(&head.meta, &head.headers, &body)?;
-                Ok(Some((head.meta, page)))
+                let body = envelope::wrap(&head.meta, &head.headers, &body)?;
+                Ok(Some(Stored { meta: head.meta, body }))
             }
             Ok(None) => Ok(None),
             // A value that can't be used is a miss: the coordinator overwrites it. So is one that can't be had.
@@ -90,38 +113,51 @@ impl Visit<'_> {
         }
     }
 
-    async fn with_copy(&self, (meta, page): Stored, source: Source) -> Result<Handled, JsValue> {
-        let (outcome, reason) = match self.judge(&meta) {
-            Judgement::Fresh => (Outcome::Hit, None),
-            Judgement::Stale { reason } => (Outcome::Stale, reason),
-            Judgement::Unusable { stands_in } => {
-                let newer_than = self.invalidated_at(&meta);
-                return self.miss(stands_in.then_some((meta, page)), newer_than).await;
+    async fn ask(&self, question: Question) -> Event<Response> {
+        let Question { newer_than, renders, patience } = question;
+        let (shard, key) = (self.shard(), self.key.clone());
+        let message = ToCoordinator::Miss { shard: shard.clone(), key, newer_than, forwarded: false, renders };
+        let asked = js::within(patience, calls::coordinator(&self.isr.env, &shard, &message)).await;
+        match asked.unwrap_or(Err(CallError::Timeout)) {
+            Ok(answer) => Event::Answered(answer_of(answer)),
+            Err(error) => {
+                worker::console_error!("coordinator {shard}: {error}");
+                Event::NotAnswered(error.failure())
             }
-        };
-        if outcome == Outcome::Stale {
-            self.report_stale(&meta);
-        } else if source == Source::L2 {
-            self.keep_whole(&meta, &page)?;
         }
-        let status = CacheStatus::hit(meta.windows.ttl_seconds(js::now())).with_detail(reason.or(source.reason()));
-        let handled = self.respond(&meta, &page, outcome, status)?;
-        // Only a HIT is kept in front: it is whole, and was judged a moment ago.
-        if let (Outcome::Hit, Handled::Response(response, _)) = (outcome, &handled) {
+    }
+
+    /// Puts a hit-for-pass marker into L1, behind the response.
+    fn mark_pass(&self, mark: PassMark) {
+        let (isr, key) = (self.isr.clone(), self.key.clone());
+        self.context.wait_until(async move { l1::put_pass(isr.config(), &key, mark, js::now()).await });
+    }
+
+    fn serve(&self, served: Served<Response>) -> Result<Handled, JsValue> {
+        let Served { page: Stored { meta, body: page }, outcome, status, keep, is_for_downstream } = served;
+        match keep {
+            Some(WhenToKeep::AtOnce) => self.keep_whole(&meta, &page)?,
+            Some(WhenToKeep::WhenWhole) => self.keep(&meta, &page)?,
+            None => {}
+        }
+        let response = self.respond(&meta, &page, outcome, status)?;
+        if is_for_downstream {
             respond::apply(&response.headers(), downstream::changes(self.isr.config(), &meta, self.route, js::now()))?;
         }
-        Ok(handled)
+        Ok(Handled::Response(response, outcome))
     }
 
-    /// Judges a copy by what is known at this moment.
-    pub(in crate::edge) fn judge(&self, meta: &PageMeta) -> Judgement {
-        let bound = self.isr.config().freshness_bound;
-        feed_poll::with_current(bound, |feed| judge(meta, self.route.id(), feed, js::now()))
-    }
-
-    /// Returns the time of the invalidation that has made a copy invalid, as far as this isolate knows.
-    pub(in crate::edge) fn invalidated_at(&self, meta: &PageMeta) -> Option<Timestamp> {
-        feed_poll::with_known(|feed| feed.verdict(meta, self.route.id())).map(|invalidated| invalidated.at)
+    fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Handled, JsValue> {
+        let wait = retry_at.since(js::now()).as_secs() + 1;
+        let body = serde_json::json!({ "error": {
+            "code": "site_unavailable",
+            "message": "The site fails to render this page, and there is no earlier copy to show.",
+        }});
+        let response = envelope::json(503, &body)?;
+        response.headers().set("retry-after", &wait.to_string())?;
+        let told = Told { outcome: Outcome::Skip, status };
+        respond::passed(response, Some(&told), self.isr.config().expose_headers)
+            .map(|response| Handled::Response(response, Outcome::Skip))
     }
 
     /// Keeps a page in L1 whose bytes are all here, behind the response.
@@ -138,7 +174,7 @@ impl Visit<'_> {
     }
 
     /// Keeps a coordinator's page in L1 once all of it has come, behind the response.
-    pub(in crate::edge) fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
+    fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
         let reads_body = self.reads_body(meta, page)?;
         match Fill::begin(&meta.key) {
             Some(fill) => {
@@ -152,13 +188,13 @@ impl Visit<'_> {
         Ok(())
     }
 
-    pub(in crate::edge) fn respond(
+    fn respond(
         &self,
         meta: &PageMeta,
         page: &Response,
         outcome: Outcome,
         status: CacheStatus,
-    ) -> Result<Handled, JsValue> {
+    ) -> Result<Response, JsValue> {
         let told = Told { outcome, status };
         let terms = Terms {
             expose: self.isr.config().expose_headers,
@@ -171,7 +207,7 @@ impl Visit<'_> {
         if let Some(field) = self.route.vary().field() {
             response.headers().set("vary", &field)?;
         }
-        Ok(Handled::Response(response, outcome))
+        Ok(response)
     }
 
     /// Decides in which form the visitor gets a page. It depends on nothing that changes while the request goes on.
@@ -202,13 +238,10 @@ impl Visit<'_> {
     }
 }
 
-impl Source {
-    const fn reason(self) -> Option<Reason> {
-        match self {
-            Self::L1 => None,
-            Self::L2 => Some(Reason::L2),
-        }
-    }
+/// Reads a coordinator's answer.
+pub(in crate::edge) fn answer_of((verdict, response): (Verdict, Response)) -> Answer<Response> {
+    let page = envelope::meta(&response).map(|meta| Stored { meta, body: response });
+    Answer { verdict, page }
 }
 
 /// Lets the site answer, and says how that came.

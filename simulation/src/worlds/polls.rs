@@ -1,0 +1,122 @@
+//! How an edge asks the feed what was invalidated: performs what `crate::visit::Polling` decides.
+
+use super::checks::Checked;
+use super::edge::{Edge, SentPoll};
+use super::queue::Coming;
+use super::visits::millis;
+use super::world::World;
+use crate::fault::{self, Fault};
+use crate::invalidation::FeedPage;
+use crate::tag_index_name::TagIndexName;
+use crate::time::Timestamp;
+use crate::visit::polling::PATIENCE;
+use crate::visit::{Event, PartPoll, Poll, Refresh};
+
+/// The rows of one answer to a poll: so few that some polls need several, and more than a block.
+const FEED_ROWS: u32 = 3;
+
+impl World<'_> {
+    /// Has a visit see to it that the feed is current.
+    pub(super) fn refresh(&mut self, id: u64, edge: usize) -> Checked {
+        let bound = self.layout.config.freshness_bound;
+        let local = self.edges[edge].local(self.now);
+        match self.edges[edge].polling.refresh(local, bound) {
+            Refresh::Nothing => self.take(id, Event::FeedReady),
+            Refresh::PollBehind(poll) => {
+                self.begin_poll(edge, poll, None)?;
+                self.take(id, Event::FeedReady)
+            }
+            Refresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id)),
+            Refresh::WaitForOther => {
+                self.edges[edge].waiting.push(id);
+                self.queue.push(self.now + millis(PATIENCE), Coming::FeedOver { visit: id });
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>) -> Checked {
+        let now = self.now;
+        self.checks.polls(edge, now)?;
+        let part = PartPoll::new(TagIndexName::ROOT);
+        self.edges[edge].last_poll += 1;
+        let number = self.edges[edge].last_poll;
+        self.edges[edge].polls.insert(number, SentPoll { poll, part, asked_at: now, visit });
+        self.send_poll(edge, number);
+        self.queue.push(now + millis(PATIENCE), Coming::PollOver { edge, poll: number });
+        Ok(())
+    }
+
+    /// Has an edge ask for rows of the feed. What is lost is not heard of: the edge stops waiting some time.
+    fn send_poll(&mut self, edge: usize, poll: u64) {
+        let is_lost = self.now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
+        let due = self.now + self.poll_latency();
+        let sent = self.edges[edge].local(self.now);
+        let at = &mut self.edges[edge];
+        let Some(under_way) = at.polls.get_mut(&poll) else { return };
+        let since = under_way.part.question(&at.polling);
+        if !is_lost {
+            self.queue.push(due, Coming::Poll { edge, poll, since, sent });
+        }
+    }
+
+    /// Returns how long a message between an edge and the tag index is on its way: rarely for too long.
+    fn poll_latency(&mut self) -> u64 {
+        let slow = if self.random.one_in(self.weather.polls_slow) { self.random.below(millis(PATIENCE)) } else { 0 };
+        1 + self.latency() / 4 + slow
+    }
+
+    /// Has a poll reach the tag index.
+    pub(super) fn poll(&mut self, edge: usize, poll: u64, since: u64, sent: Timestamp) {
+        self.wake_tag_index();
+        let page = if fault::on(Fault::IgnoreFeed) {
+            FeedPage { seq: since, ..FeedPage::default() }
+        } else {
+            self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
+        };
+        let due = self.now + self.poll_latency();
+        self.queue.push(due, Coming::Polled { edge, poll, sent, page });
+    }
+
+    /// Has rows of the feed reach an edge, unless it does not wait for them any more.
+    pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> Checked {
+        let at = &mut self.edges[edge];
+        let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
+        let (complete_until, asked_at) = (under_way.part.take(&mut at.polling, sent, page), under_way.asked_at);
+        let Some(complete_until) = complete_until else {
+            self.send_poll(edge, poll);
+            return Ok(());
+        };
+        at.told_at = at.told_at.max(Some(asked_at));
+        self.poll_ends(edge, poll, Some(complete_until))
+    }
+
+    /// Has an edge stop waiting for a poll.
+    pub(super) fn poll_over(&mut self, edge: usize, poll: u64) -> Checked {
+        self.poll_ends(edge, poll, None)
+    }
+
+    fn poll_ends(&mut self, edge: usize, poll: u64, complete_until: Option<Timestamp>) -> Checked {
+        let Some(ended) = self.edges[edge].polls.remove(&poll) else { return Ok(()) };
+        let (now, local) = (self.now, self.edges[edge].local(self.now));
+        let what = if complete_until.is_some() { "done" } else { "in vain" };
+        self.story.tell(now, || format!("edge {edge} has polled the feed: {what}"));
+        let bound = self.layout.config.freshness_bound;
+        let at = &mut self.edges[edge];
+        at.polling.end(ended.poll, local, bound, complete_until.as_ref().map(std::slice::from_ref));
+        let mut ready: Vec<u64> = ended.visit.into_iter().collect();
+        if !at.polling.awaits_other(local, bound) {
+            ready.append(&mut at.waiting);
+        }
+        ready.into_iter().try_for_each(|visit| self.take(visit, Event::FeedReady))
+    }
+
+    /// Has a visit stop waiting for another one's poll.
+    pub(super) fn feed_over(&mut self, visit: u64) -> Checked {
+        let is_waiting = |edge: &mut Edge| {
+            let position = edge.waiting.iter().position(|waiting| *waiting == visit);
+            position.map(|position| edge.waiting.remove(position))
+        };
+        if self.edges.iter_mut().find_map(is_waiting).is_some() { self.take(visit, Event::FeedReady) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,110 @@
+//! For when the one alarm of a Durable Object is to be set: it goes off at the least deadline.
+//!
+//! | what goes wrong | then |
+//! |---|---|
+//! | the object is evicted while its handler runs | the platform repeats the run, unless a later alarm has taken its place: none is set while the handler runs |
+//! | the alarm does not go off | once it is overdue it is not relied upon, and the next request sets it again |
+//! | the alarm can't be set | the next request sets it again |
+//! | the object dies | the next life does not know for when it is set, and sets it again for what is due |
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// When to look again after the store has failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// How late an alarm may be: up to a minute after a failure of the platform, as it says.
+const OVERDUE: Duration = Duration::from_mins(2);
+
+/// Knows for when the alarm is set, so that it is set again only for an earlier time: each setting is billed as a row
+/// written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarm {
+    set_for: Option<Timestamp>,
+    is_running: bool,
+}
+
+impl Alarm {
+    /// Sees to it that the alarm goes off at `time` or earlier. Returns the time for which it has to be set, if it has to.
+    #[must_use]
+    pub fn wake_at(&mut self, time: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let relied_upon = self.set_for.filter(|set_for| set_for.plus(OVERDUE) >= now);
+        if self.is_running || relied_upon.is_some_and(|set_for| set_for <= time) {
+            return None;
+        }
+        let time = self.set_for.map_or(time, |set_for| set_for.min(time)).max(now);
+        self.set_for = Some(time);
+        Some(time)
+    }
+
+    /// Notes that the handler begins to run.
+    pub fn begin(&mut self) {
+        (self.set_for, self.is_running) = (None, true);
+    }
+
+    /// Notes that the handler has come to its end; [`Self::wake_at`] or [`Self::follow`] is next.
+    pub fn end(&mut self) {
+        self.is_running = false;
+    }
+
+    /// Notes that the alarm could not be set.
+    pub fn not_set(&mut self) {
+        self.set_for = None;
+    }
+
+    /// Sees to it that the alarm goes off at the next deadline of the store, if there is one. A store that fails is asked
+    /// again later. Returns as [`Self::wake_at`] does.
+    #[must_use]
+    pub fn follow<E>(&mut self, deadline: &Result<Option<Timestamp>, E>, now: Timestamp) -> Option<Timestamp> {
+        match deadline {
+            Ok(deadline) => self.wake_at((*deadline)?, now),
+            Err(_) => self.wake_at(now.plus(AFTER_FAILURE), now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn it_is_set_for_earlier_times_only() {
+        let mut alarm = Alarm::default();
+        for (time, now, set_for) in [
+            (100, 0, Some(100)),
+            (100, 1, None),
+            (200, 1, None),
+            (50, 1, Some(50)),
+            (10, 20, Some(20)),
+            (30, 140, None),
+            (300, 141, Some(141)),
+        ] {
+            assert_eq!(alarm.wake_at(at(time), at(now)), set_for.map(at), "{time} {now}");
+        }
+    }
+
+    #[test]
+    fn while_its_handler_runs_it_is_not_set() {
+        let mut alarm = Alarm::default();
+        assert_eq!(alarm.wake_at(at(10), at(0)), Some(at(10)));
+        alarm.begin();
+        assert_eq!(alarm.wake_at(at(11), at(10)), None);
+        alarm.end();
+        assert_eq!(alarm.follow::<()>(&Ok(None), at(12)), None);
+        assert_eq!(alarm.follow::<()>(&Ok(Some(at(11))), at(12)), Some(at(12)));
+    }
+
+    #[test]
+    fn what_could_not_be_set_or_read_is_tried_again() {
+        let mut alarm = Alarm::default();
+        assert_eq!(alarm.follow(&Err("the store fails"), at(0)), Some(at(30)));
+        assert_eq!(alarm.wake_at(at(30), at(1)), None);
+        alarm.not_set();
+        assert_eq!(alarm.wake_at(at(30), at(1)), Some(at(30)));
+    }
+}

@@ -1,0 +1,165 @@
+//! What a coordinator's answer means, and what is done without one.
+//!
+//! Availability wins. Where no answer can be had, these are tried in turn:
+//!
+//! | step | `X-ISR-Status` | reason in `Cache-Status` |
+//! |---|---|---|
+//! | the page at hand, if it may stand in | `STALE` | the failure |
+//! | L1, read a few times: another request of this colo may have had more luck | `HIT`, `STALE` | `l1-after-` and the failure |
+//! | the origin itself, uncollapsed and uncached | `SKIP` | the failure |
+
+use std::time::Duration;
+
+use crate::protocol::Verdict;
+use crate::reason::Reason;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::visit::judge::Judgement;
+use crate::visit::machine::{Asking, Retrying, State, Turn, View, pass, serve};
+use crate::visit::step::{Answer, Found, PassMark, Served, Step, Stored, WhenToKeep};
+
+/// The pauses before each look at L1: after 100, 300 and 600 ms.
+const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(300)];
+
+/// A single look at L1, at once: the client has waited for as long as it may.
+const NO_PAUSE: &[Duration] = &[Duration::ZERO];
+
+impl View<'_> {
+    /// Decides what an answer means. One that this edge knows to be invalidated, though the coordinator does not yet, is
+    /// asked for once more.
+    pub(super) fn answered<B>(self, asking: Asking<B>, answer: Answer<B>) -> Turn<B> {
+        let Answer { verdict, page } = answer;
+        match (&verdict, page) {
+            (Verdict::Page { .. }, Some(page)) if self.is_outdated(&asking, &page) => {
+                let newer_than = self.invalidated_at(&page.meta);
+                let (state, steps) = self.ask_until(Asking { newer_than, is_again: true, ..asking });
+                (state, discard(page).chain(steps).collect())
+            }
+            (_, Some(page)) if page.meta.key == *self.request.key => self.with_answer(asking, verdict, page),
+            (_, page) => {
+                let (state, steps) = self.with_bare_answer(asking, verdict);
+                (state, page.into_iter().flat_map(discard).chain(steps).collect())
+            }
+        }
+    }
+
+    fn is_outdated<B>(self, asking: &Asking<B>, page: &Stored<B>) -> bool {
+        !asking.is_again && page.meta.key == *self.request.key && self.invalidated_at(&page.meta) > asking.newer_than
+    }
+
+    /// Decides what an answer means that comes with the page that was asked for.
+    fn with_answer<B>(self, asking: Asking<B>, verdict: Verdict, page: Stored<B>) -> Turn<B> {
+        let ttl = page.meta.windows.ttl_seconds(self.now);
+        match verdict {
+            Verdict::Page { rendered: true, collapsed } => {
+                let fwd_status = Some(page.meta.status);
+                let status = CacheStatus { fwd_status, stored: true, collapsed, ..forwarded(&asking) };
+                serve(served(page, Outcome::Miss, status, Some(WhenToKeep::WhenWhole)))
+            }
+            Verdict::Page { rendered: false, .. } => {
+                // Another colo had it rendered; L2 did not show it yet.
+                let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
+                let status = CacheStatus::hit(ttl).with_detail(Some(Reason::Coordinator));
+                serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
+            }
+            Verdict::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
+            Verdict::Relay { reason } => match asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
+                Some(copy) => {
+                    let (state, steps) = stand_in(self, copy, reason);
+                    (state, discard(page).chain(steps).collect())
+                }
+                None => {
+                    let fwd_status = Some(page.meta.status);
+                    let status = CacheStatus { fwd_status, ..CacheStatus::forwarded(Forward::UriMiss) };
+                    serve(served(page, Outcome::Skip, status.with_detail(Some(reason)), None))
+                }
+            },
+            verdict => {
+                let (state, steps) = self.with_bare_answer(asking, verdict);
+                (state, discard(page).chain(steps).collect())
+            }
+        }
+    }
+
+    /// Decides what an answer means that has no page, or none that can be used.
+    fn with_bare_answer<B>(self, asking: Asking<B>, verdict: Verdict) -> Turn<B> {
+        match verdict {
+            Verdict::Pass { until, reason } => {
+                let (state, mut steps) = pass(reason.unwrap_or(Reason::NotStored));
+                steps.insert(0, Step::MarkPass(PassMark { since: self.now, until }));
+                (state, steps)
+            }
+            Verdict::Unavailable { retry_at, reason } => {
+                let status = forwarded(&asking).with_detail(Some(reason));
+                match asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
+                    Some(page) => stand_in(self, page, reason),
+                    None => (State::Over, vec![Step::Unavailable { retry_at, status }]),
+                }
+            }
+            Verdict::Lease { shard, token } if self.request.renders => {
+                (State::Over, vec![Step::Lease { shard, token }])
+            }
+            // A purge that this edge knows of has taken the page that stands in.
+            Verdict::Refused { reason } | Verdict::StandIn { reason } => self.without_answer(reason, asking.stand_in),
+            Verdict::Page { .. } | Verdict::Relay { .. } | Verdict::Unchanged | Verdict::Lease { .. } => {
+                self.without_answer(Reason::CoordinatorFailed, asking.stand_in)
+            }
+        }
+    }
+
+    /// Goes on without an answer: with the page at hand, or by looking into L1 again.
+    pub(super) fn without_answer<B>(self, failure: Reason, at_hand: Option<Stored<B>>) -> Turn<B> {
+        match at_hand.filter(|page| self.may_stand_in(&page.meta)) {
+            Some(page) => stand_in(self, page, failure),
+            None => retry(failure, if failure.has_waited_in_full() { NO_PAUSE } else { PAUSES }),
+        }
+    }
+
+    /// Goes on with what L1 has after the coordinator has failed.
+    pub(super) fn retried<B>(self, retrying: &Retrying, found: Found<B>) -> Turn<B> {
+        match found {
+            Found::Page(page) => {
+                let outcome = match self.judge(&page.meta) {
+                    Judgement::Fresh => Outcome::Hit,
+                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => Outcome::Stale,
+                    Judgement::Unusable { stands_in: false } => return retry(retrying.failure, retrying.pauses),
+                };
+                let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now)).with_l1_after(retrying.failure);
+                serve(served(page, outcome, status, None))
+            }
+            Found::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+            Found::Pass(_) | Found::Nothing => retry(retrying.failure, retrying.pauses),
+        }
+    }
+}
+
+/// Looks into L1 again after the next pause, or, if there is none left, passes to the origin.
+fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Turn<B> {
+    match pauses {
+        [] => pass(failure),
+        [Duration::ZERO, pauses @ ..] => {
+            (State::Retrying(Retrying { failure, is_reading: true, pauses }), vec![Step::ReadL1])
+        }
+        [pause, pauses @ ..] => {
+            (State::Retrying(Retrying { failure, is_reading: false, pauses }), vec![Step::Wait(*pause)])
+        }
+    }
+}
+
+/// Serves a page that is not what was asked for.
+fn stand_in<B>(view: View<'_>, page: Stored<B>, reason: Reason) -> Turn<B> {
+    let status = CacheStatus::hit(page.meta.windows.ttl_seconds(view.now)).with_detail(Some(reason));
+    serve(served(page, Outcome::Stale, status, None))
+}
+
+fn served<B>(page: Stored<B>, outcome: Outcome, status: CacheStatus, keep: Option<WhenToKeep>) -> Served<B> {
+    Served { page, outcome, status, keep, is_for_downstream: false }
+}
+
+/// Describes a request that went on to the origin: for lack of a page, or because the one at hand is not good enough.
+fn forwarded<B>(asking: &Asking<B>) -> CacheStatus {
+    CacheStatus::forwarded(if asking.stand_in.is_some() { Forward::Stale } else { Forward::UriMiss })
+}
+
+fn discard<B>(page: Stored<B>) -> std::iter::Once<Step<B>> {
+    std::iter::once(Step::Discard(page.body))
+}

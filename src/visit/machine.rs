@@ -1,0 +1,229 @@
+//! The state machine of one request for a page: what L1 and L2 have, and whether that will do.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::invalidation::Mode;
+use crate::page::PageMeta;
+use crate::reason::Reason;
+use crate::route::RouteId;
+use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::key::PageKey;
+use crate::time::Timestamp;
+use crate::visit::judge::{Judgement, judge};
+use crate::visit::polling::Polling;
+use crate::visit::step::{Event, Found, PassMark, Question, Report, Served, Step, Stored, WhenToKeep};
+
+/// What a visit is about, and its limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The page.
+    pub key: &'a PageKey,
+    /// Its route.
+    pub route: &'a RouteId,
+    /// Whether the client can render the page itself.
+    pub renders: bool,
+    /// The setting `freshness_bound`.
+    pub freshness_bound: Duration,
+    /// The setting `miss_timeout`.
+    pub miss_timeout: Duration,
+}
+
+/// One request for a page of a route.
+#[derive(Debug)]
+pub struct Visit<'a, B> {
+    request: Request<'a>,
+    state: State<B>,
+}
+
+/// What a visit waits for.
+#[derive(Debug)]
+pub(super) enum State<B> {
+    /// The feed, and L1: what has come of it so far.
+    Looking { is_feed_ready: bool, found: Option<Found<B>> },
+    /// L2.
+    ReadingL2,
+    /// The coordinator.
+    Asking(Asking<B>),
+    /// After the coordinator has failed: L1, or the pause before it is read again.
+    Retrying(Retrying),
+    /// Nothing: it is over.
+    Over,
+}
+
+/// A question that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Asking<B> {
+    /// A page that may be served if there is no answer.
+    pub(super) stand_in: Option<Stored<B>>,
+    /// As in [`Question`].
+    pub(super) newer_than: Option<Timestamp>,
+    /// Whether the first answer was known to be invalidated.
+    pub(super) is_again: bool,
+    /// Until when the client waits.
+    pub(super) deadline: Timestamp,
+}
+
+/// Looking into L1 again: another request of this colo may have had more luck.
+#[derive(Debug)]
+pub(super) struct Retrying {
+    /// Why the coordinator's answer can't be had.
+    pub(super) failure: Reason,
+    /// Whether L1 is being read; else the pause before it has not ended yet.
+    pub(super) is_reading: bool,
+    /// The pauses before each further look.
+    pub(super) pauses: &'static [Duration],
+}
+
+/// The next state, and what is to be done.
+pub(super) type Turn<B> = (State<B>, Vec<Step<B>>);
+
+/// What a decision depends on besides the event.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) request: Request<'a>,
+    pub(super) now: Timestamp,
+    pub(super) polling: &'a Polling,
+}
+
+/// Where a page was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    L1,
+    L2,
+}
+
+impl<'a, B> Visit<'a, B> {
+    /// Begins a visit, and returns the first step: [`Step::Look`].
+    #[must_use]
+    pub fn begin(request: Request<'a>) -> (Self, Vec<Step<B>>) {
+        let state = State::Looking { is_feed_ready: false, found: None };
+        (Self { request, state }, vec![Step::Look])
+    }
+
+    /// Takes what has happened, and returns what is to be done. An event that the visit does not wait for changes
+    /// nothing.
+    pub fn handle(&mut self, event: Event<B>, now: Timestamp, polling: &Polling) -> Vec<Step<B>> {
+        let view = View { request: self.request, now, polling };
+        let (state, steps) = match (mem::replace(&mut self.state, State::Over), event) {
+            (State::Looking { found, is_feed_ready: false }, Event::FeedReady) => view.looked(true, found),
+            (State::Looking { found: None, is_feed_ready }, Event::L1(found)) => {
+                view.looked(is_feed_ready, Some(found))
+            }
+            (State::ReadingL2, Event::L2(Some(page))) => view.with_page(page, Tier::L2),
+            (State::ReadingL2, Event::L2(None)) => view.ask(None, None),
+            (State::Asking(asking), Event::Answered(answer)) => view.answered(asking, answer),
+            (State::Asking(asking), Event::NotAnswered(failure)) => {
+                view.without_answer(failure.reason(), asking.stand_in)
+            }
+            (State::Retrying(retrying), Event::Waited) if !retrying.is_reading => {
+                (State::Retrying(Retrying { is_reading: true, ..retrying }), vec![Step::ReadL1])
+            }
+            (State::Retrying(retrying), Event::L1(found)) if retrying.is_reading => view.retried(&retrying, found),
+            (state, _) => (state, Vec::new()),
+        };
+        self.state = state;
+        steps
+    }
+
+    /// Returns whether the visit has come to its end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+}
+
+impl View<'_> {
+    /// Goes on once the feed and L1 have both come: what L1 has is judged by the feed.
+    fn looked<B>(self, is_feed_ready: bool, found: Option<Found<B>>) -> Turn<B> {
+        match found {
+            Some(found) if is_feed_ready => match found {
+                Found::Page(page) => self.with_page(page, Tier::L1),
+                Found::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+                Found::Pass(_) | Found::Nothing => (State::ReadingL2, vec![Step::ReadL2]),
+            },
+            found => (State::Looking { is_feed_ready, found }, Vec::new()),
+        }
+    }
+
+    fn with_page<B>(self, page: Stored<B>, tier: Tier) -> Turn<B> {
+        let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now));
+        let source = (tier == Tier::L2).then_some(Reason::L2);
+        match self.judge(&page.meta) {
+            Judgement::Fresh => serve(Served {
+                page,
+                outcome: Outcome::Hit,
+                status: status.with_detail(source),
+                keep: (tier == Tier::L2).then_some(WhenToKeep::AtOnce),
+                is_for_downstream: true,
+            }),
+            Judgement::Stale { reason } => {
+                let report = Report { version: page.meta.version, newer_than: self.invalidated_at(&page.meta) };
+                let (state, mut steps) = serve(Served {
+                    page,
+                    outcome: Outcome::Stale,
+                    status: status.with_detail(reason.or(source)),
+                    keep: None,
+                    is_for_downstream: false,
+                });
+                steps.insert(0, Step::Report(report));
+                (state, steps)
+            }
+            Judgement::Unusable { stands_in } => {
+                let newer_than = self.invalidated_at(&page.meta);
+                self.ask(stands_in.then_some(page), newer_than)
+            }
+        }
+    }
+
+    /// Asks the coordinator, and waits for its answer.
+    fn ask<B>(self, stand_in: Option<Stored<B>>, newer_than: Option<Timestamp>) -> Turn<B> {
+        let deadline = self.now.plus(self.request.miss_timeout);
+        self.ask_until(Asking { stand_in, newer_than, is_again: false, deadline })
+    }
+
+    /// Asks the coordinator, for as long as is left of the time that the client waits.
+    pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Turn<B> {
+        let question = Question {
+            newer_than: asking.newer_than,
+            renders: self.request.renders,
+            patience: asking.deadline.since(self.now),
+        };
+        (State::Asking(asking), vec![Step::Ask(question)])
+    }
+
+    /// Judges a page by what is known at this moment.
+    pub(super) fn judge(self, meta: &PageMeta) -> Judgement {
+        let is_current = self.polling.is_current(self.now, self.request.freshness_bound);
+        judge(meta, self.request.route, self.polling.known(), is_current, self.now)
+    }
+
+    /// Returns the time of the invalidation that has made a page invalid, as far as this edge knows.
+    pub(super) fn invalidated_at(self, meta: &PageMeta) -> Option<Timestamp> {
+        self.polling.known().verdict(meta, self.request.route).map(|invalidated| invalidated.at)
+    }
+
+    /// Returns whether a page may be served in place of a better one: not if it is purged, which may have become known
+    /// while the coordinator was asked.
+    pub(super) fn may_stand_in(self, meta: &PageMeta) -> bool {
+        let invalidated = self.polling.known().verdict(meta, self.request.route);
+        invalidated.is_none_or(|invalidated| invalidated.mode != Mode::Purge)
+    }
+
+    /// Returns whether a hit-for-pass marker holds: an invalidation of the path lifts it.
+    pub(super) fn passes(self, mark: PassMark) -> bool {
+        let path = self.request.key.path();
+        let is_lifted = self.polling.known().path_verdict(path, self.request.route, mark.since).is_some();
+        self.now < mark.until && !is_lifted
+    }
+}
+
+/// Serves a page: the visit is over.
+pub(super) fn serve<B>(served: Served<B>) -> Turn<B> {
+    (State::Over, vec![Step::Serve(served)])
+}
+
+/// Passes to the origin, since the page is not stored or can't be had here: the visit is over.
+pub(super) fn pass<B>(reason: Reason) -> Turn<B> {
+    (State::Over, vec![Step::Pass(CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))])
+}

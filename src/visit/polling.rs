@@ -1,0 +1,225 @@
+//! When an edge asks the tag index what was invalidated, and what it knows by then.
+//!
+//! An isolate has one [`Polling`] for all its requests. It is polled at most every `freshness_bound`, by one request for
+//! all others, and in the second half of that time behind a request that need not wait. With a bound of 0 each request
+//! polls.
+//!
+//! | what goes wrong | then |
+//! |---|---|
+//! | a poll fails, or has no answer after [`PATIENCE`] | no other is sent for [`PAUSE`]; what is known stays current until its time is over |
+//! | the request that polls is ended by the platform | another may poll after twice [`PATIENCE`] |
+//! | an answer is late | it counts from when it was asked for, not from when it came |
+//! | there are more rows than an answer holds | the part counts as answered only once its last row has come |
+
+use std::time::Duration;
+
+use crate::invalidation::{Feed, FeedPage, Invalidation};
+use crate::tag_index_name::TagIndexName;
+use crate::time::Timestamp;
+
+/// How long a request waits for the feed before it goes on without.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long no poll is sent after one that failed.
+pub const PAUSE: Duration = Duration::from_secs(2);
+
+/// How often a request looks whether another one's poll has ended.
+pub const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Questions are rounded down to a multiple of this number, so that isolates which know about as much ask the same
+/// question. An answer has to hold more rows than this, for it repeats up to that many.
+pub const BLOCK: u64 = 100;
+
+/// The least bound for which answers are shared within a colo: the Cache API counts in whole seconds.
+const LEAST_SHARED_BOUND: Duration = Duration::from_secs(2);
+
+/// What an edge knows to be invalidated, and its polls.
+#[derive(Clone, Debug)]
+pub struct Polling {
+    feed: Feed,
+    /// When the last poll that was answered had been sent: the feed is complete up to then.
+    complete_until: Option<Timestamp>,
+    /// The poll under way.
+    under_way: Option<Poll>,
+    /// No poll is sent before.
+    paused_until: Timestamp,
+    /// How often the feed has changed.
+    epoch: u64,
+    block: u64,
+}
+
+/// A poll that was sent: the end of it is reported by [`Polling::end`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poll {
+    sent: Timestamp,
+}
+
+/// What a request does about the feed before it judges a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Nothing: the feed is current, or can't be had now.
+    Nothing,
+    /// Polls behind the response: the feed is current, but not for long.
+    PollBehind(Poll),
+    /// Polls, and waits for the answer.
+    PollFirst(Poll),
+    /// Waits for another request's poll, for as long as [`Polling::awaits_other`] and at most [`PATIENCE`].
+    WaitForOther,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self::in_blocks_of(BLOCK)
+    }
+}
+
+impl Polling {
+    /// Knows nothing yet. Questions are rounded down to a multiple of `block`.
+    #[must_use]
+    pub fn in_blocks_of(block: u64) -> Self {
+        Self {
+            feed: Feed::default(),
+            complete_until: None,
+            under_way: None,
+            paused_until: Timestamp::default(),
+            epoch: 0,
+            block: block.max(1),
+        }
+    }
+
+    /// Decides what a request does about the feed. A poll counts as sent from now on.
+    pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> Refresh {
+        if bound.is_zero() {
+            return Refresh::PollFirst(self.begin(now));
+        }
+        if self.is_within(now, bound / 2) {
+            return Refresh::Nothing;
+        }
+        match (self.is_within(now, bound), self.may_poll(now)) {
+            (true, true) => Refresh::PollBehind(self.begin(now)),
+            (true, false) => Refresh::Nothing,
+            (false, true) => Refresh::PollFirst(self.begin(now)),
+            (false, false) if self.awaits_other(now, bound) => Refresh::WaitForOther,
+            (false, false) => Refresh::Nothing,
+        }
+    }
+
+    /// Returns whether it is worth waiting for another request's poll.
+    #[must_use]
+    pub fn awaits_other(&self, now: Timestamp, bound: Duration) -> bool {
+        self.under_way.is_some() && !self.is_within(now, bound)
+    }
+
+    fn begin(&mut self, now: Timestamp) -> Poll {
+        let poll = Poll { sent: now };
+        self.under_way = Some(poll);
+        poll
+    }
+
+    /// Returns whether the answer to a poll still counts.
+    #[must_use]
+    pub fn is_under_way(&self, poll: Poll) -> bool {
+        self.under_way == Some(poll)
+    }
+
+    /// Ends a poll. `complete_until` are the times up to which each tag index object has answered, by
+    /// [`PartPoll::take`]; `None` if one of them has not.
+    pub fn end(&mut self, poll: Poll, now: Timestamp, bound: Duration, complete_until: Option<&[Timestamp]>) {
+        if self.is_under_way(poll) {
+            self.under_way = None;
+        }
+        match complete_until {
+            Some(parts) => self.complete_until = self.complete_until.max(parts.iter().min().copied()),
+            // With a bound of 0, whatever was known a moment ago is not enough.
+            None if bound.is_zero() => self.complete_until = None,
+            None => self.paused_until = now.plus(PAUSE),
+        }
+    }
+
+    /// Notes an invalidation that this edge has had a hand in, without waiting for the next poll.
+    pub fn note(&mut self, invalidation: Invalidation) {
+        self.epoch += 1;
+        self.feed.note(invalidation.scope, invalidation.mode, invalidation.at);
+    }
+
+    /// Returns whether it is known what was invalidated up to `bound` ago. With a bound of 0 each request has polled, a
+    /// moment ago.
+    #[must_use]
+    pub fn is_current(&self, now: Timestamp, bound: Duration) -> bool {
+        self.is_within(now, if bound.is_zero() { PATIENCE } else { bound })
+    }
+
+    /// Returns the feed, however old it is.
+    #[must_use]
+    pub fn known(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Returns which state of the feed this is, if it is current and [`Self::refresh`] would do nothing about it.
+    #[must_use]
+    pub fn quiet_epoch(&self, now: Timestamp, bound: Duration) -> Option<u64> {
+        let is_quiet = self.is_within(now, bound / 2) || (self.is_within(now, bound) && !self.may_poll(now));
+        is_quiet.then_some(self.epoch)
+    }
+
+    fn is_within(&self, now: Timestamp, bound: Duration) -> bool {
+        self.complete_until.is_some_and(|until| now.since(until) < bound)
+    }
+
+    fn may_poll(&self, now: Timestamp) -> bool {
+        // A request whose client has left may take its poll with it: after a while another may try.
+        let is_taken = self.under_way.is_some_and(|poll| now.since(poll.sent) <= PATIENCE * 2);
+        now >= self.paused_until && !is_taken
+    }
+}
+
+/// The part of a poll that is about one tag index object: questions and answers, until nothing more follows.
+#[derive(Clone, Copy, Debug)]
+pub struct PartPoll {
+    index: TagIndexName,
+    /// What was known when the question was asked.
+    known: u64,
+    /// When the first question was asked.
+    complete_until: Option<Timestamp>,
+}
+
+impl PartPoll {
+    /// Begins to ask an object.
+    #[must_use]
+    pub fn new(index: TagIndexName) -> Self {
+        Self { index, known: 0, complete_until: None }
+    }
+
+    /// Returns the number after which rows are to be asked for.
+    pub fn question(&mut self, polling: &Polling) -> u64 {
+        self.known = polling.feed.seq(self.index);
+        self.known - self.known % polling.block
+    }
+
+    /// Takes the answer to a question that was asked at `sent`, by this edge or by another one of the colo. Returns the
+    /// time up to which the part is complete, or `None` if there is more to ask for.
+    pub fn take(&mut self, polling: &mut Polling, sent: Timestamp, page: FeedPage) -> Option<Timestamp> {
+        // Of several answers, the one that was asked for first is complete the least.
+        let complete_until = *self.complete_until.get_or_insert(sent);
+        let has_news = page.seq > self.known;
+        let is_last = !(page.more && has_news);
+        polling.epoch += u64::from(has_news);
+        polling.feed.extend(page);
+        is_last.then_some(complete_until)
+    }
+}
+
+/// Returns for how long an answer of the tag index is shared with the other isolates of the colo, if it is.
+#[must_use]
+pub fn shared_for(bound: Duration) -> Option<Duration> {
+    (bound >= LEAST_SHARED_BOUND).then(|| (bound / 2).max(Duration::from_secs(1)))
+}
+
+/// Returns whether another isolate's answer, asked for at `sent`, is recent enough.
+#[must_use]
+pub fn takes_shared(sent: Timestamp, now: Timestamp, bound: Duration) -> bool {
+    bound >= LEAST_SHARED_BOUND && now.since(sent) < bound / 2
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use super::*;
+use crate::invalidation::{Mode, Scope};
+
+const BOUND: Duration = Duration::from_secs(10);
+const ROOT: TagIndexName = TagIndexName::ROOT;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn page(seq: u64, more: bool) -> FeedPage {
+    FeedPage { seq, more, ..FeedPage::default() }
+}
+
+/// Polls, and has the poll answered.
+fn polled(at: Timestamp) -> Polling {
+    let mut polling = Polling::default();
+    let Refresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };
+    polling.end(poll, at, BOUND, Some(&[at]));
+    polling
+}
+
+fn kind(refresh: Refresh) -> &'static str {
+    match refresh {
+        Refresh::Nothing => "nothing",
+        Refresh::PollBehind(_) => "behind",
+        Refresh::PollFirst(_) => "first",
+        Refresh::WaitForOther => "wait",
+    }
+}
+
+#[test]
+fn a_young_feed_is_left_alone_and_an_old_one_is_renewed() {
+    for (now, expected, is_current, is_quiet) in [
+        (0, "nothing", true, true),
+        (4_999, "nothing", true, true),
+        (5_000, "behind", true, false),
+        (9_999, "behind", true, false),
+        (10_000, "first", false, false),
+    ] {
+        let mut polling = polled(at(0));
+        assert_eq!(polling.is_current(at(now), BOUND), is_current, "{now}");
+        assert_eq!(polling.quiet_epoch(at(now), BOUND).is_some(), is_quiet, "{now}");
+        assert_eq!(kind(polling.refresh(at(now), BOUND)), expected, "{now}");
+    }
+}
+
+#[test]
+fn one_request_polls_for_all_others() {
+    let mut polling = polled(at(0));
+    let Refresh::PollBehind(poll) = polling.refresh(at(5_000), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(5_100), BOUND), Refresh::Nothing);
+    assert!(polling.quiet_epoch(at(5_100), BOUND).is_some(), "others have nothing to do about it");
+    polling.end(poll, at(5_200), BOUND, Some(&[at(5_000)]));
+    assert_eq!(polling.refresh(at(9_999), BOUND), Refresh::Nothing);
+
+    let Refresh::PollFirst(poll) = polling.refresh(at(20_000), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(20_001), BOUND), Refresh::WaitForOther);
+    assert!(polling.awaits_other(at(20_001), BOUND));
+    polling.end(poll, at(20_300), BOUND, Some(&[at(20_000)]));
+    assert!(!polling.awaits_other(at(20_300), BOUND));
+}
+
+#[test]
+fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
+    let mut polling = Polling::default();
+    let Refresh::PollFirst(lost) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(2_000), BOUND), Refresh::WaitForOther);
+    let Refresh::PollFirst(poll) = polling.refresh(at(2_001), BOUND) else { panic!("it may poll by now") };
+    polling.end(lost, at(2_002), BOUND, None);
+    assert!(polling.is_under_way(poll), "the end of another one says nothing of it");
+}
+
+#[test]
+fn after_a_poll_that_failed_none_is_sent_for_a_while() {
+    let mut polling = polled(at(0));
+    let Refresh::PollBehind(poll) = polling.refresh(at(6_000), BOUND) else { panic!("it may poll") };
+    polling.end(poll, at(7_000), BOUND, None);
+    assert_eq!(polling.refresh(at(8_999), BOUND), Refresh::Nothing);
+    assert!(polling.is_current(at(8_999), BOUND), "what is known is known still");
+    let Refresh::PollBehind(poll) = polling.refresh(at(9_000), BOUND) else { panic!("it may poll") };
+    polling.end(poll, at(10_000), BOUND, None);
+    assert_eq!(polling.refresh(at(11_000), BOUND), Refresh::Nothing);
+    assert!(!polling.is_current(at(11_000), BOUND), "without a current feed nothing is fresh");
+}
+
+#[test]
+fn with_a_bound_of_zero_each_request_polls() {
+    let (zero, mut polling) = (Duration::ZERO, Polling::default());
+    let Refresh::PollFirst(one) = polling.refresh(at(0), zero) else { panic!("each request polls") };
+    let Refresh::PollFirst(other) = polling.refresh(at(0), zero) else { panic!("each request polls") };
+    polling.end(one, at(10), zero, Some(&[at(0)]));
+    assert!(polling.is_current(at(10), zero));
+    assert_eq!(polling.quiet_epoch(at(10), zero), None);
+    polling.end(other, at(20), zero, None);
+    assert!(!polling.is_current(at(20), zero));
+}
+
+#[test]
+fn an_answer_counts_from_when_it_was_asked_for_first() {
+    let mut polling = Polling::default();
+    let mut part = PartPoll::new(ROOT);
+    assert_eq!(part.question(&polling), 0);
+    assert_eq!(part.take(&mut polling, at(5), page(1_000, true)), None, "there is more");
+    assert_eq!(part.question(&polling), 1_000);
+    assert_eq!(part.take(&mut polling, at(50), page(1_250, false)), Some(at(5)));
+    let mut part = PartPoll::new(ROOT);
+    assert_eq!(part.question(&polling), 1_200, "in blocks: others ask the same");
+    assert_eq!(
+        part.take(&mut polling, at(60), page(1_250, true)),
+        Some(at(60)),
+        "nothing new: it does not go on for ever"
+    );
+}
+
+#[test]
+fn of_several_objects_the_one_that_was_asked_first_counts() {
+    let mut polling = Polling::default();
+    let Refresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    polling.end(poll, at(100), BOUND, Some(&[at(90), at(40)]));
+    assert!(polling.is_current(at(10_039), BOUND));
+    assert!(!polling.is_current(at(10_040), BOUND));
+}
+
+#[test]
+fn what_is_learnt_changes_the_epoch() {
+    let mut polling = polled(at(0));
+    let before = polling.quiet_epoch(at(1), BOUND);
+    let invalidation =
+        Invalidation { seq: 1, at: at(1), scope: Scope::Everything, mode: Mode::Expire, refresh: crate::Refresh::Lazy };
+    polling.note(invalidation);
+    let noted = polling.quiet_epoch(at(1), BOUND);
+    assert!(noted > before);
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    part.take(&mut polling, at(2), page(0, false));
+    assert_eq!(polling.quiet_epoch(at(1), BOUND), noted, "nothing new");
+    part.take(&mut polling, at(2), page(3, false));
+    assert!(polling.quiet_epoch(at(1), BOUND) > noted);
+}
+
+#[test]
+fn answers_are_shared_within_a_colo_for_half_of_the_bound() {
+    let second = Duration::from_secs(1);
+    assert_eq!(shared_for(second), None);
+    assert_eq!(shared_for(second * 3), Some(Duration::from_millis(1_500)));
+    assert!(takes_shared(at(0), at(4_999), BOUND));
+    assert!(!takes_shared(at(0), at(5_000), BOUND));
+    assert!(!takes_shared(at(0), at(0), second));
+}

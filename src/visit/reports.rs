@@ -1,0 +1,107 @@
+//! Telling the coordinator that a stale page was served: how often, and what its answer is good for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::protocol::Verdict;
+use crate::semantics::key::PageKey;
+use crate::time::Timestamp;
+use crate::visit::{Answer, PassMark, Stored};
+
+/// How long the edge listens for the page that replaces a stale one. `waitUntil` ends after 30 s (platform limit).
+pub const PATIENCE: Duration = Duration::from_secs(25);
+
+/// How long a stale page is not reported again after a report that brought nothing.
+pub const PAUSE: Duration = Duration::from_secs(1);
+
+/// The most pages that are remembered as reported. Beyond it none is reported, until an earlier report has ended.
+const MAX_REPORTED: usize = 1000;
+
+/// Stale pages that an edge has reported, and until when it does not do so again.
+#[derive(Clone, Debug, Default)]
+pub struct Reports(BTreeMap<PageKey, Timestamp>);
+
+/// What the answer to a report brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replacement<B> {
+    /// The page that replaces the stale one, to be kept in L1 once all of it has come.
+    Page(Stored<B>),
+    /// The page is not stored any more: the mark replaces it in L1.
+    Pass(PassMark),
+    /// Nothing: there is no answer, no newer page, or an answer that can't be used.
+    Nothing,
+}
+
+impl Reports {
+    /// Begins a report; returns false if there is to be none.
+    #[must_use]
+    pub fn begin(&mut self, key: &PageKey, now: Timestamp) -> bool {
+        self.0.retain(|_, until| *until > now);
+        if self.0.len() >= MAX_REPORTED || self.0.contains_key(key) {
+            return false;
+        }
+        self.0.insert(key.clone(), now.plus(PATIENCE));
+        true
+    }
+
+    /// Ends a report, by whether it has replaced the page.
+    pub fn end(&mut self, key: PageKey, now: Timestamp, is_replaced: bool) {
+        self.0.remove(&key);
+        if !is_replaced && self.0.len() < MAX_REPORTED {
+            self.0.insert(key, now.plus(PAUSE));
+        }
+    }
+}
+
+impl<B> Replacement<B> {
+    /// Decides what an answer to the report of a page is good for.
+    #[must_use]
+    pub fn of(key: &PageKey, answer: Answer<B>, now: Timestamp) -> Self {
+        match (answer.verdict, answer.page) {
+            (Verdict::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page),
+            (Verdict::Pass { until, .. }, _) => Self::Pass(PassMark { since: now, until }),
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Returns whether the stale page is replaced.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn key(number: usize) -> PageKey {
+        PageKey::from_stored(&format!("https://e.com/{number}")).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_reported_once_at_a_time_and_again_after_a_pause() {
+        let mut reports = Reports::default();
+        assert!(reports.begin(&key(1), at(0)));
+        assert!(!reports.begin(&key(1), at(24)), "it is being reported");
+        assert!(reports.begin(&key(2), at(24)));
+        assert!(reports.begin(&key(1), at(25)), "the first report was never ended: its client left with it");
+        reports.end(key(1), at(26), true);
+        assert!(reports.begin(&key(1), at(26)), "a page that was replaced and is stale again is reported");
+        reports.end(key(1), at(30), false);
+        assert!(!reports.begin(&key(1), Timestamp::from_millis(30_999)));
+        assert!(reports.begin(&key(1), at(31)));
+    }
+
+    #[test]
+    fn no_more_pages_are_reported_at_a_time_than_are_remembered() {
+        let mut reports = Reports::default();
+        assert!((0..MAX_REPORTED).all(|number| reports.begin(&key(number), at(0))));
+        assert!(!reports.begin(&key(MAX_REPORTED), at(0)));
+        assert!(reports.begin(&key(MAX_REPORTED), at(25)));
+    }
+}

@@ -1,0 +1,50 @@
+//! The short path for a repeated HIT: a decision that is remembered for a moment.
+//!
+//! A plan gives the same answer as [`Visit`](crate::visit::Visit) would: the page in L1 is served as a HIT, and nothing is
+//! done about the feed.
+
+use std::time::Duration;
+
+use crate::page::PageMeta;
+use crate::route::RouteId;
+use crate::time::Timestamp;
+use crate::visit::judge::{Judgement, judge};
+use crate::visit::polling::Polling;
+
+/// How long a plan holds at most: `Age` and `ttl` are told in whole seconds.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// How long a page may be served as a HIT without being judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    until: Timestamp,
+    /// The state of the feed by which the page was judged.
+    epoch: u64,
+    bound: Duration,
+}
+
+/// Plans how to serve a page of a route that L1 has; `None` if it takes more than serving it as a HIT.
+#[must_use]
+pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration, now: Timestamp) -> Option<Plan> {
+    let epoch = polling.quiet_epoch(now, bound)?;
+    if judge(meta, route, polling.known(), polling.is_current(now, bound), now) != Judgement::Fresh {
+        return None;
+    }
+    let longest = now.plus(LONGEST);
+    Some(Plan { until: meta.windows.fresh_until.map_or(longest, |end| end.min(longest)), epoch, bound })
+}
+
+impl Plan {
+    /// Returns whether the plan still holds: the page is fresh, nothing was learnt to be invalidated since, and the feed
+    /// need not be polled.
+    #[must_use]
+    pub fn holds(&self, polling: &Polling, now: Timestamp) -> bool {
+        now < self.until && polling.quiet_epoch(now, self.bound) == Some(self.epoch)
+    }
+
+    /// Returns whether the plan can hold at this time or later.
+    #[must_use]
+    pub fn may_hold(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+}

@@ -1,0 +1,444 @@
+//! The state machine as tables: events in, steps out.
+
+use std::time::Duration;
+
+use crate::invalidation::{Invalidation, Mode, Refresh as Eagerness, Scope};
+use crate::page::PageMeta;
+use crate::protocol::Verdict;
+use crate::reason::Reason;
+use crate::route::RouteId;
+use crate::semantics::cache_status::Outcome;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::shard_name::ShardName;
+use crate::time::Timestamp;
+use crate::version::Version;
+use crate::visit::{
+    Answer, CallFailure, Event, Found, PassMark, Polling, Refresh, Request, Step, Stored, Visit, WhenToKeep,
+};
+
+const BOUND: Duration = Duration::from_secs(10);
+const MISS_TIMEOUT: Duration = Duration::from_secs(15);
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+/// A page that is fresh until 110, stale until 130, and stands in until 150, if it was rendered at 100.
+fn page(start: u64) -> Stored<&'static str> {
+    let second = Duration::from_secs(1);
+    let meta = PageMeta {
+        key: PageKey::from_stored("https://e.com/a").unwrap(),
+        version: Version::from_parts(at(start), 1),
+        status: 200,
+        rendered_at: at(start),
+        windows: Windows::new(at(start), Revalidate::After(second * 10), second * 20, second * 40).unwrap(),
+        tags: Vec::new(),
+        body_bytes: Some(4),
+        digest: None,
+    };
+    Stored { meta, body: "body" }
+}
+
+fn invalidation(mode: Mode, time: u64) -> Invalidation {
+    let scope = Scope::Path(CanonicalPath::parse("/a").unwrap());
+    Invalidation { seq: 1, at: at(time), scope, mode, refresh: Eagerness::Lazy }
+}
+
+fn rendered(page: Stored<&'static str>) -> Event<&'static str> {
+    let verdict = Verdict::Page { rendered: true, collapsed: false };
+    Event::Answered(Answer { verdict, page: Some(page) })
+}
+
+fn bare(verdict: Verdict) -> Event<&'static str> {
+    Event::Answered(Answer { verdict, page: None })
+}
+
+/// A visit in its world.
+struct Bench {
+    key: PageKey,
+    route: RouteId,
+    polling: Polling,
+    renders: bool,
+}
+
+impl Bench {
+    /// Has asked the feed at `polled`.
+    fn polled(polled: u64) -> Self {
+        let mut polling = Polling::default();
+        let Refresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
+        polling.end(poll, at(polled), BOUND, Some(&[at(polled)]));
+        let key = PageKey::from_stored("https://e.com/a").unwrap();
+        Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false }
+    }
+
+    fn invalidated(mut self, mode: Mode, time: u64) -> Self {
+        self.polling.note(invalidation(mode, time));
+        self
+    }
+
+    fn request(&self) -> Request<'_> {
+        let Self { key, route, renders, .. } = self;
+        Request { key, route, renders: *renders, freshness_bound: BOUND, miss_timeout: MISS_TIMEOUT }
+    }
+
+    /// Plays events at their times, and returns in short what was to be done after the last.
+    fn play(&self, events: Vec<(u64, Event<&'static str>)>) -> String {
+        let (mut visit, mut steps) = Visit::begin(self.request());
+        assert_eq!(steps, [Step::Look]);
+        for (time, event) in events {
+            steps = visit.handle(event, at(time), &self.polling);
+        }
+        short(&steps)
+    }
+
+    /// Plays what L1 and then L2 have, and returns what was to be done.
+    fn looks(&self, now: u64, l1: Found<&'static str>, l2: Option<Stored<&'static str>>) -> String {
+        self.play(vec![(now, Event::FeedReady), (now, Event::L1(l1)), (now, Event::L2(l2))])
+    }
+
+    /// Plays a miss with an expired page at hand, and what comes of it.
+    fn misses(&self, stand_in: Option<Stored<&'static str>>, events: Vec<(u64, Event<&'static str>)>) -> String {
+        let found = stand_in.map_or(Found::Nothing, Found::Page);
+        let is_found = matches!(found, Found::Page(_));
+        let mut all = vec![(140, Event::FeedReady), (140, Event::L1(found))];
+        all.extend((!is_found).then_some((140, Event::L2(None))));
+        all.extend(events);
+        self.play(all)
+    }
+}
+
+/// Writes steps in short.
+fn short(steps: &[Step<&'static str>]) -> String {
+    let one = |step: &Step<&'static str>| match step {
+        Step::Look => "look".to_owned(),
+        Step::ReadL1 => "read L1".to_owned(),
+        Step::ReadL2 => "read L2".to_owned(),
+        Step::Ask(question) => {
+            let newer =
+                question.newer_than.map_or_else(String::new, |time| format!(" newer than {}", time.as_millis() / 1000));
+            format!("ask{newer} for {:?}", question.patience)
+        }
+        Step::Wait(pause) => format!("wait {pause:?}"),
+        Step::Report(report) => match report.newer_than {
+            Some(time) => format!("report newer than {}", time.as_millis() / 1000),
+            None => "report".to_owned(),
+        },
+        Step::MarkPass(mark) => format!("mark {}-{}", mark.since.as_millis() / 1000, mark.until.as_millis() / 1000),
+        Step::Discard(_) => "discard".to_owned(),
+        Step::Serve(served) => {
+            let keep = match served.keep {
+                None => "",
+                Some(WhenToKeep::AtOnce) => ", keep",
+                Some(WhenToKeep::WhenWhole) => ", keep when whole",
+            };
+            let downstream = if served.is_for_downstream { ", downstream" } else { "" };
+            format!("{} {}{keep}{downstream}", served.outcome.as_str(), words(&served.status.to_string()))
+        }
+        Step::Pass(status) => format!("pass {}", words(&status.to_string())),
+        Step::Unavailable { retry_at, status } => {
+            format!("unavailable until {} {}", retry_at.as_millis() / 1000, words(&status.to_string()))
+        }
+        Step::Lease { .. } => "lease".to_owned(),
+    };
+    steps.iter().map(one).collect::<Vec<_>>().join(", then ")
+}
+
+fn words(status: &str) -> String {
+    status.trim_start_matches("cloudflare-isr; ").to_owned()
+}
+
+#[test]
+fn a_page_of_l1_is_judged_once_the_feed_has_come_too() {
+    let bench = Bench::polled(100);
+    let found = || Event::L1(Found::Page(page(100)));
+    for (events, expected) in [
+        (vec![(105, Event::FeedReady)], ""),
+        (vec![(105, found())], ""),
+        (vec![(105, found()), (105, Event::FeedReady)], "HIT hit; ttl=5, downstream"),
+        (vec![(105, Event::FeedReady), (105, found())], "HIT hit; ttl=5, downstream"),
+        (vec![(105, Event::FeedReady), (105, Event::FeedReady)], ""),
+        (vec![(105, found()), (105, found())], ""),
+    ] {
+        assert_eq!(bench.play(events.clone()), expected, "{events:?}");
+    }
+}
+
+#[test]
+fn what_l1_and_l2_have_is_served_or_asked_for() {
+    let current = || Bench::polled(105);
+    let nothing = Found::Nothing;
+    let mark = |since| Found::Pass(PassMark { since: at(since), until: at(200) });
+    for (bench, now, l1, l2, expected) in [
+        (current(), 105, nothing.clone(), Some(page(100)), "HIT hit; ttl=5; detail=l2, keep, downstream"),
+        (current(), 112, Found::Page(page(100)), None, "report, then STALE hit; ttl=-2"),
+        (current(), 112, nothing.clone(), Some(page(100)), "report, then STALE hit; ttl=-2; detail=l2"),
+        (
+            Bench::polled(90),
+            105,
+            Found::Page(page(100)),
+            None,
+            "report, then STALE hit; ttl=5; detail=feed-unavailable",
+        ),
+        (
+            current().invalidated(Mode::Stale, 103),
+            105,
+            Found::Page(page(100)),
+            None,
+            "report newer than 103, then STALE hit; ttl=5; detail=invalidated",
+        ),
+        (current().invalidated(Mode::Expire, 103), 105, Found::Page(page(100)), None, "ask newer than 103 for 15s"),
+        (current().invalidated(Mode::Expire, 99), 105, Found::Page(page(100)), None, "HIT hit; ttl=5, downstream"),
+        (current(), 131, Found::Page(page(100)), None, "ask for 15s"),
+        (current(), 105, nothing.clone(), None, "ask for 15s"),
+        (current(), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
+        (current(), 200, mark(100), None, "ask for 15s"),
+        (current().invalidated(Mode::Stale, 103), 105, mark(100), None, "ask for 15s"),
+        (current().invalidated(Mode::Stale, 99), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
+    ] {
+        let ends_early = !matches!(l1, Found::Nothing) && l2.is_none() && !expected.starts_with("ask for");
+        let events = vec![(now, Event::FeedReady), (now, Event::L1(l1.clone()))];
+        let seen = if ends_early || matches!(l1, Found::Page(_)) {
+            bench.play(events)
+        } else {
+            bench.looks(now, l1.clone(), l2)
+        };
+        assert_eq!(seen, expected, "{l1:?}");
+    }
+}
+
+#[test]
+fn what_the_coordinator_answers_is_served() {
+    let with = |verdict| Event::Answered(Answer { verdict, page: Some(page(139)) });
+    let (stands_in, relayed) =
+        (Verdict::StandIn { reason: Reason::Backoff }, Verdict::Relay { reason: Reason::SiteError });
+    let unavailable = Verdict::Unavailable { retry_at: at(160), reason: Reason::Breaker };
+    let passed = Verdict::Pass { until: at(170), reason: Some(Reason::Vary) };
+    let found = Verdict::Page { rendered: false, collapsed: false };
+    for (event, without_copy, with_copy) in [
+        (
+            rendered(page(139)),
+            "MISS fwd=uri-miss; fwd-status=200; stored, keep when whole",
+            "MISS fwd=stale; fwd-status=200; stored, keep when whole",
+        ),
+        (
+            with(found),
+            "HIT hit; ttl=8; detail=coordinator, keep when whole",
+            "HIT hit; ttl=8; detail=coordinator, keep when whole",
+        ),
+        (with(stands_in), "STALE hit; ttl=8; detail=backoff", "STALE hit; ttl=8; detail=backoff"),
+        (
+            with(relayed),
+            "SKIP fwd=uri-miss; fwd-status=200; detail=site-error",
+            "discard, then STALE hit; ttl=-31; detail=site-error",
+        ),
+        (
+            bare(passed),
+            "mark 141-170, then pass fwd=uri-miss; detail=vary",
+            "mark 141-170, then pass fwd=uri-miss; detail=vary",
+        ),
+        (bare(unavailable), "unavailable until 160 fwd=uri-miss; detail=breaker", "STALE hit; ttl=-31; detail=breaker"),
+        (bare(Verdict::Refused { reason: Reason::QueueFull }), "wait 100ms", "STALE hit; ttl=-31; detail=queue-full"),
+        (
+            bare(Verdict::Refused { reason: Reason::QueueTimeout }),
+            "read L1",
+            "STALE hit; ttl=-31; detail=queue-timeout",
+        ),
+        (bare(Verdict::Unchanged), "wait 100ms", "STALE hit; ttl=-31; detail=coordinator-failed"),
+        (Event::NotAnswered(CallFailure::Timeout), "read L1", "STALE hit; ttl=-31; detail=coordinator-timeout"),
+        (
+            Event::NotAnswered(CallFailure::Unreachable),
+            "wait 100ms",
+            "STALE hit; ttl=-31; detail=coordinator-unreachable",
+        ),
+    ] {
+        let bench = Bench::polled(139);
+        assert_eq!(bench.misses(None, vec![(141, event.clone())]), without_copy, "{event:?}");
+        assert_eq!(bench.misses(Some(page(100)), vec![(141, event.clone())]), with_copy, "{event:?}");
+    }
+}
+
+#[test]
+fn an_answer_about_another_page_is_none() {
+    let bench = Bench::polled(139);
+    let mut other = page(139);
+    other.meta.key = PageKey::from_stored("https://e.com/b").unwrap();
+    assert_eq!(bench.misses(None, vec![(141, rendered(other))]), "discard, then wait 100ms");
+}
+
+#[test]
+fn an_answer_that_is_known_to_be_invalidated_is_asked_for_once_more() {
+    let bench = Bench::polled(139).invalidated(Mode::Expire, 140);
+    let again = "discard, then ask newer than 140 for 14s";
+    assert_eq!(bench.misses(None, vec![(141, rendered(page(139)))]), again);
+    let twice = vec![(141, rendered(page(139))), (142, rendered(page(139)))];
+    assert!(bench.misses(None, twice).starts_with("MISS"), "no more than once");
+    let newer = vec![(141, rendered(page(139))), (142, rendered(page(141)))];
+    assert!(bench.misses(None, newer).starts_with("MISS"));
+    let late = vec![(141, rendered(page(139))), (155, Event::NotAnswered(CallFailure::Timeout))];
+    assert_eq!(bench.misses(None, late), "read L1");
+}
+
+#[test]
+fn what_is_purged_meanwhile_does_not_stand_in() {
+    let mut bench = Bench::polled(139);
+    let key = bench.key.clone();
+    let route = bench.route.clone();
+    let request = Request { key: &key, route: &route, ..bench.request() };
+    let (mut visit, _) = Visit::begin(request);
+    visit.handle(Event::FeedReady, at(140), &bench.polling);
+    visit.handle(Event::L1(Found::Page(page(100))), at(140), &bench.polling);
+    bench.polling.note(invalidation(Mode::Purge, 141));
+    let steps = visit.handle(Event::NotAnswered(CallFailure::Overloaded), at(142), &bench.polling);
+    assert_eq!(short(&steps), "wait 100ms");
+    let stands_in = Answer { verdict: Verdict::StandIn { reason: Reason::Backoff }, page: Some(page(139)) };
+    let seen = bench.misses(None, vec![(142, Event::Answered(stands_in))]);
+    assert_eq!(seen, "discard, then wait 100ms");
+}
+
+#[test]
+fn after_a_failure_l1_is_read_three_times() {
+    let bench = Bench::polled(139);
+    let failed = (141, Event::NotAnswered(CallFailure::Unreachable));
+    let look = |found| [(141, Event::Waited), (141, Event::L1(found))];
+    let mark = Found::Pass(PassMark { since: at(140), until: at(200) });
+    let after = |looks: Vec<Found<&'static str>>| {
+        bench.misses(None, [failed.clone()].into_iter().chain(looks.into_iter().flat_map(look)).collect())
+    };
+    for (looks, expected) in [
+        (vec![], "wait 100ms"),
+        (vec![Found::Nothing], "wait 200ms"),
+        (vec![Found::Nothing, Found::Nothing], "wait 300ms"),
+        (vec![Found::Nothing; 3], "pass fwd=uri-miss; detail=coordinator-unreachable"),
+        (vec![Found::Nothing, Found::Page(page(139))], "HIT hit; ttl=8; detail=l1-after-coordinator-unreachable"),
+        (vec![Found::Page(page(120))], "STALE hit; ttl=-11; detail=l1-after-coordinator-unreachable"),
+        (vec![Found::Page(page(110))], "STALE hit; ttl=-21; detail=l1-after-coordinator-unreachable"),
+        (vec![Found::Page(page(100))], "STALE hit; ttl=-31; detail=l1-after-coordinator-unreachable"),
+        (vec![Found::Page(page(50))], "wait 200ms"),
+        (vec![mark], "pass fwd=uri-miss; detail=not-stored"),
+    ] {
+        assert_eq!(after(looks.clone()), expected, "{looks:?}");
+    }
+    let timed_out = vec![(155, Event::NotAnswered(CallFailure::Timeout)), (155, Event::L1(Found::Nothing))];
+    assert_eq!(bench.misses(None, timed_out), "pass fwd=uri-miss; detail=coordinator-timeout");
+}
+
+#[test]
+fn only_a_client_that_renders_gets_a_lease() {
+    let lease = bare(Verdict::Lease { shard: ShardName::from_stored("/*#0").unwrap(), token: page(140).meta.version });
+    let mut bench = Bench::polled(139);
+    assert_eq!(bench.misses(None, vec![(141, lease.clone())]), "wait 100ms");
+    bench.renders = true;
+    assert_eq!(bench.misses(None, vec![(141, lease)]), "lease");
+}
+
+#[test]
+fn an_event_that_is_not_waited_for_changes_nothing() {
+    let bench = Bench::polled(139);
+    let late = || {
+        vec![
+            (141, Event::FeedReady),
+            (141, Event::L1(Found::Page(page(100)))),
+            (141, Event::L2(Some(page(100)))),
+            (141, Event::Waited),
+        ]
+    };
+    let mut events = late();
+    events.push((142, rendered(page(139))));
+    assert!(bench.misses(None, events.clone()).starts_with("MISS"), "they did not disturb it");
+    events.extend(late());
+    events.push((143, rendered(page(142))));
+    assert_eq!(bench.misses(None, events), "", "it is over");
+}
+
+#[test]
+fn no_outcome_but_a_hit_goes_downstream() {
+    let bench = Bench::polled(139);
+    let (mut visit, _) = Visit::begin(bench.request());
+    visit.handle(Event::FeedReady, at(140), &bench.polling);
+    let steps = visit.handle(Event::L1(Found::Page(page(139))), at(140), &bench.polling);
+    assert!(matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit && served.is_for_downstream));
+    assert!(visit.is_over());
+}
+
+mod short_path {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::visit::plan;
+
+    #[derive(Clone, Copy, Debug)]
+    struct Drawn {
+        start: u64,
+        polled: u64,
+        invalidation: Option<(Mode, u64)>,
+        planned_at: u64,
+        later: u64,
+        /// What comes between the plan and its use.
+        noted: Option<u64>,
+        polls: bool,
+    }
+
+    fn drawn() -> impl Strategy<Value = Drawn> {
+        let mode = prop_oneof![Just(Mode::Stale), Just(Mode::Expire), Just(Mode::Purge)];
+        let invalidation = prop::option::weighted(0.3, (mode, 90..115_u64));
+        let noted = prop::option::weighted(0.2, 90..115_u64);
+        (95..105_u64, 95..112_u64, invalidation, 100..115_u64, 0..1_500_u64, noted, any::<bool>()).prop_map(
+            |(start, polled, invalidation, planned_at, later, noted, polls)| Drawn {
+                start,
+                polled,
+                invalidation,
+                planned_at,
+                later,
+                noted,
+                polls,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn it_gives_the_same_answers_as_the_core(drawn in drawn()) {
+            let mut bench = Bench::polled(drawn.polled);
+            if let Some((mode, time)) = drawn.invalidation {
+                bench.polling.note(invalidation(mode, time));
+            }
+            let now = at(drawn.planned_at);
+            let found = page(drawn.start);
+            let plan = plan(&found.meta, &bench.route, &bench.polling, BOUND, now);
+            if drawn.polls {
+                bench.polling.refresh(now, BOUND);
+            }
+            if let Some(time) = drawn.noted {
+                bench.polling.note(invalidation(Mode::Expire, time));
+            }
+            let now = Timestamp::from_millis(now.as_millis() + drawn.later);
+            if plan.is_some_and(|plan| plan.holds(&bench.polling, now)) {
+                prop_assert_eq!(bench.polling.clone().refresh(now, BOUND), Refresh::Nothing);
+                let (mut visit, _) = Visit::begin(bench.request());
+                visit.handle(Event::FeedReady, now, &bench.polling);
+                let steps = visit.handle(Event::L1(Found::Page(found)), now, &bench.polling);
+                let is_plain = matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit && served.keep.is_none());
+                prop_assert!(is_plain, "{}", short(&steps));
+            }
+        }
+
+        #[test]
+        fn it_is_taken_whenever_the_core_serves_a_hit_and_leaves_the_feed_alone(drawn in drawn()) {
+            let mut bench = Bench::polled(drawn.polled);
+            if let Some((mode, time)) = drawn.invalidation {
+                bench.polling.note(invalidation(mode, time));
+            }
+            let now = at(drawn.planned_at);
+            let found = page(drawn.start);
+            let (mut visit, _) = Visit::begin(bench.request());
+            visit.handle(Event::FeedReady, now, &bench.polling);
+            let steps = visit.handle(Event::L1(Found::Page(found.clone())), now, &bench.polling);
+            let is_hit = matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit);
+            let is_quiet = bench.polling.clone().refresh(now, BOUND) == Refresh::Nothing;
+            let plan = plan(&found.meta, &bench.route, &bench.polling, BOUND, now);
+            prop_assert_eq!(plan.is_some(), is_hit && is_quiet);
+            prop_assert!(plan.is_none_or(|plan| plan.holds(&bench.polling, now)));
+        }
+    }
+}
