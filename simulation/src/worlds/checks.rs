@@ -299,6 +299,16 @@ impl Checks {
         })
     }
 
+    /// Promise 2: an edge that has asked for any version of a page does not serve as fresh what was invalidated before it
+    /// asked the feed last, also where the coordinator does not know of it yet.
+    pub(super) fn served_unknowingly(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> Checked {
+        let is_known = |known: &&Told| told_at.is_some_and(|told_at| known.at < told_at);
+        let broken = self.recorded.iter().find(|known| is_known(known) && known.concerns(page, body));
+        promise(2, broken.is_none(), || {
+            format!("{} of {} is served as fresh, though the edge knows of {broken:?}", page.version, page.key)
+        })
+    }
+
     /// Promise 2: an edge serves nothing that was purged before it asked the feed last, not even in place of an error.
     pub(super) fn served_stale(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> Checked {
         let is_known = |known: &&Told| told_at.is_some_and(|told_at| known.at < told_at);

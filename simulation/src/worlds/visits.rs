@@ -14,6 +14,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_status::{Detail, Outcome};
 use crate::semantics::freshness::Freshness;
 use crate::tag_index::tables::SKEW;
+use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{Event, Found, PassMark, Report, Request, Served, Step, Stored, Visit as Decisions, WhenToKeep};
@@ -46,6 +47,8 @@ pub(super) struct Visit<'w> {
     began: u64,
     /// How many questions it has asked: the last of them may be answered still.
     pub(super) questions: u32,
+    /// What the last question has said of how new the page must be.
+    newer_than: Option<Timestamp>,
 }
 
 /// What a request is for.
@@ -100,7 +103,7 @@ impl<'w> World<'w> {
 
     pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: Why<'w>) -> u64 {
         self.last_visit += 1;
-        let visit = Visit { edge, key, why, began: self.now, questions: 0 };
+        let visit = Visit { edge, key, why, began: self.now, questions: 0, newer_than: None };
         self.visits.insert(self.last_visit, visit);
         self.last_visit
     }
@@ -139,6 +142,7 @@ impl<'w> World<'w> {
             Step::Ask(question) => {
                 let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
                 visit.questions += 1;
+                visit.newer_than = question.newer_than;
                 let number = visit.questions;
                 promise(10, number <= MOST_QUESTIONS, || format!("visit {id} asks {number} questions"))?;
                 let newer_than = question.newer_than;
@@ -184,7 +188,7 @@ impl<'w> World<'w> {
 
     /// Has a client get a page.
     fn serve(&mut self, id: u64, served: Served<Body>) -> Checked {
-        let Some(&Visit { edge, key, questions, .. }) = self.visits.get(&id) else { return Ok(()) };
+        let Some(&Visit { edge, key, questions, newer_than, .. }) = self.visits.get(&id) else { return Ok(()) };
         let Served { page: Stored { meta, body }, outcome, keep, .. } = served;
         let (now, told_at) = (self.now, self.edges[edge].told_at);
         match outcome {
@@ -202,6 +206,9 @@ impl<'w> World<'w> {
                 let later = self.edges[edge].local(now).plus(if questions == 0 { Duration::ZERO } else { SKEW });
                 if meta.windows.freshness(later) == Freshness::Fresh {
                     self.checks.served_fresh(now, BOUND, &meta, body)?;
+                    if (questions, newer_than) == (1, None) {
+                        self.checks.served_unknowingly(told_at, &meta, body)?;
+                    }
                 }
             }
             Outcome::Stale => self.checks.served_stale(told_at, &meta, body)?,
