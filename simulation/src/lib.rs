@@ -1,5 +1,5 @@
-//! Random schedules over the core: the shipped coordinators and tag index on real SQLite, three edges, KV that lags, an origin
-//! that fails, and objects that may be evicted at any step.
+//! Random schedules over the core: the shipped coordinators and tag index on real SQLite, the shipped decisions of three
+//! edges, KV that lags, an origin that fails, clients that leave, and objects that may be evicted at any step.
 //!
 //! # What runs here is the shipped code
 //!
@@ -24,8 +24,9 @@
 //! spread over three coordinators of two routes, each with its own database, restarts and alarm. Each world draws what goes
 //! wrong (`worlds/weather.rs`): deliveries are lost before or after they are applied, arrive late, in another order, or once
 //! more a minute later; the tag index dies between its row and its answer, between two deliveries, or before it records one;
-//! edges are cut off from the feed for longer than the bound. In some worlds the number of a route's shards changes midway,
-//! while edges and the tag index may still use the old one (`worlds/deployment.rs`).
+//! edges are cut off from the feed for longer than the bound; a client leaves, and takes along the poll that it waits for. In
+//! some worlds the number of a route's shards changes midway, while edges and the tag index may still use the old one
+//! (`worlds/deployment.rs`).
 //!
 //! A schedule is a seed: the same seed gives the same story on every machine. Each world checks the promises, by number,
 //! against models that are too simple to be wrong (`worlds/checks.rs`):
@@ -33,13 +34,15 @@
 //! | promise | checked here |
 //! |---|---|
 //! | 1 | at most one live lease per key; a result under another token changes nothing in the database; versions rise |
-//! | 2 | after an invalidation is acknowledged, nothing from before is published or answered; no edge serves it as fresh `freshness_bound` after the invalidation was recorded, or while it has had no answer from the feed for as long |
+//! | 2 | after an invalidation is acknowledged, nothing from before is published or answered; no edge serves it as fresh `freshness_bound` after the invalidation was recorded, or while it has had no answer from the feed for as long; an edge serves nothing that it knows to be purged, and passes by no marker from before an invalidation that it knows of |
 //! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; what was acknowledged never becomes pending again |
-//! | 4 | each request is answered once, or times out; when all is well, every request gets a page |
+//! | 4 | each request is answered once, or times out; no client of an edge waits for more than 20 s; when all is well, every request gets a page |
 //! | 5 | a failed render never costs the last good page |
 //! | 6 | L2 gets one write per key and second, from the owner alone, and holds what was published when all is quiet |
 //! | 7 | an evicted object answers as if it had never been evicted: two worlds of one seed are compared (`worlds/twins.rs`) |
-//! | 8 | renders of a failing origin are bounded, per key and together |
+//! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders side by side than it may |
+//! | 9 | when all is well, each edge soon has a HIT of each page, and it costs no call to a coordinator |
+//! | 10 | an edge polls at most once in two seconds, has one report of a page under way, waits for a second after one in vain, and asks at most twice for one client |
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!
