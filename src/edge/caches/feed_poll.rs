@@ -100,7 +100,7 @@ async fn ask(env: &Env, config: &Config, index: TagIndexName, since: u64) -> Res
 
 /// The answers of the tag index that the isolates of a colo share, by the Cache API.
 mod colo {
-    use js_sys::{ArrayBuffer, Uint8Array};
+    use js_sys::Uint8Array;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{Headers, Response};
@@ -128,8 +128,8 @@ mod colo {
             let cache = l1::open(config).await?;
             let response: Response = JsFuture::from(cache.match_with_str(&url(config, since))).await?.dyn_into()?;
             let sent = response.headers().get(SENT_HEADER)?;
-            let body: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
-            Ok::<_, JsValue>((sent, Uint8Array::new(&body).to_vec()))
+            let body = js::bytes(response.array_buffer()?).await?;
+            Ok::<_, JsValue>((sent, body.to_vec()))
         };
         // Nothing, or nothing that can be read: the tag index is asked.
         let (sent, body) = found.await.ok()?;
