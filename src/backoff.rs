@@ -1,28 +1,28 @@
-//! How long to leave alone what has failed: a site, a store, an object, a downstream cache.
+//! Back-off after failures: of an origin, a store, an object, or a downstream cache.
 
 use std::time::Duration;
 
-/// Returns the pause after `failures` failures in a row (at least one): `first`, doubled each time, up to `longest`.
+/// Returns the pause after `failures` consecutive failures (at least one): `first`, doubled each time, up to `longest`.
 #[must_use]
 pub(crate) fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
     first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(longest)
 }
 
-/// Returns the pause before the next attempt to deliver, or to purge, after `failures` failed ones (at least one):
+/// Returns the pause before the next attempt of a delivery or purge after `failures` failed ones (at least one):
 /// doubled each time, from 0.5 s to 1 min.
 #[must_use]
 pub(crate) fn delivery(failures: u32) -> Duration {
     doubled(Duration::from_millis(500), failures, Duration::from_mins(1))
 }
 
-/// The first pause of a render, or of a write.
+/// The first pause of a render or a write.
 const FIRST: Duration = Duration::from_secs(1);
 
 /// The longest pause of one page, before jitter.
 pub(crate) const LONGEST: Duration = Duration::from_mins(5);
 
-/// Returns the pause after `failures` failures in a row (at least one): doubled each time, from 1 s to `longest`, with
-/// jitter of up to a quarter on top, so that what failed together doesn't come back together. `random` is any random
+/// Returns the pause after `failures` consecutive failures (at least one): doubled each time, from 1 s to `longest`,
+/// plus jitter of up to a quarter, so that simultaneous failures are not retried simultaneously. `random` is any random
 /// number.
 #[must_use]
 pub(crate) fn pause(failures: u32, random: u128, longest: Duration) -> Duration {

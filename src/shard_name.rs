@@ -1,4 +1,4 @@
-//! Which coordinator object owns a page.
+//! Maps pages to coordinator objects.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::text::text_conversions;
 #[serde(try_from = "String", into = "String")]
 pub struct ShardName(String);
 
-/// A text that is not the name of a coordinator object.
+/// The error for a text that is not the name of a coordinator object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a shard's name")]
 pub struct NotAShard;
@@ -22,14 +22,14 @@ pub struct NotAShard;
 text_conversions!(ShardName, NotAShard, |text| ShardName::from_stored(text).ok_or(NotAShard), |name| name.0);
 
 impl ShardName {
-    /// Names the owner of a path: all variants of one path live in one shard. The number is the first eight bytes of
-    /// SHA-256 over route id, a zero byte and the path, modulo the route's `shards`.
+    /// Returns the owner of a path. All variants of one path are in one shard. The number is the first eight bytes of
+    /// SHA-256 over the route id, a zero byte and the path, modulo the route's `shards`.
     #[must_use]
     pub fn of(route: &Route, path: &str) -> Self {
         Self(format!("{}#{}", route.id(), number(route.id().as_str(), path, route.shards())))
     }
 
-    /// Tells whether this is the owner of a path if its route, which must match the path, has that many shards.
+    /// Returns whether this shard owns a path if its route has `shards` shards. The route must match the path.
     #[must_use]
     pub fn owns(&self, path: &str, shards: u16) -> bool {
         let (route, own) = self.parts();
@@ -42,7 +42,7 @@ impl ShardName {
         self.parts().0
     }
 
-    /// Returns the number among the shards of the route.
+    /// Returns the number of the shard within the route.
     #[must_use]
     pub fn number(&self) -> u16 {
         self.parts().1.parse().unwrap_or_default()
@@ -52,7 +52,7 @@ impl ShardName {
         self.0.rsplit_once('#').unwrap_or((&self.0, ""))
     }
 
-    /// Takes a name that was made by [`Self::of`] and has been kept or sent since.
+    /// Parses a name that [`Self::of`] has made and that was stored or sent since.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
         let (route, number) = text.rsplit_once('#')?;
@@ -71,8 +71,8 @@ fn number(route: &str, path: &str, shards: u16) -> u16 {
     shard_number(Sha256::new_with_prefix(route).chain_update([0]).chain_update(path), shards)
 }
 
-/// Returns the number of the shard that owns what was hashed: the first eight bytes of the hash, modulo `shards`. It
-/// must never change: pages and tags would be looked for elsewhere.
+/// Returns the number of the shard for a hash: the first eight bytes, modulo `shards`. This must never change, because
+/// pages and tags would be looked for elsewhere.
 pub(crate) fn shard_number(hash: Sha256, shards: u16) -> u16 {
     let number = hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     u16::try_from(number % u64::from(shards.max(1))).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Which tag index object knows what: tags are spread over several of them by the setting `tag_shards`.
+//! Maps tags to tag index objects. The setting `tag_shards` is the number of objects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use crate::semantics::tag::Tag;
 use crate::shard_name::shard_number;
 
-/// The most tag index objects: each edge asks all of them for their part of the feed.
+/// Limits the tag index objects. Each edge asks all of them for their part of the feed.
 pub const MAX_TAG_SHARDS: u16 = 32;
 
-/// How many invalidations one object can number before it would run into the numbers of the next. Numbers stay far below
-/// 2^53, up to which JavaScript counts, and show in decimal which object has given them.
+/// How many invalidations one object can number before it reaches the numbers of the next. Numbers stay far below 2^53,
+/// the limit of exact integers in JavaScript, and their decimal form shows which object has issued them.
 const NUMBERS: u64 = 1_000_000_000_000;
 
-/// What the names begin with.
+/// The prefix of the names.
 const PREFIX: &str = "tags#";
 
 /// The name of a tag index object: `tags#<number>`.
@@ -23,16 +23,16 @@ const PREFIX: &str = "tags#";
 pub struct TagIndexName(u16);
 
 impl TagIndexName {
-    /// The object that knows every coordinator, and takes every invalidation that names no tag.
+    /// The object that knows every coordinator, and receives every invalidation that names no tag.
     pub const ROOT: Self = Self(0);
 
-    /// Names the object that knows a tag: the first eight bytes of SHA-256 over the tag, modulo `tag_shards`.
+    /// Returns the object that knows a tag: the first eight bytes of SHA-256 over the tag, modulo `tag_shards`.
     #[must_use]
     pub fn of_tag(tag: &Tag, tag_shards: u16) -> Self {
         if tag_shards <= 1 { Self::ROOT } else { Self(shard_number(Sha256::new_with_prefix(tag.as_str()), tag_shards)) }
     }
 
-    /// Tells which objects have to know that a shard carries tags. If the shard itself is new, the root is one of them.
+    /// Returns the objects with which a shard registers tags. If the shard itself is new, the root is one of them.
     #[must_use]
     pub fn to_be_told(tags: Vec<Tag>, is_new: bool, tag_shards: u16) -> BTreeMap<Self, Vec<Tag>> {
         let mut told = BTreeMap::new();
@@ -45,25 +45,25 @@ impl TagIndexName {
         told
     }
 
-    /// Names the object that has numbered an invalidation; `None` if no object gives such numbers.
+    /// Returns the object that has numbered an invalidation; `None` if no object issues such numbers.
     #[must_use]
     pub fn of_seq(seq: u64) -> Option<Self> {
         u16::try_from(seq / NUMBERS).ok().filter(|number| *number < MAX_TAG_SHARDS).map(Self)
     }
 
-    /// Goes through all objects that there are.
+    /// Iterates over all objects.
     pub fn all(tag_shards: u16) -> impl Iterator<Item = Self> {
         (0..tag_shards.max(1)).map(Self)
     }
 
-    /// Reads the name of an object.
+    /// Parses the name of an object.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix(PREFIX)?.parse().ok().filter(|number| *number < MAX_TAG_SHARDS).map(Self)?;
         (name.to_string() == text).then_some(name)
     }
 
-    /// Returns the number before the first that the object gives.
+    /// Returns the number before the first that the object issues.
     #[must_use]
     pub fn before_first(self) -> u64 {
         u64::from(self.0) * NUMBERS

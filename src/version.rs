@@ -1,4 +1,4 @@
-//! Versions of pages, which are also the fencing tokens of their leases.
+//! Versions of pages. They are also the fencing tokens of leases.
 
 use std::fmt;
 
@@ -9,35 +9,35 @@ use ulid::Ulid;
 use crate::text::text_conversions;
 use crate::time::Timestamp;
 
-/// A ULID, issued by the [`Clock`] of one object when a render begins. It is the lease's fencing token, and the
-/// version of the page if the render is published. A later one is greater, as value and as text.
+/// A ULID. The [`Clock`] of one object issues it when a render begins. It is the lease's fencing token, and the version
+/// of the page if the render is published. A later version is greater, as value and as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(Ulid);
 
-/// A text that is not the 26 characters of a ULID.
+/// The error for a text that is not the 26 characters of a ULID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a ULID")]
 pub struct NotAVersion;
 
-/// The random bits of a ULID.
+/// The number of random bits of a ULID.
 const RANDOM_BITS: u32 = 80;
 
-/// The last time that a ULID holds, in the year 10889: 48 bits of milliseconds.
+/// The last time that a ULID can contain, in the year 10889: 48 bits of milliseconds.
 const MAX_MILLIS: u64 = (1 << 48) - 1;
 
 impl Version {
-    /// Builds a version from its parts. A time past the last that a ULID holds counts as that; only the lowest 80 bits
-    /// of `random` are used.
+    /// Builds a version from its parts. Clamps the time to the last that a ULID can contain. Uses only the lowest 80
+    /// bits of `random`.
     #[must_use]
     pub fn from_parts(time: Timestamp, random: u128) -> Self {
         Self(Ulid::from_parts(time.as_millis().min(MAX_MILLIS), random))
     }
 
-    /// Reads the 26 characters of a ULID, in upper case as they are written: one version has one text.
+    /// Parses the 26 characters of a ULID, in upper case only, so that one version has one text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // The crate takes lower case as well, and drops bits that are over 128.
+        // The crate also accepts lower case, and drops bits above 128.
         Ulid::from_string(text).ok().map(Self).filter(|version| version.to_string() == text)
     }
 
@@ -56,45 +56,46 @@ impl fmt::Display for Version {
     }
 }
 
-/// Issues [`Version`]s in rising order, whatever the wall clock does.
+/// Issues [`Version`]s in rising order, regardless of the wall clock.
 ///
-/// It is a hybrid logical clock: it runs with the wall clock, but never behind what it has issued or has been told.
-/// Because the last version issued is persisted and given back after a restart, the order holds across restarts.
+/// It is a hybrid logical clock: it follows the wall clock, but is never behind a version that it has issued or
+/// observed. The last version issued is persisted and restored after a restart, so the order holds across restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     last: Version,
 }
 
 impl Clock {
-    /// Goes on from the last version that was persisted, or begins.
+    /// Continues from the last persisted version, or starts a new clock.
     #[must_use]
     pub fn resume(last: Option<Version>) -> Self {
         Self { last: last.unwrap_or(Version(Ulid::nil())) }
     }
 
-    /// Returns the last version issued, to be persisted.
+    /// Returns the last version issued, which must be persisted.
     #[must_use]
     pub fn last(&self) -> Version {
         self.last
     }
 
-    /// Issues a version greater than all before, `random` being fresh random bits.
+    /// Issues a version greater than all before. `random` must be new random bits.
     pub fn issue(&mut self, now: Timestamp, random: u128) -> Version {
         let last = self.last.time();
         let fresh = Version::from_parts(now, random);
         self.last = if now > last {
             fresh
         } else {
-            // The same millisecond, or the wall clock went back: count on, into the next millisecond if need be.
+            // The same millisecond, or the wall clock went back: increment, into the next millisecond if necessary.
             self.last.0.increment().map_or_else(|_| Version::from_parts(next_millisecond(last), random), Version)
         };
         self.last
     }
 
-    /// Notes a time told by another object, and issues a version for it. Whatever is issued later has a later time.
+    /// Observes a time from another object, and issues a version for it. Every later version has a later time.
     ///
-    /// However often it is told the same time, it runs ahead of that by a millisecond at most: who compares times alone
-    /// would take a render that begins now for newer than an invalidation to come.
+    /// After any number of observations of the same time, the clock is ahead of it by a millisecond at most. A greater
+    /// lead would be wrong: where only times are compared, a render that begins now would count as newer than a future
+    /// invalidation.
     pub fn observe(&mut self, time: Timestamp, now: Timestamp, random: u128) -> Version {
         let received = self.issue(now.max(time), random);
         if received.time() == time {

@@ -1,4 +1,4 @@
-//! What a coordinator decides to have done.
+//! The actions that the state machine of one key returns.
 
 use crate::coordinator::event::WaiterId;
 use crate::page::PageMeta;
@@ -7,100 +7,100 @@ use crate::semantics::storable::NotStored;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// An effect for the object to perform, in order.
+/// An effect that the object performs. Actions are performed in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Answer one request.
+    /// Answers one request.
     Answer {
         /// The request.
         waiter: WaiterId,
         /// The answer.
         answer: Answer,
     },
-    /// Let the request wait for the render under way.
+    /// Lets the request wait for the render under way.
     Park {
         /// The request.
         waiter: WaiterId,
     },
-    /// Answer all requests that are parked.
+    /// Answers all requests that wait for the render.
     AnswerParked {
         /// The answer.
         answer: Answer,
     },
-    /// Render the page now, in the request.
+    /// Renders the page now, within the request.
     Render {
         /// The token of the lease.
         token: Version,
     },
-    /// Render the page in the request once there is room.
+    /// Renders the page within the request as soon as there is room.
     Enqueue {
         /// The token of the lease.
         token: Version,
     },
-    /// Have the alarm render the page.
+    /// Leaves the render to the alarm.
     Drive {
         /// The token of the lease.
         token: Version,
     },
-    /// Let requests join the answer that has begun to come.
+    /// Lets requests join the response while it arrives.
     Share {
         /// The token of the lease.
         token: Version,
     },
-    /// Hold the bytes of the page just rendered, to hand them out and to write them.
+    /// Holds the bytes of the rendered page, for waiters and for the write to L2.
     Hold {
         /// The page's version.
         version: Version,
     },
-    /// Let go of held bytes.
+    /// Releases held bytes.
     Release,
-    /// Write the held page to L2.
+    /// Writes the held page to L2.
     Write {
         /// The page's version.
         version: Version,
     },
-    /// Delete the key from L2.
+    /// Deletes the key from L2.
     Delete,
 }
 
-/// What a request is told.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The page, to be served and kept. Boxed, because the others are small.
+    /// The page, to be served and stored. Boxed, because the other variants are small.
     Page(Box<PageMeta>),
-    /// The page as it comes from the site: what has come of it so far, and then the rest.
+    /// The page as it arrives from the origin: the bytes received so far, and then the rest.
     Growing(Box<PageMeta>),
-    /// The last good copy in place of an error or of a render that is held back.
+    /// The last good page, in place of an error or of a render that may not begin.
     Stale {
         /// The page.
         page: Box<PageMeta>,
-        /// Why.
+        /// Why the page is served.
         reason: Reason,
     },
-    /// What the site has just answered, though it is not stored and not good.
+    /// The origin's response, which is neither good nor stored.
     Relay {
-        /// Why.
+        /// Why it is not stored.
         reason: Reason,
     },
-    /// There is nothing newer than what the edge has.
+    /// There is no newer page than the one that the edge has.
     Unchanged,
-    /// Ask the site yourself, with the visitor's own request.
+    /// The edge asks the origin, with the client's own request.
     Pass {
-        /// Until when to do so without asking here.
+        /// The edge may do so until this time without asking the coordinator.
         until: Timestamp,
-        /// Why.
+        /// Why the page is not stored, if known.
         reason: Option<NotStored>,
     },
-    /// Nothing can be had here now, though the site may be well: ask it yourself.
+    /// The coordinator has no answer now, although the origin may be healthy. The edge asks the origin.
     Refused {
-        /// Why.
+        /// Why there is no answer.
         reason: Reason,
     },
-    /// The site fails, and there is no copy to stand in.
+    /// The origin fails, and there is no page to serve instead.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
-        /// Why.
+        /// Why there is no page.
         reason: Reason,
     },
 }

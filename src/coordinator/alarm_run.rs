@@ -1,4 +1,4 @@
-//! One run of the alarm's handler: it drives renders behind stale pages to their end, and has done what is due.
+//! One run of the alarm's handler: drives background renders to their end, and performs the work that is due.
 //!
 //! ```text
 //!          ┌────────────────────────────────────────────────────────────┐
@@ -13,37 +13,38 @@ use std::time::Duration;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The most renders that the alarm drives side by side: an object may wait for six response heads (platform limit).
+/// Limits the renders that the alarm drives at the same time: an object may wait for six response heads (platform
+/// limit).
 pub const MAX_DRIVEN: usize = crate::limits::OPEN_REQUESTS;
 
-/// How long one run goes on beginning renders: of the 15 min that it may take (platform limit), the longest render may
-/// take 10.
+/// How long one run starts new renders. A run may take 15 min (platform limit), and the longest render takes 10.
 const LONGEST: Duration = Duration::from_mins(4);
 
-/// How long a run sleeps at the most while its renders go on, so that it hears of what is due.
+/// How long a run sleeps at most while its renders go on, so that it notices new work in time.
 const NAP: Duration = Duration::from_secs(1);
 
-/// A run under way.
+/// A run of the alarm.
 #[derive(Clone, Debug)]
 pub struct AlarmRun {
     began: Timestamp,
-    /// The most renders that it drives side by side.
+    /// The maximum number of renders that it drives at the same time.
     most: usize,
     /// The renders that it waits for.
     driven: BTreeSet<Version>,
 }
 
-/// What a run does after a round.
+/// The next step of a run after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Sleeps, until a render ends, the bell rings, or this time has passed. Then the next round begins.
+    /// Sleeps until a render ends, the bell rings, or this time has passed. Then the next round begins.
     Nap(Duration),
-    /// Comes to its end: [`AlarmRun::next_alarm`].
+    /// Ends the run: see [`AlarmRun::next_alarm`].
     End,
 }
 
 impl AlarmRun {
-    /// Begins a run that drives `most` renders side by side: [`MAX_DRIVEN`], but for a simulation that has fewer pages.
+    /// Begins a run that drives at most `most` renders at the same time: [`MAX_DRIVEN`], or fewer in a simulation with
+    /// few pages.
     #[must_use]
     pub fn begin(now: Timestamp, most: usize) -> Self {
         Self { began: now, most, driven: BTreeSet::new() }
@@ -56,27 +57,27 @@ impl AlarmRun {
         if takes_more { self.most.saturating_sub(self.driven.len()) } else { 0 }
     }
 
-    /// Notes that the run waits for a render.
+    /// Records that the run waits for a render.
     pub fn drive(&mut self, token: Version) {
         self.driven.insert(token);
     }
 
-    /// Notes that a render has ended; returns whether the run has waited for it.
+    /// Records that a render has ended. Returns whether the run was waiting for it.
     pub fn ended(&mut self, token: Version) -> bool {
         self.driven.remove(&token)
     }
 
-    /// Decides what to do after a round.
+    /// Decides what follows a round.
     #[must_use]
     pub fn next(&self) -> Next {
         if self.driven.is_empty() { Next::End } else { Next::Nap(NAP) }
     }
 
-    /// Returns for when the alarm is to be set at the end: at once, if renders wait for the next run; else for the store's
-    /// next deadline.
+    /// Returns the time of the next alarm at the end of a run: at once if renders wait for the next run, otherwise the
+    /// store's next deadline.
     ///
     /// # Errors
-    /// That of the store, if the deadline can't be read.
+    /// Returns the store's error if the deadline can't be read.
     pub fn next_alarm<E>(
         has_queued: bool,
         deadline: Result<Option<Timestamp>, E>,

@@ -1,48 +1,49 @@
-//! Leaves a site alone that fails for all pages of a shard, and asks it now and then whether it has recovered.
+//! The circuit breaker: stops asking an origin that fails for all pages of a shard, and probes from time to time
+//! whether it has recovered.
 
 use std::time::Duration;
 
 use crate::backoff;
 use crate::time::Timestamp;
 
-/// How many renders in a row must fail, of any pages, before the breaker opens.
+/// The number of consecutive failed renders, of any pages, that opens the breaker.
 const OPENS_AFTER: u32 = 8;
 
 /// The longest pause between two probes, before jitter.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The breaker of one shard, and so of one route: a page's own back-off bounds the renders of that page, the breaker
-/// those of all pages together.
+/// The breaker of one shard, and so of one route. The back-off of a page limits the renders of that page; the breaker
+/// limits the renders of all pages together.
 ///
-/// It has no state of its own for *half open*: an open breaker admits one render (the probe) once its time has come, and
-/// moves that time on as it does. So a probe of which nothing is heard again is followed by another, and never by two.
+/// There is no *half-open* state. An open breaker admits one render (the probe) when its time has come, and then sets
+/// the time of the next probe. So a lost probe is followed by another one, and there are never two at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
-    /// How many renders in a row have failed.
+    /// The number of consecutive failed renders.
     pub failures: u32,
     /// When an open breaker admits the next render.
     pub probe_at: Timestamp,
 }
 
 impl Breaker {
-    /// Tells when a render may begin next; `None` if it may now.
+    /// Returns when a render may begin next; `None` if it may begin now.
     #[must_use]
     pub fn holds_until(&self, now: Timestamp) -> Option<Timestamp> {
         (self.is_open() && self.probe_at > now).then_some(self.probe_at)
     }
 
-    /// Notes that a render begins.
+    /// Records that a render begins.
     pub(super) fn begun(&mut self, now: Timestamp, random: u128) {
         self.pause(now, random);
     }
 
-    /// Notes that a render has failed.
+    /// Records that a render has failed.
     pub(super) fn failed(&mut self, now: Timestamp, random: u128) {
         self.failures = self.failures.saturating_add(1);
         self.pause(now, random);
     }
 
-    /// Notes that the site has answered, whether or not the answer may be stored.
+    /// Records that the origin has responded, whether or not the response may be stored.
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! What a coordinator knows of one key, and keeps in SQLite.
+//! The state of one key, which SQLite stores.
 
 use crate::page::PageMeta;
 use crate::semantics::digest::Digest;
@@ -8,28 +8,28 @@ use crate::version::Version;
 /// The persisted state of one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// The page as last published. Its bytes are in L2, or on the way there.
+    /// The page as last published. Its bytes are in L2, or their write is due.
     pub page: Option<PageMeta>,
-    /// Who renders it now.
+    /// The lease of the render under way.
     pub lease: Option<Lease>,
-    /// How many renders have failed since the last one that did not.
+    /// The number of failed renders since the last successful one.
     pub failures: u32,
-    /// No render is begun before this time, because of those failures.
+    /// No render begins before this time, because of those failures.
     pub retry_at: Option<Timestamp>,
-    /// Until when requests pass to the site, because the site's answer was not one to be stored.
+    /// Requests go to the origin until this time, because its response may not be stored (hit-for-pass marker).
     pub pass_until: Option<Timestamp>,
-    /// The token of the render that left `retry_at` or `pass_until`: an invalidation that came later lifts them.
+    /// The token of the render that set `retry_at` or `pass_until`. A later invalidation lifts them.
     pub marked_by: Option<Version>,
-    /// The write to L2 that is still to be made.
+    /// The write to L2 that is still due.
     pub pending: Option<PendingWrite>,
-    /// When L2 was last written under this key: KV takes one write per key and second (platform limit).
+    /// The last write to L2 under this key. KV accepts one write per key and second (platform limit).
     pub written_at: Option<Timestamp>,
-    /// What L2 holds; `None` while that is not known for certain.
+    /// The content of L2; `None` while that is not known for certain.
     pub copy: Option<StoredCopy>,
 }
 
 impl Entry {
-    /// Tells whether anything is known of the key besides a lease: whether it has a row of its own.
+    /// Returns whether the key needs a row of its own: whether the entry has anything except a lease.
     #[must_use]
     pub fn has_row(&self) -> bool {
         let Self { page, lease: _, failures, retry_at, pass_until, marked_by, pending, written_at, copy } = self;
@@ -44,51 +44,51 @@ impl Entry {
     }
 }
 
-/// What L2 holds under a key.
+/// The content of L2 under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredCopy {
-    /// The version, which may be older than the page's if that has the same content.
+    /// The version. It may be older than the page's if both have the same content.
     pub version: Version,
-    /// What it consists of.
+    /// The digest of its content.
     pub digest: Digest,
 }
 
-/// The right to render one key, held by one render at a time.
+/// The right to render one key. At most one render holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The fencing token: only the result that carries it is taken.
+    /// The fencing token: only a result with this token is accepted.
     pub token: Version,
-    /// For whom the page is rendered.
+    /// The purpose of the render.
     pub purpose: Purpose,
-    /// When the render is given up.
+    /// When the coordinator gives up the render.
     pub expires_at: Timestamp,
-    /// How many renders in a row were begun because the one before could not be used: the page was invalidated under
-    /// way, the connection broke, or the object died.
+    /// The number of consecutive renders that began because the previous one could not be used: the page was
+    /// invalidated during the render, the connection broke, or the object died.
     pub attempt: u32,
 }
 
-/// For whom a page is rendered, and so what drives the render.
+/// The purpose of a render. It determines what drives the render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A visitor waits, and nothing can be served meanwhile. The render runs in the request.
+    /// A client waits, and there is nothing to serve meanwhile. The render runs within the request.
     Cold,
-    /// A stale copy is served meanwhile. The alarm drives the render, whoever comes or goes.
+    /// Edges serve a stale page meanwhile. The alarm drives the render, even if clients disconnect.
     Background,
 }
 
-/// A change of L2 that is decided and not yet known to be made.
+/// A change of L2 that is decided but not confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingWrite {
-    /// The version to be written, or `None` for a deletion.
+    /// The version to write, or `None` for a deletion.
     pub version: Option<Version>,
-    /// When to make the (next) attempt.
+    /// When the next attempt is due.
     pub due: Timestamp,
-    /// How many attempts have failed.
+    /// The number of failed attempts.
     pub attempts: u32,
 }
 
 impl Entry {
-    /// Returns when this key wants attention next: a lease ends, or a write to L2 is due.
+    /// Returns when this key next needs the alarm: a lease ends, or a write to L2 is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let lease = self.lease.map(|lease| lease.expires_at);

@@ -1,92 +1,92 @@
-//! What a coordinator is told.
+//! The events of one key.
 
 use crate::page::PageMeta;
 use crate::semantics::storable::{NotStored, SiteFailure};
 use crate::version::Version;
 
-/// Names a request that waits for an answer. The object gives each request its own.
+/// Identifies a request that waits for an answer. The object gives each request its own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaiterId(pub u64);
 
 /// Something that has happened to one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// An edge has nothing to serve.
+    /// An edge has no page to serve.
     Miss {
         /// The edge's request.
         waiter: WaiterId,
     },
-    /// An edge has served a stale copy.
+    /// An edge has served a stale page.
     Stale {
-        /// The edge's request; it is told of the newer version once there is one.
+        /// The edge's request. It receives the newer version as soon as there is one.
         waiter: WaiterId,
         /// The version that was served.
         version: Version,
     },
-    /// A page was to be handed out, but its bytes are neither held nor in L2.
+    /// The bytes of a page are neither held nor in L2, and a request needs them.
     BytesLost {
-        /// The request that is to get the page.
+        /// The request that receives the page.
         waiter: WaiterId,
         /// The version whose bytes are lost.
         version: Version,
     },
-    /// The page was invalidated, and is to be rendered again though nobody asks for it.
+    /// The page was invalidated, and is rendered again although no client asks for it.
     Refresh,
-    /// The page was purged, and its turn has come to be deleted.
+    /// The page was purged, and its sweep deletes it now.
     Swept,
-    /// A render that was queued begins.
+    /// A queued render begins.
     Begun {
         /// The token of the lease.
         token: Version,
     },
-    /// The site has begun to answer with a page to be stored, whose tags are registered.
+    /// The origin has sent the head of a response that may be stored, and its tags are registered.
     Head {
-        /// The token under which it is rendered.
+        /// The token of the render.
         token: Version,
-        /// The page, without what is known at its end only.
+        /// The page, without the metadata that is known only at the end.
         page: PageMeta,
     },
-    /// A render has ended, or will not begin.
+    /// A render has ended, or does not begin.
     Ended {
-        /// The token under which it ran.
+        /// The token of the render.
         token: Version,
-        /// What came of it.
+        /// Its outcome.
         outcome: Outcome,
     },
-    /// The time for a write to L2 has come.
+    /// A write to L2 is due.
     WriteDue,
-    /// L2 has taken the write.
+    /// L2 has accepted the write.
     Written {
         /// The version that was written, or `None` for a deletion.
         version: Option<Version>,
     },
     /// L2 has refused the write.
     WriteFailed {
-        /// The version that was to be written, or `None` for a deletion.
+        /// The version of the refused write, or `None` for a deletion.
         version: Option<Version>,
     },
-    /// A write is due, but the bytes died with the object.
+    /// A write is due, but its bytes were lost with the object.
     WriteLost {
-        /// The version that was to be written.
+        /// The version of the lost write.
         version: Version,
     },
 }
 
-/// How the holding of a lease has ended.
+/// How a lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A page to be stored. Its tags are registered with the tag index.
+    /// A page that may be stored. Its tags are registered with the tag index.
     Done(PageMeta),
-    /// The answer is not to be stored: there is no use in waiting for this page.
+    /// The response may not be stored, so there is no use in waiting for this page.
     Uncacheable(NotStored),
-    /// The site failed.
+    /// The origin failed.
     Failed(SiteFailure),
-    /// The tag index could not be told of the page's tags: published, it could not be invalidated.
+    /// The page's tags could not be registered with the tag index. A published page could not be invalidated.
     Unregistered,
-    /// The object died under the render, or who was to render it never came: the site has not failed.
+    /// The object died during the render, or a caller did not use its ticket. The origin has not failed.
     Lost,
-    /// The lease is too old: nothing was heard of the render in its time.
+    /// The lease has expired: the render did not end in time.
     TooOld,
-    /// The render has not begun, for there was no room for it in time.
+    /// The render did not begin, because there was no room for it in time.
     Refused,
 }

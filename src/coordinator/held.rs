@@ -6,11 +6,12 @@ use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::version::Version;
 
-/// The most bytes of bodies held: a Durable Object has 128 MB in all (platform limit), and shares them with others.
+/// Limits the bytes of the bodies held. A Durable Object has 128 MB (platform limit), and shares them with other
+/// objects.
 const MAX_BYTES: u64 = 24 * 1024 * 1024;
 
-/// Pages by key, the one longest unused leaving first when there are too many bytes, and one that L2 has before one
-/// that is still to be written. `B` holds headers and body, and is cheap to clone.
+/// Holds pages by key. Over the limit, it evicts pages that L2 has before pages that are not written yet, each in the
+/// order of their last use. `B` holds the headers and the body, and is cheap to clone.
 #[derive(Debug)]
 pub(super) struct Held<B> {
     pages: BTreeMap<PageKey, Page<B>>,
@@ -33,7 +34,7 @@ impl<B> Default for Held<B> {
 }
 
 impl<B: Clone> Held<B> {
-    /// Holds a page in place of an earlier version. `is_unwritten` says that it is still to be written to L2.
+    /// Holds a page in place of an earlier version. `is_unwritten` means that the write to L2 is still due.
     pub(super) fn put(&mut self, meta: PageMeta, content: B, is_unwritten: bool) {
         let key = meta.key.clone();
         self.remove(&key);
@@ -56,14 +57,14 @@ impl<B: Clone> Held<B> {
         Some((page.meta.clone(), page.content.clone()))
     }
 
-    /// Notes that L2 has taken a version.
+    /// Records that L2 has accepted a version.
     pub(super) fn written(&mut self, key: &PageKey, version: Version) {
         if let Some(page) = self.pages.get_mut(key).filter(|page| page.meta.version == version) {
             page.is_unwritten = false;
         }
     }
 
-    /// Lets go of a page.
+    /// Removes a page.
     pub(super) fn remove(&mut self, key: &PageKey) {
         if let Some(page) = self.pages.remove(key) {
             self.bytes -= page.meta.body_bytes.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What goes into a shard, and what comes out of it.
+//! The inputs of a shard, and the effects that it returns.
 
 use crate::coordinator::{Outcome, WaiterId};
 use crate::invalidation::Invalidation;
@@ -10,7 +10,7 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// When something happens, and random bits for it.
+/// The time of an input, with random bits for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The time.
@@ -19,172 +19,172 @@ pub struct Moment {
     pub random: u128,
 }
 
-/// Something that has happened. `B` is what holds a page's headers and its body, whole or still growing.
+/// Something that has happened. `B` holds a page's headers and its body, complete or still streaming.
 ///
-/// Of a render comes a [`Self::Head`], if the answer is one to be stored and its body has begun, and then, in any case,
+/// A render causes one [`Self::Head`] if its response may be stored and the body has begun to arrive. It always causes
 /// one [`Self::Ended`].
 #[derive(Clone, Debug)]
 pub enum Input<B> {
-    /// An edge asks.
+    /// A request from an edge.
     Request {
-        /// The object's name for the request, used once.
+        /// The object's identifier of the request, used once.
         waiter: WaiterId,
-        /// The shard's own name, by which the edge has called it.
+        /// The shard's own name, as the edge has called it.
         shard: ShardName,
         /// The page.
         key: PageKey,
-        /// The version that was served stale; `None` for a miss.
+        /// The version that the edge has served stale; `None` for a miss.
         served: Option<Version>,
-        /// The edge knows of an invalidation of that time.
+        /// The edge knows of an invalidation at this time.
         newer_than: Option<Timestamp>,
-        /// Another coordinator was asked, and has handed the request on.
+        /// Another coordinator has forwarded the request.
         forwarded: bool,
     },
-    /// A request has stopped waiting. It is not answered any more.
+    /// A request has stopped waiting. It receives no answer.
     TimedOut {
         /// The request.
         waiter: WaiterId,
     },
-    /// An invalidation is delivered.
+    /// The tag index delivers an invalidation.
     Invalidate(Invalidation),
-    /// The site has begun to answer with a page to be stored.
+    /// The origin has sent the head of a response that may be stored.
     Head {
         /// The page.
         key: PageKey,
-        /// The token under which it is rendered.
+        /// The token of the render.
         token: Version,
-        /// What is known of it by now, and its growing body.
+        /// The metadata known so far, and the streaming body.
         answer: (PageMeta, B),
     },
     /// A render has ended.
     Ended {
         /// The page.
         key: PageKey,
-        /// The token under which it ran.
+        /// The token of the render.
         token: Version,
-        /// What came of it.
+        /// Its outcome.
         outcome: Outcome,
-        /// What the site answered, also if it is not to be published.
+        /// The origin's response, even if it may not be published.
         answer: Option<(PageMeta, B)>,
     },
-    /// The tag index has answered a registration, or, with `None`, has not.
+    /// The tag index has answered a registration, or, with `None`, could not be reached.
     Registered {
         /// The token of the render whose page carries the tags.
         token: Version,
         /// The answer.
         answer: Option<RegisterAnswer>,
     },
-    /// L2 has been read for those who wait.
+    /// L2 was read for waiters.
     Read {
-        /// What was wanted.
+        /// The page that was requested.
         wanted: Wanted,
-        /// What L2 has under this key and version.
+        /// The content of L2 under this key and version.
         found: Found<B>,
     },
-    /// L2 has been written, or not.
+    /// A write to L2 has succeeded or failed.
     Wrote {
         /// The page.
         key: PageKey,
-        /// The version that was to be written, or `None` for a deletion.
+        /// The version of the write, or `None` for a deletion.
         version: Option<Version>,
-        /// Whether L2 took it.
+        /// Whether L2 accepted it.
         taken: bool,
     },
-    /// The alarm goes off, or a render that it drives has ended.
+    /// The alarm fires, or a render that it drives has ended.
     Alarm {
         /// How many renders it may begin.
         room: usize,
     },
 }
 
-/// A page that is to be handed out, and whose bytes are not held.
+/// A page to send to waiters whose bytes are not held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The page, as it is to be handed out.
+    /// The page as waiters receive it.
     pub page: PageMeta,
     /// Another version under which L2 may have the same content.
     pub copy: Option<Version>,
-    /// What those who wait are told with it.
+    /// The verdict that waiters receive with it.
     pub verdict: Verdict,
-    /// Who waits.
+    /// The waiters.
     pub waiters: Vec<WaiterId>,
 }
 
 impl Wanted {
-    /// Tells whether a version that L2 has is the content that is wanted.
+    /// Returns whether a version in L2 has the requested content.
     #[must_use]
     pub fn is_met_by(&self, version: Version) -> bool {
         version == self.page.version || Some(version) == self.copy
     }
 }
 
-/// What L2 has.
+/// The content of L2.
 #[derive(Clone, Debug)]
 pub enum Found<B> {
-    /// The page in a version that was wanted.
+    /// The page in a requested version.
     Same(B),
-    /// Another version, nothing, or nothing that can be read.
+    /// Another version, nothing, or something unreadable.
     Other,
-    /// L2 failed: it is not known.
+    /// L2 failed, so its content is unknown.
     Unknown,
 }
 
-/// What is to be done, in this order.
+/// Effects for the object to perform, in this order.
 #[derive(Clone, Debug)]
 pub enum Effect<B> {
-    /// Answer a request.
+    /// Answers a request.
     Reply {
         /// The request.
         waiter: WaiterId,
         /// The answer.
         verdict: Verdict,
-        /// The page that comes with it. Its body may still be growing.
+        /// The page that belongs to it. Its body may still be streaming.
         page: Option<(PageMeta, B)>,
     },
-    /// Hand a request on to the coordinator that owns the page, and give back its answer.
+    /// Forwards a request to the coordinator that owns the page, and returns its answer.
     Forward {
         /// The request.
         waiter: WaiterId,
         /// The owner.
         owner: ShardName,
     },
-    /// Render a page. [`Input::Ended`] follows.
+    /// Renders a page. [`Input::Ended`] follows.
     Render {
         /// The page.
         key: PageKey,
         /// The token of the lease.
         token: Version,
-        /// Whether the alarm is to wait for its end.
+        /// Whether the alarm waits for its end.
         driven: bool,
     },
-    /// Break a render off: nothing of it counts any more. [`Input::Ended`] follows all the same.
+    /// Cancels a render: its result is ignored. [`Input::Ended`] follows nevertheless.
     Abandon {
-        /// The token under which it runs.
+        /// The token of the render.
         token: Version,
     },
-    /// Register tags with the tag index. [`Input::Registered`] follows.
+    /// Registers tags with the tag index. [`Input::Registered`] follows.
     Register {
         /// The token of the render whose page carries them.
         token: Version,
         /// The shard.
         shard: ShardName,
-        /// Over how many shards its route is spread.
+        /// The number of shards of its route.
         shards: u16,
-        /// Whether the shard itself is new to the tag index, as one of that many.
+        /// Whether the tag index does not know the shard yet, with this number of shards.
         is_new: bool,
         /// The tags.
         tags: Vec<Tag>,
-        /// What was invalidated since then is to be told.
+        /// The registration asks for the invalidations since this time.
         since: Timestamp,
     },
-    /// Read L2. [`Input::Read`] follows.
+    /// Reads L2. [`Input::Read`] follows.
     Read(Wanted),
-    /// Write L2. [`Input::Wrote`] follows.
+    /// Writes to L2. [`Input::Wrote`] follows.
     Write(PageMeta, B),
-    /// Delete from L2. [`Input::Wrote`] follows.
+    /// Deletes from L2. [`Input::Wrote`] follows.
     Delete(PageKey),
-    /// See to it that the alarm goes off by then.
+    /// Ensures that the alarm fires by this time.
     WakeAt(Timestamp),
-    /// An alarm that waits for its renders is to look for new ones.
+    /// Wakes an alarm that waits for its renders, so that it looks for new ones.
     Ring,
 }

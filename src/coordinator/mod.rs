@@ -1,4 +1,4 @@
-//! The coordinator's decision, free of I/O: who renders a page, what is published, what is forgotten.
+//! The coordinator's decisions, free of I/O: who renders a page, and which pages are published and forgotten.
 //!
 //! ```text
 //!            miss, stale, head, ended, L2 written ...
@@ -9,15 +9,15 @@
 //!                                     ┘
 //! ```
 //!
-//! The object around it loads the entry, calls [`handle`], saves the entry and the clock in one transaction, and then
-//! performs the actions. Nothing is awaited between load and save. Waiters are numbers here; the object holds the
-//! channels. An action never changes the entry: what becomes of it comes back as another event.
+//! The object loads the entry, calls [`handle`], saves the entry and the clock in one transaction, and then performs
+//! the actions. There is no `await` between load and save. Waiters are numbers here; the object holds the channels. An
+//! action never changes the entry: its result is another event.
 //!
-//! States of a key, by its lease: *idle* (none), *rendering for a visitor* ([`Purpose::Cold`]: the render runs in the
-//! request), *rendering behind a stale copy* ([`Purpose::Background`]: the alarm drives it). How a lease ends is an
-//! [`Outcome`]. The tables of states, outcomes and of what may go wrong in between are in `docs/design.md`.
+//! A key has a state according to its lease: *idle* (none), *rendering for a client* ([`Purpose::Cold`]: the render
+//! runs in the request), or *rendering in the background* ([`Purpose::Background`]: the alarm drives it). A lease ends
+//! with an [`Outcome`]. `docs/design.md` has the tables of states, outcomes and failures.
 //!
-//! [`Shard`] is all keys of an object together: it loads, steps, saves, and knows what lives in memory only.
+//! [`Shard`] manages all keys of an object: it loads, steps and saves them, and holds the state that is in memory only.
 
 mod action;
 pub mod alarm_run;

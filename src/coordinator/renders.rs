@@ -1,4 +1,4 @@
-//! The renders of one life of the object: which are under way and how far, and which are queued.
+//! The renders of one life of the object: running ones with their progress, and queued ones.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,67 +9,68 @@ use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The most renders that are under way in one object, for visitors and by the alarm together: their bodies share its
-/// memory.
+/// Limits the renders that run at the same time in one object, for clients and by the alarm together. Their bodies
+/// share the object's memory.
 const MAX_RUNNING: usize = 24;
 
-/// The most renders that are queued in one object.
+/// Limits the renders queued in one object.
 const MAX_QUEUED: usize = 200;
 
-/// The most requests that share one growing answer.
+/// Limits the requests that share one streaming response.
 const MAX_JOINED: u32 = 10_000;
 
-/// Renders by the token of their lease. None of this survives the object; the leases in SQLite do.
+/// Tracks renders by the token of their lease. All of this is lost with the object; the leases in SQLite survive.
 #[derive(Debug)]
 pub(super) struct Renders<B> {
     running: BTreeMap<Version, Render<B>>,
-    /// Renders for which visitors wait.
+    /// Queued renders that clients wait for.
     cold: VecDeque<(PageKey, Version)>,
-    /// Renders that the alarm is to begin.
+    /// Queued renders that the alarm starts.
     background: VecDeque<(PageKey, Version)>,
 }
 
-/// A render under way.
+/// A running render.
 #[derive(Debug)]
 pub(super) struct Render<B> {
     /// The page.
     pub(super) key: PageKey,
-    /// How far it is.
+    /// Its progress.
     pub(super) stage: Stage<B>,
 }
 
-/// How far a render is.
+/// The progress of a render.
 #[derive(Debug)]
 pub(super) enum Stage<B> {
-    /// The site has been asked.
+    /// The origin has received the request.
     Asked,
-    /// The site has answered with tags that are new here, and the tag index is being told of them.
+    /// The origin has sent a response with tags that are new to this shard. Their registration with the tag index is
+    /// under way.
     Registering(Box<Registering<B>>),
-    /// The answer is coming, and may be joined.
+    /// The body is arriving, and other requests may join it.
     Growing {
-        /// What is known of the page by now.
+        /// The metadata known so far.
         page: PageMeta,
-        /// Its headers and its growing body.
+        /// The headers and the streaming body.
         content: B,
-        /// How many requests have joined it.
+        /// The number of requests that have joined it.
         joined: u32,
     },
-    /// The answer can't be published: it is for those only who have it already.
+    /// The response can't be published. Only the requests that already have it receive it.
     Private,
 }
 
-/// A page that waits for its tags to be registered.
+/// A page that waits for the registration of its tags.
 #[derive(Debug)]
 pub(super) struct Registering<B> {
-    /// The tags that are new here.
+    /// The tags that are new to this shard.
     pub(super) tags: Vec<Tag>,
-    /// Over how many shards the route is spread.
+    /// The number of shards of the route.
     pub(super) shards: u16,
-    /// What was invalidated since then is asked for.
+    /// The registration asks for the invalidations since this time.
     pub(super) since: Timestamp,
-    /// What the site answers.
+    /// The origin's response.
     pub(super) answer: (PageMeta, B),
-    /// How the render has ended, if it has.
+    /// The end of the render, if it has ended.
     pub(super) ended: Option<(Outcome, Option<(PageMeta, B)>)>,
 }
 
@@ -80,7 +81,7 @@ impl<B> Default for Renders<B> {
 }
 
 impl<B: Clone> Renders<B> {
-    /// Tells whether another render may begin.
+    /// Returns whether another render may begin.
     pub(super) fn room(&self) -> Room {
         if self.running.len() < MAX_RUNNING {
             Room::Now
@@ -91,32 +92,32 @@ impl<B: Clone> Renders<B> {
         }
     }
 
-    /// Notes that a render is under way.
+    /// Records that a render is running.
     pub(super) fn begin(&mut self, key: PageKey, token: Version) {
         self.running.insert(token, Render { key, stage: Stage::Asked });
     }
 
-    /// Queues a render for which visitors wait.
+    /// Queues a render that clients wait for.
     pub(super) fn enqueue(&mut self, key: PageKey, token: Version) {
         self.cold.push_back((key, token));
     }
 
-    /// Queues a render that the alarm is to begin.
+    /// Queues a render that the alarm starts.
     pub(super) fn enqueue_background(&mut self, key: PageKey, token: Version) {
         self.background.push_back((key, token));
     }
 
-    /// Takes the next render for which visitors wait, if there is room for it.
+    /// Takes the next queued render that clients wait for, if there is room for it.
     pub(super) fn next(&mut self) -> Option<(PageKey, Version)> {
         if self.running.len() < MAX_RUNNING { self.cold.pop_front() } else { None }
     }
 
-    /// Takes the next render that the alarm is to begin, if there is room for it.
+    /// Takes the next queued render for the alarm, if there is room for it.
     pub(super) fn next_background(&mut self) -> Option<(PageKey, Version)> {
         if self.running.len() < MAX_RUNNING { self.background.pop_front() } else { None }
     }
 
-    /// Takes a render of a page out of the queue of the alarm, if there is room for it now.
+    /// Takes a page's render out of the alarm's queue, if there is room for it now.
     pub(super) fn hurry(&mut self, key: &PageKey) -> Option<Version> {
         if self.running.len() >= MAX_RUNNING {
             return None;
@@ -125,12 +126,12 @@ impl<B: Clone> Renders<B> {
         self.background.remove(at).map(|(_, token)| token)
     }
 
-    /// Tells whether renders wait for the alarm to begin them.
+    /// Returns whether renders wait for the alarm to start them.
     pub(super) fn awaits_alarm(&self) -> bool {
         !self.background.is_empty()
     }
 
-    /// Takes a render out of its queue; false if it is not queued.
+    /// Removes a render from its queue. Returns false if it is not queued.
     pub(super) fn unqueue(&mut self, token: Version) -> bool {
         let before = self.cold.len() + self.background.len();
         self.cold.retain(|(_, queued)| *queued != token);
@@ -138,28 +139,28 @@ impl<B: Clone> Renders<B> {
         self.cold.len() + self.background.len() < before
     }
 
-    /// Tells whether this life of the object renders, or is about to render, under the token.
+    /// Returns whether this life of the object runs or has queued a render with this token.
     pub(super) fn is_alive(&self, token: Version) -> bool {
         let mut queued = self.cold.iter().chain(&self.background);
         self.is_running(token) || queued.any(|(_, queued)| *queued == token)
     }
 
-    /// Tells whether a render is under way.
+    /// Returns whether a render is running.
     pub(super) fn is_running(&self, token: Version) -> bool {
         self.running.contains_key(&token)
     }
 
-    /// Returns a render under way.
+    /// Returns a running render.
     pub(super) fn get_mut(&mut self, token: Version) -> Option<&mut Render<B>> {
         self.running.get_mut(&token)
     }
 
-    /// Notes that a render has ended.
+    /// Records that a render has ended.
     pub(super) fn end(&mut self, token: Version) {
         self.running.remove(&token);
     }
 
-    /// Returns what is known of an answer that is coming and may be joined.
+    /// Returns the metadata of a streaming response that requests may join.
     pub(super) fn growing(&self, token: Version) -> Option<&PageMeta> {
         match &self.running.get(&token)?.stage {
             Stage::Growing { page, joined, .. } if *joined < MAX_JOINED => Some(page),
@@ -167,7 +168,7 @@ impl<B: Clone> Renders<B> {
         }
     }
 
-    /// Returns headers and body of an answer that is coming, for one more request.
+    /// Returns the headers and the body of a streaming response to one more request.
     pub(super) fn join(&mut self, token: Version) -> Option<B> {
         match &mut self.running.get_mut(&token)?.stage {
             Stage::Growing { content, joined, .. } => {

@@ -1,4 +1,4 @@
-//! Brings a database to the newest schema that the code knows.
+//! Migrates a database to the newest schema that the code knows.
 
 use crate::sql::{Columns, Sql, StoreError, Value};
 
@@ -8,10 +8,10 @@ pub(crate) struct Migration {
     pub(crate) sql: &'static str,
 }
 
-/// Applies the steps that the database lacks, each in a transaction together with its record in `schema_versions`.
+/// Applies the missing steps. Each runs in one transaction with its record in `schema_versions`.
 ///
 /// # Errors
-/// [`StoreError::NewerSchema`] if the database has a step that `steps` does not.
+/// Returns [`StoreError::NewerSchema`] if the database has a step that `steps` does not.
 pub(crate) fn migrate(sql: &impl Sql, steps: &[Migration]) -> Result<(), StoreError> {
     // PRAGMA user_version is not available in Durable Objects, so the version is a table.
     sql.query("CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, name TEXT NOT NULL)", &[])?;

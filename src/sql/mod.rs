@@ -1,6 +1,6 @@
-//! SQLite, as the two objects use it. Synchronous: load, step and save are one stretch without an `await`.
+//! SQLite, as both kinds of objects use it. It is synchronous: load, step and save run without an `await` in between.
 //!
-//! The same statements and migrations run on a Durable Object's SQLite and, in tests, on rusqlite; both stand behind
+//! The same statements and migrations run on a Durable Object's SQLite and, in tests, on rusqlite. Both implement
 //! [`Sql`].
 
 mod migrate;
@@ -13,7 +13,7 @@ use thiserror::Error;
 pub(crate) use self::migrate::{Migration, migrate};
 pub(crate) use self::rows::Columns;
 
-/// A value that goes into a statement or comes out of a row. Integers must stay within ±2^53: they cross the platform
+/// A parameter of a statement, or a value in a row. Integers must stay within ±2^53, because the platform passes them
 /// as doubles.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -28,22 +28,22 @@ pub enum Value {
 /// The columns of one row, in the statement's order.
 pub type Row = Vec<Value>;
 
-/// A synchronous SQLite database. At most 100 parameters a statement (platform limit).
+/// A synchronous SQLite database. A statement has at most 100 parameters (platform limit).
 pub trait Sql {
     /// Runs one statement (or, without parameters, several) and returns the rows of the last.
     ///
     /// # Errors
-    /// [`StoreError::Sql`] with the database's message.
+    /// Returns [`StoreError::Sql`] with the database's message.
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError>;
 
-    /// Runs `body` so that either all of its statements take effect, or, when it fails, none.
+    /// Runs `body` in a transaction: all of its statements take effect, or, if it fails, none.
     ///
     /// # Errors
-    /// The error of `body`, or that of the database when it can't commit.
+    /// Returns the error of `body`, or the database's if it can't commit.
     fn transaction<T>(&self, body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError>;
 }
 
-/// Why the store could not do what it was asked for.
+/// An error of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// The database refused a statement.
@@ -57,10 +57,10 @@ pub enum StoreError {
         /// The column's position in the statement.
         column: usize,
     },
-    /// What is to be stored depends on the configuration, which is not valid.
+    /// The stored data depends on the configuration, which is not valid.
     #[error("the configuration is not valid: {0}")]
     Unconfigured(String),
-    /// The database was written by a later version of this code.
+    /// A later version of this code has written the database.
     #[error(
         "this object's database has schema version {found}, but this code knows only up to {known}: deploy a version \
          of cloudflare-isr that is at least as new as the one that wrote it"
@@ -68,7 +68,7 @@ pub enum StoreError {
     NewerSchema {
         /// The version in the database.
         found: i64,
-        /// The newest version known.
+        /// The newest version that this code knows.
         known: i64,
     },
 }
@@ -86,7 +86,7 @@ impl From<String> for Value {
 }
 
 impl From<u64> for Value {
-    /// Saturates at 2^53, past which doubles have gaps; times and counts stay far below.
+    /// Saturates at 2^53. Above it, doubles have gaps; times and counts stay far below.
     fn from(number: u64) -> Self {
         const LARGEST: u64 = 1 << 53;
         Self::Integer(i64::try_from(number.min(LARGEST)).unwrap_or(i64::MAX))

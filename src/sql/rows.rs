@@ -1,9 +1,9 @@
-//! Reading rows.
+//! Reads rows.
 
 use crate::sql::{Row, StoreError, Value};
 use crate::time::Timestamp;
 
-/// Reads the columns of a row in order, naming the table and the column that can't be read.
+/// Reads the columns of a row in order. Errors name the table and the column.
 pub(crate) struct Columns {
     table: &'static str,
     next: usize,
@@ -49,7 +49,7 @@ impl Columns {
         Ok(self.optional_number()?.map(Timestamp::from_millis))
     }
 
-    /// Reads the next column as text, if there is any, and parses it.
+    /// Reads the next column as text, if it is not NULL, and parses it.
     pub(crate) fn optional_parsed<T>(
         &mut self,
         parse: impl FnOnce(&str) -> Option<T>,

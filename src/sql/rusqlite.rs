@@ -5,7 +5,7 @@ use ::rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::sql::{Row, Sql, StoreError, Value};
 
-/// How many statements stay prepared: more than the stores have.
+/// The number of statements that stay prepared: more than the stores have.
 const STATEMENTS: usize = 256;
 
 /// A database in memory.

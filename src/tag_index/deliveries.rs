@@ -1,4 +1,4 @@
-//! Which deliveries a round attempts, and what becomes of one that was attempted.
+//! The deliveries that a round attempts, and how their results are recorded.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::time::Timestamp;
 /// How long the caller of an invalidation waits for the coordinators, and a round for each of them.
 pub const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The most deliveries that a round attempts.
+/// Limits the deliveries that a round attempts.
 pub const BATCH: u32 = 100;
 
-/// Which deliveries are attempted together.
+/// Selects the deliveries to attempt together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
     /// Those of one invalidation, while its caller waits.
     Of(u64),
-    /// Those that are due, when the alarm goes off.
+    /// Those that are due when the alarm fires.
     Due(Timestamp),
 }
 
-/// Returns what a round attempts, at most [`BATCH`]. Each stays due until it is settled: whatever happens to the object in
-/// between, it is attempted again.
+/// Returns the deliveries of a round, at most [`BATCH`]. Each stays due until it is settled, so it is attempted again
+/// if the object dies.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -34,11 +34,11 @@ pub fn attempts<S: Sql>(store: &TagIndexStore<S>, round: Round) -> Result<Vec<De
     }
 }
 
-/// Notes what has become of an attempt: the shard has applied the invalidation, which concerned so many pages there; or,
-/// with `None`, it could not be reached, and is to be called again.
+/// Records the result of an attempt: the number of pages that the invalidation names in that shard, or `None` if the
+/// shard could not be reached and the delivery has to be repeated.
 ///
 /// # Errors
-/// See [`StoreError`]; then the delivery stays due.
+/// See [`StoreError`]; on an error, the delivery stays due.
 pub fn settle<S: Sql>(
     store: &TagIndexStore<S>,
     delivery: &Delivery,

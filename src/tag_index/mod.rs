@@ -1,9 +1,9 @@
 //! The tag index's decisions, free of I/O.
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
-//! | `deliveries` | which deliveries a round attempts, and what becomes of one that was attempted |
-//! | `tables` | the log, the shards that carry a tag, the deliveries and purges still to be made |
+//! | `deliveries` | the deliveries that a round attempts, and their results |
+//! | `tables` | the log, the shards that carry a tag, pending deliveries and purges |
 
 mod deliveries;
 pub mod tables;

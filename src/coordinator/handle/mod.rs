@@ -1,4 +1,4 @@
-//! The step of the state machine.
+//! One step of the state machine.
 
 mod renders;
 mod requests;
@@ -17,60 +17,60 @@ use crate::semantics::freshness::Freshness;
 use crate::time::Timestamp;
 use crate::version::Clock;
 
-/// The settings of the key's route that matter here.
+/// The settings of the key's route that the state machine needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// How long a stale copy may be served.
+    /// How long a stale page may be served.
     pub expire: Duration,
     /// How long a render may take.
     pub render_timeout: Duration,
-    /// How long a response that may not be stored is remembered as such.
+    /// How long a hit-for-pass marker holds.
     pub pass_ttl: Duration,
 }
 
 /// Whether another render may begin in the shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// At once.
+    /// Now.
     Now,
-    /// Once one of those under way has ended.
+    /// After a running render has ended.
     Later,
-    /// Not at all: too many are queued already.
+    /// Not at all: the queue is full.
     None,
 }
 
-/// What the step needs to know besides the entry and the event.
+/// The inputs of a step besides the entry and the event.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The time.
     pub now: Timestamp,
     /// Random bits, new for each step.
     pub random: u128,
-    /// Issues fencing tokens; to be saved with the entry.
+    /// Issues fencing tokens. It must be saved with the entry.
     pub clock: &'a mut Clock,
-    /// The breaker of the route; to be saved with the entry.
+    /// The breaker of the route. It must be saved with the entry.
     pub breaker: &'a mut Breaker,
     /// The settings.
     pub policy: Policy,
     /// Whether there is room for another render.
     pub room: Room,
-    /// Whether an invalidation of this key was received since the render that `entry.marked_by` names began.
+    /// Whether this key was invalidated since the render that `entry.marked_by` names began.
     pub lifted: bool,
-    /// The strongest invalidation received since the render of the page in question began: of the page that the event
-    /// brings, or else of the entry's page.
+    /// The strongest invalidation received since the render of the page began. The page is the event's, otherwise the
+    /// entry's.
     pub invalidated: Option<Mode>,
-    /// The answer that has begun to come under the entry's lease, if it was not invalidated since.
+    /// The response that is arriving under the entry's lease, if it was not invalidated since.
     pub growing: Option<&'a PageMeta>,
-    /// Whether what L2 holds was invalidated since its render began.
+    /// Whether the content of L2 was invalidated since its render began.
     pub copy_invalidated: bool,
 }
 
-/// Takes an event, and returns the next state of the entry and what is to be done.
+/// Handles an event, and returns the next state of the entry and the actions to perform.
 #[must_use]
 pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, Vec<Action>) {
     let mut step = Step { entry, context, actions: Vec::new() };
     if step.context.invalidated == Some(Mode::Purge) {
-        // Whatever is published is older than what was rendered before the purge.
+        // The event's page was rendered before the purge, and every published page is older still.
         step.drop_page();
     }
     match event {
@@ -78,7 +78,7 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
         Event::Stale { waiter, version } => step.stale(waiter, version),
         Event::BytesLost { waiter, version } => step.bytes_lost(waiter, version),
         Event::Refresh => step.refresh(),
-        // What was purged is dropped already.
+        // The purged page is removed already.
         Event::Swept => {}
         Event::Begun { token } => step.begun(token),
         Event::Head { token, page } => step.head(token, page),
@@ -98,7 +98,7 @@ struct Step<'a, 'c> {
     actions: Vec<Action>,
 }
 
-/// What the entry is good for.
+/// Judges what the entry can be used for.
 impl Step<'_, '_> {
     fn standing(&self) -> Standing {
         let Some(page) = &self.entry.page else {
@@ -112,7 +112,7 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Returns the page as edges are to see it when it was invalidated as stale: old from now on.
+    /// Returns the page as edges must see it when it is not fresh any more: stale from now on.
     fn stale_from_now(&self, page: PageMeta) -> PageMeta {
         PageMeta { windows: page.windows.stale_from(self.context.now, self.context.policy.expire), ..page }
     }
@@ -131,7 +131,7 @@ impl Step<'_, '_> {
     }
 }
 
-/// What the stored page is good for.
+/// What the stored page can be used for.
 enum Standing {
     Fresh(PageMeta),
     Stale(PageMeta),

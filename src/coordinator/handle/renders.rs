@@ -14,20 +14,20 @@ use crate::semantics::storable::{NotStored, SiteFailure};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// Added to the render timeout for what comes after the last byte: the registration of tags.
+/// Added to the render timeout for the work after the last byte: the registration of tags.
 const LEASE_GRACE: Duration = Duration::from_secs(10);
 
-/// How long a render may wait for the alarm to begin it.
+/// How long a render may wait for the alarm to start it.
 const QUEUE_PATIENCE: Duration = Duration::from_mins(10);
 
-/// How long the next render waits after one that could not be published although the site did not fail.
+/// The pause after a render that could not be published although the origin did not fail.
 const UNPUBLISHED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a render is begun anew because the one before could not be used, before it is left to the next request.
+/// How often a render is repeated because the previous one could not be used. After that, the next request renders.
 const MAX_ATTEMPTS: u32 = 5;
 
 impl Step<'_, '_> {
-    /// Counts the time of the lease from the beginning of the render, not from when it was queued.
+    /// Starts the time of the lease when the render begins, not when it was queued.
     pub(super) fn begun(&mut self, token: Version) {
         let expires_at = self.render_deadline();
         if let Some(lease) = self.entry.lease.as_mut().filter(|lease| lease.token == token) {
@@ -35,7 +35,7 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Answers those who wait with what begins to come. Those who come from now on are told by `growing`.
+    /// Answers waiters with the response that begins to arrive. Later requests get it through `growing`.
     pub(super) fn head(&mut self, token: Version, page: PageMeta) {
         let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
             return;
@@ -50,7 +50,7 @@ impl Step<'_, '_> {
 
     pub(super) fn ended(&mut self, token: Version, outcome: Outcome) {
         let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
-            return; // The lease has passed on: nothing of this outcome counts.
+            return; // The token is not current: the outcome is ignored.
         };
         match &outcome {
             Outcome::Done(_) | Outcome::Uncacheable(_) => self.context.breaker.succeeded(),
@@ -71,7 +71,7 @@ impl Step<'_, '_> {
 
     fn done(&mut self, lease: Lease, page: PageMeta) {
         match self.context.invalidated {
-            // Those who wait may have come after the invalidation: what was rendered before it is not for them.
+            // Waiters may have arrived after the invalidation, so they must not receive what was rendered before it.
             Some(Mode::Expire | Mode::Purge) => self.begin_anew(lease),
             Some(Mode::Stale) => self.publish(self.stale_from_now(page)),
             _ => self.publish(page),
@@ -98,7 +98,7 @@ impl Step<'_, '_> {
         self.drop_page();
     }
 
-    /// Forgets the page, here and in L2.
+    /// Removes the page, here and from L2.
     pub(super) fn drop_page(&mut self) {
         if self.entry.page.take().is_some() {
             self.actions.push(Action::Release);
@@ -106,7 +106,7 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Ends a lease whose render has got an answer.
+    /// Ends a lease whose render has got a response.
     fn release_lease(&mut self) {
         self.entry.lease = None;
         self.entry.failures = 0;
@@ -115,7 +115,7 @@ impl Step<'_, '_> {
         self.entry.marked_by = None;
     }
 
-    /// Counts a failed render. The last good copy stays.
+    /// Counts a failed render. The last good page stays.
     fn failed(&mut self, token: Version) {
         let reason = Reason::SiteError;
         self.back_off(token);
@@ -130,7 +130,7 @@ impl Step<'_, '_> {
         self.actions.push(Action::AnswerParked { answer });
     }
 
-    /// Hands a render on that can't be published, although the site did not fail.
+    /// Sends waiters a response that can't be published, although the origin did not fail.
     fn unpublished(&mut self, token: Version, reason: Reason) {
         self.entry.lease = None;
         self.entry.marked_by = Some(token);
@@ -138,16 +138,16 @@ impl Step<'_, '_> {
         self.actions.push(Action::AnswerParked { answer: Answer::Relay { reason } });
     }
 
-    /// Gives up a render that has not begun: the site has not failed.
+    /// Gives up a render that has not begun. The origin has not failed.
     fn refused(&mut self, reason: Reason) {
         self.entry.lease = None;
         let answer = self.stand_in(reason).unwrap_or(Answer::Refused { reason });
         self.actions.push(Action::AnswerParked { answer });
     }
 
-    /// Takes up a lease whose render died with the object, or was left to a caller who never came: a background render is
-    /// driven again, a visitor's is over. Once may be chance; a page with which it happens again and again is left alone for
-    /// longer and longer.
+    /// Recovers a lease whose render died with the object, or whose caller did not use its ticket. A background render
+    /// starts again; a client's render is over. One loss may be chance; repeated losses of the same page increase its
+    /// back-off.
     fn lost(&mut self, lease: Lease) {
         if lease.purpose == Purpose::Background && lease.attempt < MAX_ATTEMPTS {
             return self.drive(lease.attempt + 1);
@@ -162,13 +162,13 @@ impl Step<'_, '_> {
         self.actions.push(Action::AnswerParked { answer: Answer::Refused { reason: Reason::Lost } });
     }
 
-    /// Tells whether a broken connection is followed by another attempt at once. A GET may be repeated (RFC 9110
-    /// §9.2.2), and who waits needn't hear of it; but once, and not while the site is known to fail.
+    /// Returns whether a broken connection is followed by another attempt at once. A GET may be repeated (RFC 9110
+    /// §9.2.2), and waiters need not know. This happens once, and not while the origin is known to fail.
     fn elects_another(&self, lease: Lease) -> bool {
         lease.attempt == 0 && self.entry.failures == 0 && self.context.growing.is_none()
     }
 
-    /// Renders again what can't be used, for those who wait still.
+    /// Renders again for the requests that still wait, because the result can't be used.
     fn begin_anew(&mut self, lease: Lease) {
         if lease.attempt >= MAX_ATTEMPTS {
             return self.unpublished(lease.token, Reason::Invalidated);

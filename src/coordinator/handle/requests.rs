@@ -1,4 +1,4 @@
-//! What requests are told, and when a render begins.
+//! The answers to requests, and when a render begins.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// How long a render for which a visitor waits may be queued.
+/// How long a render that a client waits for may be queued.
 const COLD_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Step<'_, '_> {
@@ -46,7 +46,7 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Renders a page again that can't be handed out. It is not forgotten before: L2 may show it yet.
+    /// Renders a page again whose bytes can't be found. The page stays published: L2 may show it later.
     pub(super) fn bytes_lost(&mut self, waiter: WaiterId, version: Version) {
         if self.entry.page.as_ref().is_some_and(|page| page.version == version) {
             self.join_render(waiter, false);
@@ -55,7 +55,7 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Renders a page again that is not fresh, though nobody asks for it.
+    /// Renders a page again that is not fresh, although no client asks for it.
     pub(super) fn refresh(&mut self) {
         self.lift();
         if !matches!(self.standing(), Standing::Fresh(_)) {
@@ -63,8 +63,8 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Lifts what an invalidation has made pointless: a pause after failures, or a pass mark. What was invalidated is
-    /// asked for once more.
+    /// Lifts what an invalidation makes obsolete: a back-off, or a hit-for-pass marker. The origin is asked once more
+    /// for an invalidated page.
     fn lift(&mut self) {
         if self.context.lifted {
             self.entry.retry_at = None;
@@ -73,8 +73,8 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Lets a request share a render, which begins if need be and if it may. If it may not, the last good copy stands
-    /// in, unless its bytes are what the request has not found.
+    /// Lets a request share a render, which begins if necessary and allowed. If no render may begin, the last good page
+    /// is the answer, unless its bytes are the ones that the request could not find.
     fn join_render(&mut self, waiter: WaiterId, has_bytes: bool) {
         if self.entry.lease.is_some() {
             return self.join(waiter);
@@ -100,7 +100,7 @@ impl Step<'_, '_> {
         self.answer(waiter, answer.unwrap_or(otherwise));
     }
 
-    /// Hands out what has come of the answer under way, or, if that has not begun, lets the request wait for it.
+    /// Sends the response that is arriving, or, if it has not begun, lets the request wait for it.
     fn join(&mut self, waiter: WaiterId) {
         match self.context.growing {
             Some(page) => self.answer(waiter, Answer::Growing(Box::new(page.clone()))),
@@ -108,16 +108,16 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Begins a render behind a stale copy, unless one is under way or held back. Without room for it, the next stale
-    /// event tries again.
+    /// Begins a background render, unless one is running or may not begin. Without room for it, the next stale event
+    /// tries again.
     fn revalidate(&mut self) {
         if self.entry.lease.is_none() && self.held_back().is_none() && self.context.room != Room::None {
             self.drive(0);
         }
     }
 
-    /// Tells why no render may begin now: this page has failed, or could not be published, or the site fails for other
-    /// pages as well.
+    /// Returns why no render may begin now: this page has failed, it could not be published, or the origin fails for
+    /// other pages as well.
     fn held_back(&self) -> Option<HeldBack> {
         let now = self.context.now;
         match self.entry.retry_at.filter(|at| *at > now) {
@@ -133,8 +133,8 @@ impl Step<'_, '_> {
 
 /// Why no render may begin.
 enum HeldBack {
-    /// The site fails.
+    /// The origin fails.
     Failing { reason: Reason, retry_at: Timestamp },
-    /// The page could not be published, although the site did not fail.
+    /// The page could not be published, although the origin did not fail.
     Unpublished,
 }

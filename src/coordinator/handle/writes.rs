@@ -1,4 +1,4 @@
-//! When L2 is written.
+//! When the coordinator writes to L2.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use crate::coordinator::entry::{PendingWrite, StoredCopy};
 use crate::page::PageMeta;
 use crate::version::Version;
 
-/// KV takes one write per key and second (platform limit).
+/// KV accepts one write per key and second (platform limit).
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest time for which L2 may hold the same content under an older version.
+/// The maximum time that L2 may hold the same content under an older version.
 const COPY_LIFE: Duration = Duration::from_hours(1);
 
 impl Step<'_, '_> {
-    /// Tells whether what L2 holds can stand for the page, so that no write is needed: the same content under an older
-    /// version, not invalidated since, and young enough.
+    /// Returns whether the content of L2 equals the page, so that no write is needed: the same content under an older
+    /// version, not invalidated since, and recent enough.
     ///
-    /// That is safe, because an edge that finds the older version serves the same bytes. It may judge them as stale
-    /// rather than fresh; then it asks here, and gets the newer version for L1. It never finds them expired, or gone from
-    /// L2: they are replaced long before.
+    /// This is safe, because an edge that finds the older version serves the same bytes. In the worst case, the edge
+    /// treats them as stale, reports this to the coordinator, and receives the newer version for L1. It never finds
+    /// them expired or missing: they are replaced long before.
     pub(super) fn copy_serves(&self, page: &PageMeta) -> bool {
         let Some(copy) = self.entry.copy else {
             return false;
@@ -43,14 +43,14 @@ impl Step<'_, '_> {
                 self.entry.copy =
                     page.and_then(|page| Some(StoredCopy { version: page.version, digest: page.digest? }));
             }
-            // Something newer was decided while this was written.
+            // A newer write was decided during this one.
             Some(pending) => pending.due = self.context.now.plus(WRITE_INTERVAL),
             None => {}
         }
         self.mend_overtaken(version);
     }
 
-    /// Writes the current version once more after an older write that has been overtaken came last.
+    /// Writes the current version again after an overtaken, older write has arrived last.
     fn mend_overtaken(&mut self, version: Option<Version>) {
         let current = self.entry.page.as_ref().map(|page| page.version);
         let is_known = version == current || self.entry.copy.is_some_and(|copy| Some(copy.version) == version);
@@ -71,7 +71,7 @@ impl Step<'_, '_> {
         self.mend_overtaken(version);
     }
 
-    /// Forgets a page whose bytes died before L2 had them: it is rendered again, never believed published.
+    /// Removes a page whose bytes were lost before L2 had them. It is rendered again, and never counts as published.
     pub(super) fn write_lost(&mut self, version: Version) {
         if self.entry.pending.is_some_and(|pending| pending.version == Some(version)) {
             self.entry.pending = None;
@@ -81,19 +81,19 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Decides a write to L2: now, or as soon as a second has passed since the last one. The newest decision counts.
+    /// Schedules a write to L2: now, or a second after the previous write. The newest decision replaces earlier ones.
     pub(super) fn schedule_write(&mut self, version: Option<Version>) {
         let now = self.context.now;
         let earliest = self.entry.written_at.map_or(now, |last| last.plus(WRITE_INTERVAL));
-        // While a write is on its way, the next one waits for its end.
+        // While a write is under way, the next one waits for its end.
         let due = if self.entry.pending.is_some() { earliest.max(now.plus(WRITE_INTERVAL)) } else { earliest };
         self.entry.pending = Some(PendingWrite { version, due, attempts: 0 });
         self.entry.copy = None;
         self.write_due();
     }
 
-    /// Begins the write that is due. Should nothing be heard of it, because the object died, the alarm begins it again.
-    /// That is as late as the alarm would have looked for the render, so that the alarm need not be set again.
+    /// Begins the write that is due. If its result never arrives, because the object died, the alarm begins it again.
+    /// The retry is due when the alarm would have examined the render, so the alarm need not be set again.
     pub(super) fn write_due(&mut self) {
         let (now, patience) = (self.context.now, self.render_deadline());
         if let Some(pending) = self.entry.pending.as_mut().filter(|pending| pending.due <= now) {

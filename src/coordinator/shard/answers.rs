@@ -1,4 +1,4 @@
-//! How those who wait are answered.
+//! Answers to waiting requests.
 
 use super::Shard;
 use crate::coordinator::io::{Effect, Moment, Wanted};
@@ -12,7 +12,7 @@ use crate::sql::Sql;
 use crate::time::Timestamp;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Answers requests. Bytes that are not held are looked for in L2.
+    /// Answers requests. Bytes that are not held are read from L2.
     pub(super) fn answer(&mut self, moment: Moment, entry: &Entry, waiters: Vec<WaiterId>, answer: Answer) {
         let (page, verdict) = match answer {
             Answer::Page(page) => (*page, Verdict::Page { rendered: false, collapsed: false }),
@@ -31,7 +31,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Hands out an answer that is coming. The first of those for whom it was asked counts as the one who has caused it.
+    /// Sends a streaming response to waiters. The first one counts as the request that started the render, unless the
+    /// waiters are late.
     fn answer_growing(&mut self, waiters: &[WaiterId], page: &PageMeta, are_late: bool) {
         for (index, waiter) in waiters.iter().enumerate() {
             let verdict = Verdict::Page { rendered: true, collapsed: are_late || index > 0 };
@@ -80,14 +81,14 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     }
 }
 
-/// Writes an answer that has no page with it.
+/// Returns the verdict of an answer without a page.
 fn bare_verdict(answer: &Answer, now: Timestamp) -> Verdict {
     match answer {
         Answer::Unchanged => Verdict::Unchanged,
         Answer::Refused { reason } => Verdict::Refused { reason: *reason },
         Answer::Pass { until, reason } => Verdict::Pass { until: *until, reason: reason.map(NotStored::reason) },
         Answer::Unavailable { retry_at, reason } => Verdict::Unavailable { retry_at: *retry_at, reason: *reason },
-        // There is no answer of the failing site to be relayed: it could not be reached at all.
+        // The failing origin could not be reached, so there is no response to relay.
         Answer::Relay { .. } | Answer::Page(_) | Answer::Growing(_) | Answer::Stale { .. } => {
             Verdict::Unavailable { retry_at: now, reason: Reason::SiteError }
         }

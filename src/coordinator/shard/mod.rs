@@ -1,8 +1,8 @@
-//! All keys of one shard: what the coordinator object is, without its I/O.
+//! All keys of one shard: the coordinator object without its I/O.
 //!
-//! The object gives a [`Shard`] what happens ([`Input`]) and performs what comes back ([`Effect`]); the outcome of an
-//! effect is another input. SQLite is written before an effect is returned. What is in memory only (who waits, which
-//! renders are under way, which bytes are held) can be lost at any moment: [`Shard::open`] takes up what is in SQLite.
+//! The object feeds events ([`Input`]) to a [`Shard`] and performs the effects ([`Effect`]) it returns. The result of
+//! an effect is another input. The shard writes SQLite before it returns an effect. The state that is in memory only
+//! (waiters, running renders, held bytes) can be lost at any moment: [`Shard::open`] continues from SQLite.
 
 mod answers;
 mod renders;
@@ -31,58 +31,59 @@ use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-/// The most requests that wait at one object.
+/// Limits the requests that wait at one object.
 const MAX_WAITERS: usize = 10_000;
 
-/// How often keys of no use are looked for while there are too many, and how many are forgotten at a time.
+/// How often useless keys are removed while there are too many, and how many at a time.
 const FORGET: (Duration, u32) = (Duration::from_mins(1), 1000);
 
-/// The most leases looked at in one round of the alarm.
+/// Limits the leases examined in one round of the alarm.
 const LEASES_A_ROUND: u32 = 200;
 
-/// The most writes to L2 begun in one round of the alarm.
+/// Limits the writes to L2 begun in one round of the alarm.
 const WRITES_A_ROUND: u32 = 50;
 
 /// One shard.
 #[derive(Debug)]
 pub struct Shard<S, B> {
     store: CoordinatorStore<S>,
-    /// The object's own name, once it has been told.
+    /// The object's own name, if it is known yet.
     name: Option<ShardName>,
     clock: Clock,
     breaker: Breaker,
-    /// Requests that are not answered yet.
+    /// Requests without an answer.
     waiting: BTreeSet<WaiterId>,
-    /// Requests that wait for a render, by page; the first of them began it. Who has stopped waiting is here still.
+    /// Requests that wait for a render, by page. The first of them started it. Requests that have stopped waiting are
+    /// still listed.
     parked: BTreeMap<PageKey, Vec<WaiterId>>,
     renders: Renders<B>,
-    /// No invalidation was received after this: what was rendered later need not be compared with them.
+    /// No invalidation was received after this version, so pages rendered later need no comparison with invalidations.
     received: Version,
-    /// How many keys there is a row for, once that has mattered.
+    /// The number of keys that have a row, counted when first needed.
     keys: Option<u64>,
-    /// When keys of no use are to be looked for again, should there be too many.
+    /// When useless keys may next be removed, if there are too many.
     forget_at: Timestamp,
-    /// When the pages of an eager refresh are to be looked at next.
+    /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
     held: Held<B>,
     effects: Vec<Effect<B>>,
 }
 
-/// One input under way: what all its steps have in common.
+/// The input that is being handled: what all its steps have in common.
 #[derive(Clone, Copy)]
 struct Turn<'a> {
     config: &'a Config,
     moment: Moment,
 }
 
-/// What comes with an event besides the event itself.
+/// Facts that accompany an event.
 #[derive(Clone, Copy)]
 struct Beside<'a, B> {
-    /// The answer of the site.
+    /// The origin's response.
     answer: Option<&'a (PageMeta, B)>,
-    /// The edge knows of an invalidation of that time.
+    /// The edge knows of an invalidation at this time.
     newer_than: Option<Timestamp>,
-    /// The render that holds the lease is over.
+    /// The render that holds the lease has ended.
     is_over: bool,
 }
 
@@ -93,7 +94,7 @@ impl<B> Default for Beside<'_, B> {
 }
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Opens the shard's database, and takes up what an earlier life of the object has left.
+    /// Opens the shard's database, and continues from the state that an earlier life of the object has left.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -123,7 +124,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             held: Held::default(),
             effects: Vec::new(),
         };
-        // None of the renders that are on record goes on, and for when the alarm was set is not known here.
+        // None of the recorded renders is running, and the time of the current alarm is unknown.
         for (key, lease) in shard.store.leases(u32::MAX)? {
             shard.end(Turn { config, moment }, &key, lease.token, Outcome::Lost, None)?;
         }
@@ -132,11 +133,10 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok((shard, effects))
     }
 
-    /// Takes what has happened, and returns what is to be done.
+    /// Handles an input, and returns the effects to perform.
     ///
     /// # Errors
-    /// See [`StoreError`]: then nothing that the input would have changed is changed, and a request that came with it
-    /// is not answered.
+    /// See [`StoreError`]. On an error, the input has changed nothing, and its request receives no answer.
     pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Result<Vec<Effect<B>>, StoreError> {
         let turn = Turn { config, moment };
         let result = match input {
@@ -163,8 +163,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         result.map(|()| effects)
     }
 
-    /// Takes what is to be done. Of several times to wake up the first is told: each setting of the alarm is billed as a
-    /// row written.
+    /// Takes the collected effects. Of several wake-up times, only the earliest is returned, because the platform bills
+    /// each setting of the alarm as a row written.
     fn take_effects(&mut self) -> Vec<Effect<B>> {
         let mut effects = std::mem::take(&mut self.effects);
         let wake = |effect: &Effect<B>| if let Effect::WakeAt(time) = effect { Some(*time) } else { None };
@@ -175,13 +175,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         effects
     }
 
-    /// Tells whether renders wait for the alarm to begin them.
+    /// Returns whether renders wait for the alarm to start them.
     #[must_use]
     pub fn has_queued(&self) -> bool {
         self.renders.awaits_alarm()
     }
 
-    /// Returns the version in which a page is published, and the token under which it is being rendered.
+    /// Returns the version in which a page is published, and the token of its running render.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -190,13 +190,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok((entry.page.map(|page| page.version), entry.lease.map(|lease| lease.token)))
     }
 
-    /// Returns the last version that was issued or heard of: everything that is stored by now has it or a lower one.
+    /// Returns the last version issued or observed. Everything stored so far has this version or a lower one.
     #[must_use]
     pub fn last_version(&self) -> Version {
         self.clock.last()
     }
 
-    /// Returns when the alarm is to go off next.
+    /// Returns when the alarm is due next.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -223,7 +223,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let misplaced = match owner(turn.config, key) {
             Some(owner) if owner == *shard => (self.waiting.len() >= MAX_WAITERS).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
-            // Who has handed it on, or the edge, has another configuration, for as long as a new one is being deployed.
+            // During a deployment, the edge or the forwarding coordinator may have another configuration.
             Some(_) | None => Some(refuse(Reason::Moved)),
         };
         if let Some(effect) = misplaced {
@@ -241,8 +241,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         stepped
     }
 
-    /// Tells whether a key that is not known yet may be admitted: the first to come are, as many as the route allows. So
-    /// whoever makes up keys can neither fill the object nor push out what is there.
+    /// Returns whether an unknown key may be admitted: the first `max_pages` keys are. So a client that makes up keys
+    /// can neither fill the object nor evict existing pages.
     fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
         let most = turn.config.routes.find(key.path()).map_or(0, Route::max_pages);
         let mut keys = self.keys.map_or_else(|| self.store.count_keys(), Ok)?;
@@ -254,7 +254,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(keys < most)
     }
 
-    /// Begins a render at once that was left to the alarm, now that a visitor waits for it.
+    /// Starts a render now that was left to the alarm, because a client waits for it.
     fn hurry(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<(), StoreError> {
         match self.renders.hurry(key) {
             Some(token) => self.begin(turn, key.clone(), token, false),
@@ -262,7 +262,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Begins a render that was queued.
+    /// Begins a queued render.
     fn begin(&mut self, turn: Turn<'_>, key: PageKey, token: Version, driven: bool) -> Result<(), StoreError> {
         self.step(turn, &key, Event::Begun { token }, Beside::default())?;
         self.renders.begin(key.clone(), token);
@@ -284,7 +284,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let Wanted { page, verdict, waiters, .. } = wanted;
         match found {
             Found::Same(content) => self.reply_all(&waiters, &verdict, Some(&(page, content))),
-            // The page is there, but can't be read now.
+            // The page exists, but can't be read now.
             Found::Unknown => self.reply_all(&waiters, &Verdict::Refused { reason: Reason::Unreadable }, None),
             Found::Other => {
                 for waiter in waiters {
@@ -310,8 +310,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.step(turn, key, event, Beside::default())
     }
 
-    /// Does what is due: writes, leases that are over or of which nothing is heard any more; and begins renders that
-    /// are queued, at most `room`.
+    /// Performs the work that is due: writes, and leases that have ended or expired. Then begins at most `room` queued
+    /// renders.
     fn alarm(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
         for key in self.store.writes_due(turn.moment.now, WRITES_A_ROUND)? {
             self.step(turn, &key, Event::WriteDue, Beside::default())?;
@@ -331,7 +331,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    /// Ends a lease whose time is over.
+    /// Ends an expired lease.
     fn expire(&mut self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<(), StoreError> {
         let outcome = if self.renders.unqueue(token) { Outcome::Refused } else { Outcome::TooOld };
         self.step(turn, key, Event::Ended { token, outcome }, Beside::default())
@@ -344,7 +344,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     }
 }
 
-/// Returns the coordinator that owns a page by the configuration; `None` if no route does any more.
+/// Returns the coordinator that owns a page according to the configuration; `None` if no route matches any more.
 fn owner(config: &Config, key: &PageKey) -> Option<ShardName> {
     config.routes.find(key.path()).map(|route| ShardName::of(route, key.path()))
 }

@@ -1,4 +1,4 @@
-//! How a render goes through its stages: the head of the answer, the registration of its tags, the end.
+//! The stages of a render: the head of the response, the registration of its tags, the end.
 
 use super::{Beside, Shard, Turn, owner};
 use crate::coordinator::io::Effect;
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Shares an answer that has begun to come, once its tags are registered.
+    /// Shares a response that has begun to arrive, as soon as its tags are registered.
     pub(super) fn head(
         &mut self,
         turn: Turn<'_>,
@@ -42,8 +42,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.step(turn, key, event, Beside { answer: Some(answer), ..Beside::default() })
     }
 
-    /// Has the tags registered that a page is the first to carry here, and the shard itself with its first page. Gives the
-    /// answer back if all is known already.
+    /// Registers the tags that no other page of this shard carries, and the shard itself with its first page. Returns
+    /// the response if everything is registered already.
     fn register(
         &mut self,
         turn: Turn<'_>,
@@ -59,8 +59,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let Some(render) = self.renders.get_mut(token).filter(|_| !is_known) else {
             return Ok(Some(answer));
         };
-        // A slower render of another page may carry the same tags, and find them registered when it comes to its end:
-        // what is told must reach back to the beginning of the oldest.
+        // A slower render of another page may carry the same tags, and find them registered when it ends. So the
+        // registration must ask for the invalidations since the oldest render began.
         let start = answer.0.render_start();
         let oldest = self.store.oldest_lease()?;
         let since = oldest.map_or(start, |oldest| oldest.min(start));
@@ -69,7 +69,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(None)
     }
 
-    /// Ends a render; if its tags are being registered, then after that.
+    /// Ends a render. If the registration of its tags is under way, the render ends after that.
     pub(super) fn ended(
         &mut self,
         turn: Turn<'_>,
@@ -87,7 +87,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Some(Stage::Growing { .. } | Stage::Private) | None => false,
         };
         if is_asked && matches!(outcome, Outcome::Done(_)) && self.is_current(turn, key, token)? {
-            // All of the body has come at once.
+            // The whole body has arrived at once.
             if let Some(whole) = answer.clone() {
                 let ended = Some((outcome.clone(), answer.clone()));
                 if self.register(turn, token, whole, ended)?.is_none() {
@@ -98,7 +98,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.end(turn, key, token, outcome, answer.as_ref())
     }
 
-    /// Notes what was invalidated before the tags were known to be carried here, and goes on with the render.
+    /// Records the invalidations from before the registration, and continues with the render.
     pub(super) fn registered(
         &mut self,
         turn: Turn<'_>,
@@ -117,7 +117,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             }
         };
         let Registering { tags, shards, since, answer: page, ended } = *registering;
-        // Below the floor the tag index does not know any more what was invalidated.
+        // The tag index may have forgotten invalidations from before its floor.
         let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
         let Some(known) = known else {
             let is_over = ended.is_some();
@@ -149,7 +149,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token))
     }
 
-    /// Steps the end of a render, and begins the next one that is queued.
+    /// Steps the end of a render, and begins the next queued one.
     pub(super) fn end(
         &mut self,
         turn: Turn<'_>,

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Loads, steps, saves, and then turns actions into effects.
+    /// Loads the entry, steps and saves it, and then turns the actions into effects.
     pub(super) fn step(
         &mut self,
         turn: Turn<'_>,
@@ -52,7 +52,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         };
         let (mut clock, mut breaker) = (self.clock, self.breaker);
         if let Some(time) = beside.newer_than {
-            // Whatever is rendered from now on is later.
+            // Every later render gets a later time.
             clock.observe(time, now, random);
         }
         let mut context = Context {
@@ -86,8 +86,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    /// Forgets a page that belongs to another coordinator since the number of the route's shards, or a pattern, has
-    /// changed. Nothing of it is written: no two coordinators write one key.
+    /// Removes a page that now belongs to another coordinator, because the route's number of shards or a pattern has
+    /// changed. Nothing is written to L2: no two coordinators write one key.
     fn disown(&mut self, key: &PageKey, before: &Entry, is_over: bool) -> Result<(), StoreError> {
         self.store.save(key, before, &Entry::default(), &self.clock, None)?;
         self.held.remove(key);
@@ -99,18 +99,18 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    /// Tells the strongest invalidation of a page since its render began, delivered or told by the edge.
+    /// Returns the strongest invalidation of a page since its render began, whether delivered or reported by the edge.
     fn invalidated(&self, page: &PageMeta, newer_than: Option<Timestamp>) -> Result<Option<Mode>, StoreError> {
         let told = newer_than.filter(|time| page.render_start() <= *time).map(|_| Mode::Expire);
         Ok(self.received_since(page.version, page.key.path(), &page.tags)?.max(told))
     }
 
-    /// Tells the strongest invalidation received since a version was issued.
+    /// Returns the strongest invalidation received since a version was issued.
     fn received_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
         if version > self.received { Ok(None) } else { self.store.invalidated_since(version, path, tags) }
     }
 
-    /// Tells whether a mark that a render has left is lifted by an invalidation since.
+    /// Returns whether a later invalidation lifts a back-off or a marker that a render has left.
     fn is_lifted(
         &self,
         key: &PageKey,
@@ -125,7 +125,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(newer_than.is_some_and(|time| mark.time() <= time) || self.received_since(mark, key.path(), tags)?.is_some())
     }
 
-    /// Tells whether what L2 holds was invalidated, where that matters: the page has the same content.
+    /// Returns whether the content of L2 was invalidated. This matters only if the page has the same content.
     fn is_copy_invalidated(&self, entry: &Entry, page: Option<&PageMeta>) -> Result<bool, StoreError> {
         match (entry.copy, page) {
             (Some(copy), Some(page)) if page.digest == Some(copy.digest) && page.version != copy.version => {
@@ -135,7 +135,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Breaks off a render that has lost its lease. One that can't be published goes on, for those who have its answer.
+    /// Cancels a render that has lost its lease. A render that can't be published continues for the requests that
+    /// already receive it.
     fn abandon(&mut self, before: &Entry, after: &Entry) {
         let (before, after) = (before.lease.map(|lease| lease.token), after.lease.map(|lease| lease.token));
         if let Some(token) = before.filter(|token| Some(*token) != after) {
@@ -195,7 +196,7 @@ fn is_request(event: &Event) -> bool {
     waiter_of(event).is_some()
 }
 
-/// Returns the request that an event is.
+/// Returns the request of an event.
 fn waiter_of(event: &Event) -> Option<WaiterId> {
     match event {
         Event::Miss { waiter } | Event::Stale { waiter, .. } | Event::BytesLost { waiter, .. } => Some(*waiter),

@@ -1,9 +1,9 @@
-//! Pages that an invalidation has dealt with one by one: deleted, or rendered again now.
+//! Sweeps: the pages that an invalidation deletes or renders again, one by one.
 //!
-//! An invalidation is in force from the moment it is received, since pages are compared with it whenever they are looked at.
-//! What is left is work that nobody waits for: the list of pages is in SQLite, the alarm goes through it at the pace of
-//! `refresh_rate`, and an object that dies in between goes on where it was. A page whose render fails is left to the next
-//! visitor, so that it does not hold up the others.
+//! An invalidation takes effect when it is received, because each read compares the page with it. The remaining work is
+//! not urgent. The list of pages is in SQLite, and the alarm processes it at the pace of `refresh_rate`. If the object
+//! dies, the sweep continues where it was. A page whose render fails is left to the next request, so that it does not
+//! block the others.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use crate::protocol::ShardProgress;
 use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 
-/// The most pages looked at in one round of the alarm.
+/// Limits the pages that one round of the alarm examines.
 const PAGES_A_ROUND: u32 = 100;
 
-/// When to look again after a round in which nothing could be done.
+/// The pause after a round in which nothing could be done.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What has become of a page in one round.
+/// The result for a page in one round.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It is dealt with.
+    /// It was processed.
     Done,
     /// Its render has failed, or may not begin.
     Failed,
     /// Its render has begun.
     Begun,
-    /// It is being rendered.
+    /// Its render is under way.
     UnderWay,
-    /// It is not its turn yet.
+    /// It has to wait.
     Waits,
 }
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Counts the published pages that a scope names.
+    /// Counts the published pages that a target names.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -46,7 +46,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.store.matched(scope)
     }
 
-    /// Tells how far this shard is with an invalidation.
+    /// Returns this shard's progress with an invalidation.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -54,7 +54,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.store.progress(invalidation)
     }
 
-    /// Has the alarm look at an invalidation's pages, if they are dealt with one by one.
+    /// Schedules a sweep over an invalidation's pages, if the invalidation needs one.
     pub(super) fn begin_sweep(&mut self, now: Timestamp, invalidation: &Invalidation) {
         if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
             self.sweep_at = now;
@@ -63,7 +63,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Goes on with the pages that are listed, and begins at most `room` renders.
+    /// Processes listed pages, and begins at most `room` renders.
     pub(super) fn sweep(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
         let now = turn.moment.now;
         if now < self.sweep_at || !self.store.is_sweeping()? {
@@ -79,13 +79,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 Fate::Begun => {
                     self.store.note_begun(&swept)?;
                     begun += 1;
-                    // What could not begin in the last second is made up for.
+                    // Catches up on renders that could not begin in the last second.
                     let earliest = Timestamp::from_millis(now.as_millis().saturating_sub(1000));
                     self.sweep_at = self.sweep_at.max(earliest).plus(pace);
                 }
                 Fate::UnderWay => {}
                 Fate::Waits => {
-                    // One of those under way will make room, unless they are not the alarm's.
+                    // The end of a render makes room, unless the running renders are not the alarm's.
                     is_idle = self.renders.room() == Room::None;
                     break;
                 }
@@ -108,7 +108,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             return Ok(Fate::Done);
         }
         if swept.refresh == Refresh::Lazy {
-            // Looking at a purged page is what deletes it.
+            // The state machine deletes a purged page in any step.
             self.step(turn, key, Event::Swept, Beside::default())?;
             return Ok(Fate::Done);
         }
@@ -124,7 +124,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Returns when the pages that are listed are to be looked at again.
+    /// Returns when the listed pages are due again.
     pub(super) fn next_sweep(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.store.is_sweeping()?.then_some(self.sweep_at))
     }

@@ -1,4 +1,4 @@
-//! What happens between the keys of a shard, and between its lives, on a real SQLite.
+//! Tests across the keys of a shard, and across its restarts, on a real SQLite.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn rendered(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
     Input::Ended { key: key(path), token, outcome, answer: Some((page, "body")) }
 }
 
-/// Gives an input, and writes down what comes back in short.
+/// Gives the shard an input, and writes the effects in short form.
 fn on(shard: &mut TestShard, moment: Moment, input: Input<&'static str>) -> Vec<String> {
     let effects = shard.on(&config(), moment, input).unwrap();
     effects.iter().filter_map(short).collect()
@@ -99,7 +99,7 @@ fn token(shard: &TestShard, path: &str) -> Version {
     shard.store.load(&key(path)).unwrap().lease.unwrap().token
 }
 
-/// A shard that the tag index knows already.
+/// Opens a shard that the tag index already knows.
 fn open() -> TestShard {
     let shard = Shard::open(MemorySql::new(), &config(), at(0)).unwrap().0;
     shard.store.note_registered(&[], 1).unwrap();
@@ -189,7 +189,7 @@ fn the_first_pages_to_come_stay_and_make_room_once_they_are_of_no_use() {
     assert_eq!(shard.waiting.len(), 0);
     assert_eq!(on(&mut shard, at(40), miss(4, "/b")), ["reply 4 page rendered=false collapsed=false body"]);
 
-    // Another life counts what it finds; what may not be shown any more makes room, a minute after it was looked for last.
+    // The next life counts the keys that it finds. Expired pages make room, a minute after the last clean-up.
     let end = "UPDATE entries SET fresh_until = 50, stale_until = 50, error_until = 50, l2_pending = NULL, l2_written_at = 0 \
         WHERE path = '/a'";
     shard.store.sql().query(end, &[]).unwrap();
@@ -210,7 +210,7 @@ fn tags_are_registered_before_the_page_is_published() {
     assert_eq!(on(&mut shard, at(50), rendered("/a", token, &["x"])), ["register x since 10"]);
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 
-    // The tag was invalidated after the render began: it is rendered again, under a token that is newer.
+    // The tag was invalidated after the render began: the page is rendered again, with a newer token.
     let invalidation = Invalidation {
         seq: 1,
         at: Timestamp::from_millis(30),
@@ -241,7 +241,7 @@ fn a_page_whose_tags_can_not_be_registered_is_handed_on_only() {
 fn a_slow_render_is_not_overtaken_by_the_registration_of_another() {
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/slow"));
-    // Meanwhile, at 80, the tag is invalidated; nobody is known to carry it.
+    // Meanwhile, at 80, the tag is invalidated, and no shard is known to carry it.
     on(&mut shard, at(100), miss(2, "/fast"));
     let (slow, fast) = (token(&shard, "/slow"), token(&shard, "/fast"));
     let effects = on(&mut shard, at(120), rendered("/fast", fast, &["x"]));
@@ -346,7 +346,7 @@ fn a_background_render_is_driven_again_in_the_next_life_and_a_cold_one_is_not_in
 }
 
 impl TestShard {
-    /// Another life on a copy of the same database.
+    /// Opens another life on a copy of the same database.
     fn clone_for_test(&self) -> Self {
         Shard::open(self.store.sql().copy(), &config(), at(1000)).unwrap().0
     }
@@ -445,7 +445,7 @@ fn renders_over_the_bound_are_queued_and_begin_in_order() {
     let token = token(&shard, "/7");
     let effects = on(&mut shard, at(20), rendered("/7", token, &[]));
     assert_eq!(effects[1..], ["write /7".to_owned(), "render /24 driven=false".to_owned()]);
-    // The others have waited for as long as they may.
+    // The others have waited for the maximum time.
     let effects = on(&mut shard, at(10_010), Input::Alarm { room: 6 });
     assert_eq!(effects.len(), 199);
     assert!(effects.iter().all(|effect| effect.ends_with("Refused { reason: QueueTimeout } -")));
@@ -537,7 +537,7 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     on(&mut shard, at(22), miss(2, &path));
     let token = token(&shard, &path);
 
-    // The new configuration comes with a new life of the object; here it comes in the middle of a render.
+    // A new configuration normally comes with a new life of the object; here it comes during a render.
     let spread = Config::from_json(&json!({ "routes": { "/*": { "shards": 2 } } })).unwrap();
     let mut on =
         |moment, input| -> Vec<String> { shard.on(&spread, moment, input).unwrap().iter().filter_map(short).collect() };
@@ -551,7 +551,7 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     assert_eq!(shard.store.load(&self::key(&path)).unwrap(), Entry::default());
 }
 
-/// Publishes pages that carry the tag `x`, and has L2 take them.
+/// Publishes pages with the tag `x`, and lets L2 accept them.
 fn publish(shard: &mut TestShard, paths: &[&str]) {
     for (n, path) in (0..).zip(paths) {
         on(shard, at(10), miss(1000 + n, path));

@@ -11,16 +11,16 @@ use crate::sql::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-/// What stands in `l2_pending` for a deletion; a version is 26 characters.
+/// The value of `l2_pending` for a deletion. A version has 26 characters, so the two can't be confused.
 const DELETE: &str = "delete";
 
-/// For how long after its last pause a failing page is remembered, in milliseconds.
+/// How long a failing page is remembered after its last pause, in milliseconds.
 const FAILURES_KEPT_MILLIS: u64 = 3_600_000;
 
-/// What separates tags in [`LOAD_ENTRY`]; no tag has it in it.
+/// Separates tags in [`LOAD_ENTRY`]. No tag contains it.
 const TAG_SEPARATOR: char = '\n';
 
-/// All that is known of a key, in one row: a statement costs more than the rows that it reads.
+/// Loads everything about a key in one row. A statement costs more than the rows that it reads.
 const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_until, e.stale_until, e.error_until, \
     e.body_bytes, e.failures, e.retry_at, e.pass_until, e.marked_by, e.l2_pending, e.l2_due, e.l2_attempts, \
     e.l2_written_at, e.digest, e.l2_version, e.l2_digest, \
@@ -28,7 +28,8 @@ const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_unt
     l.token, l.purpose, l.expires_at, l.attempt \
     FROM (SELECT ? AS key) k LEFT JOIN entries e ON e.key = k.key LEFT JOIN leases l ON l.key = k.key";
 
-/// An update touches the indexes only of those columns that change: a row written is what the platform bills.
+/// Saves a key. An update changes only the indexes of the columns that change, because the platform bills each row
+/// written.
 const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
     error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, \
     digest, l2_version, l2_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -43,7 +44,7 @@ const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rende
     (heat >> MAX(0, MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000))) + 1 END";
 
 impl<S: Sql> CoordinatorStore<S> {
-    /// Loads what is known of a key; an unknown key is an empty entry.
+    /// Loads the entry of a key. An unknown key has an empty entry.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -52,10 +53,10 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().next().map_or_else(|| Ok(Entry::default()), |row| entry(key, row))
     }
 
-    /// Saves what has changed of a key, the clock, and the breaker if it has changed, in one transaction.
+    /// Saves the changes of a key, the clock, and the breaker if it has changed, in one transaction.
     ///
     /// # Errors
-    /// See [`StoreError`]; then nothing is changed.
+    /// See [`StoreError`]; on an error, nothing is changed.
     pub fn save(
         &self,
         key: &PageKey,
@@ -155,7 +156,7 @@ impl<S: Sql> CoordinatorStore<S> {
             .map(drop)
     }
 
-    /// Returns how many keys there is a row for.
+    /// Returns the number of keys that have a row.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -164,9 +165,9 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
     }
 
-    /// Forgets keys of which nothing is of use any more, at most `limit`: their pages may not even stand in for an error, no
-    /// write is due, and no mark holds. A failing page is remembered for an hour more, so that who makes up keys
-    /// does not end its back-off. Returns how many they were.
+    /// Removes at most `limit` keys that are no longer useful: the page is expired even as a stale-if-error fallback,
+    /// no write is due, and no marker holds. A failing page is kept for another hour, so that a client that makes up
+    /// keys can't end its back-off. Returns the number of removed keys.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -204,8 +205,8 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(token.flatten().as_deref().and_then(Version::parse).map(Version::time))
     }
 
-    /// Returns the leases that exist, at most `limit`, those that end first before the others. A row that can't be
-    /// read is left out: it must not hold up the others.
+    /// Returns at most `limit` leases, those that expire first before the others. Skips a row that can't be read, so
+    /// that it does not block the others.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -223,7 +224,7 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Returns keys whose write to L2 is due, at most `limit`. A row that can't be read is left out.
+    /// Returns at most `limit` keys whose write to L2 is due. Skips a row that can't be read.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -236,7 +237,7 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Returns when this object wants to be woken next: the end of a lease, or a write that is due.
+    /// Returns when this object next needs its alarm: at the end of a lease, or when a write is due.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! What the views of `migrations/coordinator/` say, for callers.
+//! Reads the views of `migrations/coordinator/` for callers.
 
 use crate::coordinator::tables::CoordinatorStore;
 use crate::inspection::answer::{
@@ -14,10 +14,11 @@ use crate::version::Version;
 #[cfg(test)]
 mod tests;
 
-/// How many pages one statement reads: it has a parameter for each, and may have 100 (platform limit).
+/// The number of pages that one statement reads. Each page takes a parameter, and a statement has at most 100 (platform
+/// limit).
 const PAGES_A_STATEMENT: usize = 90;
 
-/// What separates tags in `page_state`; no tag has it in it.
+/// Separates tags in `page_state`. No tag contains it.
 const TAG_SEPARATOR: &str = ", ";
 
 const PAGE_COLUMNS: &str = "key, path, state, version, status, body_bytes, tags, heat, render_began_at, rendered_at, \
@@ -26,7 +27,7 @@ const PAGE_COLUMNS: &str = "key, path, state, version, status, body_bytes, tags,
     rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
 
 impl<S: Sql> CoordinatorStore<S> {
-    /// Tells what is known of pages.
+    /// Returns the state of pages.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -50,14 +51,14 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(ShardAnswer { shard, totals, pages, more })
     }
 
-    /// Lists the keys that are to be shown, and one more if there are more.
+    /// Lists the requested keys, and one more if there are more.
     fn listed(&self, question: &ShardQuestion) -> Result<Vec<Value>, StoreError> {
         if question.limit == 0 {
             return Ok(Vec::new());
         }
         let after = Value::from(question.after.as_ref().map_or("", PageKey::as_str));
         let (statement, mut parameters) = match &question.pages {
-            // Each side is in the order of its keys already, and is read no further than need be.
+            // Each side is already sorted by key, and SQLite reads no further than necessary.
             Pages::All => (
                 "SELECT key FROM entries WHERE key > ? UNION SELECT key FROM leases WHERE key > ? ORDER BY key LIMIT ?",
                 vec![after.clone(), after],

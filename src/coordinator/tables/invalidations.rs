@@ -1,4 +1,4 @@
-//! Invalidations received, and what the tag index knows of this object.
+//! Invalidations received, and the tags that are registered with the tag index.
 
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh};
@@ -8,7 +8,7 @@ use crate::sql::{Columns, Sql, StoreError, Value};
 use crate::version::{Clock, Version};
 
 impl<S: Sql> CoordinatorStore<S> {
-    /// Tells the strongest invalidation received since the render of `page` began.
+    /// Returns the strongest invalidation received since the render of `page` began.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -16,13 +16,13 @@ impl<S: Sql> CoordinatorStore<S> {
         self.invalidated_since(page.version, page.key.path(), &page.tags)
     }
 
-    /// Tells the strongest invalidation received since `version` was issued that concerns a path or one of some tags.
+    /// Returns the strongest invalidation received since `version` was issued that names a path or one of some tags.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
-        // At most 64 tags, 17 prefixes and two parameters more: below the platform's 100. An object is told of its own
-        // route only.
+        // At most 64 tags, 17 prefixes and two other parameters: below the platform's 100. An object receives
+        // invalidations of its own route only.
         let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
         let places = |count| vec!["?"; count].join(", ");
         let statement = format!(
@@ -40,8 +40,8 @@ impl<S: Sql> CoordinatorStore<S> {
         modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
     }
 
-    /// Records an invalidation under the time at which this object received it. The same one, told twice, counts
-    /// once: a render that began in between is not spoilt by the second.
+    /// Records an invalidation with the time at which this object received it. A repeated delivery of the same
+    /// invalidation counts once: it does not affect a render that began between the two.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -73,7 +73,7 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    /// Returns those of a page's tags that the tag index has not been told of yet.
+    /// Returns those of a page's tags that are not registered with the tag index yet.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -86,7 +86,7 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
     }
 
-    /// Tells whether the tag index knows this object as one of that many shards.
+    /// Returns whether the tag index knows this object as one of `shards` shards.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -94,7 +94,7 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(self.fact("registered_as_one_of")?.is_some_and(|known| known == shards.to_string()))
     }
 
-    /// Notes that the tag index knows this object as one of that many shards, and these tags to be carried here.
+    /// Records that the tag index knows this object as one of `shards` shards, and that it carries these tags.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -108,10 +108,10 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    /// Notes over how many objects the tag index is spread, and tells whether they were another number before.
+    /// Records the number of tag index objects. Returns whether that number has changed.
     ///
-    /// If so, nothing is known to be registered any more, and whatever was rendered so far counts as stale: its tags may
-    /// have got another home, which would not tell this object of their invalidations.
+    /// If it has, no tag counts as registered any more, and all pages rendered so far count as stale. Their tags may
+    /// now belong to another tag index object, which would not deliver their invalidations to this object.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,12 +1,12 @@
 //! The coordinator object's tables.
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
 //! | `store` | the database: its schema, the object's own facts, and the breaker |
 //! | `entries` | pages, their tags, their leases, and their writes to L2 |
-//! | `invalidations` | invalidations received, and what the tag index knows of this object |
-//! | `sweeps` | the pages that an invalidation concerns, to be counted or dealt with one by one |
-//! | `inspection` | what is known of pages, for callers |
+//! | `invalidations` | invalidations received, and the tags registered with the tag index |
+//! | `sweeps` | the pages that an invalidation names, counted or processed one by one |
+//! | `inspection` | the state of pages, for callers |
 
 mod entries;
 mod inspection;

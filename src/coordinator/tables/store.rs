@@ -26,7 +26,7 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Opens the database and brings its schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         Ok(Self { sql })
@@ -41,7 +41,7 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql
     }
 
-    /// Returns the clock, going on from the last version that was issued.
+    /// Returns the clock, which continues from the last version issued.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -65,7 +65,7 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    /// Returns the object's own name, once it has been told.
+    /// Returns the object's own name, if it is known yet.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -73,7 +73,7 @@ impl<S: Sql> CoordinatorStore<S> {
         self.fact("shard")
     }
 
-    /// Notes the object's own name.
+    /// Records the object's own name.
     ///
     /// # Errors
     /// See [`StoreError`].

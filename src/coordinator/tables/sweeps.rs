@@ -1,4 +1,4 @@
-//! Pages that an invalidation concerns: counted, and dealt with one by one where that is asked for.
+//! Pages that an invalidation names: counted, and processed one by one by a sweep.
 
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
@@ -8,28 +8,28 @@ use crate::sql::{Columns, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// How far pages are counted where the count is only told.
+/// Limits how far pages are counted when only their number is needed.
 pub const MAX_COUNTED: u64 = 100_000;
 
-/// How many invalidations that are over are kept, to tell what has come of them.
+/// The number of completed sweeps whose results are kept.
 const KEPT: u64 = 1000;
 
-/// A page that is to be dealt with.
+/// A page of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swept {
     /// The number of the invalidation.
     pub seq: u64,
-    /// The page's place in the list.
+    /// The page's position in the list.
     pub rank: u64,
     /// The page; `None` if the row can't be read.
     pub key: Option<PageKey>,
-    /// A page of a later version is done.
+    /// A page with a later version needs no processing.
     pub received: Version,
-    /// What becomes of the page's copies.
+    /// The mode of the invalidation.
     pub mode: Mode,
-    /// Whether it is rendered again.
+    /// Whether the page is rendered again.
     pub refresh: Refresh,
-    /// Whether that has begun.
+    /// Whether that render has begun.
     pub begun: bool,
 }
 
@@ -62,13 +62,13 @@ impl Concerned {
 }
 
 impl<S: Sql> CoordinatorStore<S> {
-    /// Counts the published pages that a scope names, up to [`MAX_COUNTED`].
+    /// Counts the published pages that a target names, up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
         if let Scope::Tag(tag) = scope {
-            // Only published pages have tags: one row read for each.
+            // Only published pages have tags, so each page costs one row read.
             let tagged = "SELECT COUNT(*) FROM (SELECT 1 FROM entry_tags WHERE tag = ? LIMIT ?)";
             return self.count(tagged, &[tag.as_str().into(), MAX_COUNTED.into()]);
         }
@@ -77,7 +77,7 @@ impl<S: Sql> CoordinatorStore<S> {
         self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)
     }
 
-    /// Notes that the pages of an invalidation are to be dealt with one by one. What is noted already stays.
+    /// Records a sweep over the pages of an invalidation. A sweep that is already recorded stays as it is.
     pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
         let (kind, name) = invalidation.scope.kind_and_name();
         self.sql()
@@ -95,7 +95,7 @@ impl<S: Sql> CoordinatorStore<S> {
             .map(drop)
     }
 
-    /// Tells whether pages are to be dealt with.
+    /// Returns whether a sweep has pages left.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -103,8 +103,8 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(!self.sql().query("SELECT seq FROM sweeps WHERE done_at IS NULL LIMIT 1", &[])?.is_empty())
     }
 
-    /// Lists the pages of invalidations whose pages are not listed yet, the hottest first: one statement each, however
-    /// many pages there are.
+    /// Lists the pages of new sweeps, the hottest first. It takes one statement per sweep, regardless of the number of
+    /// pages.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -133,7 +133,7 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(())
     }
 
-    /// Returns pages to be dealt with, at most `limit`: those of the oldest invalidation first, and of it the hottest.
+    /// Returns at most `limit` pages to process: the oldest invalidation first, and within it the hottest page first.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -159,7 +159,7 @@ impl<S: Sql> CoordinatorStore<S> {
             .collect()
     }
 
-    /// Notes that the render of a page has begun.
+    /// Records that the render of a page has begun.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -168,7 +168,7 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql().query("UPDATE sweep_pages SET begun = 1 WHERE seq = ? AND rank = ?", &place).map(drop)
     }
 
-    /// Strikes a page off, and notes whether it was dealt with or has failed.
+    /// Removes a page from its sweep, and records whether it was processed or has failed.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -182,7 +182,7 @@ impl<S: Sql> CoordinatorStore<S> {
         })
     }
 
-    /// Ends the invalidations of which no page is left.
+    /// Completes the sweeps that have no page left.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -196,8 +196,8 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
     }
 
-    /// Tells how far this shard is with an invalidation. Where pages are not dealt with one by one, or not listed yet, those
-    /// are counted that are still as they were, up to [`MAX_COUNTED`].
+    /// Returns this shard's progress with an invalidation. Without a sweep, or before its pages are listed, this counts
+    /// the pages that are still unchanged, up to [`MAX_COUNTED`].
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -218,7 +218,7 @@ impl<S: Sql> CoordinatorStore<S> {
         }
         let Concerned { condition, mut parameters } = Concerned::by(&invalidation.scope);
         let matched = self.matched(&invalidation.scope)?;
-        // The time of an invalidation is before the version of whatever was rendered after it was received.
+        // The time of an invalidation is before the version of every page rendered after it was received.
         let first_after = Version::from_parts(invalidation.at.plus(std::time::Duration::from_millis(1)), 0);
         parameters.extend([first_after.to_string().into(), MAX_COUNTED.into()]);
         let pending = self.count(

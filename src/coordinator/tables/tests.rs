@@ -1,4 +1,4 @@
-//! The coordinator's tables on a real SQLite: what is saved is loaded, what fails leaves nothing behind.
+//! The coordinator's tables on a real SQLite: what is saved is loaded, and a failed save changes nothing.
 
 use std::time::Duration;
 
@@ -98,7 +98,8 @@ fn heat_counts_renders_and_is_halved_each_day_but_never_grows_with_a_page_from_a
     let store = coordinator();
     let clock = Clock::resume(None);
     let mut before = Entry::default();
-    // When a render began, the age that its site told, and the heat then. The first page comes without a row, and is no repetition.
+    // When a render began, the age that its origin sent, and the heat then. The first page has no row yet, so it is no
+    // repetition.
     for (start, age, heat) in [
         (10 * DAY, 0, 0),
         (10 * DAY + 9, 0, 1),
@@ -151,7 +152,7 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
     assert_eq!(store.invalidated(&old), Ok(Some(Mode::Expire)));
     assert_eq!(store.invalidated(&page("/b", &["y"], 1000)), Ok(None));
 
-    // The wall clock is behind the tag index's, and still what is rendered now is newer.
+    // The wall clock is behind the tag index's clock, and a page rendered now is still newer.
     let newer = PageMeta { version: clock.issue(at(1501), 1), ..old.clone() };
     assert_eq!(store.invalidated(&newer), Ok(None));
     assert!(newer.render_start() > at(2000), "for edges, which compare times, too");

@@ -1,4 +1,4 @@
-//! What happens to one key, told as scenarios: each step is compared whole, state and actions.
+//! Scenarios of one key. Each step is compared completely: state and actions.
 
 mod outcomes;
 mod requests;
@@ -21,7 +21,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const ONE: WaiterId = WaiterId(1);
 const TWO: WaiterId = WaiterId(2);
 
-/// A key under test: pages are fresh for 10 s, stale for 20 s after, stand in for errors for 60 s after.
+/// A key under test. Its pages are fresh for 10 s, then stale for 20 s, and serve as stale-if-error fallback for
+/// another 60 s.
 struct Key {
     entry: Entry,
     clock: Clock,
@@ -107,7 +108,7 @@ impl Key {
         self.on(Event::Ended { token, outcome })
     }
 
-    /// Has a visitor come to whom nothing can be served, so that a render begins.
+    /// Sends a miss from a client, so that a render begins.
     fn is_missed(&mut self) -> Version {
         self.on(Event::Miss { waiter: ONE });
         self.token()

@@ -1,4 +1,4 @@
-//! How the holding of a lease ends: one scenario or more for each outcome, with all that follows from it.
+//! How a lease ends: at least one scenario for each outcome, with all its consequences.
 
 use super::*;
 
@@ -98,7 +98,7 @@ fn what_is_invalidated_while_it_is_rendered_is_rendered_again() {
     assert!(second > first);
     assert_eq!((actions, key.entry.page.clone()), (vec![Action::Render { token: second }], None));
 
-    // A site that is invalidated all the time is not rendered for ever.
+    // An origin whose page is invalidated all the time is not rendered forever.
     let attempts = std::iter::from_fn(|| {
         let token = key.entry.lease?.token;
         let outcome = Outcome::Done(key.page(token));

@@ -1,4 +1,4 @@
-//! What requests are told, and when a render begins.
+//! The answers to requests, and when a render begins.
 
 use super::*;
 
@@ -112,7 +112,7 @@ fn an_answer_that_comes_is_shared_from_its_first_byte_on() {
     let version = Version::from_parts(Timestamp::from_millis(5), 0);
     assert_eq!(key.on(Event::Stale { waiter: TWO, version }), [answer(TWO, growing)]);
 
-    // It was invalidated since: who comes from now on waits for the next render.
+    // The page was invalidated since: a request that arrives from now on waits for the next render.
     key.growing = None;
     assert_eq!(key.on(Event::Miss { waiter: TWO }), [Action::Park { waiter: TWO }]);
     key.invalidated = Some(Mode::Expire);
@@ -156,7 +156,7 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
     let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(probe, [Action::Park { waiter: ONE }, Action::Render { token: other.token() }]);
 
-    // While the probe is under way, a third page with a copy shows that.
+    // During the probe, the answer for a third key, which has a page, shows that the breaker is still open.
     let copy = PageMeta { windows: key.page(page.version).windows.stale_from(now, SECOND), ..page };
     let mut third = Key { breaker: other.breaker, now: other.now, ..Key::new() };
     third.entry.page = Some(PageMeta { windows: Windows { error_until: None, ..copy.windows }, ..copy });

@@ -1,4 +1,4 @@
-//! When L2 is written.
+//! When the coordinator writes to L2.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn l2_is_written_once_a_second_and_the_newest_wins() {
     key.on(Event::Written { version: Some(third) });
     assert_eq!((key.entry.pending, key.entry.deadline()), (None, None));
 
-    // An older write that was slow has come last: L2 is mended.
+    // A slow, older write has arrived last. The coordinator writes the current page again.
     assert_eq!(key.after(SECOND).on(Event::Written { version: Some(first) }), []);
     assert_eq!(key.after(SECOND).on(Event::WriteDue), [Action::Write { version: third }]);
 }
@@ -41,7 +41,7 @@ fn a_page_whose_bytes_died_before_l2_had_them_is_forgotten() {
     assert_eq!((&key.entry.page, key.entry.pending), (&None, None));
 }
 
-/// Renders the page again, and tells whether L2 is written.
+/// Renders the page again, and returns whether the coordinator writes to L2.
 fn renders_again(key: &mut Key, change: impl FnOnce(&mut PageMeta)) -> bool {
     let token = key.is_missed();
     let mut page = key.page(token);
@@ -57,7 +57,7 @@ fn what_l2_has_already_is_not_written_again() {
         key.entry.page = Some(PageMeta { windows: page.windows.stale_from(key.now, Duration::ZERO), ..page });
         key
     };
-    // A page lives for 30 s here: an eighth of that.
+    // A page lives for 30 s here: an eighth of the lifetime.
     let mut key = expired(3);
     let copy = key.entry.copy;
     assert!(copy.is_some());

@@ -10,16 +10,16 @@ use crate::time::Timestamp;
 /// An invalidation that a shard has not applied yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// What is to be delivered.
+    /// The invalidation to deliver.
     pub invalidation: Invalidation,
-    /// To whom.
+    /// The receiving shard.
     pub shard: ShardName,
-    /// How many attempts have failed.
+    /// The number of failed attempts.
     pub attempts: u32,
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Returns deliveries of one invalidation that are still to be made, at most `limit`.
+    /// Returns at most `limit` pending deliveries of one invalidation.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -27,7 +27,7 @@ impl<S: Sql> TagIndexStore<S> {
         self.deliveries("d.due IS NOT NULL AND d.seq = ?", seq, limit)
     }
 
-    /// Returns deliveries that are due, at most `limit`, the oldest first.
+    /// Returns at most `limit` deliveries that are due, the oldest first.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -51,7 +51,7 @@ impl<S: Sql> TagIndexStore<S> {
             .collect()
     }
 
-    /// Notes that a shard has applied an invalidation, and how many pages it concerned there.
+    /// Records that a shard has applied an invalidation, and how many of its pages the invalidation names.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -73,7 +73,7 @@ impl<S: Sql> TagIndexStore<S> {
         rows.into_iter().map(|row| Columns::of("deliveries", row).parsed(ShardName::from_stored)).collect()
     }
 
-    /// Returns how many pages an invalidation concerns where it was applied.
+    /// Returns the number of pages that an invalidation names in the shards that have applied it.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -82,7 +82,7 @@ impl<S: Sql> TagIndexStore<S> {
         one_number("deliveries", self.sql.query(sum, &[seq.into()])?)
     }
 
-    /// Puts a delivery off after a failed attempt, unless another attempt has been noted as successful meanwhile.
+    /// Postpones a delivery after a failed attempt, unless another attempt has succeeded meanwhile.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -96,7 +96,7 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Returns how many deliveries of one invalidation are still to be made.
+    /// Returns the number of pending deliveries of one invalidation.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -107,7 +107,8 @@ impl<S: Sql> TagIndexStore<S> {
         )
     }
 
-    /// Returns when this object wants to be woken next: the least due delivery, to a coordinator or to a sink.
+    /// Returns when this object next needs its alarm: the earliest delivery to a coordinator or purge of a downstream
+    /// cache.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! What the views of `migrations/tag_index/` say, for callers.
+//! Reads the views of `migrations/tag_index/` for callers.
 
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
 use crate::invalidation::Mode;
@@ -8,7 +8,7 @@ use crate::sql::{Columns, Sql, StoreError};
 use crate::tag_index::tables::TagIndexStore;
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Tells what is known of a tag.
+    /// Returns the state of a tag.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -30,7 +30,7 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(TagEntry { shards, last_invalidation, pending })
     }
 
-    /// Tells what is known of a coordinator; `None` if it has never been about to publish a page.
+    /// Returns the state of a coordinator; `None` if it has never registered to publish a page.
     ///
     /// # Errors
     /// See [`StoreError`].

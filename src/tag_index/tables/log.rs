@@ -1,4 +1,4 @@
-//! Which shards carry a tag, the log of invalidations, and the feed.
+//! The shards that carry a tag, the log of invalidations, and the feed.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::tag_index::tables::TagIndexStore;
 use crate::tag_index::tables::store::{SKEW, invalidation, logged, one_number};
 use crate::time::Timestamp;
 
-/// How many rows of history the log keeps behind its newest.
+/// The number of older rows that the log keeps.
 const LOG_ROWS: u64 = 100_000;
 
-/// How long the coordinators are waited for before a cache in front is purged: an invalidation is acknowledged by then.
+/// How long a purge of a downstream cache waits for the coordinators: an invalidation is acknowledged by then.
 const RIPE_AFTER: Duration = Duration::from_secs(5);
 
-/// How often the log and the feed are cut back to their bounds, in rows appended.
+/// How often the log and the feed are trimmed, in rows appended.
 const TRIM_EVERY: u64 = 100;
 
 /// The answer to a registration of tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered {
-    /// The invalidations of these tags since the time that was asked for.
+    /// The invalidations of these tags since the requested time.
     pub invalidations: Vec<Invalidation>,
-    /// Invalidations of up to this time may be missing.
+    /// Invalidations up to this time may be missing.
     pub floor: Timestamp,
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Notes that a shard, one of so many of its route, carries tags, and tells what was invalidated at `since` or
-    /// later: of these tags, and of whatever may concern a shard that was not known before.
+    /// Records that a shard, one of `shards` of its route, carries tags. Returns the invalidations at `since` or later:
+    /// of these tags, and of everything that may affect a shard that was not known before.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -75,17 +75,18 @@ impl<S: Sql> TagIndexStore<S> {
         })
     }
 
-    /// Appends an invalidation to the log together with one delivery for each shard that it concerns: those that carry
-    /// the tag or belong to the route, or all of them; for a path, `owner` and those that may have owned it before.
+    /// Appends an invalidation to the log, with one delivery for each shard that it affects: the shards that carry the
+    /// tag or belong to the route, or all shards. For a path, these are `owner` and the shards that may have owned it
+    /// before.
     ///
-    /// Its time is [`SKEW`] ahead of `now`, and after that of every earlier one. So a render that began before it is
-    /// recognised by the times alone even where the renderer's clock runs ahead by as much; and what is rendered after a
-    /// delivery is later all the same, since a coordinator's clock goes on from the latest time it was told. It is a
-    /// millisecond ahead of that: were the times of two invalidations alike, because the clock has gone back meanwhile, a
-    /// render between them would count as one after both.
+    /// Its time is [`SKEW`] ahead of `now`, and after every earlier one. So the times alone identify a render that
+    /// began before the invalidation, even if the renderer's clock runs ahead by as much. A page rendered after a
+    /// delivery is still later, because a coordinator's clock continues from the latest time it has received. The time
+    /// is one millisecond ahead of the previous one: if two invalidations had the same time, because the clock went
+    /// back, a render between them would count as one after both.
     ///
     /// # Errors
-    /// See [`StoreError`]; then nothing is appended.
+    /// See [`StoreError`]; on an error, nothing is appended.
     pub fn append(
         &self,
         scope: Scope,
@@ -99,7 +100,7 @@ impl<S: Sql> TagIndexStore<S> {
             let rows = self.sql.query("SELECT seq, at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
             let mut last = rows.into_iter().next().map(|row| Columns::of("invalidations", row));
             let mut column = || last.as_mut().map_or(Ok(0), Columns::number);
-            // The newest row is never cut off, so no number is given twice.
+            // The newest row is never trimmed, so no number is used twice.
             let seq = column()?.max(self.name.before_first()) + 1;
             let at = now.plus(SKEW).max(Timestamp::from_millis(column()? + 1));
             self.sql.query(
@@ -147,8 +148,9 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(Invalidation { seq, at, scope, mode, refresh })
     }
 
-    /// Returns what was invalidated by path at `since` or later, of the paths that a shard owns as one of so many. While a
-    /// new number of shards is being deployed, this object may have looked for the owner by the old one.
+    /// Returns the invalidations by path, at `since` or later, of the paths that a shard owns as one of `shards`.
+    /// During a deployment that changes the number of shards, this object may have used the old number to find the
+    /// owner.
     fn of_paths(&self, shard: &ShardName, shards: u16, since: Timestamp) -> Result<Vec<Invalidation>, StoreError> {
         let rows = self.sql.query(
             "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND kind = 'path'",
@@ -160,8 +162,8 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(invalidations.into_iter().filter(is_own).collect())
     }
 
-    /// Returns the shards that own a path, or may have owned it when their route had another number of shards. They are
-    /// at most as many as there were objects, a few hundred.
+    /// Returns the shards that own a path, or may have owned it when their route had another number of shards. There
+    /// are at most as many as there were objects, a few hundred.
     fn may_hold(&self, path: &CanonicalPath) -> Result<Vec<ShardName>, StoreError> {
         let rows = self.sql.query("SELECT shard, shards FROM shards", &[])?;
         let mut holders = Vec::new();
@@ -176,7 +178,7 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(holders)
     }
 
-    /// Cuts feed and log back to their bounds. What leaves the feed raises its floor.
+    /// Trims the feed and the log. Rows that leave the feed raise its floor.
     fn trim(&self, seq: u64) -> Result<(), StoreError> {
         let kept = MAX_FEED_ROWS as u64 / u64::from(self.tag_shards.max(1));
         let rows = self.sql.query("SELECT seq FROM feed ORDER BY seq DESC LIMIT 1 OFFSET ?", &[kept.into()])?;
@@ -194,7 +196,7 @@ impl<S: Sql> TagIndexStore<S> {
         self.trim_sinks(seq.saturating_sub(LOG_ROWS))
     }
 
-    /// Returns an invalidation that is in the log still.
+    /// Returns an invalidation that is still in the log.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -205,7 +207,7 @@ impl<S: Sql> TagIndexStore<S> {
         rows.into_iter().next().map(|row| logged(&mut Columns::of("invalidations", row))).transpose()
     }
 
-    /// Returns what was invalidated after number `since`, at most `limit` rows.
+    /// Returns at most `limit` invalidations after number `since`.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -224,7 +226,8 @@ impl<S: Sql> TagIndexStore<S> {
     }
 }
 
-/// Tells whether a shard, one of so many of its route, owns a path; of one whose number of shards is not known, whether it may.
+/// Returns whether a shard, one of `shards` of its route, owns a path. If its number of shards is unknown, returns
+/// whether it may own the path.
 fn may_own(shard: &ShardName, shards: u16, path: &CanonicalPath) -> bool {
     let is_match = Pattern::parse(shard.route()).is_ok_and(|pattern| pattern.matches(path.as_str()));
     is_match && (shards == 0 || shard.owns(path.as_str(), shards))

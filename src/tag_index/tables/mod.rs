@@ -1,12 +1,12 @@
 //! The tag index object's tables.
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
 //! | `store` | the database: its schema and the object's own facts |
-//! | `log` | which shards carry a tag, the log of invalidations, and the feed |
+//! | `log` | the shards that carry a tag, the log of invalidations, and the feed |
 //! | `deliveries` | deliveries of invalidations to coordinators |
-//! | `purges` | what has still to be purged in which downstream cache, and when |
-//! | `inspection` | what is known of tags and coordinators, for callers |
+//! | `purges` | pending purges of downstream caches |
+//! | `inspection` | the state of tags and coordinators, for callers |
 
 mod deliveries;
 mod inspection;

@@ -1,4 +1,4 @@
-//! The tag index object's tables about caches in front: what has still to be purged in which sink, and when.
+//! The tag index object's tables of downstream caches: which purges are pending in each of them, and when they are due.
 
 #[cfg(test)]
 mod tests;
@@ -12,21 +12,21 @@ use crate::tag_index::tables::TagIndexStore;
 use crate::tag_index::tables::store::one_number;
 use crate::time::Timestamp;
 
-/// One purge of a sink.
+/// One purge of a downstream cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurgeBatch {
-    /// The sink.
+    /// The downstream cache.
     pub sink: Sink,
-    /// What is purged there; not empty.
+    /// The tags to purge; not empty.
     pub tags: Vec<String>,
-    /// The latest invalidation that it is for: what comes later is not purged by it.
+    /// The latest invalidation that this purge covers.
     up_to: u64,
     began: Timestamp,
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Notes that an invalidation is to be purged in each sink: at `due`, or as soon as it is [ripe](Self::ripen). Called
-    /// in the transaction that appends it to the log.
+    /// Records that an invalidation has to be purged from each downstream cache: at `due`, or as soon as it is
+    /// [ripe](Self::ripen). Called in the transaction that appends it to the log.
     pub(crate) fn note_for_sinks(
         &self,
         seq: u64,
@@ -51,7 +51,7 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(())
     }
 
-    /// Notes that the coordinators have applied an invalidation, or have been waited for long enough.
+    /// Records that the coordinators have applied an invalidation, or that the wait for them is over.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -64,8 +64,8 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Begins the next purge of a sink: `None` if nothing is due, or if the sink has to be left alone still. Once it is
-    /// begun, the next one waits until the outcome is [noted](Self::end_purge), or for a pause.
+    /// Begins the next purge of a downstream cache. Returns `None` if nothing is due, or if the cache is in a pause.
+    /// The purge after that waits until the outcome is [recorded](Self::end_purge), or until a pause has passed.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -92,7 +92,8 @@ impl<S: Sql> TagIndexStore<S> {
         })
     }
 
-    /// Notes what came of a purge. What a sink has taken is due once more if an edge may have filled it again since.
+    /// Records the outcome of a purge. An accepted purge is due once more if an edge may have filled the cache again
+    /// since.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -101,7 +102,7 @@ impl<S: Sql> TagIndexStore<S> {
             self.set_pace(batch.sink, self.pace(batch.sink)?.after(outcome, now))?;
             match outcome {
                 purges::Purged::Done => self.note_purged(batch),
-                // One tag may be what the sink does not take, and nothing says which: it must not hold up the others.
+                // The cache may reject a single tag without naming it. That tag must not block the others.
                 purges::Purged::Refused => self.fold(batch.sink),
                 purges::Purged::Limited { .. } | purges::Purged::Failed { .. } => Ok(()),
             }
@@ -127,7 +128,7 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Makes all that wait for a sink wait for one purge of everything.
+    /// Replaces all pending purges of a downstream cache by one purge of everything.
     fn fold(&self, sink: Sink) -> Result<(), StoreError> {
         self.sql()
             .query(
@@ -137,7 +138,7 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Tells how far an invalidation is in each sink that it is purged in.
+    /// Returns the progress of an invalidation in each downstream cache.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -153,7 +154,7 @@ impl<S: Sql> TagIndexStore<S> {
             .collect()
     }
 
-    /// Returns when a sink wants to be purged next.
+    /// Returns when the next purge of a downstream cache is due.
     pub(crate) fn sink_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut deadline: Option<Timestamp> = None;
         for sink in &self.sinks.active {
@@ -170,8 +171,8 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(deadline)
     }
 
-    /// Keeps the table within its bounds: too many that wait are folded into purges of everything, and what is older than
-    /// the log goes. What goes unpurged is among those that were folded, of which later ones are there still.
+    /// Bounds the table: folds too many pending purges into one purge of everything, and removes rows older than the
+    /// log. Rows that are removed before their purge are folded ones, and later folded rows remain.
     pub(crate) fn trim_sinks(&self, oldest: u64) -> Result<(), StoreError> {
         for sink in Sink::ALL {
             let waiting = self.sql().query(

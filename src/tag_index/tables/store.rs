@@ -1,4 +1,4 @@
-//! The database of a tag index object: its schema, the object's own facts, and how rows are read.
+//! The database of a tag index object: its schema, the object's own facts, and the reading of rows.
 
 use std::time::Duration;
 
@@ -34,17 +34,17 @@ impl<S: Sql> TagIndexStore<S> {
     /// Opens the database of the only tag index object, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::NewerSchema`] if a later version of this code has written it.
+    /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
     }
 
-    /// Makes it that of one of so many objects.
+    /// Makes this the database of object `name` of `tag_shards`.
     ///
-    /// If they were another number before, what edges have learnt from those that they don't ask any more is not known
-    /// to new edges: the feed's floor is raised to `now`, so that they ask the coordinators for each copy from before.
-    /// One object that says so is enough, since an edge asks all of them.
+    /// If that number has changed, new edges do not know what other edges have learnt from objects that are no longer
+    /// asked. So the feed's floor is raised to `now`, and edges ask the coordinators about each page from before. One
+    /// object that does this is enough, because an edge asks all of them.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -63,7 +63,7 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(store)
     }
 
-    /// Has what is invalidated from now on purged in these sinks.
+    /// Adds purges of these downstream caches to all later invalidations.
     #[must_use]
     pub fn with_sinks(self, sinks: Sinks) -> Self {
         Self { sinks, ..self }
@@ -105,7 +105,7 @@ pub(super) fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreE
     Ok(Invalidation { seq, at, scope, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
 }
 
-/// Reads a row of the log, which says besides when pages are rendered again.
+/// Reads a row of the log, including its refresh mode.
 pub(super) fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let invalidation = invalidation(columns)?;
     Ok(Invalidation { refresh: columns.parsed(Refresh::parse)?, ..invalidation })

@@ -1,4 +1,4 @@
-//! The tag index's tables on a real SQLite: what is appended is delivered, fed and told, once.
+//! The tag index's tables on a real SQLite: each appended invalidation is delivered, in the feed, and reported once.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     assert_eq!((store.pending(first.seq), store.next_deadline()), (Ok(1), Ok(Some(at(500)))));
     assert_eq!(store.deliveries_due(at(499), 10), Ok(vec![]));
     assert_eq!(store.deliveries_due(at(500), 10), Ok(vec![Delivery { attempts: 1, ..delivery(&b) }]));
-    // Of two attempts side by side, one may be given up after the other has come through.
+    // Of two concurrent attempts, one may be given up after the other has succeeded.
     store.put_off(first.seq, &a, at(600)).unwrap();
     assert_eq!((store.pending(first.seq), store.applied(first.seq)), (Ok(1), Ok(vec![a.clone()])));
 
@@ -115,7 +115,7 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
 }
 
-/// The root of a tag index that is spread over that many objects, on a database that may have had another life.
+/// Opens the root of a tag index with `tag_shards` objects, on a database that may have had another life.
 fn root_of(tag_shards: u16, sql: MemorySql, now: u64) -> TagIndexStore<MemorySql> {
     TagIndexStore::open(sql).and_then(|store| store.one_of(TagIndexName::ROOT, tag_shards, at(now))).unwrap()
 }
@@ -171,7 +171,7 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     let prefix = CanonicalPath::parse("/blog").unwrap().try_into().unwrap();
     assert_eq!(due(Scope::Prefix(prefix), None).len(), 3);
 
-    // Found by looking for a path that shard 1 of 2 owned, and shard 5 of 8 owns.
+    // Searches for a path that shard 1 of 2 owned, and shard 5 of 8 owns.
     let moved = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| old.owns(path, 2) && new.owns(path, 8)).unwrap();
     let moved = due(Scope::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
     assert_eq!(moved, ["/blog/*#1", "/blog/*#5"], "the page may be at its former owner still");
@@ -191,7 +191,7 @@ fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
     let moved = path(&|path| old.owns(path, 2) && new.owns(path, 8));
     let others = path(&|path| !new.owns(path, 8));
     let elsewhere = Scope::Path(CanonicalPath::parse("/about").unwrap());
-    // The object goes by two shards still.
+    // The object still uses two shards.
     for (scope, time) in [(&moved, 100), (&others, 100), (&elsewhere, 100), (&moved, 5000)] {
         store.append(scope.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
     }
@@ -243,7 +243,7 @@ fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     store.put_off(second, &b, at(1_700_000_000_000)).unwrap();
     store.delivered(everything, &a, 9).unwrap();
 
-    // Of those that come at once, each is a millisecond later.
+    // Of invalidations at the same moment, each is a millisecond later.
     let last = |seq, mode| Some(LastInvalidation { seq, mode, at: at(1099 + seq) });
     for (name, entry) in [
         (

@@ -1,4 +1,4 @@
-//! The views say what the code does: they are compared with it.
+//! Compares the views with the code: both must agree.
 
 mod states;
 
@@ -68,7 +68,7 @@ fn page(key: &PageKey, start: u64, windows: Windows, tags: &[&str]) -> PageMeta 
 
 const ENDLESS: Windows = Windows { fresh_until: None, stale_until: None, error_until: None };
 
-/// Says whether a scope names a page, in as plain a way as there is.
+/// Returns whether a target names a page, in the simplest possible way.
 fn names(scope: &Scope, page: &PageMeta) -> bool {
     let own = page.key.path();
     match scope {

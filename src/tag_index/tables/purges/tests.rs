@@ -1,4 +1,5 @@
-//! Purges of caches in front on a real SQLite: each invalidation arrives, twice, together with others, and a crash loses none.
+//! Purges of downstream caches on a real SQLite: each invalidation arrives twice, together with others, and a crash
+//! loses none.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use crate::invalidation::{Mode, Refresh, Scope};
 use crate::semantics::tag::Tag;
 use crate::sql::rusqlite::MemorySql;
 
-/// The time of an invalidation is a second ahead, an edge may miss it for ten, and an answer may be on its way for five.
+/// The time of an invalidation is a second ahead, an edge may not know it for ten, and a response may be in transit for
+/// five.
 const SETTLES_AFTER: u64 = 16_000;
 
 const BOTH: [Sink; 2] = [Sink::PlatformCache, Sink::ZonePurge];
@@ -30,7 +32,7 @@ fn append(index: &TagIndexStore<MemorySql>, scope: Scope, now: u64) -> u64 {
     index.append(scope, Mode::Expire, Refresh::Lazy, None, at(now)).unwrap().seq
 }
 
-/// Makes the purge that is due, and returns its tags.
+/// Performs the purge that is due, and returns its tags.
 fn purge(index: &TagIndexStore<MemorySql>, sink: Sink, now: u64, outcome: Purged) -> Option<Vec<String>> {
     let batch = index.begin_purge(sink, at(now)).unwrap()?;
     index.end_purge(&batch, outcome, at(now + 1)).unwrap();
@@ -117,7 +119,7 @@ fn what_waits_is_purged_together_and_what_comes_meanwhile_is_not_forgotten() {
     let first = index.begin_purge(Sink::ZonePurge, at(6000)).unwrap().unwrap();
     let expected: Vec<String> = (0..MAX_TAGS).map(|n| format!("t{n}")).collect();
     assert_eq!(first.tags, expected);
-    // Of a tag that is being purged at this moment.
+    // It names a tag whose purge is under way.
     let late = append(&index, scope("t0"), 6000);
     index.ripen(late, at(6000)).unwrap();
     index.end_purge(&first, Purged::Done, at(6001)).unwrap();
@@ -144,7 +146,7 @@ fn what_a_sink_refuses_does_not_hold_up_the_others() {
     let index = index(&[Sink::ZonePurge]);
     let seqs = ["a", "b"].map(|tag| append(&index, scope(tag), 1000));
     assert_eq!(purge(&index, Sink::ZonePurge, 6000, Purged::Refused), Some(names(&["a", "b"])));
-    // Of those that come at once, each is a millisecond later.
+    // Of invalidations at the same moment, each is a millisecond later.
     assert_eq!(purge(&index, Sink::ZonePurge, 1001 + SETTLES_AFTER, Purged::Done), Some(names(&[headers::EVERYTHING])));
     assert_eq!(seqs.map(|seq| states(&index, seq)[0].1), [true, true]);
 }

@@ -1,4 +1,4 @@
-//! Pages and invalidations drawn at random: each page is in the state in which the state machine would find it.
+//! Random pages and invalidations: the views show each page in the state that the state machine finds.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::coordinator::{Action, Answer, Context, Event, PendingWrite, Policy, R
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Freshness;
 
-/// Asks the state machine what it would do with a visitor who has nothing, and says in which state the page is.
+/// Asks the state machine what it does with a client that has no page, and returns the page's state.
 fn state_by_code(store: &Store, key: &PageKey, entry: &Entry, now: Timestamp) -> State {
     let page = entry.page.as_ref();
     let tags = page.map_or(&[][..], |page| page.tags.as_slice());
@@ -61,7 +61,7 @@ fn mode() -> impl Strategy<Value = Mode> {
     prop::sample::select(vec![Mode::Stale, Mode::Expire, Mode::Purge])
 }
 
-/// What an entry may be; which page it is of comes later.
+/// Draws an entry. Its key is set later.
 fn entry() -> impl Strategy<Value = Entry> {
     let windows = (time(), time(), time());
     let published = (0..END, windows, prop::sample::subsequence(TAGS.to_vec(), 0..=TAGS.len()));
@@ -135,7 +135,7 @@ proptest! {
             pages.push((key, entry));
         }
         store.note_registered(&TAGS.map(tag), 1).unwrap();
-        // A coordinator's clock rises: so do the times at which it receives.
+        // A coordinator's clock rises, so the times of receipt do as well.
         told.sort_by_key(|(time, ..)| *time);
         let mut received = Vec::new();
         for (seq, (time, scope, mode)) in (1..).zip(told) {
