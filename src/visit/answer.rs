@@ -1,11 +1,11 @@
-//! What a coordinator's answer means, and what is done without one.
+//! Decides what a coordinator's answer means, and what happens if there is no answer.
 //!
-//! Availability wins. Where no answer can be had, these are tried in turn:
+//! Availability wins. Without an answer, these are tried in turn:
 //!
 //! | step | `X-ISR-Status` | reason in `Cache-Status` |
 //! |---|---|---|
-//! | the page at hand, if it may stand in | `STALE` | the failure |
-//! | L1, read a few times: another request of this colo may have had more luck | `HIT`, `STALE` | `l1-after-` and the failure |
+//! | the page at hand, if it may be served | `STALE` | the failure |
+//! | L1, read a few times: another request of this colo may have stored the page | `HIT`, `STALE` | `l1-after-` and the failure |
 //! | the origin itself, uncollapsed and uncached | `SKIP` | the failure |
 
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::visit::judge::Judgement;
 use crate::visit::machine::{Asking, Retrying, State, Turn, View, pass, serve};
 use crate::visit::step::{Answer, Found, PassMark, Served, Step, Stored, WhenToKeep};
 
-/// The pauses before each look at L1: after 100, 300 and 600 ms.
+/// The pauses before each read of L1: after 100, 300 and 600 ms.
 const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(300)];
 
-/// A single look at L1, at once: the client has waited for as long as it may.
+/// A single read of L1 without a pause, because the client has already waited for as long as it may.
 const NO_PAUSE: &[Duration] = &[Duration::ZERO];
 
 impl View<'_> {
-    /// Decides what an answer means. One that this edge knows to be invalidated, though the coordinator does not yet, is
-    /// asked for once more.
+    /// Decides what an answer means. If this edge knows of an invalidation of the answer that the coordinator does not
+    /// know yet, the edge asks once more.
     pub(super) fn answered<B>(self, asking: Asking<B>, answer: Answer<B>) -> Turn<B> {
         let Answer { verdict, page } = answer;
         match (&verdict, page) {
@@ -46,7 +46,7 @@ impl View<'_> {
         !asking.is_again && page.meta.key == *self.request.key && self.invalidated_at(&page.meta) > asking.newer_than
     }
 
-    /// Decides what an answer means that comes with the page that was asked for.
+    /// Decides what an answer means that contains the requested page.
     fn with_answer<B>(self, asking: Asking<B>, verdict: Verdict, page: Stored<B>) -> Turn<B> {
         let ttl = page.meta.windows.ttl_seconds(self.now);
         match verdict {
@@ -56,7 +56,7 @@ impl View<'_> {
                 serve(served(page, Outcome::Miss, status, Some(WhenToKeep::WhenWhole)))
             }
             Verdict::Page { rendered: false, .. } => {
-                // Another colo had it rendered; L2 did not show it yet.
+                // Another colo's request rendered the page; L2 did not show it yet.
                 let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
                 let status = CacheStatus::hit(ttl).with_detail(Some(Reason::Coordinator));
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
@@ -80,7 +80,7 @@ impl View<'_> {
         }
     }
 
-    /// Decides what an answer means that has no page, or none that can be used.
+    /// Decides what an answer means that has no page, or no usable page.
     fn with_bare_answer<B>(self, asking: Asking<B>, verdict: Verdict) -> Turn<B> {
         match verdict {
             Verdict::Pass { until, reason } => {
@@ -98,7 +98,7 @@ impl View<'_> {
             Verdict::Lease { shard, token } if self.request.renders => {
                 (State::Over, vec![Step::Lease { shard, token }])
             }
-            // A purge that this edge knows of has taken the page that stands in.
+            // This edge may know of a purge of the page that the coordinator would serve instead.
             Verdict::Refused { reason } | Verdict::StandIn { reason } => self.without_answer(reason, asking.stand_in),
             Verdict::Page { .. } | Verdict::Relay { .. } | Verdict::Unchanged | Verdict::Lease { .. } => {
                 self.without_answer(Reason::CoordinatorFailed, asking.stand_in)
@@ -106,7 +106,7 @@ impl View<'_> {
         }
     }
 
-    /// Goes on without an answer: with the page at hand, or by looking into L1 again.
+    /// Continues without an answer: with the page at hand, or by reading L1 again.
     pub(super) fn without_answer<B>(self, failure: Reason, at_hand: Option<Stored<B>>) -> Turn<B> {
         match at_hand.filter(|page| self.may_stand_in(&page.meta)) {
             Some(page) => stand_in(self, page, failure),
@@ -114,7 +114,7 @@ impl View<'_> {
         }
     }
 
-    /// Goes on with what L1 has after the coordinator has failed.
+    /// Continues with the result of reading L1 after the coordinator has failed.
     pub(super) fn retried<B>(self, retrying: &Retrying, found: Found<B>) -> Turn<B> {
         match found {
             Found::Page(page) => {
@@ -132,7 +132,7 @@ impl View<'_> {
     }
 }
 
-/// Looks into L1 again after the next pause, or, if there is none left, passes to the origin.
+/// Reads L1 again after the next pause. Passes to the origin if no pause is left.
 fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Turn<B> {
     match pauses {
         [] => pass(failure),
@@ -145,7 +145,7 @@ fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Turn<B> {
     }
 }
 
-/// Serves a page that is not what was asked for.
+/// Serves a page in place of the requested one.
 fn stand_in<B>(view: View<'_>, page: Stored<B>, reason: Reason) -> Turn<B> {
     let status = CacheStatus::hit(page.meta.windows.ttl_seconds(view.now)).with_detail(Some(reason));
     serve(served(page, Outcome::Stale, status, None))
@@ -155,7 +155,7 @@ fn served<B>(page: Stored<B>, outcome: Outcome, status: CacheStatus, keep: Optio
     Served { page, outcome, status, keep, is_for_downstream: false }
 }
 
-/// Describes a request that went on to the origin: for lack of a page, or because the one at hand is not good enough.
+/// Describes a request that passes to the origin because there is no page, or because the page at hand is not usable.
 fn forwarded<B>(asking: &Asking<B>) -> CacheStatus {
     CacheStatus::forwarded(if asking.stand_in.is_some() { Forward::Stale } else { Forward::UriMiss })
 }

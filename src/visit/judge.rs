@@ -1,4 +1,4 @@
-//! The edge's decision: what a stored copy is good for.
+//! The edge's decision about how a stored page may be used.
 
 use crate::invalidation::{Feed, Mode};
 use crate::page::PageMeta;
@@ -7,25 +7,25 @@ use crate::route::RouteId;
 use crate::semantics::freshness::Freshness;
 use crate::time::Timestamp;
 
-/// What the edge may do with a copy that it has found.
+/// How the edge may use a stored page that it has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// Serve it.
     Fresh,
-    /// Serve it, and tell the coordinator that it is stale.
+    /// Serve it, and report to the coordinator that it is stale.
     Stale {
-        /// Why, unless the copy is stale by its own times.
+        /// Why, unless the page is stale by its own times.
         reason: Option<Reason>,
     },
     /// Ask the coordinator, and wait for its answer.
     Unusable {
-        /// Whether the copy may be served if no answer can be had.
+        /// Whether the page may be served if there is no answer.
         stands_in: bool,
     },
 }
 
-/// Judges a copy of a page of a route by its own times and by the feed. Where it is not known what was invalidated lately,
-/// nothing counts as fresh; what is known to be invalidated counts as that all the same.
+/// Judges a stored page of a route by its own times and by the feed. Nothing is fresh without a current feed.
+/// Invalidations that the feed does contain apply even if it is not current.
 #[must_use]
 pub fn judge(page: &PageMeta, route: &RouteId, feed: &Feed, is_current: bool, now: Timestamp) -> Judgement {
     let unusable = Judgement::Unusable { stands_in: page.windows.serves_errors(now) };

@@ -1,4 +1,4 @@
-//! The state machine of one request for a page: what L1 and L2 have, and whether that will do.
+//! The state machine of one request for a page: what L1 and L2 have, and whether that is usable.
 
 use std::mem;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
 use crate::visit::step::{Event, Found, PassMark, Question, Report, Served, Step, Stored, WhenToKeep};
 
-/// What a visit is about, and its limits.
+/// The subject of a visit, and its limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The page.
@@ -39,7 +39,7 @@ pub struct Visit<'a, B> {
 /// What a visit waits for.
 #[derive(Debug)]
 pub(super) enum State<B> {
-    /// The feed, and L1: what has come of it so far.
+    /// The feed and L1, with the results so far.
     Looking { is_feed_ready: bool, found: Option<Found<B>> },
     /// L2.
     ReadingL2,
@@ -47,7 +47,7 @@ pub(super) enum State<B> {
     Asking(Asking<B>),
     /// After the coordinator has failed: L1, or the pause before it is read again.
     Retrying(Retrying),
-    /// Nothing: it is over.
+    /// Nothing: the visit is over.
     Over,
 }
 
@@ -58,24 +58,24 @@ pub(super) struct Asking<B> {
     pub(super) stand_in: Option<Stored<B>>,
     /// As in [`Question`].
     pub(super) newer_than: Option<Timestamp>,
-    /// Whether the first answer was known to be invalidated.
+    /// Whether the edge knew of an invalidation of the first answer.
     pub(super) is_again: bool,
-    /// Until when the client waits.
+    /// How long the client waits.
     pub(super) deadline: Timestamp,
 }
 
-/// Looking into L1 again: another request of this colo may have had more luck.
+/// Reads of L1 after a failure: another request of this colo may have stored the page.
 #[derive(Debug)]
 pub(super) struct Retrying {
-    /// Why the coordinator's answer can't be had.
+    /// Why there is no answer from the coordinator.
     pub(super) failure: Reason,
-    /// Whether L1 is being read; else the pause before it has not ended yet.
+    /// Whether L1 is being read. Otherwise the pause before it is running.
     pub(super) is_reading: bool,
-    /// The pauses before each further look.
+    /// The pauses before each further read.
     pub(super) pauses: &'static [Duration],
 }
 
-/// The next state, and what is to be done.
+/// The next state, and the steps to perform.
 pub(super) type Turn<B> = (State<B>, Vec<Step<B>>);
 
 /// What a decision depends on besides the event.
@@ -101,8 +101,7 @@ impl<'a, B> Visit<'a, B> {
         (Self { request, state }, vec![Step::Look])
     }
 
-    /// Takes what has happened, and returns what is to be done. An event that the visit does not wait for changes
-    /// nothing.
+    /// Handles an event, and returns the steps to perform. An event that the visit does not wait for changes nothing.
     pub fn handle(&mut self, event: Event<B>, now: Timestamp, polling: &Polling) -> Vec<Step<B>> {
         let view = View { request: self.request, now, polling };
         let (state, steps) = match (mem::replace(&mut self.state, State::Over), event) {
@@ -126,7 +125,7 @@ impl<'a, B> Visit<'a, B> {
         steps
     }
 
-    /// Returns whether the visit has come to its end.
+    /// Returns whether the visit is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
@@ -134,7 +133,7 @@ impl<'a, B> Visit<'a, B> {
 }
 
 impl View<'_> {
-    /// Goes on once the feed and L1 have both come: what L1 has is judged by the feed.
+    /// Continues once the feed and L1 have both arrived: judges what L1 has by the feed.
     fn looked<B>(self, is_feed_ready: bool, found: Option<Found<B>>) -> Turn<B> {
         match found {
             Some(found) if is_feed_ready => match found {
@@ -182,7 +181,7 @@ impl View<'_> {
         self.ask_until(Asking { stand_in, newer_than, is_again: false, deadline })
     }
 
-    /// Asks the coordinator, for as long as is left of the time that the client waits.
+    /// Asks the coordinator, with the rest of the client's waiting time as the limit.
     pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Turn<B> {
         let question = Question {
             newer_than: asking.newer_than,
@@ -192,19 +191,19 @@ impl View<'_> {
         (State::Asking(asking), vec![Step::Ask(question)])
     }
 
-    /// Judges a page by what is known at this moment.
+    /// Judges a page by what the edge knows at this moment.
     pub(super) fn judge(self, meta: &PageMeta) -> Judgement {
         let is_current = self.polling.is_current(self.now, self.request.freshness_bound);
         judge(meta, self.request.route, self.polling.known(), is_current, self.now)
     }
 
-    /// Returns the time of the invalidation that has made a page invalid, as far as this edge knows.
+    /// Returns the time of the latest known invalidation of a page.
     pub(super) fn invalidated_at(self, meta: &PageMeta) -> Option<Timestamp> {
         self.polling.known().verdict(meta, self.request.route).map(|invalidated| invalidated.at)
     }
 
-    /// Returns whether a page may be served in place of a better one: not if it is purged, which may have become known
-    /// while the coordinator was asked.
+    /// Returns whether a page may be served in place of a better one. A purged page may not be; the edge may have
+    /// learnt of the purge while it asked the coordinator.
     pub(super) fn may_stand_in(self, meta: &PageMeta) -> bool {
         let invalidated = self.polling.known().verdict(meta, self.request.route);
         invalidated.is_none_or(|invalidated| invalidated.mode != Mode::Purge)
@@ -218,12 +217,12 @@ impl View<'_> {
     }
 }
 
-/// Serves a page: the visit is over.
+/// Serves a page and ends the visit.
 pub(super) fn serve<B>(served: Served<B>) -> Turn<B> {
     (State::Over, vec![Step::Serve(served)])
 }
 
-/// Passes to the origin, since the page is not stored or can't be had here: the visit is over.
+/// Passes to the origin, because the page is not stored or not available here, and ends the visit.
 pub(super) fn pass<B>(reason: Reason) -> Turn<B> {
     (State::Over, vec![Step::Pass(CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))])
 }

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! [`classify`](classify::classify) decides what a request is to the cache, and [`judge`](judge()) what a stored page is good for.
-//! [`Visit`] decides what to read, whom to ask and what to serve. [`Polling`] decides when an edge asks the tag index
-//! for invalidations, and what it knows by then. [`Reports`] bounds what the coordinator is told of stale pages.
-//! [`Plan`] is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation
-//! performs the same steps against its world. Bodies are opaque here: `B` is whatever the performer holds.
+//! [`Visit`] decides what to read, what to ask and what to serve. [`Polling`] decides when an edge asks the tag index
+//! for invalidations, and keeps the answers. [`Reports`] bounds the reports of stale pages to the coordinator. [`Plan`]
+//! is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation performs the
+//! same steps against its world. Bodies are opaque here: `B` is the type that the performer holds.
 //!
 //! # States of a visit
 //!
@@ -31,15 +31,15 @@
 //! | what | then |
 //! |---|---|
 //! | an event comes that the state does not wait for (a duplicate, a late answer) | it changes nothing |
-//! | the client leaves | the performer drops the visit, at any state. Nothing that it holds is shared, except a poll |
+//! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll |
 //! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
 //! | the tag index does not answer | [`Event::FeedReady`] comes all the same; without a current feed nothing is fresh |
-//! | an invalidation becomes known while L1 or L2 is read | pages are judged when they have come, not when they are asked for |
-//! | an invalidation becomes known while the coordinator is asked | its answer is compared with the feed, and asked for once more |
-//! | a purge becomes known while the coordinator is asked | a page from before it does not stand in |
+//! | an invalidation becomes known while L1 or L2 is read | pages are judged when they arrive, not when they are requested |
+//! | an invalidation becomes known while the coordinator is asked | the edge compares the answer with the feed, and asks once more |
+//! | a purge becomes known while the coordinator is asked | a page from before the purge is not served |
 //! | the coordinator dies, is overloaded, or answers too late | the page at hand, else L1 again, else the origin: [`Visit`] |
 //! | the answer is about another page, or not one to this question | as if there were none |
-//! | the isolate dies | all of it is gone; [`Polling`] and [`Reports`] begin anew, which costs a poll and a report |
+//! | the isolate dies | all of it is lost; [`Polling`] and [`Reports`] start empty, which costs a poll and a report |
 
 mod answer;
 pub mod classify;

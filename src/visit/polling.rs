@@ -1,14 +1,14 @@
-//! When an edge asks the tag index what was invalidated, and what it knows by then.
+//! When an edge asks the tag index for invalidations, and what it knows from the answers.
 //!
-//! An isolate has one [`Polling`] for all its requests. It is polled at most every `freshness_bound`, by one request for
-//! all others, and in the second half of that time behind a request that need not wait. With a bound of 0 each request
-//! polls.
+//! An isolate has one [`Polling`] for all its requests. It polls at most every `freshness_bound`: one request polls for
+//! all others. In the second half of that time, the poll runs behind a response, so that no request waits for it. With
+//! a bound of 0 each request polls.
 //!
 //! | what goes wrong | then |
 //! |---|---|
-//! | a poll fails, or has no answer after [`PATIENCE`] | no other is sent for [`PAUSE`]; what is known stays current until its time is over |
-//! | the request that polls is ended by the platform | another may poll after twice [`PATIENCE`] |
-//! | an answer is late | it counts from when it was asked for, not from when it came |
+//! | a poll fails, or has no answer after [`PATIENCE`] | no other is sent for [`PAUSE`]; the feed stays current until its time is over |
+//! | the platform ends the request that polls | another may poll after twice [`PATIENCE`] |
+//! | an answer is late | it counts from when the question was sent, not from when the answer arrived |
 //! | there are more rows than an answer holds | the part counts as answered only once its last row has come |
 
 use std::time::Duration;
@@ -23,11 +23,11 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// How long no poll is sent after one that failed.
 pub const PAUSE: Duration = Duration::from_secs(2);
 
-/// How often a request looks whether another one's poll has ended.
+/// How often a request checks whether another request's poll has ended.
 pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Questions are rounded down to a multiple of this number, so that isolates which know about as much ask the same
-/// question. An answer has to hold more rows than this, for it repeats up to that many.
+/// Questions are rounded down to a multiple of this number, so that isolates with similar knowledge ask the same
+/// question. An answer repeats up to this many rows, so it has to hold more.
 pub const BLOCK: u64 = 100;
 
 /// The least bound for which answers are shared within a colo: the Cache API counts in whole seconds.
@@ -37,7 +37,7 @@ const LEAST_SHARED_BOUND: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Polling {
     feed: Feed,
-    /// When the last poll that was answered had been sent: the feed is complete up to then.
+    /// When the last answered poll was sent: the feed is complete up to then.
     complete_until: Option<Timestamp>,
     /// The poll under way.
     under_way: Option<Poll>,
@@ -57,7 +57,7 @@ pub struct Poll {
 /// What a request does about the feed before it judges a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
-    /// Nothing: the feed is current, or can't be had now.
+    /// Nothing: the feed is current, or not available now.
     Nothing,
     /// Polls behind the response: the feed is current, but not for long.
     PollBehind(Poll),
@@ -74,7 +74,7 @@ impl Default for Polling {
 }
 
 impl Polling {
-    /// Knows nothing yet. Questions are rounded down to a multiple of `block`.
+    /// Starts empty. Questions are rounded down to a multiple of `block`.
     #[must_use]
     pub fn in_blocks_of(block: u64) -> Self {
         Self {
@@ -130,20 +130,19 @@ impl Polling {
         }
         match complete_until {
             Some(parts) => self.complete_until = self.complete_until.max(parts.iter().min().copied()),
-            // With a bound of 0, whatever was known a moment ago is not enough.
+            // With a bound of 0, knowledge from a moment ago is not enough.
             None if bound.is_zero() => self.complete_until = None,
             None => self.paused_until = now.plus(PAUSE),
         }
     }
 
-    /// Notes an invalidation that this edge has had a hand in, without waiting for the next poll.
+    /// Notes an invalidation that passed through this edge, without waiting for the next poll.
     pub fn note(&mut self, invalidation: Invalidation) {
         self.epoch += 1;
         self.feed.note(invalidation.scope, invalidation.mode, invalidation.at);
     }
 
-    /// Returns whether it is known what was invalidated up to `bound` ago. With a bound of 0 each request has polled, a
-    /// moment ago.
+    /// Returns whether the feed is complete up to `bound` ago. With a bound of 0 each request has just polled.
     #[must_use]
     pub fn is_current(&self, now: Timestamp, bound: Duration) -> bool {
         self.is_within(now, if bound.is_zero() { PATIENCE } else { bound })
@@ -155,7 +154,7 @@ impl Polling {
         &self.feed
     }
 
-    /// Returns which state of the feed this is, if it is current and [`Self::refresh`] would do nothing about it.
+    /// Returns the state of the feed, if it is current and [`Self::refresh`] would do nothing.
     #[must_use]
     pub fn quiet_epoch(&self, now: Timestamp, bound: Duration) -> Option<u64> {
         let is_quiet = self.is_within(now, bound / 2) || (self.is_within(now, bound) && !self.may_poll(now));
@@ -167,17 +166,17 @@ impl Polling {
     }
 
     fn may_poll(&self, now: Timestamp) -> bool {
-        // A request whose client has left may take its poll with it: after a while another may try.
+        // If the client of a polling request leaves, its poll may be lost: after a while another request may try.
         let is_taken = self.under_way.is_some_and(|poll| now.since(poll.sent) <= PATIENCE * 2);
         now >= self.paused_until && !is_taken
     }
 }
 
-/// The part of a poll that is about one tag index object: questions and answers, until nothing more follows.
+/// The part of a poll that is about one tag index object: questions and answers, until no rows follow.
 #[derive(Clone, Copy, Debug)]
 pub struct PartPoll {
     index: TagIndexName,
-    /// What was known when the question was asked.
+    /// The known number when the question was sent.
     known: u64,
     /// When the first question was asked.
     complete_until: Option<Timestamp>,
@@ -190,7 +189,7 @@ impl PartPoll {
         Self { index, known: 0, complete_until: None }
     }
 
-    /// Returns the number after which rows are to be asked for.
+    /// Returns the number after which to ask for rows.
     pub fn question(&mut self, polling: &Polling) -> u64 {
         self.known = polling.feed.seq(self.index);
         self.known - self.known % polling.block
@@ -199,7 +198,7 @@ impl PartPoll {
     /// Takes the answer to a question that was asked at `sent`, by this edge or by another one of the colo. Returns the
     /// time up to which the part is complete, or `None` if there is more to ask for.
     pub fn take(&mut self, polling: &mut Polling, sent: Timestamp, page: FeedPage) -> Option<Timestamp> {
-        // Of several answers, the one that was asked for first is complete the least.
+        // Of several answers, the one that was requested first is the least complete.
         let complete_until = *self.complete_until.get_or_insert(sent);
         let has_news = page.seq > self.known;
         let is_last = !(page.more && has_news);

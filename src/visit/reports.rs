@@ -1,4 +1,4 @@
-//! Telling the coordinator that a stale page was served: how often, and what its answer is good for.
+//! Reports to the coordinator that a stale page was served: how often, and how the answer is used.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,32 +8,32 @@ use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::{Answer, PassMark, Stored};
 
-/// How long the edge listens for the page that replaces a stale one. `waitUntil` ends after 30 s (platform limit).
+/// How long the edge waits for the page that replaces a stale one. `waitUntil` ends after 30 s (platform limit).
 pub const PATIENCE: Duration = Duration::from_secs(25);
 
-/// How long a stale page is not reported again after a report that brought nothing.
+/// How long a stale page is not reported again after a report without a result.
 pub const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most pages that are remembered as reported. Beyond it none is reported, until an earlier report has ended.
+/// The most pages that are remembered as reported. Above it, no page is reported until an earlier report has ended.
 const MAX_REPORTED: usize = 1000;
 
-/// Stale pages that an edge has reported, and until when it does not do so again.
+/// Stale pages that an edge has reported, each with the time before which it is not reported again.
 #[derive(Clone, Debug, Default)]
 pub struct Reports(BTreeMap<PageKey, Timestamp>);
 
 /// What the answer to a report brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replacement<B> {
-    /// The page that replaces the stale one, to be kept in L1 once all of it has come.
+    /// The page that replaces the stale one. It goes into L1 once all of it has arrived.
     Page(Stored<B>),
-    /// The page is not stored any more: the mark replaces it in L1.
+    /// The page is not stored any more: the hit-for-pass marker replaces it in L1.
     Pass(PassMark),
-    /// Nothing: there is no answer, no newer page, or an answer that can't be used.
+    /// Nothing: there is no answer, no newer page, or the answer is not usable.
     Nothing,
 }
 
 impl Reports {
-    /// Begins a report; returns false if there is to be none.
+    /// Begins a report. Returns false if the page must not be reported now.
     #[must_use]
     pub fn begin(&mut self, key: &PageKey, now: Timestamp) -> bool {
         self.0.retain(|_, until| *until > now);
@@ -44,7 +44,7 @@ impl Reports {
         true
     }
 
-    /// Ends a report, by whether it has replaced the page.
+    /// Ends a report. `is_replaced` says whether the page was replaced.
     pub fn end(&mut self, key: PageKey, now: Timestamp, is_replaced: bool) {
         self.0.remove(&key);
         if !is_replaced && self.0.len() < MAX_REPORTED {
@@ -54,7 +54,7 @@ impl Reports {
 }
 
 impl<B> Replacement<B> {
-    /// Decides what an answer to the report of a page is good for.
+    /// Decides how the answer to a report is used.
     #[must_use]
     pub fn of(key: &PageKey, answer: Answer<B>, now: Timestamp) -> Self {
         match (answer.verdict, answer.page) {

@@ -1,7 +1,7 @@
-//! The short path for a repeated HIT: a decision that is remembered for a moment.
+//! The short path for a repeated HIT: a decision that stays valid for a moment.
 //!
-//! A plan gives the same answer as [`Visit`](crate::visit::Visit) would: the page in L1 is served as a HIT, and nothing is
-//! done about the feed.
+//! A plan gives the same answer as [`Visit`](crate::visit::Visit): it serves the page in L1 as a HIT, and does not
+//! touch the feed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
 
-/// How long a plan holds at most: `Age` and `ttl` are told in whole seconds.
+/// How long a plan holds at most: `Age` and `ttl` are sent in whole seconds.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// How long a page may be served as a HIT without being judged again.
@@ -23,7 +23,7 @@ pub struct Plan {
     bound: Duration,
 }
 
-/// Plans how to serve a page of a route that L1 has; `None` if it takes more than serving it as a HIT.
+/// Plans how to serve a page of a route from L1. Returns `None` if the response needs more than a plain HIT.
 #[must_use]
 pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration, now: Timestamp) -> Option<Plan> {
     let epoch = polling.quiet_epoch(now, bound)?;
@@ -35,8 +35,8 @@ pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration
 }
 
 impl Plan {
-    /// Returns whether the plan still holds: the page is fresh, nothing was learnt to be invalidated since, and the feed
-    /// need not be polled.
+    /// Returns whether the plan still holds: the page is fresh, no invalidation has arrived since, and no poll of the
+    /// feed is due.
     #[must_use]
     pub fn holds(&self, polling: &Polling, now: Timestamp) -> bool {
         now < self.until && polling.quiet_epoch(now, self.bound) == Some(self.epoch)

@@ -1,4 +1,4 @@
-//! What a visit is told, and what it wants done.
+//! The events of a visit, and its steps.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::version::Version;
 /// A stored page as the performer holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<B> {
-    /// What is known of it.
+    /// Its metadata.
     pub meta: PageMeta,
     /// Its headers and its body.
     pub body: B,
@@ -22,7 +22,7 @@ pub struct Stored<B> {
 /// A hit-for-pass marker: the page is not stored, so requests pass to the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassMark {
-    /// When that was noted: a later invalidation of the path lifts the marker.
+    /// When the marker was set: a later invalidation of the path lifts it.
     pub since: Timestamp,
     /// Until when it holds.
     pub until: Timestamp,
@@ -35,14 +35,14 @@ pub enum Found<B> {
     Page(Stored<B>),
     /// A hit-for-pass marker.
     Pass(PassMark),
-    /// Nothing, or nothing that can be used.
+    /// Nothing, or nothing usable.
     Nothing,
 }
 
 /// A coordinator's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<B> {
-    /// What the coordinator says.
+    /// The coordinator's decision.
     pub verdict: Verdict,
     /// The page that comes with it. Its body may still be growing.
     pub page: Option<Stored<B>>,
@@ -53,9 +53,9 @@ pub struct Answer<B> {
 pub enum CallFailure {
     /// The object can't be reached, or throws.
     Unreachable,
-    /// The platform lets no more requests through to the object.
+    /// The platform rejects further requests to the object.
     Overloaded,
-    /// There was no answer within the time that the question had.
+    /// There was no answer within the question's time.
     Timeout,
     /// The answer is an error, or can't be read.
     Failed,
@@ -74,14 +74,14 @@ impl CallFailure {
     }
 }
 
-/// Something that has happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<B> {
-    /// The feed is as current as can be had now.
+    /// The feed is as current as possible now.
     FeedReady,
     /// L1 was read.
     L1(Found<B>),
-    /// L2 was read. A value that can't be used, or can't be had, is none: the coordinator overwrites it.
+    /// L2 was read. An unusable or unavailable value counts as none: the coordinator overwrites it.
     L2(Option<Stored<B>>),
     /// The coordinator has answered.
     Answered(Answer<B>),
@@ -91,10 +91,10 @@ pub enum Event<B> {
     Waited,
 }
 
-/// What the coordinator is asked about a page that the edge can't serve.
+/// A question to the coordinator about a page that the edge can't serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The edge knows of an invalidation of that time: what began to be rendered before is of no use.
+    /// The time of an invalidation that the edge knows: a render that began before it is of no use.
     pub newer_than: Option<Timestamp>,
     /// The client can render the page: the answer may be a lease.
     pub renders: bool,
@@ -102,10 +102,10 @@ pub struct Question {
     pub patience: Duration,
 }
 
-/// What the coordinator is told of a stale page that is served.
+/// A report to the coordinator about a stale page that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The version that is served.
+    /// The served version.
     pub version: Version,
     /// As in [`Question`].
     pub newer_than: Option<Timestamp>,
@@ -116,7 +116,7 @@ pub struct Report {
 pub enum WhenToKeep {
     /// At once: all of its bytes are here.
     AtOnce,
-    /// Once all of its bytes have come.
+    /// Once all of its bytes have arrived.
     WhenWhole,
 }
 
@@ -131,14 +131,14 @@ pub struct Served<B> {
     pub status: CacheStatus,
     /// Whether the page goes into L1, behind the response.
     pub keep: Option<WhenToKeep>,
-    /// Whether a downstream cache may keep it: only a HIT, which is whole and was judged a moment ago.
+    /// Whether a downstream cache may store it: only a HIT, which is complete and was judged a moment ago.
     pub is_for_downstream: bool,
 }
 
-/// What is to be done.
+/// A step to perform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<B> {
-    /// Refresh the feed, by [`Polling::refresh`](crate::visit::Polling::refresh), and read L1 side by side.
+    /// Refresh the feed with [`Polling::refresh`](crate::visit::Polling::refresh), and read L1 side by side.
     /// [`Event::FeedReady`] and [`Event::L1`] follow.
     Look,
     /// Read L1 again. [`Event::L1`] follows.
@@ -149,18 +149,18 @@ pub enum Step<B> {
     Ask(Question),
     /// Wait. [`Event::Waited`] follows.
     Wait(Duration),
-    /// Tell the coordinator, behind the response, that a stale page is served, if
+    /// Report to the coordinator, behind the response, that a stale page is served, if
     /// [`Reports::begin`](crate::visit::Reports::begin) allows it.
     Report(Report),
     /// Put a hit-for-pass marker into L1, behind the response.
     MarkPass(PassMark),
-    /// Let go of a body that nobody will read.
+    /// Release a body that no client reads.
     Discard(B),
     /// Serve a page. The visit is over.
     Serve(Served<B>),
-    /// Let the origin answer the client's own request; the outcome is [`Outcome::Skip`]. The visit is over.
+    /// Let the origin answer the client's request; the outcome is [`Outcome::Skip`]. The visit is over.
     Pass(CacheStatus),
-    /// Tell the client that the page can't be had. The visit is over.
+    /// Report to the client that the page is not available. The visit is over.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Why a call was not carried out, and what the caller is told.
+//! Why an admin call failed, and the answer to the caller.
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -12,49 +12,49 @@ use crate::sql::StoreError;
 /// The most bytes of a request body.
 pub(super) const MAX_BODY_BYTES: u64 = 16 * 1024;
 
-/// Whose fault it is that a call was not carried out, and what the caller is told.
+/// Why an admin call failed: its status, its code and its message.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::edge) enum AdminError {
     /// There is nothing at this path, or the path is switched off.
     #[error("there is nothing here")]
     NotFound,
-    /// Another method than the one that is served.
+    /// The method is not the one that is supported.
     #[error("use {allow}")]
     Method {
-        /// The method that is served.
+        /// The supported method.
         allow: &'static str,
     },
     /// No token, or a wrong one.
     #[error("send the admin token as `Authorization: Bearer <token>`")]
     Unauthorized,
-    /// The body's length is not announced.
+    /// The request has no `Content-Length`.
     #[error("send the body's length in `Content-Length`")]
     Length,
-    /// The body is over its bound.
+    /// The body is above its limit.
     #[error("the body may have at most {MAX_BODY_BYTES} bytes")]
     TooLarge,
-    /// The argument is not what is expected.
+    /// An argument is not valid.
     #[error("{0}")]
     Argument(String),
-    /// No invalidation of that number is in the log.
+    /// The log has no invalidation of that number.
     #[error("no invalidation {seq} is known: the log keeps the newest 100,000")]
     UnknownInvalidation {
         /// The number.
         seq: u64,
     },
-    /// No coordinator of that name has had anything to do.
+    /// No coordinator of that name has stored anything.
     #[error("no coordinator {shard} is known: neither the configuration nor the tag index names it")]
     UnknownShard {
         /// The name.
         shard: ShardName,
     },
-    /// The lease is over, or was never given.
+    /// The lease is over, or never existed.
     #[error("the lease is over: the page has been rendered by another, or it took too long")]
     LeaseLost,
-    /// The tag index could not be reached: nothing is known to be recorded.
+    /// The tag index is unreachable: the invalidation may not be recorded.
     #[error("the invalidation could not be recorded; try again")]
     Unavailable,
-    /// An object could not be reached.
+    /// An object is unreachable.
     #[error("an object could not be reached; try again")]
     Unanswered,
     /// The configuration is not valid.
@@ -63,7 +63,7 @@ pub(in crate::edge) enum AdminError {
 }
 
 impl AdminError {
-    /// Logs why an object that is to be shown could not be reached.
+    /// Logs why an object that is inspected is unreachable.
     #[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
     pub(super) fn unanswered(error: CallError) -> Self {
         worker::console_error!("inspection: {error}");

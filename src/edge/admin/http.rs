@@ -1,4 +1,4 @@
-//! Calls over HTTP, for whoever has the token.
+//! Admin calls over HTTP, for callers with the token.
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -15,7 +15,7 @@ use crate::inspection::Inspect;
 use crate::invalidation::Call;
 use crate::secret::Secret;
 
-/// Answers a request to a path of the gateway's own.
+/// Answers a request to one of the gateway's own paths.
 pub(in crate::edge) async fn http(
     request: &Request,
     method: &str,
@@ -81,7 +81,7 @@ fn authorize(request: &Request, token: &Secret) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// Reads the body, if its announced length is within the bound.
+/// Reads the body, if its announced length is within the limit.
 async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
     let unreadable = |_| AdminError::Argument("the body could not be read".to_owned());
     let announced = request.headers().get("content-length").ok().flatten();

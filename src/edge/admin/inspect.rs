@@ -1,4 +1,4 @@
-//! Inspection: what the objects tell of themselves, put together.
+//! Inspection: combines what the objects report about themselves.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 
-/// Answers a question. What is counted over all pages comes with the first part of a list only.
+/// Answers a question. Totals over all pages are part of the first page of a list only.
 pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, AdminError> {
     let limit = question.limit;
     match question.subject {
@@ -50,7 +50,7 @@ async fn inspect_tag(
             continue;
         }
         let room = limit.saturating_sub(u32::try_from(listed.len()).unwrap_or(u32::MAX));
-        // Once the list is full, one page more is looked for, so that there is no cursor to nothing.
+        // Once the list is full, one more page is requested, so that a cursor always leads to a page.
         let answer = ask(env, shard, question(from.map(|place| place.key.clone()), room.max(1), false)).await?;
         more = answer.more || (room == 0 && !answer.pages.is_empty());
         listed.extend(answer.pages.into_iter().take(room as usize).map(|page| (shard, page)));
@@ -93,7 +93,7 @@ async fn inspect_path(env: &Env, path: CanonicalPath, after: Option<PageKey>, li
     }))
 }
 
-/// A name alone would make an object: only those are asked that have a reason to be.
+/// A request to any name would create an object: only shards that are known to exist are asked.
 async fn inspect_shard(
     tag_index: &impl TagIndex,
     shard: ShardName,

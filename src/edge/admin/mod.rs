@@ -1,5 +1,5 @@
-//! Calls from outside: invalidation on demand, and inspection. `/__isr/...` for whoever has the token, and the same as RPC
-//! methods for Workers that are bound to the gateway or to its objects.
+//! Calls from outside: invalidation on demand, and inspection. `/__isr/...` serves callers with the token. The RPC
+//! methods serve Workers that are bound to the gateway or to its objects.
 
 mod error;
 mod http;
@@ -27,21 +27,21 @@ use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
-/// Whoever records invalidations, and knows where tags are.
+/// Records invalidations, and knows which shards carry a tag.
 pub(super) trait TagIndex {
     /// Records an invalidation, and delivers it.
     async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError>;
 
-    /// Tells what has come of one; `None` if it is not known (any more).
+    /// Returns the progress of an invalidation; `None` if the log does not have it (any more).
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError>;
 
-    /// Tells what is known of a tag.
+    /// Returns what the index knows of a tag.
     async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError>;
 
-    /// Tells what is known of a coordinator; `None` if it has never been about to publish a page.
+    /// Returns what the index knows of a coordinator; `None` if the coordinator has never announced a page.
     async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError>;
 
-    /// Returns the bindings, to reach coordinators by.
+    /// Returns the bindings that reach the coordinators.
     fn env(&self) -> &Env;
 }
 
@@ -53,7 +53,7 @@ impl TagIndex for Env {
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
-        // An object that is not asked any more knows its numbers still.
+        // After a change of `tag_shards`, an object without new invalidations still knows its older numbers.
         match TagIndexName::of_seq(seq) {
             Some(index) => Ok(calls::tag_index(self, index, tag_shards(self)?, ToTagIndex::Progress { seq }).await?),
             None => Ok(None),
@@ -81,7 +81,7 @@ impl TagIndex for Env {
     }
 }
 
-/// Returns over how many objects the tag index is spread.
+/// Returns the number of objects of the tag index.
 fn tag_shards(env: &Env) -> Result<u16, AdminError> {
     let settings = Settings::of(env).map_err(|error| {
         worker::console_error!("tag index: {error}");
@@ -90,19 +90,19 @@ fn tag_shards(env: &Env) -> Result<u16, AdminError> {
     Ok(settings.config.tag_shards)
 }
 
-/// Carries out a call, a few of its scopes side by side. The receipts are in the order of the scopes.
+/// Performs a call, a few of its targets side by side. The receipts are in the order of the targets.
 async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
     Ok(record_all(tag_index, call).await?.iter().map(InvalidateAnswer::to_json).collect())
 }
 
-/// Carries out a call, and notes for this isolate what is invalidated.
+/// Performs a call, and notes the invalidations for this isolate.
 pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, AdminError> {
     let Call { scopes, mode, refresh } = call;
     let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(OPEN_REQUESTS);
     answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
 }
 
-/// Says what has come of an invalidation.
+/// Returns the progress of an invalidation as JSON.
 async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, AdminError> {
     let progress = tag_index.progress(seq).await?.ok_or(AdminError::UnknownInvalidation { seq })?;
     let Progress { invalidation, applied, pending, matched, .. } = progress.clone();

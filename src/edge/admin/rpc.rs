@@ -1,4 +1,4 @@
-//! The same calls as RPC methods, for Workers that are bound to the gateway or to its objects.
+//! The admin calls as RPC methods, for Workers that are bound to the gateway or to its objects.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,12 +21,12 @@ struct RpcCall {
     options: Value,
 }
 
-/// Carries out an RPC call anywhere but in the tag index itself.
+/// Performs an RPC call outside of the tag index itself.
 pub(in crate::edge) async fn rpc(env: &Env, call: &[u8]) -> String {
     rpc_with(call, env).await
 }
 
-/// Carries out an RPC call, and returns its JSON answer: the value, or `{"error": {"code", "message"}}`, which the entry
+/// Performs an RPC call, and returns its JSON answer: the value, or `{"error": {"code", "message"}}`, which the entry
 /// module throws.
 pub(in crate::edge) async fn rpc_with(call: &[u8], tag_index: &impl TagIndex) -> String {
     let answer = match serde_json::from_slice(call) {
@@ -59,7 +59,7 @@ async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, Ad
     }
 }
 
-/// Carries out an RPC call on the Worker's entrypoint. Called by the entry module with `env` and the call as JSON.
+/// Performs an RPC call on the Worker's entrypoint. The entry module calls it with `env` and the call as JSON.
 #[wasm_bindgen(js_name = isrRpc)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub async fn entrypoint_rpc(env: JsValue, call: String) -> String {

@@ -1,16 +1,16 @@
-//! Bytes that a body is made of.
+//! The bytes of a body.
 
 use js_sys::Uint8Array;
 
-/// Some bytes. A clone does not copy them.
+/// A piece of a body. A clone does not copy its bytes.
 pub(in crate::edge) trait Chunk: Clone {
-    /// Returns how many they are.
+    /// Returns the number of bytes.
     fn bytes(&self) -> u64;
 
-    /// Returns what follows the first `taken` of them.
+    /// Returns the bytes after the first `taken`.
     fn rest(&self, taken: u64) -> Self;
 
-    /// Copies chunks that have `bytes` bytes in all into one.
+    /// Copies chunks with a total of `bytes` bytes into one.
     fn join<'a>(chunks: impl Iterator<Item = &'a Self>, bytes: u64) -> Self
     where
         Self: 'a;

@@ -1,7 +1,7 @@
-//! The bytes of an answer, as several readers see them while they still come.
+//! The bytes of a response, shared by several readers while they arrive.
 //!
-//! One [`Writer`] gives what the site sends; any number of [`Reader`]s get it, each at its own pace and each from the
-//! first byte on, however late it joins. The bytes stay in JavaScript: what is moved here are references to them.
+//! One [`Writer`] adds the bytes that the origin sends. Any number of [`Reader`]s get them, each at its own pace and
+//! each from the first byte on, however late it joins. The bytes stay in JavaScript: only references to them move here.
 //!
 //! ```text
 //!              push                      push (over the bound)
@@ -14,11 +14,11 @@
 //!              └── dropped before the end ─▶ broken ◀┘
 //! ```
 //!
-//! | state | bytes | a new reader | a reader that has all there is |
+//! | state | bytes | a new reader | a reader that has all bytes so far |
 //! |---|---|---|---|
 //! | growing | all are kept | begins with the first | waits |
 //! | whole | all, as one buffer | gets the buffer | is at the end |
-//! | wide: over the bound | kept until the readers at hand have them | is refused | waits |
+//! | wide: over the limit | kept until all present readers have them | is refused | waits |
 //! | wide, ended | the same | is refused | is at the end |
 //! | broken | none | is refused | gets an error, never a clean end |
 //!
@@ -26,12 +26,12 @@
 //!
 //! | what | then |
 //! |---|---|
-//! | the site breaks off, or its time is over | the writer is dropped: broken |
-//! | a body of unknown length passes the bound | wide: it streams on to those who have joined, and is not stored |
-//! | all bodies of an object together are too many bytes | this one goes wide: see [`Budget`]; a wide one goes slower |
+//! | the origin breaks off, or its time is over | the writer is dropped: broken |
+//! | a body of unknown length passes the limit | wide: it streams on to the present readers, and is not stored |
+//! | all bodies of an object together have too many bytes | this one becomes wide: see [`Budget`]; a wide one slows down |
 //! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is 1 MiB behind |
-//! | a reader goes away | dropping it is signing off; a wide body without readers is [`Deserted`] |
-//! | a reader goes away and nobody says so | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
+//! | a reader leaves | dropping the reader signs it off; a wide body without readers is [`Deserted`] |
+//! | a reader leaves without being dropped | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
 
 mod chunk;
 pub(in crate::edge) mod range;
@@ -58,35 +58,35 @@ pub(in crate::edge) use self::chunk::Chunk;
 pub(in crate::edge) use self::state::Budget;
 use self::state::{Kept, Phase, Place, State};
 
-/// The bytes of an answer: whole, or still growing. A clone is the same body.
+/// The bytes of a response: whole, or still growing. A clone is the same body.
 pub(in crate::edge) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
 
-/// Gives a body its bytes. Dropped before the end it leaves the body broken.
+/// Adds bytes to a body. If it is dropped before the end, the body is broken.
 pub(in crate::edge) struct Writer<C: Chunk = Uint8Array> {
     state: Rc<RefCell<State<C>>>,
     limit: u64,
 }
 
-/// Gets a body's bytes from the first on. Dropping it is signing off.
+/// Reads a body's bytes from the first on. Dropping it signs it off.
 pub(in crate::edge) struct Reader<C: Chunk = Uint8Array> {
     state: Rc<RefCell<State<C>>>,
     id: u64,
 }
 
-/// Whether a body is within its bound.
+/// Whether a body is within its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::edge) enum Fit {
     /// All of it is kept.
     Within,
-    /// It goes on to those who read it already, and is not kept.
+    /// It streams on to its present readers, and is not kept.
     Over,
 }
 
-/// Nobody reads a body that is not kept.
+/// A body that is not kept has no readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::edge) struct Deserted;
 
-/// The body came to no end.
+/// The body broke off before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the site broke off in the middle of the body")]
 pub(in crate::edge) struct BrokenOff;
@@ -104,7 +104,7 @@ impl<C> fmt::Debug for Body<C> {
 }
 
 impl<C: Chunk> Body<C> {
-    /// Makes a body of bytes that are all there.
+    /// Makes a body of complete bytes.
     pub(in crate::edge) fn whole(bytes: C) -> Self {
         Self(Rc::new(RefCell::new(State::new(Phase::Whole(bytes), Budget::new(0)))))
     }
@@ -115,7 +115,7 @@ impl<C: Chunk> Body<C> {
         (Writer { state: Rc::clone(&state), limit }, Self(state))
     }
 
-    /// Returns the bytes if they are all there.
+    /// Returns the bytes if all of them are here.
     pub(in crate::edge) fn bytes(&self) -> Option<C> {
         match &self.0.borrow().phase {
             Phase::Whole(bytes) => Some(bytes.clone()),
@@ -123,7 +123,7 @@ impl<C: Chunk> Body<C> {
         }
     }
 
-    /// Joins the readers, or returns `None` if what has come is not kept any more.
+    /// Adds a reader, or returns `None` if the first bytes are not kept any more.
     pub(in crate::edge) fn reader(&self) -> Option<Reader<C>> {
         let mut state = self.0.borrow_mut();
         match state.phase {
@@ -138,7 +138,7 @@ impl<C: Chunk> Body<C> {
 }
 
 impl<C: Chunk> Writer<C> {
-    /// Adds bytes. Once the body is over its bound, [`Self::room`] is to be awaited before more are added.
+    /// Adds bytes. Once the body is over its limit, [`Self::room`] must be awaited before more are added.
     pub(in crate::edge) fn push(&mut self, chunk: C) -> Fit {
         let mut state = self.state.borrow_mut();
         let bytes = chunk.bytes();
@@ -180,13 +180,12 @@ impl<C: Chunk> Writer<C> {
         .await
     }
 
-    /// Returns how many chunks all readers have taken: as long as it rises, nobody holds the body up.
+    /// Returns how many chunks all readers have taken. As long as the number rises, no reader holds the body up.
     pub(in crate::edge) fn taken_by_all(&self) -> usize {
         self.state.borrow().dropped
     }
 
-    /// Breaks the body off for the readers of a wide one that are the farthest behind, so that they hold up the others no
-    /// longer.
+    /// Breaks a wide body off for the readers that are the farthest behind, so that they no longer hold up the others.
     pub(in crate::edge) fn let_go(&mut self) {
         let mut state = self.state.borrow_mut();
         let wakers = state.let_go();
@@ -194,7 +193,7 @@ impl<C: Chunk> Writer<C> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends the body well, and returns all of its bytes if they were kept.
+    /// Ends the body, and returns all of its bytes if they were kept.
     pub(in crate::edge) fn end(self) -> Option<C> {
         let mut state = self.state.borrow_mut();
         let bytes = match state.phase {
@@ -248,14 +247,14 @@ impl<C: Chunk> Drop for Reader<C> {
         let place = state.sign_off(self.id);
         let writer = state.writer.take();
         drop(state);
-        // What a waker belongs to may own readers of this body: it is let go of when the state is not borrowed.
+        // The waker's task may own readers of this body: it is dropped while the state is not borrowed.
         drop(place);
         writer.into_iter().for_each(Waker::wake);
     }
 }
 
 impl Reader {
-    /// Returns what a `Response` takes as its body: a buffer if all bytes are there, else a stream.
+    /// Returns the body for a `Response`: a buffer if all bytes are here, otherwise a stream.
     pub(in crate::edge) fn into_js(self) -> Object {
         if let Some(bytes) = Body(Rc::clone(&self.state)).bytes() {
             return bytes.into();

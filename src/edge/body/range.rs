@@ -1,4 +1,4 @@
-//! A range of a body's bytes, cut out while they go by.
+//! A range of a body's bytes, cut out while they stream.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +15,7 @@ use crate::semantics::range;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Passes on as many bytes as were announced: the platform tells the visitor that length.
+    /// Passes on exactly the announced number of bytes: the platform sends that length to the client.
     type FixedLengthStream;
 
     #[wasm_bindgen(constructor, catch)]
@@ -28,9 +28,9 @@ extern "C" {
     fn writable(this: &FixedLengthStream) -> Writable;
 }
 
-/// Returns some bytes of a response's body, by the positions of the first and the last. They stay in JavaScript; what
-/// comes before them is read and dropped, what comes after them is not read. A body that breaks off, or is shorter, breaks
-/// off for the visitor too.
+/// Returns a range of a response's body, by the positions of its first and last byte. The bytes stay in JavaScript.
+/// Bytes before the range are read and dropped; bytes after it are not read. If the body breaks off or is shorter, the
+/// range breaks off for the client too.
 pub(in crate::edge) fn of(
     response: &Response,
     positions: RangeInclusive<u64>,
@@ -42,7 +42,7 @@ pub(in crate::edge) fn of(
     let writer = passage.writable().writer()?;
     context.wait_until(async move {
         if let Err(error) = pump(&source, &writer, positions).await {
-            // Nobody to tell if the visitor has gone: that is an error here as well.
+            // If the client has left, this fails as well, and no one needs the error.
             if let Ok(aborted) = writer.abort(&error) {
                 js::forget(aborted);
             }

@@ -1,9 +1,9 @@
 //! A body with a mark behind its last byte.
 //!
-//! The platform tells a Worker that the body of a response has broken off, but not that the body of a request has, if its
-//! length is not announced: it seems to have ended. So a page that is brought in a request is sealed: the mark follows if,
-//! and only if, all of it has come. The mark is made of the lease's token, which no page knows: wherever a body breaks off, it
-//! does not end like that.
+//! The platform reports to a Worker that the body of a response has broken off. It does not do so for the body of a
+//! request without an announced length: such a body seems to have ended. So the body of a page that a caller stores is
+//! sealed: the mark follows if, and only if, the page is complete. The mark is made of the lease's token, which no page
+//! knows, so a body that breaks off never ends with it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -17,7 +17,8 @@ use crate::edge::body::Chunk;
 use crate::edge::platform::js::Writable;
 use crate::version::Version;
 
-/// The first byte of a mark, which no text in UTF-8 has (RFC 3629 §1): of a text, no piece has to wait for the next one.
+/// The first byte of a mark. It never occurs in UTF-8 text (RFC 3629 §1), so a piece of text never has to wait for the
+/// next one.
 const FIRST: u8 = 0xff;
 
 fn mark(token: Version) -> Vec<u8> {
@@ -44,7 +45,7 @@ extern "C" {
     fn pipe_to(this: &Pipe, to: &Writable, options: &Object) -> Result<Promise, JsValue>;
 }
 
-/// Seals a body. The second part has to be driven for the first to come.
+/// Seals a body. The second part has to be polled for the first to progress.
 pub(in crate::edge) fn seal(
     body: Option<ReadableStream>,
     token: Version,
@@ -64,7 +65,7 @@ pub(in crate::edge) fn seal(
     Ok((readable, pump))
 }
 
-/// What has been read of a sealed body and not been given out: the mark may be in it.
+/// Bytes of a sealed body that were read and not yet returned: they may contain the mark.
 pub(in crate::edge) struct Unsealing {
     mark: Vec<u8>,
     pieces: RefCell<VecDeque<Uint8Array>>,
@@ -72,17 +73,17 @@ pub(in crate::edge) struct Unsealing {
 }
 
 impl Unsealing {
-    /// Begins with a body that is sealed with a token.
+    /// Begins to unseal a body that was sealed with a token.
     pub(in crate::edge) fn new(token: Version) -> Self {
         Self { mark: mark(token), pieces: RefCell::default(), has_ended: Cell::default() }
     }
 
-    /// Adds a piece, which is not empty.
+    /// Adds a piece, which must not be empty.
     pub(in crate::edge) fn push(&self, piece: Uint8Array) {
         self.pieces.borrow_mut().push_back(piece);
     }
 
-    /// Takes the next piece that the mark is not in.
+    /// Takes the next piece that can't contain the mark.
     pub(in crate::edge) fn next(&self) -> Option<Uint8Array> {
         let mut pieces = self.pieces.borrow_mut();
         let behind: u64 = pieces.iter().skip(1).map(Chunk::bytes).sum();
@@ -91,8 +92,8 @@ impl Unsealing {
         if is_certain { pieces.pop_front() } else { None }
     }
 
-    /// Takes what is left when no more pieces come, without the mark; `None` if it was the mark alone. Fails if there is none:
-    /// the body has broken off.
+    /// Takes the rest after the last piece, without the mark; `None` if only the mark was left. Fails if there is no
+    /// mark: the body has broken off.
     pub(in crate::edge) fn end(&self) -> Result<Option<Uint8Array>, JsValue> {
         if self.has_ended.replace(true) {
             return Ok(None);
@@ -106,14 +107,14 @@ impl Unsealing {
         Ok((bytes > 0).then(|| last.subarray(0, bytes)))
     }
 
-    /// Tells whether the mark may begin in a piece, if the body ends within its length behind it.
+    /// Returns whether the mark may begin in a piece, if the body ends within the mark's length after it.
     fn may_begin_in(&self, piece: &Uint8Array) -> bool {
         let tail = piece.subarray(piece.length().saturating_sub(self.length()), piece.length());
         tail.to_vec().contains(&FIRST)
     }
 
     fn length(&self) -> u32 {
-        // It is a token's.
+        // The mark has the length of a token.
         u32::try_from(self.mark.len()).unwrap_or(u32::MAX)
     }
 }

@@ -9,10 +9,10 @@ use crate::edge::body::sealed::Unsealing;
 use crate::edge::platform::js;
 use crate::version::Version;
 
-/// The most bytes that one read gives. Read without a buffer of our own, the platform gives 4 KiB at a time.
+/// The most bytes that one read returns. Without a buffer of our own, the platform returns 4 KiB at a time.
 const READ_BYTES: u32 = 64 * 1024;
 
-/// A piece that fills less of its buffer is moved to a buffer of its own length.
+/// A piece that fills less of its buffer than this is moved to a buffer of its own length.
 const ROOMY_BYTES: u32 = READ_BYTES / 2;
 
 #[wasm_bindgen]
@@ -23,7 +23,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = getReader)]
     fn reader_with(this: &ByteStream, options: &Object) -> Result<Reader, JsValue>;
 
-    /// A reader of either kind: one that fills the buffer that it is given, or one that brings its own.
+    /// A reader of either kind: one fills the buffer that it is given, the other returns its own.
     type Reader;
 
     #[wasm_bindgen(method, catch)]
@@ -37,7 +37,7 @@ extern "C" {
 pub(in crate::edge) struct Source {
     reader: Option<Reader>,
     fills: bool,
-    /// Whether a mark stands behind the last byte.
+    /// Set if a mark follows the last byte.
     seal: Option<Unsealing>,
 }
 
@@ -52,7 +52,7 @@ impl Source {
         Reflect::set(&options, &"mode".into(), &"byob".into())?;
         match stream.reader_with(&options) {
             Ok(reader) => Ok(Self { reader: Some(reader), fills: true, seal: None }),
-            // A stream that is made in JavaScript need not be one of bytes.
+            // A stream that is made in JavaScript need not be a byte stream.
             Err(_) => Ok(Self { reader: Some(stream.reader_with(&Object::new())?), fills: false, seal: None }),
         }
     }
@@ -64,7 +64,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Reads the next piece, which is not empty; `None` at the end. Fails if the body breaks off.
+    /// Reads the next piece, which is never empty; `None` at the end. Fails if the body breaks off.
     pub(in crate::edge) async fn next(&self) -> Result<Option<Uint8Array>, JsValue> {
         let Some(seal) = &self.seal else {
             return self.read().await;
@@ -101,7 +101,7 @@ impl Source {
 }
 
 impl Drop for Source {
-    /// Whatever has not been read is not wanted: it need not be sent.
+    /// Unread bytes are not needed: the sender can stop.
     fn drop(&mut self) {
         if let Some(Ok(cancelled)) = self.reader.as_ref().map(Reader::cancel) {
             js::forget(cancelled);

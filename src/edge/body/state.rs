@@ -1,4 +1,4 @@
-//! What writer, readers and body have in common.
+//! The state that writer, readers and body share.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,10 +8,10 @@ use std::task::{Poll, Waker};
 use super::BrokenOff;
 use super::chunk::Chunk;
 
-/// How far the slowest reader of a wide body may be behind before the writer waits for it, in bytes.
+/// How many bytes the slowest reader of a wide body may be behind before the writer waits for it.
 pub(super) const WINDOW: u64 = 1024 * 1024;
 
-/// Bytes that all growing bodies of an object may have together. A clone is the same budget.
+/// The bytes that all growing bodies of an object may have together. A clone is the same budget.
 #[derive(Clone, Debug)]
 pub(in crate::edge) struct Budget {
     pub(super) left: Rc<Cell<u64>>,
@@ -20,11 +20,11 @@ pub(in crate::edge) struct Budget {
 pub(super) struct State<C> {
     pub(super) phase: Phase<C>,
     pub(super) chunks: VecDeque<Kept<C>>,
-    /// How many chunks stood before the first that is kept.
+    /// The number of chunks before the first that is kept.
     pub(super) dropped: usize,
-    /// Bytes of the chunks that are kept: those that the slowest reader of a wide body is behind.
+    /// Bytes of the kept chunks: in a wide body, those that the slowest reader does not have yet.
     pub(super) kept: u64,
-    /// What of them counts against the budget.
+    /// The part of them that counts against the budget.
     pub(super) charged: u64,
     pub(super) budget: Budget,
     pub(super) readers: BTreeMap<u64, Place>,
@@ -45,18 +45,18 @@ pub(super) struct Kept<C> {
     pub(super) awaited_by: usize,
 }
 
-/// How far a reader has come.
+/// The position of a reader.
 #[derive(Default)]
 pub(super) struct Place {
     /// The number of the next chunk.
     pub(super) next: usize,
-    /// The bytes that it has.
+    /// The number of bytes that it has.
     pub(super) taken: u64,
     pub(super) waker: Option<Waker>,
 }
 
 impl Budget {
-    /// Makes a budget of so many bytes.
+    /// Makes a budget of `bytes` bytes.
     pub(in crate::edge) fn new(bytes: u64) -> Self {
         Self { left: Rc::new(Cell::new(bytes)) }
     }
@@ -77,9 +77,9 @@ impl<C: Chunk> State<C> {
         }
     }
 
-    /// Gives a reader what it has not yet, or remembers whom to wake; and returns who is to be woken.
+    /// Returns the reader's next chunk, or stores its waker. Also returns the waker to call, if there is one.
     pub(super) fn take(&mut self, id: u64, waker: &Waker) -> (Poll<Option<Result<C, BrokenOff>>>, Option<Waker>) {
-        // Who was let go has no place any more.
+        // A reader that was let go has no place any more.
         let Some(place) = self.readers.get_mut(&id) else {
             return (Poll::Ready(Some(Err(BrokenOff))), None);
         };
@@ -109,7 +109,7 @@ impl<C: Chunk> State<C> {
         (Poll::Ready(Some(Ok(chunk))), writer)
     }
 
-    /// Takes a reader out, who is awaited no longer.
+    /// Removes a reader. The writer no longer waits for it.
     pub(super) fn sign_off(&mut self, id: u64) -> Option<Place> {
         let place = self.readers.remove(&id)?;
         let next = place.next.saturating_sub(self.dropped);
@@ -118,7 +118,7 @@ impl<C: Chunk> State<C> {
         Some(place)
     }
 
-    /// Takes out the readers that await the first chunk of a wide body, and returns those that wait.
+    /// Removes the readers that have yet to take the first chunk of a wide body. Returns the wakers of those that wait.
     pub(super) fn let_go(&mut self) -> Vec<Waker> {
         if self.chunks.is_empty() || !matches!(self.phase, Phase::Wide { .. }) {
             return Vec::new();
@@ -128,13 +128,13 @@ impl<C: Chunk> State<C> {
         last.into_iter().filter_map(|id| self.sign_off(id)?.waker).collect()
     }
 
-    /// Tells whether the writer may go on: it waits for readers that are far behind, and, while the budget is used up, for
-    /// any that is behind.
+    /// Returns whether the writer may continue. It waits for readers that are far behind, and, while the budget is used
+    /// up, for any reader that is behind.
     pub(super) fn has_room(&self) -> bool {
         self.kept == 0 || (self.kept <= WINDOW && self.kept == self.charged)
     }
 
-    /// From now on chunks are kept only for the readers at hand.
+    /// Makes the body wide: from now on chunks are kept only for the present readers.
     pub(super) fn widen(&mut self) {
         if !matches!(self.phase, Phase::Growing) {
             return;
@@ -187,7 +187,7 @@ impl<C: Chunk> State<C> {
         self.budget.left.set(self.budget.left.get() + bytes);
     }
 
-    /// Returns all readers that wait.
+    /// Returns the wakers of all readers that wait.
     pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
         self.readers.values_mut().filter_map(|place| place.waker.take()).collect()
     }

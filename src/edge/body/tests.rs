@@ -1,4 +1,4 @@
-//! Scenarios of a growing body, with bytes of Rust in place of JavaScript's.
+//! Scenarios of a growing body, with Rust bytes in place of JavaScript buffers.
 
 use std::future::Future;
 use std::pin::pin;
@@ -32,7 +32,7 @@ impl Chunk for Bytes {
 type Bytes = Rc<Vec<u8>>;
 type TestReader = Reader<Bytes>;
 
-/// What a reader gets if it asks now.
+/// The result of a read at this moment.
 #[derive(Debug, PartialEq, Eq)]
 enum Got {
     Bytes(String),
@@ -246,8 +246,8 @@ fn while_the_budget_is_used_up_a_wide_body_goes_no_faster_than_its_readers() {
 }
 
 proptest! {
-    /// However pushes, reads, joins and departures follow each other: a reader has a prefix of what was sent, all of it
-    /// at a clean end, and nothing stays charged.
+    /// In any order of pushes, reads, joins and departures, a reader has a prefix of the sent bytes, and all of them at
+    /// a clean end. At the end the budget is free again.
     #[test]
     fn readers_get_a_prefix_of_what_was_sent(
         steps in prop::collection::vec((0..5_u8, 0..6_usize), 0..80),

@@ -1,4 +1,4 @@
-//! A page as a [`Response`]: how it travels between objects and lies in L1.
+//! A page as a [`Response`]: its form between objects and in L1.
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Response, ResponseInit};
@@ -20,7 +20,7 @@ pub(in crate::edge) fn header_list(headers: &Headers) -> HeaderList {
     list
 }
 
-/// Makes JavaScript headers of a list. Fails if a name or a value is not one that HTTP allows.
+/// Makes JavaScript headers of a list. Fails if a name or a value is not valid in HTTP.
 pub(in crate::edge) fn js_headers(list: &HeaderList) -> Result<Headers, JsValue> {
     let headers = Headers::new()?;
     for (name, value) in list.iter() {
@@ -38,30 +38,30 @@ pub(in crate::edge) fn response(
     let init = ResponseInit::new();
     init.set_status(status);
     init.set_headers(headers);
-    // In JavaScript it is one constructor for every kind of body; this of its bindings takes any object.
+    // JavaScript has one constructor for every kind of body; this binding of it takes any object.
     Response::new_with_opt_buffer_source_and_init(body, &init)
 }
 
-/// Wraps a page. The status is always 200: the page's own must not steer a cache.
+/// Wraps a page. The status is always 200, because the page's own must not steer the Cache API.
 pub(in crate::edge) fn wrap(meta: &PageMeta, headers: &HeaderList, body: &js_sys::Object) -> Result<Response, JsValue> {
     let headers = js_headers(headers)?;
     headers.set(META_HEADER, &meta.to_header_value())?;
     response(200, &headers, Some(body))
 }
 
-/// Reads what is known of a wrapped page; `None` if the response is not one.
+/// Reads the metadata of a wrapped page; `None` if the response is not one.
 pub(in crate::edge) fn meta(response: &Response) -> Option<PageMeta> {
     PageMeta::from_header_value(&response.headers().get(META_HEADER).ok()??).ok()
 }
 
-/// Lets go of a response whose body nobody will read: it need not be sent.
+/// Cancels the body of a response that is not needed, so that the sender can stop.
 pub(in crate::edge) fn discard(response: &Response) {
     if let Some(body) = response.body() {
         js::forget(body.cancel());
     }
 }
 
-/// Builds a small JSON answer of the gateway itself.
+/// Builds a small JSON response of the gateway itself.
 pub(in crate::edge) fn json(status: u16, body: &serde_json::Value) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
     headers.set("content-type", "application/json")?;

@@ -1,4 +1,5 @@
-//! What this isolate knows to be invalidated: one [`Polling`] for all of its requests, and the polls that it decides on.
+//! The invalidations that this isolate knows: one [`Polling`] for all of its requests, and the polls that it decides
+//! on.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,17 +22,17 @@ thread_local! {
     static POLLING: RefCell<Polling> = RefCell::default();
 }
 
-/// Notes an invalidation that this isolate has had a hand in, without waiting for the next poll.
+/// Notes an invalidation that passed through this isolate, without waiting for the next poll.
 pub(in crate::edge) fn note(invalidation: Invalidation) {
     POLLING.with_borrow_mut(|polling| polling.note(invalidation));
 }
 
-/// Decides something by what is known now.
+/// Makes a decision with the current [`Polling`].
 pub(in crate::edge) fn with<T>(decide: impl FnOnce(&Polling) -> T) -> T {
     POLLING.with_borrow(decide)
 }
 
-/// Sees to it that the feed is current, if that can be had within a second.
+/// Refreshes the feed. Waits for that for at most a second.
 pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc<Settings>) {
     let bound = settings.config.freshness_bound;
     match POLLING.with_borrow_mut(|polling| polling.refresh(js::now(), bound)) {
@@ -42,7 +43,8 @@ pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc
         }
         Refresh::PollFirst(sent) => poll(env, &settings.config, sent).await,
         Refresh::WaitForOther => {
-            // Its promise is not ours to wait for on this platform; our own timer is.
+            // The platform does not allow this request to await another request's promise, but it can use a timer of
+            // its own.
             let waited = async {
                 while with(|polling| polling.awaits_other(js::now(), bound)) {
                     Delay::from(LOOK_EVERY).await;
@@ -71,12 +73,12 @@ async fn poll(env: &Env, config: &Config, sent: Poll) {
     });
 }
 
-/// Asks each object for its part. Returns until when each is complete.
+/// Asks each object for its part. Returns the time up to which each part is complete.
 async fn fetch_rows(env: &Env, config: &Config) -> Result<Vec<Timestamp>, CallError> {
     try_join_all(TagIndexName::all(config.tag_shards).map(|index| fetch_part(env, config, index))).await
 }
 
-/// Asks one object until there is nothing more; the number of rows is bounded there.
+/// Asks one object until no rows follow. The object bounds the number of rows.
 async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<Timestamp, CallError> {
     let mut part = PartPoll::new(index);
     loop {
@@ -98,7 +100,7 @@ async fn ask(env: &Env, config: &Config, index: TagIndexName, since: u64) -> Res
     Ok((sent, page))
 }
 
-/// The answers of the tag index that the isolates of a colo share, by the Cache API.
+/// The tag index answers that the isolates of a colo share in the Cache API.
 mod colo {
     use js_sys::Uint8Array;
     use wasm_bindgen::{JsCast, JsValue};
@@ -116,12 +118,12 @@ mod colo {
     /// When the tag index was asked.
     const SENT_HEADER: &str = "x-isr-sent";
 
-    /// With another number of objects, answers from before are of no use: see `TagIndexStore::one_of`.
+    /// The URL contains the number of objects: answers from before a change are of no use. See `TagIndexStore::one_of`.
     fn url(config: &Config, since: u64) -> String {
         format!("https://feed.cloudflare-isr.invalid/v1/{}/{since}", config.tag_shards)
     }
 
-    /// Returns an answer that is recent enough, and when it was asked for.
+    /// Returns an answer that is recent enough, and when the tag index was asked for it.
     pub(in crate::edge) async fn get(config: &Config, since: u64) -> Option<(Timestamp, FeedPage)> {
         polling::shared_for(config.freshness_bound)?;
         let found = async {
@@ -131,7 +133,7 @@ mod colo {
             let body = js::bytes(response.array_buffer()?).await?;
             Ok::<_, JsValue>((sent, body.to_vec()))
         };
-        // Nothing, or nothing that can be read: the tag index is asked.
+        // If there is nothing, or nothing readable, the edge asks the tag index.
         let (sent, body) = found.await.ok()?;
         let sent = Timestamp::from_millis(sent?.parse().ok()?);
         polling::takes_shared(sent, js::now(), config.freshness_bound).then_some((sent, decode(&body)?))

@@ -1,15 +1,15 @@
-//! What goes into L1 of a coordinator's answer, behind the response to the visitor.
+//! Fills L1 with the page of a coordinator's answer, behind the response to the client.
 //!
-//! A body is put there once all of its bytes have come. Given a stream, the Cache API may keep a body that has broken
-//! off, and there is no telling it from a whole one later. So the bytes are collected here, in JavaScript:
+//! A body goes into L1 once all of its bytes have arrived. If the Cache API gets a stream, it may keep a body that
+//! broke off, and such a body looks like a complete one later. So the bytes are collected here, in JavaScript:
 //!
 //! | what | then |
 //! |---|---|
-//! | the body breaks off, or has not the length that was announced | nothing is put |
-//! | it is over `max_body_bytes` | a pass mark is put: the coordinator does not store it either |
-//! | the same page is being collected already, by another request of this isolate | that one puts it |
-//! | too many bytes are being collected by this isolate | nothing is put: L2 will have the page |
-//! | a request is ended by the platform in the middle of it | its share is free again after [`LONGEST`] |
+//! | the body breaks off, or has another length than announced | nothing is stored |
+//! | it is over `max_body_bytes` | a hit-for-pass marker is stored: the coordinator does not store the page either |
+//! | another request of this isolate is collecting the same page | that request stores it |
+//! | this isolate is collecting too many bytes | nothing is stored: L2 will have the page |
+//! | the platform ends a request while it collects | its share is free again after [`LONGEST`] |
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -30,13 +30,13 @@ use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::PassMark;
 
-/// The most bytes that this isolate collects at a time: it has 128 MB in all (platform limit).
+/// The most bytes that this isolate collects at a time. An isolate has 128 MB in all (platform limit).
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The most pages that this isolate collects at a time.
 const MAX_PAGES: usize = 100;
 
-/// How long a page counts as being collected: longer than any request goes on behind its response.
+/// How long a page counts as being collected: longer than any request continues behind its response.
 const LONGEST: Duration = Duration::from_mins(2);
 
 thread_local! {
@@ -44,11 +44,11 @@ thread_local! {
     static FILLS: RefCell<BTreeMap<PageKey, Share>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// What a fill that is under way takes.
+/// The share of a fill that is under way.
 struct Share {
     bytes: u64,
     until: Timestamp,
-    /// Which fill of this key it is: a later one may have taken its place.
+    /// Identifies this fill of the key: a later one may have replaced it.
     since: Timestamp,
 }
 
@@ -58,7 +58,7 @@ pub(in crate::edge) struct Fill {
     since: Timestamp,
 }
 
-/// What has come of collecting a body.
+/// The result of collecting a body.
 enum Collected {
     Whole(Uint8Array),
     OverBound,
@@ -67,7 +67,7 @@ enum Collected {
 }
 
 impl Fill {
-    /// Begins to fill L1 with a page, unless that is being done or there is no room for more.
+    /// Begins to fill L1 with a page, unless another request does so or there is no room.
     pub(in crate::edge) fn begin(key: &PageKey) -> Option<Self> {
         let since = js::now();
         FILLS.with_borrow_mut(|fills| {
@@ -80,7 +80,7 @@ impl Fill {
         })
     }
 
-    /// Puts the page of an answer into L1 when all of it has come.
+    /// Puts the page of an answer into L1 once all of it has arrived.
     pub(in crate::edge) async fn run(self, config: &Config, meta: &PageMeta, answer: &Response) {
         match self.collect(config, meta, answer).await {
             Ok(Collected::Whole(body)) => {
@@ -103,7 +103,7 @@ impl Fill {
 
     async fn collect(&self, config: &Config, meta: &PageMeta, answer: &Response) -> Result<Collected, JsValue> {
         if let Some(bytes) = meta.body_bytes {
-            // The platform collects what has a known length more cheaply than we can.
+            // The platform collects a body of known length more cheaply than this code can.
             if !self.take(bytes) {
                 return Ok(Collected::NoRoom);
             }
@@ -125,7 +125,7 @@ impl Fill {
         Ok(Collected::Whole(Uint8Array::join(pieces.iter(), bytes)))
     }
 
-    /// Takes room for more bytes, if there is any.
+    /// Reserves room for more bytes. Returns whether there was any.
     fn take(&self, bytes: u64) -> bool {
         FILLS.with_borrow_mut(|fills| {
             let taken: u64 = fills.values().map(|share| share.bytes).sum();
@@ -140,8 +140,8 @@ impl Fill {
     }
 }
 
-/// Returns the headers of a page that is all here. An answer that came while the page was rendered has no entity tag but
-/// the site's own: the coordinator makes the same one of the same bytes.
+/// Returns the headers of a complete page. A page that was sent while it was rendered has only the origin's entity tag,
+/// if any. The coordinator computes the same entity tag from the same bytes.
 async fn headers_of_whole(meta: &PageMeta, answer: &Response, body: &Uint8Array) -> Result<Headers, JsValue> {
     let headers = Headers::new_with_headers(&answer.headers())?;
     if etag::is_lacking(meta.status, headers.get("etag")?.as_deref()) {

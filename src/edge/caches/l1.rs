@@ -1,4 +1,4 @@
-//! L1: the Cache API of this colo. It holds wrapped pages, and marks of pages that are not stored.
+//! L1: the Cache API of this colo. It holds wrapped pages, and hit-for-pass markers.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::{Found, PassMark, Stored};
 
-/// From when until when a page passes to the site, in the mark that says so.
+/// The header of a hit-for-pass marker: the time from which it holds, and its end.
 const PASS_HEADER: &str = "x-isr-pass";
 
 /// Reads a marker from the value of [`PASS_HEADER`].
@@ -28,7 +28,7 @@ fn parse_mark(value: &str) -> Option<PassMark> {
 }
 
 thread_local! {
-    /// The opened cache, so that a HIT waits for one promise less.
+    /// The opened cache, so that a HIT awaits one promise less.
     static CACHE: RefCell<Option<(String, Cache)>> = const { RefCell::new(None) };
 }
 
@@ -44,7 +44,7 @@ pub(in crate::edge) async fn open(config: &Config) -> Result<Cache, JsValue> {
     Ok(cache)
 }
 
-/// Looks a page up. A cache that fails is one that has nothing.
+/// Looks a page up. A cache that fails counts as empty.
 pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found<Response> {
     let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
     let response = match found {
@@ -64,8 +64,8 @@ pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found<Respon
     mark.as_deref().and_then(parse_mark).map_or(Found::Nothing, Found::Pass)
 }
 
-/// Keeps a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the page as it came. All
-/// of the body must be at hand: the Cache API may keep one that breaks off.
+/// Stores a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the wrapped page. All
+/// of the body must be here: the Cache API may keep one that breaks off.
 pub(in crate::edge) async fn put_page(
     config: &Config,
     meta: &PageMeta,
@@ -75,17 +75,17 @@ pub(in crate::edge) async fn put_page(
 ) {
     let useful = meta.windows.end().map_or(Duration::MAX, |end| end.since(now));
     let result = async {
-        // The headers of an answer are immutable.
+        // The headers of a response from elsewhere are immutable.
         let headers = Headers::new_with_headers(wrapped)?;
         headers.set(META_HEADER, &meta.to_header_value())?;
-        // A coordinator's answer says what this one request gets; it is not part of the page.
+        // The coordinator's verdict is about one request; it is not part of the page.
         headers.delete(VERDICT_HEADER)?;
         put(config, &meta.key, headers, Some(body), useful.min(config.l1_ttl)).await
     };
     report(result.await);
 }
 
-/// Marks a page as one that is not stored.
+/// Stores a hit-for-pass marker.
 pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, mark: PassMark, now: Timestamp) {
     let PassMark { since, until } = mark;
     let result = async {

@@ -1,12 +1,12 @@
-//! Where pages lie, and what is known to be invalidated.
+//! The tiers that store pages, and the feed of invalidations.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `l1` | the Cache API |
-//! | `fill` | what goes into L1 |
+//! | `fill` | fills L1 behind responses |
 //! | `l2` | KV, R2, or another store for pages |
-//! | `envelope` | a page as a response: how it travels between objects and lies in L1 |
-//! | `feed_poll` | what this isolate knows to be invalidated |
+//! | `envelope` | a page as a response: its form between objects and in L1 |
+//! | `feed_poll` | the invalidations that this isolate knows |
 
 pub(in crate::edge) mod envelope;
 pub(in crate::edge) mod feed_poll;

@@ -1,4 +1,5 @@
-//! KV as L2: it takes one write a second and name, and shows it elsewhere after a minute or more (platform limits).
+//! KV as L2. It accepts one write per second and name, and other colos see a write after a minute or more (platform
+//! limits).
 
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -14,7 +15,7 @@ pub(super) const MAX_VALUE_BYTES: u32 = 25 * 1024 * 1024;
 /// How long an edge may answer from its own copy of a KV value, in seconds (platform minimum 30).
 const CACHE_TTL_SECONDS: u32 = 60;
 
-/// The shortest time after which KV can be told to drop a value (platform minimum).
+/// The shortest expiration of a KV value (platform minimum).
 const MIN_EXPIRATION_SECONDS: i32 = 60;
 
 #[wasm_bindgen]
@@ -33,7 +34,7 @@ extern "C" {
     fn delete(this: &KvNamespace, name: &str) -> Result<Promise, JsValue>;
 }
 
-/// A KV namespace with pages. It can't compare versions: the last write counts.
+/// A KV namespace with pages. KV can't compare versions: the last write wins.
 pub(super) struct KvStore(KvNamespace);
 
 impl KvStore {
@@ -56,7 +57,8 @@ impl L2 for KvStore {
     fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, put: PutOptions) -> L2Future<'a, ()> {
         Box::pin(async move {
             let options = Object::new();
-            // KV drops by itself what can't be served any more. It counts in 32 bits, and refuses what is to be kept for longer.
+            // KV deletes a value once it can't be served any more. The expiration is a 32-bit number; KV rejects larger
+            // ones.
             let left = put.expires_at.map(|end| end.since(js::now()).as_secs());
             if let Some(seconds) = left.and_then(|seconds| i32::try_from(seconds).ok()) {
                 Reflect::set(&options, &"expirationTtl".into(), &seconds.max(MIN_EXPIRATION_SECONDS).into())?;

@@ -1,13 +1,13 @@
-//! L2: where pages are kept for all colos. Edges read it; the coordinator alone writes it.
+//! L2: the store of pages that all colos share. Edges read it; only the coordinator writes it.
 //!
 //! | store | setting | binding |
 //! |---|---|---|
 //! | KV | `l2 = "kv"` (default) | `ISR_CACHE` |
-//! | KV, and R2 for what is over KV's limit | the same | `ISR_BUCKET` as well |
+//! | KV, and R2 for pages above KV's limit | the same | `ISR_BUCKET` as well |
 //! | R2 | `l2 = "r2"` | `ISR_BUCKET` |
 //! | one of your own | [`set_l2`] | your own |
 //!
-//! A store knows names and bytes. What a page is, and whether the bytes are one, is decided above it, in `pages`.
+//! A store knows names and bytes. The code in `pages` above it knows the format of a page, and checks the bytes.
 
 mod kv;
 mod overflow;
@@ -37,26 +37,26 @@ thread_local! {
     static INSTALLED: Cell<Option<L2Factory>> = const { Cell::new(None) };
 }
 
-/// What a store is told of a value besides its name and its bytes.
+/// The options of a write, besides name and bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutOptions {
-    /// The version of the value. They rise: what has a lower one is older.
+    /// The version of the value. Versions rise: a lower one is older.
     pub version: Version,
-    /// From when on nobody has a use for the value, so that the store may drop it; `None`: it does not age.
+    /// The time after which the value is of no use, so that the store may delete it; `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why a store did not do what it was asked for.
+/// Why a store did not perform an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum L2Error {
-    /// A binding is not there.
+    /// A binding is missing.
     #[error("the binding {0} is missing")]
     Unbound(String),
-    /// The store failed; its own words, for the log.
+    /// The store failed. The message is the store's own, for the log.
     #[error("{0}")]
     Failed(String),
-    /// A newer value is there, or came in between.
+    /// The store has a newer value, or got one in between.
     #[error("a newer version is there")]
     Newer,
 }
@@ -67,17 +67,17 @@ impl From<JsValue> for L2Error {
     }
 }
 
-/// What a method of [`L2`] returns: a boxed future, so that stores can be told apart at run time.
+/// The result of a method of [`L2`]: a boxed future, so that the store can be chosen at run time.
 pub type L2Future<'a, T> = Pin<Box<dyn Future<Output = Result<T, L2Error>> + 'a>>;
 
 /// A store for pages that all colos share.
 ///
-/// Names are at most 512 bytes of UTF-8. Values are up to 25 MiB, or as much as `max_body_bytes` and 64 KiB are, and are
-/// never looked into: they stay JavaScript buffers. Nothing is expected of a store's consistency or of its expiry: each
-/// value says itself which version it is and until when it can be used, and the coordinator knows what exists. A store that
-/// shows old values for long makes coordinators answer what it could have answered.
+/// Names are at most 512 bytes of UTF-8. Values have up to 25 MiB, or up to `max_body_bytes` and 64 KiB. They stay
+/// JavaScript buffers that Wasm does not read. A store may have weak consistency and need not expire values: each value
+/// contains its version and its end, and the coordinator knows which pages exist. A store that shows old values for
+/// long causes coordinators to answer more requests.
 ///
-/// A failure is an error, never a panic, and costs no page: a failed read is as if there were nothing, a failed write is
+/// A failure is an error, never a panic, and loses no page: a failed read counts as a miss, and a failed write is
 /// repeated after a pause until it succeeds.
 ///
 /// ```no_run
@@ -127,26 +127,27 @@ pub trait L2 {
     /// Reads the value under a name; `None` if there is none.
     fn get<'a>(&'a self, name: &'a str) -> L2Future<'a, Option<Uint8Array>>;
 
-    /// Writes a value. A store that can compare versions leaves a newer one as it is, and fails with [`L2Error::Newer`].
+    /// Writes a value. A store that can compare versions keeps a newer value, and fails with [`L2Error::Newer`].
     fn put<'a>(&'a self, name: &'a str, value: &'a Uint8Array, options: PutOptions) -> L2Future<'a, ()>;
 
-    /// Deletes the value under a name; that there is none is no failure. A store that can compare versions leaves a value that
-    /// is newer than `up_to` as it is, and succeeds.
+    /// Deletes the value under a name. Succeeds if there is none. A store that can compare versions keeps a value that
+    /// is newer than `up_to`, and succeeds.
     fn delete<'a>(&'a self, name: &'a str, up_to: Version) -> L2Future<'a, ()>;
 }
 
-/// Makes a store of the bindings of a Worker. Called for each use: it is to look bindings up, and no more.
+/// Makes a store from the bindings of a Worker. It is called for each use, so it should only look bindings up.
 pub type L2Factory = fn(&Env) -> Result<Rc<dyn L2>, L2Error>;
 
-/// Has pages kept in a store of your own, in place of the setting `l2`. `ISR_CACHE` and `ISR_BUCKET` need not be bound then.
+/// Stores pages in a store of your own, in place of the setting `l2`. Then `ISR_CACHE` and `ISR_BUCKET` need not be
+/// bound.
 ///
-/// To be called in `#[event(start)]`: edges and objects are of one module, but not of one instance of it, and each has to know
-/// before its first request. See [`L2`] for an example.
+/// Call it in `#[event(start)]`. Edges and objects run the same module, but not the same instance of it, and each
+/// instance must have the store before its first request. See [`L2`] for an example.
 pub fn set_l2(factory: L2Factory) {
     INSTALLED.set(Some(factory));
 }
 
-/// Returns the bindings that a kind of L2 can't do without.
+/// Returns the bindings that a kind of L2 requires.
 pub(in crate::edge) fn needed(kind: L2Kind, is_over_kv: bool) -> &'static [Binding] {
     match kind {
         _ if INSTALLED.get().is_some() => &[],

@@ -1,11 +1,12 @@
-//! KV, with R2 for what KV does not take.
+//! KV, with R2 for values above KV's limit.
 //!
-//! A value over KV's limit is put into R2, and in KV lies [`ELSEWHERE`] in its place, so that a look-up which finds a page in KV, or
-//! finds that there is none, is one look-up. R2 is written first: what KV points to is there. A pointer that KV still shows
-//! when R2 has a newer page, or none, leads to that page, or to none: each value says itself what it is.
+//! A value above KV's limit goes into R2, and KV stores [`ELSEWHERE`] in its place. So a page in KV, and a page that
+//! does not exist, take one look-up. R2 is written first, so that a pointer in KV always has a target. KV may still
+//! show a pointer when R2 has a newer page or none; the pointer then leads to that page or to none, because each value
+//! identifies itself.
 //!
-//! A page that fits into KV again leaves its older value in R2 until the page is deleted or a lifecycle rule does. Nothing
-//! points to it.
+//! A page that fits into KV again leaves its older value in R2 until the page is deleted or a lifecycle rule deletes
+//! it. Nothing points to that value.
 
 use js_sys::Uint8Array;
 
@@ -15,7 +16,7 @@ use super::{L2, L2Future, PutOptions};
 use crate::page::ELSEWHERE;
 use crate::version::Version;
 
-/// KV, with R2 for what KV does not take.
+/// KV, with R2 for values above KV's limit.
 pub(super) struct Overflow {
     kv: KvStore,
     bucket: R2Store,

@@ -1,4 +1,4 @@
-//! Pages in L2: their format above whatever store there is.
+//! Pages in L2: their format, for any store.
 
 use std::rc::Rc;
 
@@ -17,13 +17,13 @@ pub(in crate::edge) struct Pages(Rc<dyn L2>);
 /// Why a page could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::edge) enum PageError {
-    /// The store says no.
+    /// The store refuses or fails.
     #[error(transparent)]
     Store(#[from] L2Error),
-    /// Part of the page's body is not there.
+    /// The page's body is incomplete.
     #[error("the page is not whole")]
     Partial,
-    /// The value is not a page that this code can read.
+    /// This code can't read the value as a page.
     #[error("the value is not usable: {0}")]
     Format(#[from] FormatError),
 }
@@ -38,7 +38,7 @@ impl Pages {
         Self(Rc::new(store))
     }
 
-    /// Reads a page. Only its header enters Wasm; the body stays the JavaScript buffer that the store gave.
+    /// Reads a page. Only its header enters Wasm; the body stays in the store's JavaScript buffer.
     pub(in crate::edge) async fn get(&self, key: &PageKey) -> Result<Option<(PageHead, Uint8Array)>, PageError> {
         let Some(bytes) = self.0.get(&key.kv_name()).await? else {
             return Ok(None);
@@ -57,7 +57,7 @@ impl Pages {
         Ok(self.0.put(&head.meta.key.kv_name(), &value, options).await?)
     }
 
-    /// Deletes a page, if it is not newer than `up_to`.
+    /// Deletes a page, unless it is newer than `up_to`.
     pub(in crate::edge) async fn delete(&self, key: &PageKey, up_to: Version) -> Result<(), PageError> {
         Ok(self.0.delete(&key.kv_name(), up_to).await?)
     }

@@ -1,16 +1,17 @@
-//! R2 as L2: every colo sees a write at once, and writes are conditional, so that an older page never takes the place of a
-//! newer one.
+//! R2 as L2. Every colo sees a write at once, and writes are conditional, so that an older page never replaces a newer
+//! one.
 //!
-//! | there | written is | what happens |
+//! | stored | written | what happens |
 //! |---|---|---|
-//! | nothing | any version | written, on condition that there still is nothing |
-//! | an older version, or an object that is none of this cache | a newer one | written, on condition that the same is still there |
-//! | the same version | the same | nothing: a write that was repeated, and had arrived before |
+//! | nothing | any version | written, on condition that there is still nothing |
+//! | an older version, or a foreign object | a newer one | written, on condition that the same object is still there |
+//! | the same version | the same | nothing: the write is a repetition of one that succeeded |
 //! | a newer version | an older one | refused |
-//! | a condition does not hold any more | any version | refused: the coordinator comes again |
+//! | a condition does not hold any more | any version | refused: the coordinator tries again |
 //!
-//! R2 has no conditional deletion. It is looked at what is there before; what is written between the look and the deletion is
-//! deleted as well. That costs a render: the coordinator knows that the page exists, and edges that don't find it ask there.
+//! R2 has no conditional deletion. The stored object is checked first; an object that is written between the check and
+//! the deletion is deleted as well. That costs a render: the coordinator knows that the page exists, and edges that
+//! don't find it ask the coordinator.
 
 use std::cmp::Ordering;
 
@@ -23,7 +24,7 @@ use super::{L2, L2Error, L2Future, PutOptions};
 use crate::edge::platform::js;
 use crate::version::Version;
 
-/// The name under which an object's metadata has the version.
+/// The name of the version in an object's metadata.
 const VERSION: &str = "version";
 
 #[wasm_bindgen]
@@ -44,7 +45,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn delete(this: &R2Bucket, name: &str) -> Result<Promise, JsValue>;
 
-    /// What a bucket says of an object, and, of one that was got, its bytes.
+    /// The metadata of an object, and, after a get, its bytes.
     type R2Object;
 
     #[wasm_bindgen(method, getter, js_name = httpEtag)]
@@ -98,7 +99,7 @@ impl L2 for R2Store {
             Reflect::set(&metadata, &VERSION.into(), &put.version.to_string().into())?;
             Reflect::set(&options, &"customMetadata".into(), &metadata)?;
             Reflect::set(&options, &"onlyIf".into(), &condition)?;
-            // A condition that does not hold is no exception: there is no object then.
+            // A condition that does not hold is no exception: R2 returns no object.
             match object(JsFuture::from(self.0.put(name, value, &options)?).await?) {
                 Some(_) => Ok(()),
                 None => Err(L2Error::Newer),
@@ -123,7 +124,7 @@ fn object(value: JsValue) -> Option<R2Object> {
     value.is_object().then(|| value.unchecked_into())
 }
 
-/// Returns the version of an object; `None` if it is none of this cache.
+/// Returns the version of an object; `None` if this cache did not write it.
 fn version(object: &R2Object) -> Option<Version> {
     let metadata = Some(object.custom_metadata()).filter(JsValue::is_object)?;
     Version::parse(&Reflect::get(&metadata, &VERSION.into()).ok()?.as_string()?)
