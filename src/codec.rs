@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Encodes a value as CBOR. The value has no `Serialize` of its own making, so that its encoding can't fail.
+/// Encodes a value as CBOR. The value must have no hand-written `Serialize`, so that its encoding can't fail.
 #[must_use]
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
@@ -16,7 +16,7 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     out
 }
 
-/// Decodes CBOR; `None` if the bytes are anything else, or go on behind the value.
+/// Decodes CBOR; `None` if the bytes are anything else, or continue after the value.
 #[must_use]
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let mut rest = bytes;
@@ -29,7 +29,7 @@ pub fn to_text<T: Serialize>(value: &T) -> String {
     URL_SAFE_NO_PAD.encode(encode(value))
 }
 
-/// Reads what [`to_text`] wrote; `None` if the text is anything else.
+/// Parses the result of [`to_text`]; `None` for anything else.
 #[must_use]
 pub fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
     decode(&URL_SAFE_NO_PAD.decode(text).ok()?)

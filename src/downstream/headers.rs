@@ -1,9 +1,8 @@
-//! What a cache of the platform in front of this one is told: for how long it may keep a page, and by which tags the page
-//! can be purged there.
+//! The headers for a downstream cache: how long it may store a page, and the tags that purge the page there.
 //!
-//! Every scope of an invalidation is one tag, so that whatever is invalidated here can be purged there by tag alone: by
-//! path, prefix and route too, which the platform's own purges do not know or know less precisely. A page carries the
-//! tags of all scopes that may name it: at most 64 of its own and 20 of ours, at most 9 KiB together.
+//! Every target of an invalidation is one tag, so that a purge by tag covers all kinds of targets, including paths,
+//! prefixes and routes, for which the platform's own purges are missing or less precise. A page carries the tags of all
+//! targets that may name it: at most 64 of its own and 20 of ours, at most 9 KiB together.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -22,30 +21,31 @@ pub const CONTROL_HEADER: &str = "cloudflare-cdn-cache-control";
 /// The header with the tags; it is consumed there. At most 16 KiB and 1,000 tags (platform limits).
 pub const TAG_HEADER: &str = "cache-tag";
 
-/// Forbids a cache in front to keep an answer. Without any word it would keep one for up to two hours (Workers Caching
-/// applies RFC 9111 §4.2.2 to an answer that says nothing).
+/// Forbids a downstream cache to store a response. Without any header it would store one for up to two hours (Workers
+/// Caching applies RFC 9111 §4.2.2 to a response without a lifetime).
 pub const FORBIDDEN: &str = "no-store";
 
 /// The tag of every page.
 pub const EVERYTHING: &str = "isr:everything";
 
-/// What tags of this cache's own begin with. A page's own tag that begins so as well is sent hashed.
+/// The prefix of this cache's own tags. A page's own tag with this prefix is sent hashed.
 const OWN: &str = "isr:";
 
-/// The longest tag that is sent as it is; longer ones are hashed. It bounds the header.
+/// The longest tag that is sent unchanged; longer ones are hashed. It bounds the header.
 const MAX_PLAIN_BYTES: usize = 128;
 
-/// The longest lifetime that is told, and the longest time after it: a purge that never arrives does harm for as long.
+/// The longest lifetime that is sent, and the longest stale time after it: they limit the harm of a purge that never
+/// arrives.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// For how long the words of an answer may be used again before they are sent: see `edge::hit`.
+/// How long the headers of a response may be reused: see `edge::entry::hit`.
 const REUSED: Duration = Duration::from_secs(1);
 
-/// Returns the value of [`CONTROL_HEADER`] for a page that is fresh at `now`: what is left of its windows, in whole
-/// seconds, at most a day each. For less than a second it is [`FORBIDDEN`].
+/// Returns the value of [`CONTROL_HEADER`] for a page that is fresh at `now`: the rest of its freshness lifetime and
+/// stale window, in whole seconds, at most a day each. Below one second it is [`FORBIDDEN`].
 ///
-/// The lifetime is `max-age` and never `s-maxage`, which switches stale answers off there. `stale-if-error` is always
-/// said: without it a stale page stands in for errors without end.
+/// The lifetime is `max-age` and never `s-maxage`, which disables stale responses there. `stale-if-error` is always
+/// sent: without it a stale page replaces errors without end.
 #[must_use]
 pub fn control(windows: &Windows, now: Timestamp) -> String {
     let left = |end: Option<Timestamp>, from: Timestamp| end.map_or(LONGEST, |end| end.since(from)).min(LONGEST);
@@ -59,7 +59,7 @@ pub fn control(windows: &Windows, now: Timestamp) -> String {
     format!("max-age={fresh}, stale-while-revalidate={stale}, stale-if-error={error}")
 }
 
-/// Returns the value of [`TAG_HEADER`] for a page: the tags of all scopes that may name it.
+/// Returns the value of [`TAG_HEADER`] for a page: the tags of all targets that may name it.
 #[must_use]
 pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
     let mut value = String::from(EVERYTHING);
@@ -72,7 +72,7 @@ pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
     value
 }
 
-/// Returns the tag that the pages of a scope carry.
+/// Returns the tag of a target's pages.
 #[must_use]
 pub fn tag_of(scope: &Scope) -> String {
     match scope {
@@ -84,16 +84,16 @@ pub fn tag_of(scope: &Scope) -> String {
     }
 }
 
-/// Returns a page's own tag as it is sent: as it is, so that people can purge by it, if it can't be taken for another.
-/// The platform compares without regard to case, so `A` is purged with `a`.
+/// Returns a page's own tag in the form that is sent: unchanged, so that people can purge by it, unless it could be
+/// mistaken for another. The platform ignores case, so `A` is purged with `a`.
 fn plain(tag: &Tag) -> String {
     let text = tag.as_str();
     let is_ours = text.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN));
     if is_ours || text.len() > MAX_PLAIN_BYTES { hashed("tag", text) } else { text.to_owned() }
 }
 
-/// Returns a tag of a bounded length and a small alphabet for a name of any: the first half of its SHA-256, in hexadecimal
-/// digits, which say the same in either case.
+/// Returns a tag of bounded length and a small alphabet for any name: the first half of its SHA-256 in hexadecimal
+/// digits, which do not depend on case.
 fn hashed(kind: &str, name: &str) -> String {
     let mut tag = format!("{OWN}{kind}:");
     for byte in &Sha256::digest(name.as_bytes())[..16] {

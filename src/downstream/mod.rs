@@ -1,4 +1,4 @@
-//! Downstream caches, those between clients and this one: the `headers` that they read, and their `purges`.
+//! Downstream caches, between clients and this one: the `headers` for them, and their `purges`.
 
 pub mod headers;
 pub mod purges;

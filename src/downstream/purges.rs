@@ -1,12 +1,12 @@
-//! The sinks' decisions, free of I/O: what is purged next in a cache in front, when, and when once more.
+//! The decisions about purges of downstream caches, free of I/O: what is purged next, when, and when again.
 //!
-//! Each invalidation is purged there twice. The first purge is made once the coordinators have applied it, for who looks
-//! at once. But an edge of another colo may miss the invalidation for `freshness_bound`, and until then it may fill the
-//! cache in front with the old page again. So the second purge comes after that time: what is asked for later is judged
-//! by the feed, and a page from before the invalidation is not answered as fresh by any edge.
+//! Each invalidation is purged twice. The first purge runs once the coordinators have applied the invalidation, for
+//! clients that look at once. But an edge of another colo may miss the invalidation for `freshness_bound`, and until
+//! then it may fill the downstream cache with the old page again. So the second purge runs after that time: later
+//! requests are judged by the feed, and no edge serves a page from before the invalidation as fresh.
 //!
-//! A sink has one purge under way at a time, of at most [`MAX_TAGS`] tags. What comes meanwhile waits and is purged
-//! together, so that a sink that fails or is slow costs no more than a sink that is well.
+//! A downstream cache has one purge under way at a time, of at most [`MAX_TAGS`] tags. Invalidations that arrive
+//! meanwhile wait and are purged together, so that a failing or slow cache costs no more than a healthy one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,20 +15,21 @@ use crate::backoff;
 use crate::downstream::headers::EVERYTHING;
 use crate::time::Timestamp;
 
-/// The most tags of one purge: what one request may name, on all plans (Cloudflare, "Purge cache: availability and limits").
+/// The most tags of one purge: the limit of one request, on all plans (Cloudflare, "Purge cache: availability and
+/// limits").
 pub const MAX_TAGS: usize = 100;
 
-/// The most invalidations that wait for a sink by their own tags. Past it all that wait are folded into one purge of
-/// everything.
+/// The most invalidations that wait for a downstream cache by their own tags. Above it, all waiting ones are replaced
+/// by one purge of everything.
 pub const MAX_WAITING: u64 = 10_000;
 
-/// How long an answer may be on its way into the cache in front after it was judged: the second purge waits for as long.
+/// How long a judged response may take to reach the downstream cache: the second purge waits this much longer.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// The longest that a sink's `Retry-After` is heeded.
+/// The longest `Retry-After` that is obeyed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// A cache in front that is purged of what is invalidated.
+/// A downstream cache that is purged after invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sink {
     /// The Worker's own cache, Workers Caching: purged from within, by `ctx.cache.purge`.
@@ -38,7 +39,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// All that there may be.
+    /// All downstream caches.
     pub const ALL: [Self; 2] = [Self::PlatformCache, Self::ZonePurge];
 
     /// Returns the name in tables and answers.
@@ -50,11 +51,11 @@ impl Sink {
         }
     }
 
-    /// Returns how fast purges may follow each other: after how many at once, and then one in which time.
+    /// Returns the rate of purges: the size of the bucket, and the time for one more token.
     ///
-    /// Both are limited by a token bucket for the whole account. Workers Caching is held to the Free plan's, 25 at once
-    /// and 5 a minute; some of it is left to others. A zone is held to its plan's, from that to 50 a second; it says so
-    /// with a 429, and is asked at most once a second after a few.
+    /// Both caches are limited by a token bucket for the whole account. Workers Caching has the Free plan's limit, 25
+    /// at once and 5 a minute; this rate leaves a part of it to other users. A zone has its plan's limit, from that up
+    /// to 50 a second; it responds with a 429 above it, and gets at most one purge a second after a few.
     const fn rate(self) -> (u32, Duration) {
         match self {
             Self::PlatformCache => (20, Duration::from_secs(15)),
@@ -63,55 +64,55 @@ impl Sink {
     }
 }
 
-/// Which sinks there are, and by when edges have heard of an invalidation.
+/// The configured downstream caches, and the time until all edges know of an invalidation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sinks {
-    /// The sinks.
+    /// The downstream caches.
     pub active: Vec<Sink>,
     /// The configured `freshness_bound`.
     pub freshness_bound: Duration,
 }
 
 impl Sinks {
-    /// Returns from when on no edge fills a cache in front with what an invalidation of the time `at` has hit.
+    /// Returns the time from which no edge fills a downstream cache with a page that was invalidated at `at`.
     #[must_use]
     pub fn settled_at(&self, at: Timestamp) -> Timestamp {
         at.plus(self.freshness_bound).plus(SETTLE)
     }
 }
 
-/// What came of a purge.
+/// The outcome of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purged {
-    /// The sink has taken it.
+    /// The cache has accepted it.
     Done,
-    /// The sink takes no more purges for now.
+    /// The cache accepts no more purges for now.
     Limited {
-        /// For how long, if it has said so.
+        /// For how long, if the response says so.
         retry_after: Option<Duration>,
     },
-    /// It says that it will never take this purge as it is.
+    /// The cache will never accept this purge unchanged.
     Refused,
-    /// It could not be reached, or has failed.
+    /// The cache is unreachable, or has failed.
     Failed {
-        /// When to come again, if it has said so.
+        /// When to try again, if the response says so.
         retry_after: Option<Duration>,
     },
 }
 
-/// When a sink may be asked again. It is saved with each purge, so that a crash does not lose count.
+/// When a downstream cache may be purged again. It is saved with each purge, so that it survives a crash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// How many purges in a row have failed.
     pub failures: u32,
-    /// Not before this, after a failure.
+    /// No purge is sent before this time, after a failure.
     pub not_before: Timestamp,
-    /// By when the purges made so far will be paid for: one in each interval (a leaky bucket, as one point in time).
+    /// When the purges so far are paid for: one in each interval (a leaky bucket, as one point in time).
     pub paid_until: Timestamp,
 }
 
 impl Pace {
-    /// Returns when the next purge may be made.
+    /// Returns when the next purge may be sent.
     #[must_use]
     pub fn ready_at(&self, sink: Sink) -> Timestamp {
         let (at_once, interval) = sink.rate();
@@ -120,8 +121,8 @@ impl Pace {
         self.not_before.max(Timestamp::from_millis(self.paid_until.as_millis().saturating_sub(credit)))
     }
 
-    /// Counts a purge that was begun at `now`, before its outcome is known. If it is never known, because the object
-    /// dies, it is made again after a pause like any that fails.
+    /// Counts a purge that begins at `now`, before its outcome is known. If the object dies and the outcome never
+    /// becomes known, the purge is repeated after a pause like any failed one.
     #[must_use]
     pub fn begun(self, sink: Sink, now: Timestamp) -> Self {
         let failures = self.failures.saturating_add(1);
@@ -133,7 +134,7 @@ impl Pace {
         }
     }
 
-    /// Returns the pace after the outcome of the purge that was [begun](Self::begun).
+    /// Returns the pace after the outcome of a purge that was [begun](Self::begun).
     #[must_use]
     pub fn after(self, outcome: Purged, now: Timestamp) -> Self {
         let pause = |least: Duration, asked: Option<Duration>| {
@@ -142,7 +143,7 @@ impl Pace {
         };
         match outcome {
             Purged::Done => Self { failures: 0, not_before: Timestamp::default(), ..self },
-            // A token of the Free plan's bucket takes as long to come.
+            // One token of the Free plan's bucket takes this long.
             Purged::Limited { retry_after: None } => {
                 Self { not_before: pause(Sink::PlatformCache.rate().1, None), ..self }
             }
@@ -154,8 +155,8 @@ impl Pace {
     }
 }
 
-/// Chooses the tags of one purge among those that are due, the oldest first: each once, at most [`MAX_TAGS`]. If
-/// everything is due, that is all that need be purged.
+/// Chooses the tags of one purge among the due ones, the oldest first: each once, at most [`MAX_TAGS`]. If everything
+/// is due, no other tag is needed.
 #[must_use]
 pub fn batch(due: Vec<String>) -> Vec<String> {
     if due.iter().any(|tag| tag == EVERYTHING) {

@@ -1,4 +1,4 @@
-//! What is told to a Worker that uses this crate as a library, when something could not be done.
+//! The errors of the library API.
 
 use std::rc::Rc;
 
@@ -8,26 +8,26 @@ use wasm_bindgen::JsValue;
 use crate::config::ConfigError;
 use crate::edge::admin::AdminError;
 
-/// Why something could not be done, by whose fault it is.
+/// Why a call of the library failed, grouped by cause.
 #[derive(Debug, Error)]
 pub enum IsrError {
-    /// The deployment: a setting can't be used, or a binding is missing. The message has all that is wrong, with the lines to
-    /// add to `wrangler.toml`.
+    /// The deployment: a setting is not valid, or a binding is missing. The message lists all problems, with the lines
+    /// to add to `wrangler.toml`.
     #[error("cloudflare-isr is not configured:\n{0}")]
     Misconfigured(Rc<ConfigError>),
-    /// The caller: an argument is not what is expected. The message says what to write instead.
+    /// The caller: an argument is not valid. The message says what to write instead.
     #[error("{0}")]
     InvalidArgument(String),
-    /// Nobody: the lease is over, for the render took too long, or the page is another's by now. Nothing has changed.
+    /// No one: the lease is over because the render took too long or another render replaced it. Nothing has changed.
     #[error("the lease is over")]
     LeaseLost,
-    /// The caller: nothing is known under the name or the number.
+    /// The caller: nothing has this name or number.
     #[error("{0}")]
     NotFound(String),
-    /// An object could not be reached, or its store failed. Try again.
+    /// An object is unreachable, or its store failed. Try again.
     #[error("{0}")]
     Unavailable(String),
-    /// The platform refused what can't be done without, such as building a response.
+    /// The platform refused an operation, such as building a response.
     #[error(transparent)]
     Platform(#[from] worker::Error),
 }
@@ -62,7 +62,7 @@ impl From<AdminError> for IsrError {
     }
 }
 
-/// So that `?` works in the handler of an event.
+/// Allows `?` in the handler of an event.
 impl From<IsrError> for worker::Error {
     fn from(error: IsrError) -> Self {
         match error {

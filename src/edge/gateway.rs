@@ -1,5 +1,5 @@
-//! A whole Worker: the cache in front of the site that is bound as `ORIGIN` or named by `origin`, of a route or at the top
-//! level, or of a handler of the Worker's own.
+//! A whole Worker: the cache in front of its origin. The origin is bound as `ORIGIN`, named by `origin` of a route or
+//! at the top level, or a handler of the Worker itself.
 
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
@@ -21,11 +21,11 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     gateway(request, env, context).await
 }
 
-/// Answers every request of a Worker that is nothing but a cache in front of a site: from the cache, or by the site that
-/// is bound as `ORIGIN` or named by `origin`.
+/// Answers every request of a Worker that is only a cache in front of an origin. The response comes from the cache, or
+/// from the origin that is bound as `ORIGIN` or named by `origin`.
 ///
 /// # Errors
-/// When the platform refuses to build a response.
+/// Fails if the platform refuses to build a response.
 pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::of(&env) {
         Ok(isr) => isr,
@@ -41,7 +41,7 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
     Ok(answer(&isr, &request, &context, site).await?.or_else(|error| failed(&error))?)
 }
 
-/// Answers every request of a Worker that has the cache in front of a handler of its own. Called by the entry module.
+/// Answers every request of a Worker that has the cache in front of its own handler. The entry module calls it.
 #[wasm_bindgen(js_name = isrGateway)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub async fn gateway_of_own(
@@ -58,13 +58,13 @@ pub async fn gateway_of_own(
     let own = Site::Service(own.unchecked_into::<Fetcher>());
     match answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await? {
         Ok(response) => Ok(response),
-        // What the handler throws is its own.
+        // An exception of the handler is passed on unchanged.
         Err(SiteError::Unreachable(thrown)) => Err(thrown),
         Err(error @ SiteError::Status(_)) => failed(&error),
     }
 }
 
-/// Answers a request from the cache, or by a handler of the Worker's own, but for routes that have a site elsewhere. The inner
+/// Answers a request from the cache, or by the Worker's own handler, except on routes with another origin. The inner
 /// error is the handler's.
 pub(in crate::edge) async fn answer_by_own(
     isr: &Isr,
@@ -86,7 +86,7 @@ fn route_of<'a>(isr: &'a Isr, request: &Request) -> Option<&'a Route> {
     isr.config().routes.find(RequestUrl::parse(&request.url()).ok()?.path().as_str())
 }
 
-/// Answers a request from the cache, or by the site. The inner error is the site's.
+/// Answers a request from the cache, or by the origin. The inner error is the origin's.
 pub(in crate::edge) async fn answer(
     isr: &Isr,
     request: &Request,
@@ -94,7 +94,8 @@ pub(in crate::edge) async fn answer(
     site: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
 ) -> Result<Result<Response, SiteError>, JsValue> {
     let is_render = isr.is_render(request, context);
-    // A render may pass through another gateway on its way to the site. It has lost its signature when it comes back.
+    // A render may pass through another gateway on its way to the origin. Its signature is already removed when it
+    // returns.
     if !is_render && classify::is_loop(&RequestHeaders(request)) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
@@ -102,16 +103,16 @@ pub(in crate::edge) async fn answer(
     let told = match isr.handle(request, context).await {
         Ok(Handled::Response(response, _)) => return Ok(Ok(response)),
         Ok(Handled::Pass(told)) => told,
-        // Not given to who has not asked for it.
+        // A lease is given only to callers that asked for one.
         Ok(Handled::Lease(_)) => None,
         Err(error) => {
-            // Availability wins: the site can answer without the cache.
+            // Availability wins: the origin can answer without the cache.
             worker::console_error!("the cache failed: {}", js::describe(&error));
             None
         }
     };
     let response = match site(request).await {
-        // A render is stored by the cache that has asked for it, which must see all that the site has said.
+        // The cache that sent the render stores its response, so it must see all of the origin's headers.
         Ok(response) if told.is_none() && is_render => return Ok(Ok(response)),
         Ok(response) => respond::passed(response, told.as_ref(), isr.config().expose_headers)?,
         Err(error) => return Ok(Err(error)),
@@ -119,7 +120,7 @@ pub(in crate::edge) async fn answer(
     downstream::forbidden(isr.config(), response).map(Ok)
 }
 
-/// Says that a site gave no answer that can be handed on.
+/// Builds the response to a request that the origin did not answer usably.
 fn failed(error: &SiteError) -> Result<Response, JsValue> {
     worker::console_error!("{error}");
     match error {

@@ -1,4 +1,4 @@
-//! What a Worker calls that uses this crate as a library.
+//! The library API: the functions that a Worker calls.
 
 use serde_json::Value;
 use wasm_bindgen::JsValue;
@@ -17,11 +17,11 @@ use crate::invalidation::{Call, Invalidate, Mode};
 use crate::page_policy::Scope;
 use crate::protocol::{InvalidateAnswer, Progress, Ticket};
 
-/// Installs settings that are given in code, for the edge and for the objects alike: call it from the event `start`, which
-/// each isolate runs before anything else.
+/// Sets the configuration in code, for the edge and for the objects. Call it in the event `start`, which each isolate
+/// runs first.
 ///
-/// What the variable `ISR` says besides goes before it, setting by setting and route by route. All that is wrong with both
-/// together is said by whatever reads the settings first.
+/// Values in the `ISR` variable override these, per setting and per route. The first read of the settings reports all
+/// problems of both together.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -37,14 +37,14 @@ pub fn configure(settings: Builder) {
     settings::give(settings);
 }
 
-/// Answers a request of a Worker that has the cache in front of its own handler; the configuration says `origin = "self"`.
+/// Answers a request of a Worker that has the cache in front of its own handler. Requires `origin = "self"`.
 ///
-/// Pages of routes come from the cache, and are rendered by the handler with a request that has nothing of a visitor in it.
-/// Whatever else is asked for, the handler answers as it would without the cache. While the configuration can't be used, the
-/// answer is a 500 that says what is wrong.
+/// Pages of routes come from the cache. The handler renders them from a request that contains nothing of the client.
+/// The handler answers all other requests as it would without the cache. While the configuration is not valid, the
+/// response is a 500 that lists the problems.
 ///
 /// # Errors
-/// The handler's own; else those of the platform, when it refuses to build a response.
+/// Returns the handler's error, or the platform's if it refuses to build a response.
 ///
 /// ```no_run
 /// use worker::{Context, Env, Request, Response, Result};
@@ -85,19 +85,19 @@ pub async fn serve(
 }
 
 impl Isr {
-    /// Reads the settings: what [`configure`] was given, and the variable `ISR`. Once per isolate, whatever comes after.
+    /// Reads the settings: those given to [`configure`], and the variable `ISR`. They are read once per isolate.
     ///
     /// # Errors
-    /// [`IsrError::Misconfigured`], with all that is wrong.
+    /// [`IsrError::Misconfigured`], with all problems.
     pub fn new(env: &Env) -> Result<Self, IsrError> {
         Ok(Self::of(env)?)
     }
 
-    /// Answers a request from the cache, or returns `None` if it is not one that the cache answers: another method, no
-    /// route, a draft token, a page that is not stored. Then the caller answers it itself.
+    /// Answers a request from the cache. Returns `None` if the cache does not answer the request: another method, no
+    /// route, a draft token, a page that is not stored. The caller then answers it.
     ///
-    /// A page that nobody has is rendered by the site that is configured. A Worker that is its own site can use
-    /// [`serve`] instead, which also passes on what is told in the headers of such answers, or [`Self::lookup`].
+    /// If no tier has a page, the configured origin renders it. A Worker that is its own origin can use [`serve`]
+    /// instead, which also adds the cache's headers to uncached responses, or [`Self::lookup`].
     ///
     /// # Errors
     /// [`IsrError::Platform`].
@@ -120,7 +120,7 @@ impl Isr {
     /// Looks a page up, for a caller that can render it: the first half of the split life cycle.
     ///
     /// # Errors
-    /// [`IsrError::Platform`]. A coordinator that can't be reached is a [`Lookup::Skip`].
+    /// [`IsrError::Platform`]. An unreachable coordinator gives [`Lookup::Skip`].
     ///
     /// ```no_run
     /// use cloudflare_isr::{Isr, Lookup, PageSettings, Scope};
@@ -145,16 +145,16 @@ impl Isr {
         Ok(self.look_up(request.inner(), context).await?)
     }
 
-    /// Stores a page that was rendered under a ticket, behind the response, which the visitor gets at once: the second half
-    /// of the split life cycle. What `scope` says counts as if the response had it in its headers.
+    /// Stores a page that was rendered under a ticket, and returns the response for the client at once: the second half
+    /// of the split life cycle. The settings in `scope` count as if they were response headers.
     ///
-    /// The response has no cookies if the page is to be stored, nor what it says to caches: it is as all others will get it. One
-    /// that is not to be stored is left as it is, but for `X-ISR-Status: SKIP`; where such a page is the visitor's own, render his
-    /// request in its place. The log says what has become of the page. A failed render is told by storing a 5xx; for a ticket that is not
-    /// used, others wait until the lease is over.
+    /// If the page is stored, the response has no cookies and this cache's `Cache-Control`, as for all other clients.
+    /// If not, the response is unchanged except for `X-ISR-Status: SKIP`; if such a page is personal, render the
+    /// client's own request instead. The log reports whether the page was stored. Store a 5xx to report a failed
+    /// render. If a ticket is not used, other requests wait until the lease is over.
     ///
     /// # Errors
-    /// [`IsrError::Platform`], when the body has been read already.
+    /// [`IsrError::Platform`] if the body has been read already.
     pub fn store(
         &self,
         ticket: Ticket,
@@ -175,8 +175,8 @@ impl Isr {
         Ok(shown.into())
     }
 
-    /// Invalidates all variants of a path, on every host. Returns once every coordinator concerned has been told, or five
-    /// seconds have passed; those that are left are told until they have heard.
+    /// Invalidates all variants of a path, on every host. Returns once every affected coordinator has applied the
+    /// invalidation, or after five seconds. Delivery to the others continues until it succeeds.
     ///
     /// # Errors
     /// [`IsrError::InvalidArgument`]; [`IsrError::Unavailable`] if it could not be recorded.
@@ -184,19 +184,19 @@ impl Isr {
         self.invalidate_one(Invalidate { paths: vec![path.to_owned()], mode, ..Invalidate::default() }).await
     }
 
-    /// Invalidates every page that carries a tag. Returns, and fails, as [`Self::revalidate_path`] does.
+    /// Invalidates every page that carries a tag. Returns and fails like [`Self::revalidate_path`].
     ///
     /// # Errors
-    /// See there.
+    /// See [`Self::revalidate_path`].
     pub async fn revalidate_tag(&self, tag: &str, mode: Mode) -> Result<InvalidateAnswer, IsrError> {
         self.invalidate_one(Invalidate { tags: vec![tag.to_owned()], mode, ..Invalidate::default() }).await
     }
 
-    /// Invalidates what is named, at most 100 scopes. Returns a receipt for each: paths, tags, prefixes, routes, everything,
-    /// in this order.
+    /// Invalidates up to 100 targets. Returns a receipt for each: paths, tags, prefixes, routes, everything, in this
+    /// order.
     ///
     /// # Errors
-    /// As [`Self::revalidate_path`]. Some may be recorded when others could not be.
+    /// See [`Self::revalidate_path`]. If the call fails, some of the targets may have been recorded.
     pub async fn invalidate(&self, what: &Invalidate) -> Result<Vec<InvalidateAnswer>, IsrError> {
         let call = Call::try_from(what).map_err(admin::AdminError::from)?;
         Ok(admin::record_all(&self.env, call).await?)
@@ -207,7 +207,7 @@ impl Isr {
         receipt.ok_or_else(|| IsrError::Unavailable("there is no receipt".to_owned()))
     }
 
-    /// Tells what has come of an invalidation, by the number of its receipt; `None` if it is not known any more: the log
+    /// Returns the progress of an invalidation, by the number of its receipt; `None` if the number is unknown: the log
     /// keeps the newest 100,000.
     ///
     /// # Errors
@@ -216,11 +216,11 @@ impl Isr {
         Ok(self.env.progress(seq).await?)
     }
 
-    /// Tells what is known of pages, as the RPC methods `inspectTag`, `inspectPath` and `inspectShard` do:
-    /// `Inspect::from_query("path=/blog/hello&limit=10")?` is a question. `docs/inspect.md` explains the answers.
+    /// Inspects stored pages, as the RPC methods `inspectTag`, `inspectPath` and `inspectShard` do. For example, the
+    /// question may be `Inspect::from_query("path=/blog/hello&limit=10")?`. `docs/inspect.md` explains the answers.
     ///
     /// # Errors
-    /// [`IsrError::Unavailable`]; [`IsrError::NotFound`] for a shard that there is not.
+    /// [`IsrError::Unavailable`]; [`IsrError::NotFound`] for an unknown shard.
     pub async fn inspect(&self, question: Inspect) -> Result<Value, IsrError> {
         Ok(admin::inspect(&self.env, question).await?)
     }

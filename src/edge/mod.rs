@@ -2,15 +2,15 @@
 //!
 //! | module | what lies there |
 //! |---|---|
-//! | `gateway` | the deployable Worker; its `fetch` event is exported by the feature `gateway` |
-//! | `library`, `error` | what a Worker calls that uses this crate as a library |
+//! | `gateway` | the deployable Worker; the feature `gateway` exports its `fetch` event |
+//! | `library`, `error` | the API for Workers that use this crate as a library |
 //! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
 //! | `entry` | the module that wrangler loads, and its short path for a HIT |
-//! | `visitor` | one visitor's request: which requests the cache answers, and how |
+//! | `visitor` | one client's request: which requests the cache answers, and how |
 //! | `objects` | the two Durable Objects: renders, leases, alarms, SQLite, purges of downstream caches |
 //! | `caches` | the tiers: Cache API, KV, R2 or another store; and the feed of invalidations |
 //! | `body` | the bytes of a response while they arrive: streaming, seals, ranges |
-//! | `origin` | requests to the site behind the cache |
+//! | `origin` | requests to the origin |
 //! | `admin` | `/__isr/...` and the RPC methods |
 //! | `platform` | JavaScript functions, and messages to the two objects |
 

@@ -17,7 +17,7 @@ use crate::semantics::render_signature::RenderSecret;
 use crate::visit::classify::Rules;
 
 thread_local! {
-    /// What was given in code, to edge and objects alike: each isolate runs the same code.
+    /// The settings given in code. Edge and objects have the same, because each isolate runs the same code.
     static GIVEN: RefCell<Option<Builder>> = const { RefCell::new(None) };
     static SETTINGS: OnceCell<Result<Rc<Settings>, Rc<ConfigError>>> = const { OnceCell::new() };
 }
@@ -36,37 +36,37 @@ impl ApiToken {
     }
 }
 
-/// Reads a secret; one that is empty is none.
+/// Reads a secret. An empty one counts as missing.
 fn text(env: &Env, name: &str) -> Option<String> {
     Reflect::get(env, &name.into()).ok()?.as_string().filter(|text| !text.is_empty())
 }
 
-/// Reads a secret that clients prove to know.
+/// Reads a secret that clients must present.
 fn secret(env: &Env, name: &str) -> Option<Secret> {
     text(env, name).as_deref().map(Secret::new)
 }
 
-/// The secret with which a zone's cache is purged.
+/// The secret that authorizes purges of a zone's cache.
 const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 
-/// What a deployment is made with.
+/// The settings of a deployment.
 pub(in crate::edge) struct Settings {
     /// The variable `ISR`.
     pub(in crate::edge) config: Config,
-    /// The secret `ISR_ADMIN_TOKEN`: who has it may invalidate over HTTP.
+    /// The secret `ISR_ADMIN_TOKEN`: allows invalidation over HTTP.
     pub(in crate::edge) admin_token: Option<Secret>,
-    /// The secret `ISR_BYPASS_TOKEN`: who has it sees the site uncached.
+    /// The secret `ISR_BYPASS_TOKEN`: shows the uncached origin.
     pub(in crate::edge) bypass_token: Option<Secret>,
-    /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: with it the zone is purged.
+    /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: allows purges of the zone.
     pub(in crate::edge) purge_token: Option<ApiToken>,
-    /// The secret `ISR_RENDER_SECRET`: with it renders are signed for sites by URL, and recognised where they arrive.
+    /// The secret `ISR_RENDER_SECRET`: signs renders for origins by URL, and verifies them on arrival.
     pub(in crate::edge) render_secret: Option<RenderSecret>,
     /// The secrets that `render_headers` names. They are sent, and never shown.
     header_secrets: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// Returns this deployment's settings, or all that is wrong with them.
+    /// Returns this deployment's settings, or all their problems.
     pub(in crate::edge) fn of(env: &Env) -> Result<Rc<Self>, Rc<ConfigError>> {
         SETTINGS.with(|settings| {
             settings
@@ -85,11 +85,11 @@ impl Settings {
         Rules { config: &self.config, bypass_token: self.bypass_token.as_ref() }
     }
 
-    /// Returns the headers that each render of a route carries besides this cache's own.
+    /// Returns the `render_headers` of a route.
     pub(in crate::edge) fn render_headers<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = (&'a str, &'a str)> {
         route.render_headers().iter().filter_map(|(name, value)| match value {
             RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
-            // Those of a configuration that is in use are all there.
+            // A valid configuration has all of its secrets.
             RenderValue::Secret(secret) => Some((name.as_str(), self.header_secrets.get(secret)?.as_str())),
         })
     }
@@ -117,7 +117,7 @@ impl Settings {
     }
 }
 
-/// Reads the secrets that `render_headers` names, by their names, and reports those that are not there or can't be sent.
+/// Reads the secrets that `render_headers` names, by name. Reports those that are missing or can't be sent.
 fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, String>, Option<ConfigError>) {
     let values = config.into_iter().flat_map(|config| &config.routes).flat_map(|route| route.render_headers().values());
     let names: BTreeSet<&str> = values
@@ -138,7 +138,7 @@ fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, Strin
     (secrets, errors.into_iter().reduce(ConfigError::and))
 }
 
-/// Reports the bindings that are not there. Without a configuration, those that each deployment needs by default.
+/// Reports missing bindings. Without a configuration, those that each deployment needs by default.
 fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
     let is_over_kv = config.is_some_and(|config| config.max_body_bytes > KV_MAX_BODY_BYTES);
     let l2 = l2::needed(config.map(|config| config.l2).unwrap_or_default(), is_over_kv);
@@ -152,7 +152,7 @@ fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
         Origin::Url(_) | Origin::Own => None,
     });
     let mut needed: Vec<(Binding, &str)> = own.chain(default.filter(|_| top.is_none())).chain(sites).collect();
-    // Many routes may name one site.
+    // Several routes may name the same origin.
     let mut seen = BTreeSet::new();
     needed.retain(|(_, name)| seen.insert(*name));
     let missing = needed.into_iter().filter(|(_, name)| js::binding::<JsValue>(env, name).is_none());
@@ -163,12 +163,12 @@ fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
     errors.reduce(ConfigError::and)
 }
 
-/// Takes settings that are given in code.
+/// Stores settings that are given in code.
 pub(in crate::edge) fn give(settings: Builder) {
     GIVEN.set(Some(settings));
 }
 
-/// Reads the variable `ISR`, or what was given in code, or both, whatever else may be missing.
+/// Reads the variable `ISR`, the settings given in code, or both. Does not check bindings or secrets.
 pub(in crate::edge) fn config(env: &Env) -> Result<Config, ConfigError> {
     let variable = variable(env);
     GIVEN.with_borrow(|given| match (given, variable) {
@@ -179,7 +179,7 @@ pub(in crate::edge) fn config(env: &Env) -> Result<Config, ConfigError> {
     })
 }
 
-/// The variable is a table in wrangler.toml, and may be JSON text where it is set by hand.
+/// The variable is a table in wrangler.toml. It may be JSON text if it is set by hand.
 fn variable(env: &Env) -> Option<serde_json::Value> {
     let value: JsValue = js::binding(env, Binding::Settings.default_name())?;
     let text = match value.as_string() {

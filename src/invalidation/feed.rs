@@ -1,4 +1,4 @@
-//! Invalidations as edges see them: which stored copies were made invalid since they were rendered.
+//! Invalidations at the edge: they determine which stored pages have become invalid since they were rendered.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::semantics::tag::Tag;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
-/// The most rows that the tag index keeps for edges, all its objects together. Past it the oldest leave, and raise the
-/// floor.
+/// The most rows that the tag index keeps for edges, all its objects together. Above it, the oldest rows are removed,
+/// and the floor rises.
 pub const MAX_FEED_ROWS: usize = 10_000;
 
-/// The most scopes that an edge remembers before it folds the older half into its floor: more than the tag index ever
-/// hands out at once.
+/// The most targets that an edge remembers before it folds the older half into its floor. It is more than the tag index
+/// ever returns at once.
 const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
 
-/// What was invalidated, reduced to the latest time of each scope and mode: an older one says nothing more.
+/// The known invalidations, reduced to the latest time of each target and mode: older ones add nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
-    /// Up to which number the part of each object is known.
+    /// The number up to which each object's part is known.
     known: BTreeMap<TagIndexName, u64>,
     floor: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
@@ -33,7 +33,7 @@ pub struct Feed {
     everything: Marks,
 }
 
-/// When a scope was last invalidated, by mode.
+/// When a target was last invalidated, by mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Marks {
     stale: Option<Timestamp>,
@@ -62,36 +62,36 @@ impl Marks {
     }
 }
 
-/// What has become of a copy: the strongest invalidation of it since its render began, the latest of those.
+/// The effect of invalidations on a page: the strongest mode since its render began, with its latest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Invalidated {
-    /// What the invalidation does to the copy.
+    /// What the invalidation does to the page.
     pub mode: Mode,
     /// Its time: a render that began later is valid.
     pub at: Timestamp,
 }
 
-/// A part of the log, as the tag index hands it out.
+/// A part of the log, as the tag index returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedPage {
     /// The number up to which the answer is complete.
     pub seq: u64,
-    /// Rows of before this time may be missing.
+    /// Rows from before this time may be missing.
     pub floor: Timestamp,
-    /// The rows after the number that was asked for.
+    /// The rows after the requested number.
     pub rows: Vec<Invalidation>,
     /// Whether more rows follow.
     pub more: bool,
 }
 
 impl Feed {
-    /// Returns the number from which to ask an object on.
+    /// Returns the number after which to ask an object for rows.
     #[must_use]
     pub fn seq(&self, index: TagIndexName) -> u64 {
         self.known.get(&index).copied().unwrap_or_else(|| index.before_first())
     }
 
-    /// Takes in an answer of a tag index object.
+    /// Adds an answer of a tag index object.
     pub fn extend(&mut self, page: FeedPage) {
         self.floor = self.floor.max(page.floor);
         for row in page.rows {
@@ -103,8 +103,8 @@ impl Feed {
         }
     }
 
-    /// Takes in one invalidation that this isolate has learnt of by itself. Its number is not counted: others before
-    /// it may be unknown still.
+    /// Adds one invalidation that passed through this isolate. Its number is not counted, because earlier ones may
+    /// still be unknown.
     pub fn note(&mut self, scope: Scope, mode: Mode, at: Timestamp) {
         match scope {
             Scope::Path(path) => self.paths.entry(path).or_default().note(mode, at),
@@ -118,7 +118,7 @@ impl Feed {
         }
     }
 
-    /// Folds the older half of the scopes into the floor.
+    /// Folds the older half of the targets into the floor.
     fn forget_half(&mut self) {
         let (paths, tags) = (self.paths.values(), self.tags.values());
         let marks = paths.chain(tags).chain(self.prefixes.values()).chain(self.routes.values());
@@ -131,10 +131,11 @@ impl Feed {
         self.routes.retain(|_, marks| marks.latest() > self.floor);
     }
 
-    /// Tells what has become of a copy of a page of a route: `None` if no invalidation since its render began concerns
-    /// it.
+    /// Returns the effect of the known invalidations on a stored page of a route; `None` if none since its render began
+    /// concerns it.
     ///
-    /// A copy from before the floor counts as expired: whether it is concerned is no longer known here.
+    /// A page from before the floor counts as expired, because the invalidations of that time are not known here any
+    /// more.
     #[must_use]
     pub fn verdict(&self, page: &PageMeta, route: &RouteId) -> Option<Invalidated> {
         let start = page.render_start();
@@ -142,12 +143,12 @@ impl Feed {
         by_tag.chain(self.path_verdict(page.key.path(), route, start)).max()
     }
 
-    /// Tells whether a path of a route was invalidated at `since` or later.
+    /// Returns whether a path of a route was invalidated at `since` or later.
     #[must_use]
     pub fn path_verdict(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<Invalidated> {
         let floor = (since <= self.floor && self.floor > Timestamp::default())
             .then_some(Invalidated { mode: Mode::Expire, at: self.floor });
-        // Most sites never invalidate a prefix: then there is nothing to be cut and looked up.
+        // Most sites never invalidate a prefix: then there is nothing to look up.
         let prefixes = PathPrefix::all_of(path).take(if self.prefixes.is_empty() { 0 } else { usize::MAX });
         let prefixes = prefixes.filter_map(|prefix| self.prefixes.get(prefix));
         let marks = prefixes.chain(self.paths.get(path)).chain(self.routes.get(route)).chain([&self.everything]);

@@ -1,11 +1,11 @@
-//! Invalidations: what a caller asks for, and what edges know of.
+//! Invalidations: the calls that request them, and the edge's knowledge of them.
 //!
 //! | module | what it has |
 //! |---|---|
-//! | `target`, `mode` | which pages, and what becomes of them |
-//! | `request` | what a caller asks to be invalidated |
+//! | `target`, `mode` | which pages are affected, and how |
+//! | `request` | a call that invalidates |
 //! | `record` | an invalidation as the tag index records it |
-//! | `feed` | the invalidations as edges see them |
+//! | `feed` | invalidations at the edge |
 
 mod feed;
 mod mode;

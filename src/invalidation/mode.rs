@@ -1,22 +1,22 @@
-//! What an invalidation does to pages, and when they are rendered again.
+//! The effect of an invalidation on pages, and when they are rendered again.
 
 use serde::{Deserialize, Serialize};
 
-/// What an invalidation does to the copies that exist. The later variant is the stronger one.
+/// The effect of an invalidation on stored pages. Later variants are stronger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// They are stale: served once more while they are revalidated.
+    /// The pages are stale: each is served once more while it is revalidated.
     Stale,
-    /// They are not served, except in place of an error.
+    /// The pages are expired: served only in place of an error.
     #[default]
     Expire,
-    /// They are gone for ever.
+    /// The pages are deleted.
     Purge,
 }
 
 impl Mode {
-    /// Returns the word for it.
+    /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,18 +26,18 @@ impl Mode {
         }
     }
 
-    /// Reads what [`Self::as_str`] returned.
+    /// Parses the result of [`Self::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Stale, Self::Expire, Self::Purge].into_iter().find(|mode| mode.as_str() == word)
     }
 }
 
-/// When the pages that an invalidation concerns are rendered again.
+/// When the affected pages are rendered again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Refresh {
-    /// When somebody asks for them.
+    /// When a client asks for them.
     #[default]
     Lazy,
     /// Now, one after the other.
@@ -45,7 +45,7 @@ pub enum Refresh {
 }
 
 impl Refresh {
-    /// Returns the word for it.
+    /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Refresh {
         }
     }
 
-    /// Reads what [`Self::as_str`] returned.
+    /// Parses the result of [`Self::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Lazy, Self::Eager].into_iter().find(|refresh| refresh.as_str() == word)

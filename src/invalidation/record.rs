@@ -10,13 +10,13 @@ use crate::time::Timestamp;
 pub struct Invalidation {
     /// Its number in the log.
     pub seq: u64,
-    /// When it was acknowledged as received.
+    /// When the tag index received it.
     pub at: Timestamp,
-    /// Which pages it concerns.
+    /// Which pages are affected.
     pub scope: Scope,
-    /// What it does to them.
+    /// The effect on them.
     pub mode: Mode,
-    /// When they are rendered again. Edges are not told.
+    /// When they are rendered again. Edges do not get this field.
     #[serde(default, skip_serializing_if = "Refresh::is_lazy")]
     pub refresh: Refresh,
 }

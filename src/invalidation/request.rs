@@ -1,4 +1,4 @@
-//! What a caller asks to be invalidated, as JSON: the body of `POST /__isr/revalidate`, and the argument of the RPC method
+//! A call that invalidates, as JSON: the body of `POST /__isr/revalidate`, and the argument of the RPC method
 //! `invalidate`.
 
 use serde_json::{Map, Value};
@@ -9,13 +9,13 @@ use crate::route::RouteId;
 use crate::semantics::key::{CanonicalPath, KeyError};
 use crate::semantics::tag::{Tag, TagError};
 
-/// The most scopes of one call.
+/// The most targets of one call.
 pub const MAX_SCOPES: usize = 100;
 
-/// The fields that name what is concerned, and those that say what becomes of it, and when.
+/// The fields of a call: the targets, the mode, and when pages are rendered again.
 const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, `mode` and `refresh`";
 
-/// What is to be invalidated, as code gives it: at least one of the first five.
+/// The targets of an invalidation in code: at least one of the first five fields is required.
 ///
 /// ```
 /// use cloudflare_isr::{Invalidate, Mode};
@@ -28,39 +28,39 @@ pub struct Invalidate {
     pub paths: Vec<String>,
     /// All pages that carry one of these tags.
     pub tags: Vec<String>,
-    /// These paths and all below them: `/blog` is also `/blog/first`, but not `/blogs`.
+    /// These paths and all below them: `/blog` includes `/blog/first`, but not `/blogs`.
     pub prefixes: Vec<String>,
     /// All pages of these routes, named by their patterns.
     pub routes: Vec<String>,
     /// All pages.
     pub everything: bool,
-    /// What becomes of their copies.
+    /// The effect on the stored pages.
     pub mode: Mode,
     /// When they are rendered again.
     pub refresh: Refresh,
 }
 
-/// One call: which pages, and what becomes of their copies.
+/// One call: which pages, and the effect on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Which pages; at least one and at most [`MAX_SCOPES`].
     pub scopes: Vec<Scope>,
-    /// What becomes of their copies.
+    /// The effect on them.
     pub mode: Mode,
     /// When they are rendered again.
     pub refresh: Refresh,
 }
 
-/// Why a call can't be understood. The message says what to write instead.
+/// Why a call is not valid. The message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CallError {
     /// It is not a JSON object.
     #[error("give a JSON object with {FIELDS}")]
     NotAnObject,
-    /// There is nothing in it to be invalidated.
+    /// It names nothing to invalidate.
     #[error("name what to invalidate: give one or more of `path`, `tag`, `tags`, `prefix`, `route`, `everything`")]
     NoScope,
-    /// There is too much in it.
+    /// It names too many targets.
     #[error(
         "at most {MAX_SCOPES} scopes fit in one call, this one has {found}; a tag, a prefix or a route names many pages"
     )]
@@ -68,7 +68,7 @@ pub enum CallError {
         /// How many there are.
         found: usize,
     },
-    /// A field that is not known.
+    /// A field is unknown.
     #[error("unknown field {field:?}; there are {FIELDS}")]
     UnknownField {
         /// Its name.
@@ -79,16 +79,16 @@ pub enum CallError {
     Type {
         /// Its name.
         field: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
     },
-    /// A path with a query or a fragment.
+    /// A path has a query or a fragment.
     #[error("`{field}` must be without query and fragment: all variants of a path are invalidated together")]
     Query {
         /// The field.
         field: &'static str,
     },
-    /// A path that is not one.
+    /// A path is not valid.
     #[error("`{field}` is not the path of a page: {}", .error.of_path())]
     Path {
         /// The field.
@@ -99,18 +99,18 @@ pub enum CallError {
     /// A prefix with too many segments.
     #[error("`prefix`: {0}")]
     Prefix(#[from] PrefixTooDeep),
-    /// A tag that is not one.
+    /// A tag is not valid.
     #[error("{0}")]
     Tag(#[from] TagError),
-    /// A route that can't be one.
+    /// A route is not valid.
     #[error("`route` must be the pattern of a route as it stands in the configuration")]
     Route,
-    /// A mode that is not known.
+    /// A mode is unknown.
     #[error(
         "`mode` must be \"expire\" (the next visitor waits for a fresh page), \"stale\" (the old page is shown once more while it is rendered again) or \"purge\" (the old page is deleted for ever)"
     )]
     Mode,
-    /// A time of refresh that is not known.
+    /// A value of `refresh` is unknown.
     #[error("`refresh` must be \"lazy\" (pages are rendered again when somebody asks for them) or \"eager\" (now)")]
     Refresh,
 }
@@ -138,10 +138,10 @@ impl TryFrom<&Invalidate> for Call {
 }
 
 impl Call {
-    /// Reads a call.
+    /// Parses a call.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Says what is wrong with it.
     pub fn from_json(value: &Value) -> Result<Self, CallError> {
         let Value::Object(fields) = value else {
             return Err(CallError::NotAnObject);
@@ -161,10 +161,10 @@ impl Call {
         }
     }
 
-    /// Reads the arguments of the RPC method `revalidatePath` or `revalidateTag`: what, and options.
+    /// Parses the arguments of the RPC method `revalidatePath` or `revalidateTag`: the target, and options.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// Says what is wrong with them.
     pub fn from_arguments(field: &'static str, argument: &Value, options: &Value) -> Result<Self, CallError> {
         let mut fields = match options {
             Value::Null => Map::new(),

@@ -1,4 +1,4 @@
-//! Which pages an invalidation concerns.
+//! The pages that an invalidation affects.
 
 use std::borrow::Borrow;
 
@@ -10,7 +10,7 @@ use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
 use crate::tag_index_name::TagIndexName;
 
-/// Which pages an invalidation concerns.
+/// The pages that an invalidation affects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -18,7 +18,7 @@ pub enum Scope {
     Path(CanonicalPath),
     /// All pages that carry the tag.
     Tag(Tag),
-    /// The path and all paths below it: `/blog` is also `/blog/first`, but not `/blogs`.
+    /// The path and all paths below it: `/blog` includes `/blog/first`, but not `/blogs`.
     Prefix(PathPrefix),
     /// All pages of a route.
     Route(RouteId),
@@ -27,7 +27,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns the kind and the name, as the objects' tables have them. The kind of everything has the empty name.
+    /// Returns the kind and the name for the objects' tables. The name of `Everything` is empty.
     #[must_use]
     pub fn kind_and_name(&self) -> (&'static str, &str) {
         match self {
@@ -39,7 +39,7 @@ impl Scope {
         }
     }
 
-    /// Reads what [`Self::kind_and_name`] returned; `None` if the two are anything else.
+    /// Parses the result of [`Self::kind_and_name`]; `None` for anything else.
     #[must_use]
     pub fn from_kind_and_name(kind: &str, name: &str) -> Option<Self> {
         match kind {
@@ -52,7 +52,7 @@ impl Scope {
         }
     }
 
-    /// Names the tag index object that takes an invalidation of these pages.
+    /// Returns the tag index object that records an invalidation of these pages.
     #[must_use]
     pub fn tag_index(&self, tag_shards: u16) -> TagIndexName {
         match self {
@@ -62,7 +62,7 @@ impl Scope {
     }
 }
 
-/// A path that stands for all below it as well, of at most [`Self::MAX_SEGMENTS`] segments.
+/// A path that includes all paths below it, of at most [`Self::MAX_SEGMENTS`] segments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "CanonicalPath", into = "CanonicalPath")]
 pub struct PathPrefix(CanonicalPath);
@@ -73,7 +73,7 @@ pub struct PathPrefix(CanonicalPath);
 pub struct PrefixTooDeep;
 
 impl PathPrefix {
-    /// The most segments of a prefix: whoever looks whether one of a path's prefixes was invalidated asks for all of them.
+    /// The most segments of a prefix. It bounds the number of prefixes to look up for one path.
     pub const MAX_SEGMENTS: usize = 16;
 
     /// Returns the prefix as a path.
@@ -82,7 +82,7 @@ impl PathPrefix {
         self.0.as_str()
     }
 
-    /// Goes through the prefixes to which a canonical path belongs: `/`, `/a`, `/a/b` for `/a/b`.
+    /// Iterates over the prefixes of a canonical path: `/`, `/a`, `/a/b` for `/a/b`.
     pub fn all_of(path: &str) -> impl Iterator<Item = &str> {
         let inner = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         let own = (path != "/").then_some(path);

@@ -1,7 +1,7 @@
 //! The short path of a HIT, for the entry module.
 //!
 //! A HIT through [`Isr`](crate::edge::Isr) costs a dozen crossings between JavaScript and Wasm and a wake-up of the
-//! executor. So the entry module reads L1 by itself and asks here:
+//! executor. So the entry module reads L1 itself and calls these functions:
 //!
 //! | function | question | how often |
 //! |---|---|---|
@@ -11,8 +11,8 @@
 //! | `isrHolds` | does that plan still hold? | for each HIT |
 //! | `isrHas` | does this `If-None-Match` name the page? | for each HIT that has one |
 //!
-//! Everything that is not a plain fresh HIT takes the long path. The entry module remembers the headers of a plan. How long
-//! a plan holds is decided here, each time.
+//! Everything but a plain fresh HIT takes the long path. The entry module remembers the headers of a plan. This module
+//! decides each time whether the plan still holds.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -44,11 +44,11 @@ use crate::visit::{self, Plan};
 const MAX_PLANS: usize = 1000;
 
 thread_local! {
-    /// By a number that is not used again, not even by a later Wasm instance in the same isolate.
+    /// Plans by number. A number is never used again, not even by a later Wasm instance in the same isolate.
     static PLANS: RefCell<BTreeMap<u64, Plan>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Returns the name of L1's cache, or nothing while the configuration is not valid.
+/// Returns the name of L1's cache; `undefined` while the configuration is not valid.
 #[wasm_bindgen(js_name = isrCacheName)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -56,7 +56,7 @@ pub fn cache_name(env: &JsValue) -> Option<String> {
     Settings::of(env.unchecked_ref::<Env>()).ok().map(|settings| settings.config.cache_name.clone())
 }
 
-/// What the entry module needs to know before the first request: `Constants` in `entry/plain.ts`.
+/// The constants that the entry module needs before the first request: `Constants` in `entry/plain.ts`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Constants {
@@ -65,7 +65,7 @@ struct Constants {
     short_path: ShortPath,
 }
 
-/// Returns what both sides have to agree on.
+/// Returns the constants that Rust and the entry module share.
 #[wasm_bindgen(js_name = isrConstants)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub fn constants() -> Result<JsValue, JsValue> {
@@ -75,7 +75,7 @@ pub fn constants() -> Result<JsValue, JsValue> {
     JSON::parse(&json)
 }
 
-/// Returns the key of a URL, if the URL is enough to tell the page. It depends on the configuration alone.
+/// Returns the key of a URL, if the URL alone determines the page. It depends only on the configuration.
 #[wasm_bindgen(js_name = isrKey)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -86,7 +86,7 @@ pub fn key(env: &JsValue, url: &str) -> Option<String> {
 
 #[wasm_bindgen]
 extern "C" {
-    /// A plan as the entry module gets it: `Plan` in `entry/rust.d.ts`.
+    /// A plan in the form for the entry module: `Plan` in `entry/rust.d.ts`.
     #[wasm_bindgen(extends = Object)]
     pub type PlannedHit;
 
@@ -100,8 +100,8 @@ extern "C" {
     fn set_not_modified(this: &PlannedHit, headers: &Headers);
 }
 
-/// Plans the response to a request for a stored page that has this metadata and these headers. Returns nothing if it takes
-/// more than serving the page as a HIT.
+/// Plans the response to a request for a stored page with this metadata and these headers. Returns nothing if the
+/// response needs more than a plain HIT.
 #[wasm_bindgen(js_name = isrPlan)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -140,7 +140,7 @@ fn headers_of_hit(
     Ok(planned)
 }
 
-/// Remembers a plan, and returns its number. One for which there is no room does not hold.
+/// Stores a plan, and returns its number. If there is no room, the returned number does not hold.
 fn remember(plan: Plan, now: Timestamp) -> f64 {
     let number = js_sys::Math::random();
     PLANS.with_borrow_mut(|plans| {
@@ -154,9 +154,8 @@ fn remember(plan: Plan, now: Timestamp) -> f64 {
     number
 }
 
-/// Tells whether a visitor whose request has this `If-None-Match` has the copy that has this `ETag`: then the answer is a
-/// 304 (RFC 9110 §13.1.2). A plan is made for pages with status 200 only, and the request has no `Range`, so nothing else
-/// counts.
+/// Returns whether an `If-None-Match` matches an `ETag`. If it does, the response is a 304 (RFC 9110 §13.1.2). A plan
+/// is made only for pages with status 200, and the request has no `Range`, so no other condition applies.
 #[wasm_bindgen(js_name = isrHas)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -165,8 +164,8 @@ pub fn has(if_none_match: &str, etag: Option<String>) -> bool {
     etag::names(if_none_match, etag.as_deref().and_then(EntityTag::parse))
 }
 
-/// Tells whether a plan still holds at `now`, in milliseconds since the Unix epoch: the copy is fresh, nothing has been
-/// learnt to be invalidated since, and the feed need not be asked.
+/// Returns whether a plan still holds at `now`, in milliseconds since the Unix epoch: the page is fresh, no
+/// invalidation has arrived since, and no poll of the feed is due.
 #[wasm_bindgen(js_name = isrHolds)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]

@@ -22,19 +22,19 @@ impl Alarm {
         Self { state, decided: Rc::default() }
     }
 
-    /// Sees to it that the alarm goes off at `time` or earlier.
+    /// Ensures that the alarm goes off at `time` or earlier.
     pub(in crate::edge) fn wake_at(&self, time: Timestamp) {
         let now = js::now();
         let time = self.decided.borrow_mut().wake_at(time, now);
         self.set(time, now);
     }
 
-    /// Notes that the handler begins to run.
+    /// Records that the handler begins.
     pub(in crate::edge) fn begin(&self) {
         self.decided.borrow_mut().begin();
     }
 
-    /// Notes that the handler comes to its end, and sets the alarm for the next deadline of the store.
+    /// Records that the handler ends, and sets the alarm for the next deadline of the store.
     pub(in crate::edge) fn end(&self, deadline: Result<Option<Timestamp>, StoreError>) {
         self.decided.borrow_mut().end();
         self.follow(deadline);

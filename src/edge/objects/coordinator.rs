@@ -1,4 +1,4 @@
-//! The coordinator Durable Object: gives its shard what happens, and has performed what comes back.
+//! The coordinator Durable Object. Feeds events to its shard and performs the effects it returns.
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
 use std::cell::{Cell, RefCell};
@@ -43,13 +43,13 @@ use crate::version::Version;
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
 
-/// The most bytes of bodies that are coming: besides them, the object holds pages that L2 does not show yet.
+/// The most bytes of growing bodies. The object also holds pages that L2 does not show yet.
 const MAX_GROWING_BYTES: u64 = 48 * 1024 * 1024;
 
-/// How much longer than the edge itself a visitor's request waits here: the edge is to be the one that gives up.
+/// How much longer a request waits here than at the edge, so that the edge is the one that gives up.
 const MISS_GRACE: Duration = Duration::from_secs(2);
 
-/// How long the report of a stale copy waits here for the page that replaces it.
+/// How long the report of a stale page waits here for the page that replaces it.
 const STALE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Owns the pages of one route shard. Bind it as `COORDINATOR`, with SQLite.
@@ -77,24 +77,24 @@ impl DurableObject for IsrCoordinator {
     async fn alarm(&self) -> worker::Result<Response> {
         match &self.object {
             Ok(object) => object.alarm().await,
-            // The platform tries again, and gives the object a new life before.
+            // The platform tries again, and restarts the object first.
             Err(error) => return Err(worker::Error::RustError(error.to_string())),
         }
         Response::empty()
     }
 }
 
-/// What a waiting request gets.
+/// The answer to a waiting request.
 enum Reply {
     /// An answer without a page.
     Bare(Verdict),
-    /// An answer with a page, of which it is a reader from now on.
+    /// An answer with a page, and a reader of its body.
     Page(Verdict, Box<PageMeta>, Rc<HeaderList>, Reader),
-    /// Word that another coordinator owns the page.
+    /// Another coordinator owns the page.
     Forward(ShardName),
 }
 
-/// The object's life in memory: all of it can be lost at any moment.
+/// The object's state in memory. All of it can be lost at any moment.
 pub(in crate::edge) struct Object {
     pub(in crate::edge) env: Env,
     pub(in crate::edge) settings: Rc<Settings>,
@@ -103,21 +103,21 @@ pub(in crate::edge) struct Object {
     pub(in crate::edge) alarm: Alarm,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
     last_waiter: Cell<u64>,
-    /// What the bodies that are coming may have together.
+    /// The byte budget of all growing bodies together.
     pub(in crate::edge) budget: Budget,
-    /// The leases that are lent to callers.
+    /// The leases that callers hold.
     pub(in crate::edge) lending: Lending,
-    /// By which the Worker's own entrypoint is asked to render.
+    /// The Worker's own entrypoints, for renders.
     pub(in crate::edge) exports: Exports,
-    /// Breaks off renders that are under way.
+    /// Abort controllers of the renders under way.
     pub(in crate::edge) aborts: RefCell<BTreeMap<Version, AbortController>>,
-    /// Renders that the run of the alarm is to begin.
+    /// Renders that the alarm must begin.
     pub(in crate::edge) to_drive: RefCell<Vec<(PageKey, Version)>>,
-    /// Wakes a run of the alarm that waits for its renders.
+    /// Wakes an alarm that waits for its renders.
     pub(in crate::edge) bell: RefCell<Option<mpsc::Sender<()>>>,
 }
 
-/// A registration of tags that is under way: resolves when the shard has been told of its outcome.
+/// A tag registration under way. It resolves once the shard knows the outcome.
 pub(in crate::edge) type Registration = oneshot::Receiver<()>;
 
 impl Object {
@@ -162,7 +162,7 @@ impl Object {
         }
     }
 
-    /// Takes the page of who holds a lease.
+    /// Takes the page of a lease holder.
     async fn offer(&self, request: &web_sys::Request) -> worker::Result<Response> {
         let value = request.headers().get(OFFER_HEADER)?;
         match value.as_deref().and_then(Offer::from_header_value) {
@@ -191,7 +191,7 @@ impl Object {
                 };
             }
             ToCoordinator::Inspect(question) => {
-                // The views are read beside the shard, which is not asked, and not changed.
+                // Inspection only reads the store. It bypasses the shard's decisions.
                 let store = CoordinatorStore::open(self.sql.clone());
                 return match store.and_then(|store| store.inspect(&question)) {
                     Ok(answer) => message_response(&answer),
@@ -233,7 +233,7 @@ impl Object {
         }
     }
 
-    /// Has an invalidation applied, and counts the pages that it concerns.
+    /// Applies an invalidation, and counts the affected pages.
     fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<Applied, StoreError> {
         self.on(Input::Invalidate(invalidation.clone()))?;
         let matched = self.shard.borrow().matched(&invalidation.scope)?;
@@ -252,14 +252,14 @@ impl Object {
         }
     }
 
-    /// Gives the shard an input, and begins to perform what comes back.
+    /// Feeds an input to the shard, and begins to perform the effects it returns.
     pub(in crate::edge) fn on(self: &Rc<Self>, input: Input<Content>) -> Result<Vec<Registration>, StoreError> {
         let effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
         Ok(self.perform_all(effects))
     }
 
-    /// Gives the shard the miss of one who renders pages himself. If that is what begins a render, it is his: he gets the
-    /// lease, and waits no longer.
+    /// Feeds a miss to the shard whose client can render the page. If the miss begins a render, the client gets the
+    /// lease, and no longer waits.
     fn on_miss_of_renderer(
         self: &Rc<Self>,
         input: Input<Content>,
@@ -275,7 +275,7 @@ impl Object {
             let lent = self.lending.lend(key.clone(), token);
             spawn_local(Rc::clone(self).render_lent(key, token, lent));
             if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
-                // Whoever has stopped waiting does not bring the page: the render times out.
+                // If the client has stopped waiting, it never stores the page: the render times out.
                 let _ = sender.send(Reply::Bare(Verdict::Lease { shard: shard.clone(), token }));
             }
             self.on_or_log(Input::TimedOut { waiter });
@@ -299,7 +299,8 @@ impl Object {
         match effect {
             Effect::Reply { waiter, verdict, page } => {
                 if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
-                    // Whoever has stopped waiting needs no answer, and signs off from the body with it.
+                    // A request that has stopped waiting needs no answer. Dropping the reader signs it off from the
+                    // body.
                     let _ = sender.send(Reply::new(verdict, page));
                 }
             }
@@ -327,7 +328,7 @@ impl Object {
                 let (sender, registration) = oneshot::channel();
                 spawn_local(async move {
                     object.register(token, messages).await;
-                    // Nobody need listen.
+                    // It is fine if no one listens.
                     let _ = sender.send(());
                 });
                 return Some(registration);
@@ -338,7 +339,7 @@ impl Object {
             Effect::WakeAt(time) => self.alarm.wake_at(time),
             Effect::Ring => {
                 if let Some(bell) = self.bell.borrow_mut().as_mut() {
-                    // A full channel means that the bell has been rung already.
+                    // A full channel means that the bell has already been rung.
                     let _ = bell.try_send(());
                 }
             }
@@ -347,7 +348,7 @@ impl Object {
     }
 }
 
-/// Reads a message, or returns `None` if it is over its bound.
+/// Reads a message. Returns `None` if it is above its limit.
 pub(in crate::edge) async fn body_of(request: &web_sys::Request) -> worker::Result<Option<Vec<u8>>> {
     let body = js::bytes(request.array_buffer()?).await?;
     Ok((body.length() <= MAX_MESSAGE_BYTES).then(|| body.to_vec()))
@@ -359,7 +360,7 @@ pub(in crate::edge) fn message_response<T: Serialize>(message: &T) -> worker::Re
     Ok(envelope::response(200, &Headers::new()?, Some(&body))?.into())
 }
 
-/// Says that the store failed: the edge falls back as for an object that can't be reached.
+/// Reports that the store failed. The edge falls back as for an unreachable object.
 pub(in crate::edge) fn failed(error: &StoreError) -> worker::Result<Response> {
     worker::console_error!("store: {error}");
     Response::error("the object's store failed", 500)
@@ -372,7 +373,7 @@ impl Reply {
         };
         match content.body.reader() {
             Some(reader) => Self::Page(verdict, Box::new(meta), content.headers, reader),
-            // It has broken off, or is over its bound and what has come of it is gone.
+            // The body broke off, or is above its limit and its first bytes are gone.
             None => Self::Bare(Verdict::Refused { reason: Reason::Lost }),
         }
     }

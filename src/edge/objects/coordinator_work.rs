@@ -1,5 +1,5 @@
-//! What a coordinator object has to do that takes time: renders, the tag index, L2, the alarm. The outcome of each is
-//! another input of the shard.
+//! The slow work of a coordinator object: renders, the tag index, L2, the alarm. Each outcome is another input of the
+//! shard.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,35 +32,36 @@ use crate::version::Version;
 const REGISTER_WITHIN: Duration = Duration::from_secs(5);
 
 impl Object {
-    /// Has the site render a page to its end: until it is published, or will not be.
+    /// Lets the origin render a page. Returns once the page is published or given up.
     pub(in crate::edge) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
         let route = self.settings.config.routes.find(key.path());
         let site = origin::renderer(&self.env, &self.settings, route, &self.exports);
         self.render_by(site.map(Renderer::Site), &key, token).await;
     }
 
-    /// Has who holds the lease render a page to its end, and tells him of it.
+    /// Waits for a lease holder's page. Returns once the page is published or given up, and the holder knows the
+    /// outcome.
     pub(in crate::edge) async fn render_lent(self: Rc<Self>, key: PageKey, token: Version, lent: Lent) {
         let (unpublished, rest) = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
         self.lending.end(token);
         if let Some(rest) = rest {
-            // Once he is told, he need not send any more of the body.
+            // Once the holder has the outcome, it need not send any more of the body.
             let _ = rest.await;
         }
         let offered = match unpublished {
             Some(reason) => Offered::NotStored { reason },
             None => self.offered(&key, token),
         };
-        // Nobody need listen any more.
+        // It is fine if the holder no longer listens.
         let _ = lent.offered.send(offered);
     }
 
-    /// Tells what has become of a page that was good to be published.
+    /// Returns the outcome of a page that was good enough to publish.
     fn offered(&self, key: &PageKey, token: Version) -> Offered {
         let not_stored = |reason| Offered::NotStored { reason };
         match self.shard.borrow().standing_of(key) {
             Ok((Some(published), _)) if published == token => Offered::Stored,
-            // It is being rendered again.
+            // Another render is under way.
             Ok((_, Some(_))) => not_stored(Reason::Invalidated),
             Ok((_, None)) => not_stored(Reason::Unpublished),
             Err(error) => {
@@ -70,7 +71,8 @@ impl Object {
         }
     }
 
-    /// Renders a page to its end. Returns why the answer was not good to be published, if it was not, and [`Ended::rest`].
+    /// Renders a page to its end. Returns the reason why the response can't be published, if there is one, and
+    /// [`Ended::rest`].
     async fn render_by(
         self: &Rc<Self>,
         renderer: Option<Renderer>,
@@ -90,7 +92,7 @@ impl Object {
         };
         let ended = Input::Ended { key: key.clone(), token, outcome, answer };
         registrations.extend(self.on_or_log(ended));
-        // A render that has its tags registered is over after that.
+        // A render is over once its tags are registered.
         join_all(registrations).await;
         (unpublished, rest)
     }
@@ -104,7 +106,7 @@ impl Object {
     ) -> Ended {
         let config = &self.settings.config;
         let (Some(renderer), Some(route)) = (renderer, config.routes.find(key.path())) else {
-            // The route has left the configuration: nobody will ask for the page any more.
+            // The route has left the configuration: no request asks for the page any more.
             return Outcome::Unregistered.into();
         };
         let Ok(abort) = AbortController::new() else {
@@ -189,7 +191,7 @@ impl Object {
         self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
     }
 
-    /// Drives renders behind stale copies to their end, and has done what is due.
+    /// Runs due background renders to their end, and performs other due work.
     pub(in crate::edge) async fn alarm(self: &Rc<Self>) {
         self.alarm.begin();
         let (bell, mut rung) = mpsc::channel(1);

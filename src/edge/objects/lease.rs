@@ -1,7 +1,7 @@
-//! Leases lent to callers that render pages themselves: see [`crate::protocol`].
+//! Leases of callers that render pages themselves: see [`crate::protocol`].
 //!
-//! To the shard it is a render like any other. The object begins it by answering the caller with the token, and the answer
-//! is what the caller brings, rather than what the site says.
+//! To the shard, such a render is like any other. The object begins it by sending the token to the caller, and takes
+//! the caller's page in place of the origin's response.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::protocol::{Offer, Offered, Ticket};
 use crate::semantics::key::PageKey;
 use crate::version::Version;
 
-/// A page that its renderer has brought.
+/// The page of a lease holder.
 pub(in crate::edge) struct Brought {
     /// Ticket, status and headers.
     pub(in crate::edge) offer: Offer,
@@ -21,27 +21,27 @@ pub(in crate::edge) struct Brought {
     pub(in crate::edge) body: Option<ReadableStream>,
 }
 
-/// The side of the render: what it waits for, and whom it tells how it has ended.
+/// The render's side of a lease: it waits for the page, and reports the outcome.
 pub(in crate::edge) struct Lent {
-    /// Resolves to the page; fails when the lease is over.
+    /// Resolves to the page. Fails when the lease is over.
     pub(in crate::edge) brought: oneshot::Receiver<Brought>,
-    /// Told what has become of the page.
+    /// Takes the outcome of the page.
     pub(in crate::edge) offered: oneshot::Sender<Offered>,
 }
 
-/// The side of who holds the lease.
+/// The holder's side of a lease.
 struct Out {
     key: PageKey,
     bring: oneshot::Sender<Brought>,
     offered: oneshot::Receiver<Offered>,
 }
 
-/// The leases of an object that are out, by their token. Each is used once.
+/// The leases that callers hold, by token. Each is used once.
 #[derive(Default)]
 pub(in crate::edge) struct Lending(RefCell<BTreeMap<Version, Out>>);
 
 impl Lending {
-    /// Lends a lease.
+    /// Gives out a lease.
     pub(in crate::edge) fn lend(&self, key: PageKey, token: Version) -> Lent {
         let (bring, brought) = oneshot::channel();
         let (told, offered) = oneshot::channel();
@@ -49,12 +49,12 @@ impl Lending {
         Lent { brought, offered: told }
     }
 
-    /// Calls a lease in, if it is out: who holds it brings nothing any more.
+    /// Ends a lease, if a caller holds it: its page is no longer accepted.
     pub(in crate::edge) fn end(&self, token: Version) {
         self.0.borrow_mut().remove(&token);
     }
 
-    /// Brings the page to the render that waits for it, and waits for what becomes of it.
+    /// Passes the page to the render that waits for it, and waits for the outcome.
     pub(in crate::edge) async fn bring(&self, offer: Offer, body: Option<ReadableStream>) -> Offered {
         let Ticket { key, token, .. } = &offer.ticket;
         let is_out = self.0.borrow().get(token).is_some_and(|out| out.key == *key);
@@ -91,7 +91,7 @@ mod tests {
         Version::from_parts(Timestamp::from_millis(1), random)
     }
 
-    /// What a future has come to without waiting.
+    /// Returns the result of a future that is already complete.
     fn now<F: Future>(future: F) -> Option<F::Output> {
         future.now_or_never()
     }

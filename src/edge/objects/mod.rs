@@ -2,13 +2,13 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `coordinator` | is the coordinator: takes its messages |
+//! | `coordinator` | receives the coordinator's messages |
 //! | `coordinator_work` | performs the effects that the coordinator's decisions return |
-//! | `tag_index` | is the tag index: takes its messages, and delivers invalidations |
-//! | `render` | asks the origin for a page, and judges the response |
+//! | `tag_index` | receives the tag index's messages, and delivers invalidations |
+//! | `render` | sends a render to the origin, and judges the response |
 //! | `lease` | keeps the leases of callers that render pages themselves |
 //! | `purges` | purges downstream caches |
-//! | `sql`, `alarm` | are an object's SQLite and its alarm |
+//! | `sql`, `alarm` | SQLite and the alarm of an object |
 
 mod alarm;
 pub(in crate::edge) mod coordinator;

@@ -1,4 +1,4 @@
-//! Purges of caches in front, as the tag index makes them.
+//! Purges of downstream caches, performed by the tag index.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use crate::edge::settings::{ApiToken, Settings};
 use crate::sql::StoreError;
 use crate::tag_index::tables::TagIndexStore;
 
-/// Where Cloudflare's API is.
+/// The address of Cloudflare's API.
 const API: &str = "https://api.cloudflare.com/client/v4";
 
-/// The variable that names another place, for tests.
+/// The variable that overrides the address, for tests.
 const API_VARIABLE: &str = "ISR_PURGE_API";
 
 /// How long a purge may take.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns the sinks that a configuration asks for.
+/// Returns the downstream caches that a configuration names.
 pub(in crate::edge) fn of(config: &Config) -> Sinks {
     let platform = config.platform_cache.then_some(Sink::PlatformCache);
     let zone = config.zone_purge.is_some().then_some(Sink::ZonePurge);
     Sinks { active: platform.into_iter().chain(zone).collect(), freshness_bound: config.freshness_bound }
 }
 
-/// Purges each sink, side by side, of what is due in it: one batch each.
+/// Purges all downstream caches side by side: of each, one batch of its due tags.
 pub(in crate::edge) async fn purge(
     store: &TagIndexStore<ObjectSql>,
     env: &Env,
@@ -59,7 +59,7 @@ async fn one(
     let outcome = match (sink, &settings.config.zone_purge, &settings.purge_token) {
         (Sink::PlatformCache, ..) => exports.purge(&batch.tags).await,
         (Sink::ZonePurge, Some(zone), Some(token)) => purge_zone(env, zone, token, &batch.tags).await,
-        // Not reached: what is not configured is no sink.
+        // Unreachable: a cache that is not configured is not in the list.
         (Sink::ZonePurge, ..) => Purged::Failed { retry_after: None },
     };
     store.end_purge(&batch, outcome, js::now())
@@ -90,7 +90,7 @@ async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String])
         }
         200..300 if success() => Purged::Done,
         status => {
-            // The API says in its errors what is wrong with a token or a zone.
+            // The API's error text explains what is wrong with a token or a zone.
             let said: String = text.chars().take(500).collect();
             worker::console_error!("zone purge: the API answered {status}: {said}");
             if matches!(status, 400 | 413 | 422) { Purged::Refused } else { Purged::Failed { retry_after } }

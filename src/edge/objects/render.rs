@@ -1,7 +1,8 @@
-//! One render: ask the site, or wait for who holds the lease; judge the answer, and pass the body on while it comes.
+//! One render: sends the request to the origin, or waits for the lease holder's page. Judges the response, and streams
+//! its body.
 //!
-//! What is told of a render, in this order: its *head*, if the answer is one to be stored and its body has begun; and its
-//! end. A body that turns out to be over its bound ends the render, but goes on streaming to those who have joined it.
+//! A render reports two things, in this order: its *head*, if the response can be stored and its body has begun; and
+//! its end. A body above its limit ends the render, but streams on to its present readers.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -32,24 +33,24 @@ use crate::semantics::{etag, policy};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// How long a reader of a body that is over its bound may hold it up without taking anything.
+/// How long a reader may hold up a body above its limit without taking anything.
 const STALLED: Duration = Duration::from_secs(10);
 
-/// Who answers a render.
+/// The source of a render's response.
 pub(in crate::edge) enum Renderer {
-    /// The site.
+    /// The origin.
     Site(Site),
-    /// Who holds the lease: the page is brought here.
+    /// The lease holder, which sends the page here.
     Holder(oneshot::Receiver<Brought>),
 }
 
-/// An answer whose body is still to come.
+/// A response whose body is still to be read.
 struct Answer {
     status: u16,
-    /// `None` if there are too many to have been brought.
+    /// `None` if there were too many to send.
     headers: Option<HeaderList>,
     body: Source,
-    /// Whether the request that is answered has `Authorization`.
+    /// Whether the rendered request has `Authorization`.
     authorized: bool,
 }
 
@@ -72,7 +73,7 @@ impl Renderer {
     }
 }
 
-/// What a render needs to know.
+/// The parameters of a render.
 pub(in crate::edge) struct Order<'a> {
     /// The page.
     pub(in crate::edge) key: &'a PageKey,
@@ -80,21 +81,21 @@ pub(in crate::edge) struct Order<'a> {
     pub(in crate::edge) token: Version,
     /// The page's route.
     pub(in crate::edge) route: &'a Route,
-    /// What the deployment is made with.
+    /// The deployment's settings.
     pub(in crate::edge) settings: &'a Settings,
     /// The most bytes of a body.
     pub(in crate::edge) max_body_bytes: u64,
-    /// What all bodies of the object may have together.
+    /// The byte budget of all bodies of the object together.
     pub(in crate::edge) budget: &'a Budget,
-    /// How long the site may take, to the last byte.
+    /// The time limit for the whole response.
     pub(in crate::edge) timeout: Duration,
-    /// How long of that it may take to the head of its answer.
+    /// Time allowed for response headers; counts towards `timeout`.
     pub(in crate::edge) first_byte_timeout: Duration,
-    /// Breaks the render off.
+    /// Aborts the render.
     pub(in crate::edge) abort: AbortController,
 }
 
-/// Headers and body of an answer. A clone copies neither: the body stays in JavaScript.
+/// Headers and body of a response. A clone copies neither: the body stays in JavaScript.
 #[derive(Clone, Debug)]
 pub(in crate::edge) struct Content {
     /// The headers that are kept.
@@ -103,13 +104,13 @@ pub(in crate::edge) struct Content {
     pub(in crate::edge) body: Body,
 }
 
-/// How a render has ended.
+/// The end of a render.
 pub(in crate::edge) struct Ended {
-    /// What has come of it.
+    /// The outcome for the shard.
     pub(in crate::edge) outcome: Outcome,
-    /// What the site answered, if all of it is there: a page, or an answer of a failing site to be relayed.
+    /// The origin's complete response: a page, or the response of a failing origin to be relayed.
     pub(in crate::edge) answer: Option<(PageMeta, Content)>,
-    /// Resolves when a body that is over its bound has gone on to all who have joined it.
+    /// Resolves when a body above its limit has streamed to all its readers.
     pub(in crate::edge) rest: Option<oneshot::Receiver<()>>,
 }
 
@@ -119,8 +120,8 @@ impl From<Outcome> for Ended {
     }
 }
 
-/// Renders a page. `on_head` is told of an answer that is to be stored, as soon as the first of its body is there. Tags
-/// are not registered here.
+/// Renders a page. Calls `on_head` with a response that can be stored, as soon as its body has begun. Does not register
+/// tags.
 pub(in crate::edge) async fn render(
     renderer: Renderer,
     order: &Order<'_>,
@@ -137,7 +138,7 @@ pub(in crate::edge) async fn render(
     }
 }
 
-/// Breaks off a render that takes too long. Who holds the lease and has brought nothing is gone, which says nothing of the site.
+/// Aborts a render that takes too long. A lease holder that sends nothing is no failure of the origin.
 fn late(order: &Order<'_>, awaits_holder: &Cell<bool>) -> Outcome {
     order.abort.abort();
     if awaits_holder.get() {
@@ -207,7 +208,7 @@ async fn ask(
             let passed = stream_on(writer, source, order.abort.clone(), left);
             spawn_local(async move {
                 passed.await;
-                // Nobody need listen.
+                // It is fine if no one listens.
                 let _ = over.send(());
             });
             return Ok(Ended { rest: Some(rest), ..Outcome::Uncacheable(NotStored::TooLarge).into() });
@@ -216,7 +217,7 @@ async fn ask(
             on_head(head(), content.clone());
         }
     }
-    // Nothing has gone over the bound, so all of it has been kept.
+    // A body within its limit is kept completely.
     let bytes = writer.end().unwrap_or_else(|| Uint8Array::new_with_length(0));
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
     let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
@@ -237,7 +238,7 @@ async fn ask(
     Ok(Ended { answer: Some((meta.clone(), content)), ..Outcome::Done(meta).into() })
 }
 
-/// Returns by what an answer is judged that was rendered for a page of a route.
+/// Builds the criteria for judging a response rendered for this route.
 pub(in crate::edge) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Version, max_body_bytes: u64) -> Asked<'a> {
     Asked {
         key,
@@ -255,7 +256,7 @@ pub(in crate::edge) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Vers
     }
 }
 
-/// Gives a page that is all there an entity tag, if its site gives none. Those who got it as it came have done without.
+/// Adds an entity tag to a complete page if the origin sent none. Clients that got the page as a stream got it without.
 fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
     if !etag::is_lacking(status, content.headers.get("etag")) {
         return content;
@@ -265,7 +266,7 @@ fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
     Content { headers: Rc::new(headers), ..content }
 }
 
-/// Passes the rest of a body that is over its bound on to those who have joined it.
+/// Streams the rest of a body above its limit to its present readers.
 async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, left: Duration) {
     let passed = js::within(left, async move {
         while wait_for_room(&mut writer).await.is_ok() {
@@ -284,7 +285,7 @@ async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, l
     }
 }
 
-/// Waits for the readers of a body that is over its bound, but not for one that takes nothing at all.
+/// Waits for the readers of a body above its limit. A reader that takes nothing at all is let go.
 async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
     loop {
         let taken = writer.taken_by_all();
@@ -296,7 +297,8 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
     }
 }
 
-/// Prepares the answer of a failing site to be handed to those who wait, if it can be: it is never fresh, and has no tags.
+/// Prepares the response of a failing origin for all waiting requests, if it can be relayed. It is never fresh, and has
+/// no tags.
 fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };

@@ -10,7 +10,7 @@ use crate::sql::{Row, Sql, StoreError, Value};
 
 #[wasm_bindgen]
 extern "C" {
-    /// A Durable Object's storage, for the one method that the platform crate does not bind.
+    /// A Durable Object's storage. Binds the one method that the platform crate does not bind.
     #[derive(Clone, Debug)]
     pub(in crate::edge) type TransactionalStorage;
 
@@ -21,7 +21,7 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 }
 
-/// SQLite of one object.
+/// The SQLite database of one object.
 #[derive(Clone, Debug)]
 pub(in crate::edge) struct ObjectSql {
     sql: worker::SqlStorage,
@@ -29,7 +29,7 @@ pub(in crate::edge) struct ObjectSql {
 }
 
 impl ObjectSql {
-    /// Takes an object's database from its state, and gives the state back.
+    /// Takes an object's database from its state. Returns the state as well.
     pub(in crate::edge) fn of(state: State) -> (Rc<State>, Result<Self, StoreError>) {
         let raw = state._inner();
         let storage = raw.storage();
@@ -53,7 +53,7 @@ impl Sql for ObjectSql {
             .collect();
         let refused = |error: worker::Error| StoreError::Sql(error.to_string());
         let cursor = self.sql.exec(sql, bound).map_err(refused)?;
-        // The cursor is read to its end at once: it must not be open across an await.
+        // The cursor is read to its end at once, because it must not be open across an await.
         cursor
             .raw()
             .map(|row| {
@@ -74,7 +74,7 @@ impl Sql for ObjectSql {
         let mut body = Some(body);
         let mut result = None;
         let mut run = || {
-            // The platform calls the function once; an exception makes it roll back.
+            // The platform calls the function once. An exception rolls the transaction back.
             result = body.take().map(|body| body());
             match &result {
                 Some(Ok(_)) => Ok(JsValue::UNDEFINED),

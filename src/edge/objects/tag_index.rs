@@ -33,7 +33,7 @@ use crate::tag_index_name::TagIndexName;
 /// The most rows of one answer to a poll.
 const FEED_ROWS: u32 = 1000;
 
-/// Keeps which shards carry a tag, the log of invalidations, and their delivery. Bind it as `TAG_INDEX`, with SQLite.
+/// Keeps the shards of each tag, the log of invalidations, and their deliveries. Bind it as `TAG_INDEX`, with SQLite.
 #[durable_object(alarm)]
 pub struct IsrTagIndex {
     object: Rc<Object>,
@@ -54,7 +54,7 @@ impl DurableObject for IsrTagIndex {
     }
 }
 
-/// The tag index as one of its objects calls it: what the object knows by itself, it does not ask for.
+/// The tag index called from within one of its objects: the object answers what it knows without a message.
 struct Itself<'a>(&'a Rc<Object>);
 
 impl Itself<'_> {
@@ -102,14 +102,14 @@ struct Object {
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
     alarm: Alarm,
     exports: Exports,
-    /// Its name; an object of another name has been called by mistake.
+    /// The object's name. A message to an object of another name is a mistake.
     name: Option<TagIndexName>,
     tag_shards: Result<u16, StoreError>,
 }
 
 impl Object {
     fn open(state: State, env: Env) -> Rc<Self> {
-        // An object that was made when the platform did not tell names yet is the only one.
+        // An object that was created before the platform passed names is the only one.
         let name = state.id().name().map_or(Some(TagIndexName::ROOT), |name| TagIndexName::parse(&name));
         let raw = state._inner();
         let exports = Exports::of(&raw);
@@ -174,7 +174,7 @@ impl Object {
         })
     }
 
-    /// Records an invalidation, and delivers it as far as that can be done in the time that a caller waits.
+    /// Records an invalidation, and delivers it as far as the caller's waiting time allows.
     async fn invalidate(
         self: &Rc<Self>,
         scope: Scope,
@@ -187,11 +187,12 @@ impl Object {
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
-            // The alarm goes on with whatever is left, also if this object dies now.
+            // The alarm continues with the remaining deliveries, even if this object dies now.
             self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
             js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
         }
-        // A cache in front is purged behind the receipt, by the alarm: earlier it would be filled with the old page again.
+        // The alarm purges a downstream cache after the receipt. An earlier purge would let it store the old page
+        // again.
         store.ripen(seq, js::now())?;
         self.alarm.follow(store.next_deadline());
         feed_poll::note(invalidation.clone());
@@ -199,7 +200,7 @@ impl Object {
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
     }
 
-    /// Tells what has come of an invalidation: what the log says of its delivery, and what the coordinators say of its pages.
+    /// Returns the progress of an invalidation: its delivery from the log, and its pages from the coordinators.
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, StoreError> {
         let store = self.store()?;
         let Some(invalidation) = store.invalidation(seq)? else {
@@ -223,7 +224,7 @@ impl Object {
         Ok(Some(Progress { invalidation, applied, pending, matched, pages, sinks }))
     }
 
-    /// Returns the shard that owns a path by the configuration.
+    /// Returns the shard that owns a path according to the configuration.
     fn owner(&self, scope: &Scope) -> Result<Option<ShardName>, StoreError> {
         let Scope::Path(path) = scope else {
             return Ok(None);
@@ -245,7 +246,7 @@ impl Object {
         }
     }
 
-    /// Attempts deliveries side by side, and returns how many were made. A failed one is put off.
+    /// Attempts deliveries side by side, and returns how many succeeded. A failed one is postponed.
     async fn deliver(&self, batch: Vec<Delivery>) -> usize {
         let attempts = stream::iter(batch).map(|delivery| async move {
             let message = ToCoordinator::Invalidate(delivery.invalidation.clone());
@@ -278,7 +279,7 @@ impl Object {
         purges::purge(self.store()?, &self.env, &self.exports).await
     }
 
-    /// Attempts what is due, one batch, and sets the alarm for what is left.
+    /// Attempts one batch of due deliveries, and sets the alarm for the rest.
     async fn alarm(&self) {
         self.alarm.begin();
         let deliver = async {

@@ -1,8 +1,8 @@
-//! The Worker's own entrypoints, as its objects reach them.
+//! The loopback bindings to the Worker's own entrypoints, for its objects.
 //!
 //! A purge reaches the cache of the entrypoint that calls it, and no other (Cloudflare, "Workers Caching: purging the
-//! cache"); a zone's API does not reach it at all. An object has no such cache. So the tag index asks the Worker's
-//! default entrypoint, over the loopback binding `ctx.exports.default`, to purge itself.
+//! cache"); a zone's API does not reach it at all. An object has no such cache. So the tag index calls the Worker's
+//! default entrypoint over the loopback binding `ctx.exports.default`, and the entrypoint purges its own cache.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub(in crate::edge) struct Exports(JsValue);
 
 impl Exports {
-    /// Takes them from an object's state, as JavaScript has it.
+    /// Takes them from an object's JavaScript state.
     pub(in crate::edge) fn of(state: &JsValue) -> Self {
         Self(Reflect::get(state, &"exports".into()).unwrap_or_default())
     }
 
-    /// Has the default entrypoint purge its cache of tags.
+    /// Calls the default entrypoint to purge its cache of tags.
     pub(in crate::edge) async fn purge(&self, tags: &[String]) -> Purged {
         match js::within(WITHIN, self.ask(tags)).await {
             Some(Ok(response)) if response.status() == 204 => Purged::Done,
@@ -50,15 +50,16 @@ impl Exports {
         }
     }
 
-    /// Returns the default entrypoint as it is to be asked for a render.
+    /// Returns the default entrypoint in the form that answers a render.
     ///
-    /// A cache in front of it keeps answers by path, query and `props` (Cloudflare, "Workers Caching: cache keys"), for as long as
-    /// the site says or two hours. So that none of them is given for a later render, no two have the same `props`.
+    /// A downstream cache of the entrypoint stores responses by path, query and `props` (Cloudflare, "Workers Caching:
+    /// cache keys"), for as long as the origin allows or for two hours. Each render has unique `props`, so that it
+    /// never gets a stored response.
     pub(in crate::edge) fn renderer(&self) -> Result<Fetcher, JsValue> {
         self.entrypoint(Task::Render, Some(&format!("{:x}", js::random())))
     }
 
-    /// Returns the default entrypoint; it sees in its `props.isr` what it is asked for.
+    /// Returns the default entrypoint with the task in its `props.isr`.
     fn entrypoint(&self, task: Task, once: Option<&str>) -> Result<Fetcher, JsValue> {
         let default =
             Reflect::get(&self.0, &"default".into()).and_then(JsCast::dyn_into::<Function>).map_err(|_| {
@@ -70,7 +71,7 @@ impl Exports {
             Reflect::set(&props, &"once".into(), &once.into())?;
         }
         Reflect::set(&options, &"props".into(), &props)?;
-        // Not by the function's own `call`: on a loopback binding that is the name of an RPC method.
+        // The function's own `call` can't be used: on a loopback binding that is the name of an RPC method.
         Ok(Reflect::apply(&default, &self.0, &Array::of1(&options))?.unchecked_into())
     }
 
@@ -78,7 +79,7 @@ impl Exports {
         let entrypoint = self.entrypoint(Task::Purge, None)?;
         let tags: Array = tags.iter().map(|tag| JsValue::from_str(tag)).collect();
         let init = RequestInit::new();
-        // A POST never comes from a cache.
+        // A cache never answers a POST.
         init.set_method("POST");
         init.set_body(&js_sys::JSON::stringify(&tags)?.into());
         entrypoint.fetch(&Request::new_with_str_and_init("https://entrypoint/__isr/purge", &init)?).await

@@ -1,10 +1,10 @@
-//! The origin: the site behind the cache, which is a service binding, a URL, or the Worker itself.
+//! The origin behind the cache: a service binding, a URL, or the Worker itself.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `request` | asks the origin for pages, and passes visitors' own requests on |
+//! | `request` | sends renders to the origin, and passes clients' requests on |
 //! | `loopback` | reaches the Worker's own entrypoints |
-//! | `props` | recognises the requests that come from there |
+//! | `props` | recognises the requests from there |
 
 mod loopback;
 mod props;
@@ -20,8 +20,7 @@ use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::Settings;
 use crate::route::{Origin, Route};
 
-/// Returns the site that has the pages of a route; without a route, that which has all else. `None` if that is this Worker
-/// itself.
+/// Returns the origin of a route, or the default origin without a route. `None` if it is this Worker itself.
 pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
     let name = match origin(settings, route) {
         Some(Origin::Url(url)) => {
@@ -34,7 +33,7 @@ pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route
     js::binding::<Fetcher>(env, name).map(Site::Service)
 }
 
-/// Returns the site as a coordinator reaches it, also if it is this Worker itself.
+/// Returns the origin for a coordinator's renders. It may be this Worker itself.
 pub(in crate::edge) fn renderer(
     env: &Env,
     settings: &Settings,

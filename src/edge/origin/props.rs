@@ -1,15 +1,15 @@
-//! The `props` of the service binding over which a request has come. No client can send them, so they are what the Worker
-//! recognises its own requests by.
+//! The `props` of the service binding that a request came over. No client can send them, so the Worker recognises its
+//! own requests by them.
 
 use js_sys::Reflect;
 use worker::Context;
 
-/// What the Worker asks of its own entrypoint: the value of `props.isr`.
+/// The tasks that the Worker sends to its own entrypoint: values of `props.isr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::edge) enum Task {
     /// To render a page: the request is not answered from the cache.
     Render,
-    /// To purge the cache in front of the entrypoint.
+    /// To purge the downstream cache of the entrypoint.
     Purge,
 }
 
@@ -22,7 +22,7 @@ impl Task {
         }
     }
 
-    /// Tells whether a request asks for this, by the context that it came with.
+    /// Returns whether a request carries this task, according to its context.
     pub(in crate::edge) fn is_asked(self, context: &Context) -> bool {
         let props = Reflect::get(context.as_ref(), &"props".into()).unwrap_or_default();
         let asked = || Reflect::get(&props, &"isr".into()).ok()?.as_string();

@@ -1,4 +1,4 @@
-//! The site behind the cache: a service binding, a URL, or the Worker itself.
+//! The origin behind the cache: a service binding, a URL, or the Worker itself.
 
 use thiserror::Error;
 use wasm_bindgen::JsValue;
@@ -12,29 +12,29 @@ use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
 use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
 
-/// The site.
+/// The origin.
 #[derive(Clone, Debug)]
 pub(in crate::edge) enum Site {
     /// A Worker, by service binding.
     Service(Fetcher),
-    /// The Worker of this cache itself: its own handler. Only objects reach it like this.
+    /// The Worker's own handler. Only objects reach it like this.
     Own(Exports),
     /// A server.
     Url {
-        /// Its URL without a trailing slash, to which path and query are added.
+        /// Its URL without a trailing slash. Path and query are appended.
         base: String,
-        /// With what renders are signed, if the server is to recognise them.
+        /// Signs renders, so that the server can recognise them. Optional.
         secret: Option<RenderSecret>,
     },
 }
 
-/// Why a visitor's request got no answer of the site that can be handed on.
+/// Why a client's request got no usable response from the origin.
 #[derive(Debug, Error)]
 pub(in crate::edge) enum SiteError {
-    /// The site can't be reached, or broke off before its answer began.
+    /// The origin is unreachable, or broke off before its response began.
     #[error("the site could not be reached: {}", js::describe(.0))]
     Unreachable(JsValue),
-    /// The status of its answer is none (RFC 9110 §15): no response can be made with it.
+    /// The status of the response is not valid (RFC 9110 §15): no response can be made with it.
     #[error("the site answered with the status {0}")]
     Status(u16),
 }
@@ -46,8 +46,8 @@ impl From<JsValue> for SiteError {
 }
 
 impl Site {
-    /// Passes a visitor's request on, but for the headers that are not to reach a site. The response is handed on as it
-    /// comes, redirects included.
+    /// Passes a client's request on, without the headers that must not reach an origin. The response is returned
+    /// unchanged, redirects included.
     pub(in crate::edge) async fn pass(&self, request: &Request) -> Result<Response, SiteError> {
         let response = self.ask(request).await?;
         if statuses::is_valid(response.status()) { Ok(response) } else { Err(SiteError::Status(response.status())) }
@@ -57,7 +57,7 @@ impl Site {
         match self {
             Self::Service(service) => pass_to(service, request).await,
             Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
-            // Visitors' own requests have all the time that the platform gives them: an upload is answered at its end.
+            // Clients' own requests have no time limit but the platform's: an upload is answered at its end.
             Self::Url { base, .. } => {
                 let init = RequestInit::new();
                 init.set_redirect(RequestRedirect::Manual);
@@ -69,8 +69,8 @@ impl Site {
         }
     }
 
-    /// Asks for a page to be stored. The request is made of the key alone: nothing of a visitor is in it but the values
-    /// that the key names. `headers` are those that the configuration has each render carry.
+    /// Renders a page to be stored. The request is made of the key alone: it contains nothing of a client except the
+    /// values in the key. `headers` are those of `render_headers`.
     pub(in crate::edge) async fn render<'a>(
         &self,
         key: &PageKey,
@@ -96,7 +96,7 @@ impl Site {
     }
 }
 
-/// Builds the request that a page is the answer to.
+/// Builds the request of a render.
 pub(in crate::edge) fn render_request<'a>(
     key: &PageKey,
     headers: impl Iterator<Item = (&'a str, &'a str)>,
@@ -123,12 +123,12 @@ fn render_init<'a>(
     Ok(init)
 }
 
-/// Passes a visitor's request on to a Worker.
+/// Passes a client's request on to a Worker.
 async fn pass_to(service: &Fetcher, request: &Request) -> Result<Response, JsValue> {
     service.fetch(&passed(request)?).await
 }
 
-/// Returns a visitor's request as it may reach a site. Its body is that of the request itself.
+/// Returns a client's request in the form for the origin. It shares the body of the original request.
 pub(in crate::edge) fn passed(request: &Request) -> Result<Request, JsValue> {
     match withheld(request)? {
         None => Ok(Clone::clone(request)),
@@ -140,19 +140,19 @@ pub(in crate::edge) fn passed(request: &Request) -> Result<Request, JsValue> {
     }
 }
 
-/// Tells whether a request carries the signature of a render, made with a secret of this cache.
+/// Returns whether a request carries a valid signature of a render.
 pub(in crate::edge) fn is_signed(request: &Request, secret: &RenderSecret) -> bool {
     let signature = request.headers().get(RENDER_HEADER).ok().flatten();
     signature.is_some_and(|value| secret.verifies(&value, js::now(), &request.method(), path_and_query(&request.url())))
 }
 
-/// Returns what follows the origin in an absolute URL.
+/// Returns the part of an absolute URL after the origin.
 fn path_and_query(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
 }
 
-/// Returns a request's headers without those that are not to reach a site; `None` if all of them may.
+/// Returns a request's headers without those that must not reach an origin; `None` if all of them may.
 fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
     let names = envelope::header_list(&request.headers()).withheld_from_site();
     if names.is_empty() {
@@ -163,7 +163,7 @@ fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
     Ok(Some(headers))
 }
 
-/// Copies what is passed on of a request: method, headers and body.
+/// Copies method, headers and body of a request.
 fn as_init(request: &Request, init: &RequestInit) -> Result<RequestInit, JsValue> {
     let init = init.clone();
     init.set_method(&request.method());

@@ -24,24 +24,24 @@ use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
 use crate::visit::CallFailure;
 
-/// Why a call to an object came to nothing.
+/// Why a call to an object failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::edge) enum CallError {
-    /// The binding is not there, or the configuration is not valid.
+    /// The binding is missing, or the configuration is not valid.
     #[error("the binding is missing")]
     Unbound,
     /// The platform could not reach the object, or the object threw.
     #[error("the object could not be reached: {message}")]
     Unreachable {
-        /// The exception's own words.
+        /// The exception's message.
         message: String,
-        /// Whether another try may do better, as the platform says.
+        /// Whether the platform marks the error as retryable.
         retryable: bool,
     },
-    /// The platform does not let more requests through to the object: another try would add to its load.
+    /// The platform rejects further requests to the object. Another try would add to its load.
     #[error("the object is overloaded: {0}")]
     Overloaded(String),
-    /// There was no answer within the time that the caller had.
+    /// There was no answer within the caller's time.
     #[error("the object did not answer in time")]
     Timeout,
     /// The object refused the message.
@@ -66,7 +66,7 @@ impl CallError {
 
 impl From<JsValue> for CallError {
     fn from(error: JsValue) -> Self {
-        // What the platform throws when an object fails has these two marks.
+        // The platform sets these two properties on the error of a failed object.
         let has = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
         let message = js::describe(&error);
         if has("overloaded") {
@@ -77,7 +77,8 @@ impl From<JsValue> for CallError {
     }
 }
 
-/// Tells a coordinator of a miss or of a stale copy; once more if the platform says that this may help.
+/// Sends a miss or the report of a stale page to a coordinator. Tries once more if the platform marks the error as
+/// retryable.
 pub(in crate::edge) async fn coordinator(
     env: &Env,
     shard: &ShardName,
@@ -97,7 +98,7 @@ async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(V
     Ok((verdict, response))
 }
 
-/// Hands an edge's message on to the coordinator that owns the page, and returns its answer as it is.
+/// Forwards an edge's message to the coordinator that owns the page, and returns its answer unchanged.
 pub(in crate::edge) async fn forward(
     env: &Env,
     owner: &ShardName,
@@ -107,7 +108,7 @@ pub(in crate::edge) async fn forward(
     post(&stub, &message.forwarded_to(owner)).await
 }
 
-/// Tells a coordinator of an invalidation, or asks it about one.
+/// Delivers an invalidation to a coordinator, or asks for its progress.
 pub(in crate::edge) async fn deliver<A: DeserializeOwned>(
     env: &Env,
     shard: &ShardName,
@@ -117,8 +118,7 @@ pub(in crate::edge) async fn deliver<A: DeserializeOwned>(
     answer(&post(&stub, message).await?).await
 }
 
-/// Brings a page to the coordinator that has given the lease. The body is a stream, and can't be sent twice; `pump` is
-/// what fills it.
+/// Sends a page to the coordinator that gave the lease. The body is a stream, and can't be sent twice; `pump` fills it.
 pub(in crate::edge) async fn offer(
     env: &Env,
     offer: &Offer,
@@ -134,10 +134,10 @@ pub(in crate::edge) async fn offer(
     init.set_headers(&headers);
     init.set_body(body);
     let request = Request::new_with_str_and_init(&format!("https://object{OFFER_PATH}"), &init)?;
-    // The coordinator need not read all of it before it answers.
+    // The coordinator may answer before it has read the whole body.
     let pump = async {
         if let Err(error) = pump.await {
-            // The coordinator hears of it by the missing mark, and has the last word.
+            // The missing mark tells the coordinator. Its answer counts.
             worker::console_warn!("store: {}: {}", offer.ticket.key, js::describe(&error));
         }
         std::future::pending::<Infallible>().await
@@ -149,7 +149,7 @@ pub(in crate::edge) async fn offer(
     if response.ok() { answer(&response).await } else { Err(CallError::Refused(response.status())) }
 }
 
-/// Asks a tag index object.
+/// Sends a message to a tag index object.
 pub(in crate::edge) async fn tag_index<A: DeserializeOwned>(
     env: &Env,
     index: TagIndexName,
@@ -168,13 +168,13 @@ async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, Cal
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_body(&Uint8Array::from(encode(message).as_slice()));
-    // An object is reached by its stub; the host says nothing.
+    // The stub determines the object; the host has no meaning.
     let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
     let response = stub.fetch(&request).await?;
     if response.ok() { Ok(response) } else { Err(CallError::Refused(response.status())) }
 }
 
-/// Returns the namespace of coordinators. It is there if the settings are valid.
+/// Returns the namespace of coordinators. It exists if the settings are valid.
 fn coordinators(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::Coordinator.default_name())
 }

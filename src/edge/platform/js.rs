@@ -1,4 +1,4 @@
-//! What the platform offers to JavaScript: time, randomness, timers, buffers, and anything that has a `fetch`.
+//! The platform's JavaScript functions: time, randomness, timers, buffers, and everything with a `fetch`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -32,13 +32,13 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub(in crate::edge) fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<Fetcher, JsValue>;
 
-    /// The side of a passage where bytes go in.
+    /// The writable side of a stream.
     pub(in crate::edge) type Writable;
 
     #[wasm_bindgen(method, catch, js_name = getWriter)]
     pub(in crate::edge) fn writer(this: &Writable) -> Result<Writer, JsValue>;
 
-    /// The right to write there.
+    /// A writer of the stream.
     pub(in crate::edge) type Writer;
 
     #[wasm_bindgen(method, catch)]
@@ -55,13 +55,13 @@ extern "C" {
 }
 
 impl Fetcher {
-    /// Sends a request and waits for the head of the response.
+    /// Sends a request and waits for the headers of the response.
     pub(in crate::edge) async fn fetch(&self, request: &Request) -> Result<Response, JsValue> {
         JsFuture::from(self.fetch_promise(request)?).await?.dyn_into()
     }
 }
 
-/// The headers of a request, and what the platform knows of the client.
+/// The headers of a request, and the platform's data about the client.
 pub(in crate::edge) struct RequestHeaders<'a>(pub(in crate::edge) &'a Request);
 
 impl Visitor for RequestHeaders<'_> {
@@ -80,8 +80,8 @@ pub(in crate::edge) async fn fetch(request: &Request) -> Result<Response, JsValu
     JsFuture::from(global_fetch_promise(request)?).await?.dyn_into()
 }
 
-/// Returns a binding, or `None` if there is none of that name. What kind it is can't be told here: classes of bindings
-/// are not in scope on the platform.
+/// Returns a binding, or `None` if there is none of that name. Its kind can't be checked: classes of bindings are not
+/// in scope on the platform.
 pub(in crate::edge) fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_undefined() || value.is_null() { None } else { Some(value.unchecked_into()) }
@@ -115,7 +115,7 @@ pub(in crate::edge) async fn bytes(buffer: Promise) -> Result<Uint8Array, JsValu
     Ok(Uint8Array::new(&JsFuture::from(buffer).await?))
 }
 
-/// Lets a promise go on whose outcome makes no difference.
+/// Ignores the outcome of a promise.
 pub(in crate::edge) fn forget(promise: Promise) {
     spawn_local(async move {
         let _ = JsFuture::from(promise).await;
@@ -131,13 +131,13 @@ pub(in crate::edge) async fn within<F: Future>(limit: Duration, future: F) -> Op
     }
 }
 
-/// Returns a JavaScript error's own words, for the log.
+/// Returns the message of a JavaScript error, for the log.
 pub(in crate::edge) fn describe(value: &JsValue) -> String {
     let message = || value.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
     value.as_string().or_else(message).unwrap_or_else(|| format!("{value:?}"))
 }
 
-/// Joins bytes of ours and a JavaScript buffer into one; the buffer is copied within JavaScript only.
+/// Concatenates Rust bytes and a JavaScript buffer; the buffer is copied only within JavaScript.
 pub(in crate::edge) fn concat(head: &[u8], body: &Uint8Array) -> Uint8Array {
     let head_length = u32::try_from(head.len()).unwrap_or(u32::MAX);
     let out = Uint8Array::new_with_length(head_length.saturating_add(body.length()));

@@ -1,4 +1,4 @@
-//! What the platform gives: `js` has its JavaScript functions, `calls` sends messages to the two objects.
+//! The platform: `js` binds its JavaScript functions, `calls` sends messages to the two objects.
 
 pub(in crate::edge) mod calls;
 pub(in crate::edge) mod js;

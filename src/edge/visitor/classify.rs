@@ -1,4 +1,4 @@
-//! Which requests the cache answers at all.
+//! Decides which requests the cache answers.
 
 use wasm_bindgen::JsValue;
 use web_sys::Request;
@@ -15,7 +15,7 @@ use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
 use crate::visit::classify::{Class, PageRequest, Pass, RequestParts, classify};
 
 impl Isr {
-    /// Decides what is to become of a request, and what a cache in front may keep of it.
+    /// Decides how a request is handled, and what a downstream cache may store of the response.
     pub(in crate::edge) async fn handle(&self, request: &Request, context: &Context) -> Result<Handled, JsValue> {
         if Task::Purge.is_asked(context) {
             return Ok(Handled::Response(downstream::purge(request, context).await?, Outcome::Skip));
@@ -27,7 +27,7 @@ impl Isr {
         Ok(handled)
     }
 
-    /// Classifies a request, and performs what that leads to.
+    /// Classifies a request, and performs the result.
     pub(in crate::edge) async fn decide(
         &self,
         request: &Request,
@@ -39,7 +39,7 @@ impl Isr {
         let parts = RequestParts { method: &method, url: &url, headers: &headers, is_render };
         match classify(&self.settings.rules(), &parts) {
             Class::NotForCache => Ok(Handled::Pass(None)),
-            // A caller of `lookup` asks for pages only.
+            // A caller of `lookup` asks only for pages.
             Class::Admin(_) if asker == Asker::Renderer => Ok(Handled::Pass(None)),
             Class::Admin(path) => {
                 let response = admin::http(request, &method, path.as_str(), &self.env, &self.settings).await?;
@@ -57,7 +57,7 @@ impl Isr {
     }
 }
 
-/// Lets the origin answer, and says why.
+/// Lets the origin answer, and adds the reason.
 fn passed(pass: Pass) -> Handled {
     match pass {
         Pass::Draft => visit::told(Outcome::Bypass, CacheStatus::forwarded(Forward::Bypass)),

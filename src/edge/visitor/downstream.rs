@@ -1,4 +1,4 @@
-//! What responses say to a downstream cache, and how the Worker's own, in front of it, is purged from within.
+//! The response headers for a downstream cache, and the purge of the Worker's own.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,15 +14,15 @@ use crate::page::PageMeta;
 use crate::route::Route;
 use crate::time::Timestamp;
 
-/// Returns what a HIT says to a cache in front, if there is to be one.
+/// Returns the header changes of a HIT for a downstream cache, if one is configured.
 ///
-/// Its `Age` goes: the lifetime that is told is what is left of it, and a cache would take the age off once more
-/// (RFC 9111 §4.2.3).
+/// `Age` is removed: the sent lifetime is the remaining one, and a cache would subtract the age once more (RFC 9111
+/// §4.2.3).
 pub(in crate::edge) fn changes(config: &Config, meta: &PageMeta, route: &Route, now: Timestamp) -> Vec<Change> {
     if !config.platform_cache {
         return Vec::new();
     }
-    // Its key has nothing of what makes variants.
+    // The downstream cache's key does not contain the values that make variants.
     let has_variants = !route.vary().is_empty();
     let control = if has_variants { headers::FORBIDDEN.to_owned() } else { headers::control(&meta.windows, now) };
     if control == headers::FORBIDDEN {
@@ -32,10 +32,10 @@ pub(in crate::edge) fn changes(config: &Config, meta: &PageMeta, route: &Route, 
     vec![("age", None), (headers::CONTROL_HEADER, Some(control)), (headers::TAG_HEADER, Some(tags))]
 }
 
-/// Forbids a cache in front to keep an answer of the site's own: no invalidation would reach it there, and without a word
-/// of its own it would be kept for hours, whoever it was for.
+/// Forbids a downstream cache to store the origin's own response. No invalidation would reach it there, and without
+/// this header the cache would store it for hours, even a personal one.
 pub(in crate::edge) fn forbidden(config: &Config, response: Response) -> Result<Response, JsValue> {
-    // An upgrade must be handed on as it is, and is not kept anyway.
+    // An upgrade must be passed on unchanged, and is never stored.
     if !config.platform_cache || response.status() == 101 {
         return Ok(response);
     }
@@ -45,7 +45,7 @@ pub(in crate::edge) fn forbidden(config: &Config, response: Response) -> Result<
     Ok(copy)
 }
 
-/// Forbids it for an answer that was built here, unless it has said already what may be done with it.
+/// Forbids storing for a response that was built here, unless it already has a header for the downstream cache.
 pub(in crate::edge) fn forbid_unless_said(config: &Config, response: &Response) -> Result<(), JsValue> {
     let headers = response.headers();
     if config.platform_cache && response.status() != 101 && !headers.has(headers::CONTROL_HEADER)? {
@@ -54,12 +54,12 @@ pub(in crate::edge) fn forbid_unless_said(config: &Config, response: &Response) 
     Ok(())
 }
 
-/// Purges the cache in front of this entrypoint of the tags in the request's body, a JSON list: 204 when it is done or
-/// there is no such cache, 429 when the platform takes no more purges.
+/// Purges the downstream cache of this entrypoint of the tags in the request's body, a JSON list. Responds with 204
+/// when it is done or there is no such cache, and with 429 when the platform takes no more purges.
 pub(in crate::edge) async fn purge(request: &Request, context: &Context) -> Result<Response, JsValue> {
     let cache = Reflect::get(context.as_ref(), &"cache".into())?;
     if cache.is_undefined() || cache.is_null() {
-        // Workers Caching is not switched on for this entrypoint: it keeps nothing.
+        // Workers Caching is not switched on for this entrypoint: it stores nothing.
         return empty(204);
     }
     let tags = JsFuture::from(request.json()?).await?;

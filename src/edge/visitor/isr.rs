@@ -1,4 +1,4 @@
-//! The cache of a Worker, as one request sees it, and what can become of the request.
+//! The cache of a Worker for one request, and the ways to handle the request.
 
 use std::rc::Rc;
 
@@ -16,34 +16,34 @@ use crate::semantics::cache_status::Outcome;
 
 /// The cache of a Worker, for one request.
 ///
-/// [`serve`](crate::serve()) is all that a Worker needs that has the cache in front of its own handler. The methods here are
-/// for those that go step by step; [`crate::edge`] says how they fit together.
+/// [`serve`](crate::serve()) is enough for a Worker with the cache in front of its own handler. The methods here
+/// perform the single steps; [`crate::edge`] says how they fit together.
 #[derive(Clone)]
 pub struct Isr {
     pub(in crate::edge) env: Env,
     pub(in crate::edge) settings: Rc<Settings>,
 }
 
-/// What is to become of a request.
+/// How a request is handled.
 pub(in crate::edge) enum Handled {
-    /// This is the response, and how it came to be.
+    /// This is the response, and its outcome.
     Response(Response, Outcome),
-    /// Who asks renders the page: only if he has said that he can.
+    /// The caller renders the page. Only for callers that can.
     Lease(Ticket),
-    /// The site answers the visitor's own request. If there is something to tell, it is told in the headers.
+    /// The origin answers the client's own request. If there is an explanation, it is added to the headers.
     Pass(Option<Told>),
 }
 
-/// Whether who asks for a page can render it himself.
+/// Whether the caller can render a page itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::edge) enum Asker {
-    /// A visitor.
+    /// A client: it can't.
     Visitor,
-    /// A caller of `lookup`: it brings the page with `store`.
+    /// A caller of `lookup`: it sends the page with `store`.
     Renderer,
 }
 
-/// Says what is wrong with the configuration, until it is mended.
+/// Builds the response that lists the problems of the configuration.
 pub(in crate::edge) fn misconfigured(error: &ConfigError) -> Result<Response, JsValue> {
     let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
     envelope::json(500, &serde_json::json!({ "error": { "code": "misconfigured", "problems": problems } }))
@@ -55,8 +55,8 @@ impl Isr {
         Ok(Self { env: env.clone(), settings: Settings::of(env)? })
     }
 
-    /// Tells whether a request is a render that this cache has asked for, which whoever renders is to answer: by `props` of
-    /// the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
+    /// Returns whether a request is a render from this cache, which the renderer must answer. It is recognised by
+    /// `props` of the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
     pub(in crate::edge) fn is_render(&self, request: &Request, context: &Context) -> bool {
         let is_signed = |secret| origin::is_signed(request, secret);
         Task::Render.is_asked(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)

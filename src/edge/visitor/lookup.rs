@@ -21,30 +21,30 @@ use crate::semantics::browser;
 use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
 use crate::semantics::storable::{self, Asked};
 
-/// What [`Isr::lookup`] finds. Responses are ready to be sent to the visitor, and may be a 304, a 206 or a 416.
+/// The result of [`Isr::lookup`]. Responses are ready for the client, and may be a 304, a 206 or a 416.
 #[derive(Debug)]
 pub enum Lookup {
     /// The page, fresh.
     Hit(Response),
-    /// The page, stale: it is rendered again behind it, by the site that is configured.
+    /// The page, stale. The configured origin renders it again in the background.
     Stale(Response),
-    /// The page, rendered by another meanwhile; or word that it can't be had, where a render has just failed.
+    /// The page, rendered by another request meanwhile; or a 503, if a render has just failed.
     Miss(Response),
-    /// Nobody has the page. You hold the lease: render the request, and store the answer.
+    /// No tier has the page. You hold the lease: render the request, and store the response.
     Lease {
         /// For [`Isr::store`].
         ticket: Ticket,
-        /// What the page stands for: the canonical URL, with nothing of the visitor.
+        /// The request to render: the canonical URL, without anything of the client.
         request: Request,
     },
-    /// The page is not stored, or can't be had now: answer yourself.
+    /// The page is not stored, or not available now: answer the request yourself.
     Skip {
         /// Why.
         reason: Option<Reason>,
     },
-    /// The visitor has a draft token: answer yourself, with `Cache-Control: private, no-store`.
+    /// The client has a draft token: answer the request yourself, with `Cache-Control: private, no-store`.
     Bypass,
-    /// Not a page of this cache: answer yourself.
+    /// Not a page of this cache: answer the request yourself.
     Pass,
 }
 
@@ -70,8 +70,8 @@ impl Isr {
         })
     }
 
-    /// Makes a visitor's answer of a page that was rendered under a ticket. If it is to be stored, he gets it as all others will:
-    /// without cookies, and with this cache's word on how long it may be kept.
+    /// Builds the client's response from a page that was rendered under a ticket. If the page can be stored, the client
+    /// gets it like all others: without cookies, and with this cache's `Cache-Control`.
     pub(in crate::edge) fn shown(
         &self,
         ticket: &Ticket,
@@ -97,7 +97,7 @@ impl Isr {
         respond::passed(response, Some(&Told { outcome, status }), self.config().expose_headers)
     }
 
-    /// Takes the page that was rendered under a ticket. Its body is read to the end.
+    /// Takes the page that was rendered under a ticket. Reads its body to the end.
     pub(in crate::edge) async fn take(
         &self,
         ticket: Ticket,
@@ -122,7 +122,7 @@ impl Isr {
     }
 }
 
-/// Returns what renders of a route carry, but for secrets: they are for the site that is configured.
+/// Returns the `render_headers` of a route without secrets, which are only for the configured origin.
 fn open_headers(route: &Route) -> impl Iterator<Item = (&str, &str)> {
     route.render_headers().iter().filter_map(|(name, value)| match value {
         RenderValue::Text(text) => Some((name.as_str(), text.as_str())),
@@ -131,7 +131,7 @@ fn open_headers(route: &Route) -> impl Iterator<Item = (&str, &str)> {
 }
 
 impl Lookup {
-    /// Returns the answer as callers by RPC get it.
+    /// Returns the answer in the form for RPC callers.
     fn into_js(self) -> Result<JsValue, JsValue> {
         let answer = Object::new();
         let set = |field: &str, value: JsValue| Reflect::set(&answer, &field.into(), &value).map(drop);
@@ -158,7 +158,7 @@ fn response_to_js(response: Response) -> JsValue {
     WebResponse::from(response).into()
 }
 
-/// Carries out `lookup`. Called by the entry module. Returns the answer, or `{ error: { code, message } }`, which the entry
+/// Performs `lookup` for the entry module. Returns the answer, or `{ error: { code, message } }`, which the entry
 /// module throws.
 #[wasm_bindgen(js_name = isrLookup)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -170,7 +170,7 @@ pub async fn lookup(env: JsValue, context: JsValue, request: web_sys::Request) -
     }
 }
 
-/// Carries out `store`, like [`lookup`].
+/// Performs `store` for the entry module, like [`lookup`].
 #[wasm_bindgen(js_name = isrStore)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings: String) -> Result<JsValue, JsValue> {
@@ -193,7 +193,7 @@ pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings
 }
 
 fn isr_of(env: JsValue) -> Result<Isr, AdminError> {
-    // All that is wrong has been logged.
+    // All problems have already been logged.
     Isr::of(&env.unchecked_into::<Env>()).map_err(|_| AdminError::Unconfigured)
 }
 

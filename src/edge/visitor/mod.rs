@@ -1,11 +1,11 @@
-//! One visitor's request.
+//! One client's request.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `isr` | is the cache of a Worker, as one request sees it |
+//! | `isr` | the cache of a Worker for one request |
 //! | `classify` | decides which requests the cache answers |
 //! | `visit` | performs the steps of [`crate::visit`]: reads the tiers, asks the coordinator, serves |
-//! | `stale` | tells the coordinator that a stale page was served |
+//! | `stale` | reports to the coordinator that a stale page was served |
 //! | `respond` | builds the response |
 //! | `downstream` | adds the headers for a downstream cache, and purges the Worker's own |
 //! | `lookup` | answers a caller that renders pages itself |

@@ -1,4 +1,4 @@
-//! What the visitor gets.
+//! Builds the response for the client.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::semantics::range::Range;
 use crate::semantics::{browser, http_date};
 use crate::time::Timestamp;
 
-/// How a response came to be, to be told in its headers.
+/// How a response came about, for its headers.
 #[derive(Clone, Debug)]
 pub(in crate::edge) struct Told {
     /// For `X-ISR-Status`.
@@ -35,7 +35,7 @@ impl Told {
     }
 }
 
-/// Headers of the page that a 416 does not have: it is not the page.
+/// Headers of the page that a 416 does not have, because it is not the page.
 const NOT_IN_416: [&str; 8] = [
     "content-digest",
     "content-encoding",
@@ -47,7 +47,7 @@ const NOT_IN_416: [&str; 8] = [
     "last-modified",
 ];
 
-/// What the answer to a visitor depends on besides the page.
+/// The response parameters besides the page.
 #[derive(Clone, Copy)]
 pub(in crate::edge) struct Terms {
     /// The setting `expose_headers`.
@@ -63,13 +63,13 @@ pub(in crate::edge) struct Terms {
 /// A header to set, or, without a value, to remove.
 pub(in crate::edge) type Change = (&'static str, Option<String>);
 
-/// Returns what has to be changed in the headers of a wrapped page before a visitor gets all of it.
+/// Returns the header changes that turn a wrapped page into a complete response.
 pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> Vec<Change> {
     let age = terms.now.since(meta.rendered_at);
     let ttl = meta.windows.ttl_seconds(terms.now);
     let cache_control = browser::cache_control(told.outcome, terms.browser_max_age, ttl, age);
     let date = http_date::write(meta.rendered_at);
-    // RFC 9110 §14.3. What the site says of ranges does not count: it is not the one who is asked for them.
+    // RFC 9110 §14.3. This cache answers ranges itself, so the origin's own value does not count.
     let has_ranges = meta.status == 200 && meta.body_bytes.is_some();
     let mut changes = vec![
         (META_HEADER, None),
@@ -79,7 +79,7 @@ pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> V
         ("cache-control", Some(cache_control.into_owned())),
         // RFC 9111 §5.1, in whole seconds.
         ("age", Some(age.as_secs().to_string())),
-        // RFC 9110 §6.6.1: when the answer came, by our clock, which `Age` counts by as well.
+        // RFC 9110 §6.6.1: when the response arrived, by our clock, which `Age` counts by as well.
         ("date", Some(date.clone())),
     ];
     if terms.expose {
@@ -94,7 +94,7 @@ pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> V
     changes
 }
 
-/// Makes changes to headers.
+/// Applies changes to headers.
 pub(in crate::edge) fn apply(headers: &Headers, changes: Vec<Change>) -> Result<(), JsValue> {
     changes.into_iter().try_for_each(|(name, value)| match value {
         Some(value) => headers.set(name, &value),
@@ -107,7 +107,7 @@ pub(in crate::edge) fn remove(headers: &Headers, names: &[&str]) -> Result<(), J
     names.iter().try_for_each(|name| headers.delete(name))
 }
 
-/// Unwraps a page for the visitor, in the form in which it is to be had.
+/// Unwraps a page for the client, in the given form.
 pub(in crate::edge) fn page(
     meta: &PageMeta,
     wrapped: &Response,
@@ -139,7 +139,7 @@ pub(in crate::edge) fn page(
                 }
                 Range::Unsatisfiable => {
                     remove(&headers, &NOT_IN_416)?;
-                    // It is about one range, and must not be kept in the page's place.
+                    // The response is about one range, and must not be stored in the page's place.
                     headers.set("cache-control", "no-store")?;
                     envelope::response(416, &headers, None)
                 }
@@ -148,10 +148,10 @@ pub(in crate::edge) fn page(
     }
 }
 
-/// Hands on an answer of the site, without the headers that are not a visitor's, and, if there is something to tell, with a
-/// word on why it did not come from the cache.
+/// Passes on a response of the origin without internal headers, adding, where known, the reason it was not served from
+/// cache.
 pub(in crate::edge) fn passed(response: Response, told: Option<&Told>, expose: bool) -> Result<Response, JsValue> {
-    // An upgrade must be handed on as it is.
+    // An upgrade must be passed on unchanged.
     if response.status() == 101 {
         return Ok(response);
     }
@@ -167,14 +167,15 @@ pub(in crate::edge) fn passed(response: Response, told: Option<&Told>, expose: b
     if let Some(told) = told {
         told.set(&headers, expose)?;
         if told.outcome == Outcome::Bypass {
-            // A draft is for this visitor's eyes.
+            // A draft is private to this client.
             headers.set("cache-control", "private, no-store")?;
         }
     }
     Ok(copy)
 }
 
-/// Sends a visitor on to the path without a slash at its end. It depends on the configuration alone, which may change.
+/// Redirects a client to the path without its trailing slash. The redirect depends only on the configuration, which may
+/// change.
 pub(in crate::edge) fn moved(location: &str) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
     headers.set("location", location)?;

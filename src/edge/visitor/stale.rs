@@ -1,4 +1,4 @@
-//! Telling the coordinator that a stale page was served, behind the response.
+//! Reports to the coordinator that a stale page was served, behind the response.
 
 use std::cell::RefCell;
 
@@ -20,7 +20,8 @@ thread_local! {
 }
 
 impl Performer<'_> {
-    /// Tells the coordinator that a stale page was served, behind the response; what replaces it goes to L1.
+    /// Reports to the coordinator that a stale page was served, behind the response. The page that replaces it goes to
+    /// L1.
     pub(in crate::edge) fn report(&self, report: Report) {
         if !REPORTS.with_borrow_mut(|reports| reports.begin(&self.key, js::now())) {
             return;

@@ -31,7 +31,7 @@ pub(in crate::edge) struct Performer<'a> {
     pub(in crate::edge) key: PageKey,
     /// False for HEAD.
     pub(in crate::edge) with_body: bool,
-    /// On which conditions the client wants the page, and which part of it.
+    /// The conditions and the range of the request.
     pub(in crate::edge) conditions: Conditions,
     /// Whether the client can render the page.
     pub(in crate::edge) asker: Asker,
@@ -105,7 +105,7 @@ impl Performer<'_> {
                 Ok(Some(Stored { meta: head.meta, body }))
             }
             Ok(None) => Ok(None),
-            // A value that can't be used is a miss: the coordinator overwrites it. So is one that can't be had.
+            // An unusable value is a miss: the coordinator overwrites it. So is an unavailable one.
             Err(error) => {
                 worker::console_error!("L2: {}: {error}", self.key);
                 Ok(None)
@@ -160,9 +160,9 @@ impl Performer<'_> {
             .map(|response| Handled::Response(response, Outcome::Skip))
     }
 
-    /// Keeps a page in L1 whose bytes are all here, behind the response.
+    /// Stores a complete page in L1, behind the response.
     fn keep_whole(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
-        // Without a body in the response there is no second reader.
+        // Without a body in the response there is only one reader.
         let copy = if self.reads_body(meta, page)? { page.clone()? } else { Clone::clone(page) };
         let (isr, meta) = (self.isr.clone(), meta.clone());
         self.context.wait_until(async move {
@@ -173,7 +173,7 @@ impl Performer<'_> {
         Ok(())
     }
 
-    /// Keeps a coordinator's page in L1 once all of it has come, behind the response.
+    /// Stores a coordinator's page in L1 once all of it has arrived, behind the response.
     fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
         let reads_body = self.reads_body(meta, page)?;
         match Fill::begin(&meta.key) {
@@ -210,7 +210,7 @@ impl Performer<'_> {
         Ok(response)
     }
 
-    /// Decides in which form the visitor gets a page. It depends on nothing that changes while the request goes on.
+    /// Decides the form of the response. It depends on nothing that changes during the request.
     fn form(&self, meta: &PageMeta, page: &Response) -> Result<Form, JsValue> {
         if self.conditions.are_none() {
             return Ok(Form::Whole);
@@ -227,7 +227,7 @@ impl Performer<'_> {
         Ok(self.conditions.form(self.with_body, &selected))
     }
 
-    /// Tells whether the answer to the visitor has a body, so that there is a reader besides L1.
+    /// Returns whether the response to the client has a body, so that there is a second reader besides L1.
     fn reads_body(&self, meta: &PageMeta, page: &Response) -> Result<bool, JsValue> {
         let has_body = |form| matches!(form, Form::Whole | Form::Ranged(Range::Part(_)));
         Ok(self.with_body && has_body(self.form(meta, page)?))
@@ -244,12 +244,12 @@ pub(in crate::edge) fn answer_of((verdict, response): (Verdict, Response)) -> An
     Answer { verdict, page }
 }
 
-/// Lets the site answer, and says how that came.
+/// Lets the origin answer, and adds the explanation.
 pub(in crate::edge) fn told(outcome: Outcome, status: CacheStatus) -> Handled {
     Handled::Pass(Some(Told { outcome, status }))
 }
 
-/// Lets the site answer, for it is not stored or can't be had here.
+/// Lets the origin answer, because the page is not stored or not available here.
 pub(in crate::edge) fn skip(reason: Reason) -> Handled {
     told(Outcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))
 }
