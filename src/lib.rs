@@ -33,6 +33,7 @@ pub mod codec;
 pub mod config;
 pub mod coordinator;
 pub mod downstream;
+pub mod error;
 pub mod inspection;
 pub mod invalidation;
 mod limits;

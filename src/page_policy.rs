@@ -31,10 +31,45 @@ pub struct PageSettings {
     tags: Vec<Tag>,
 }
 
-/// An argument that is not the settings of a page.
+/// The beginning of what [`PageSettingsError`] says.
+const EXPECTED: &str =
+    "the settings of a page are { revalidate, tags }: a number of seconds or false, and a list of tags";
+
+/// Why JSON is not the settings of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the settings of a page are {{ revalidate, tags }}: a number of seconds or false, and a list of tags; {0}")]
-pub struct NotSettings(String);
+#[non_exhaustive]
+pub enum PageSettingsError {
+    /// It is not an object.
+    #[error("{EXPECTED}; not {found}")]
+    NotAnObject {
+        /// The JSON.
+        found: String,
+    },
+    /// It has a field that is not known.
+    #[error("{EXPECTED}; not `{field}`")]
+    UnknownField {
+        /// The name of the field.
+        field: String,
+    },
+    /// `revalidate` is neither a number of seconds nor `false`.
+    #[error("{EXPECTED}; not {found}")]
+    Revalidate {
+        /// The JSON of the field.
+        found: String,
+    },
+    /// `tags` is not a list.
+    #[error("{EXPECTED}; tags are a list, not {found}")]
+    Tags {
+        /// The JSON of the field.
+        found: String,
+    },
+    /// A member of `tags` is not text.
+    #[error("{EXPECTED}; a tag is a text")]
+    TagType,
+    /// A member of `tags` is not a tag.
+    #[error("{EXPECTED}; {0}")]
+    Tag(#[from] TagError),
+}
 
 impl PageSettings {
     /// Sets the freshness lifetime: a time, of which whole seconds count, [`Revalidate::Never`] or [`Revalidate::NoStore`].
@@ -58,24 +93,26 @@ impl PageSettings {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn from_json(value: &Value) -> Result<Self, NotSettings> {
-        let wrong = |what: String| NotSettings(what);
+    pub fn from_json(value: &Value) -> Result<Self, PageSettingsError> {
         let table = match value {
             Value::Null => return Ok(Self::default()),
             Value::Object(table) => table,
-            other => return Err(wrong(format!("not {other}"))),
+            other => return Err(PageSettingsError::NotAnObject { found: other.to_string() }),
         };
         let mut settings = Self::default();
         for (name, value) in table.iter().filter(|(_, value)| !value.is_null()) {
             settings = match name.as_str() {
-                "revalidate" => settings.revalidate(lifetime(value).ok_or_else(|| wrong(format!("not {value}")))?),
-                "tags" => {
-                    let tags = value.as_array().ok_or_else(|| wrong(format!("tags are a list, not {value}")))?;
-                    let texts: Option<Vec<&str>> = tags.iter().map(Value::as_str).collect();
-                    let texts = texts.ok_or_else(|| wrong("a tag is a text".to_owned()))?;
-                    settings.tags(texts).map_err(|flaw| wrong(flaw.to_string()))?
+                "revalidate" => {
+                    let wrong = || PageSettingsError::Revalidate { found: value.to_string() };
+                    settings.revalidate(lifetime(value).ok_or_else(wrong)?)
                 }
-                other => return Err(wrong(format!("not `{other}`"))),
+                "tags" => {
+                    let wrong = || PageSettingsError::Tags { found: value.to_string() };
+                    let tags = value.as_array().ok_or_else(wrong)?.iter();
+                    let texts: Option<Vec<&str>> = tags.map(Value::as_str).collect();
+                    settings.tags(texts.ok_or(PageSettingsError::TagType)?)?
+                }
+                other => return Err(PageSettingsError::UnknownField { field: other.to_owned() }),
             };
         }
         Ok(settings)

@@ -12,6 +12,7 @@ use crate::edge::origin::{self, SiteError, Task};
 use crate::edge::visitor::isr::{self, Handled, Isr};
 use crate::edge::visitor::lookup::Lookup;
 use crate::edge::{gateway, settings};
+use crate::error::{CallError, ObjectError};
 use crate::inspection::Inspect;
 use crate::invalidation::{Call, Invalidate, Mode};
 use crate::page_policy::Scope;
@@ -169,6 +170,7 @@ impl Isr {
             let key = ticket.key.clone();
             match isr.take(ticket, &copy, &settings).await {
                 Ok(offered) => worker::console_debug!("store: {key}: {offered:?}"),
+                Err(CallError::Unreachable(cause)) => worker::console_error!("store: {key}: {cause}"),
                 Err(error) => worker::console_warn!("store: {key}: {error}"),
             }
         });
@@ -179,7 +181,7 @@ impl Isr {
     /// invalidation, or after five seconds. Delivery to the others continues until it succeeds.
     ///
     /// # Errors
-    /// [`IsrError::InvalidArgument`]; [`IsrError::Unavailable`] if it could not be recorded.
+    /// [`IsrError::InvalidArgument`], [`IsrError::NotRecorded`].
     pub async fn revalidate_path(&self, path: &str, mode: Mode) -> Result<InvalidateAnswer, IsrError> {
         self.invalidate_one(Invalidate { paths: vec![path.to_owned()], mode, ..Invalidate::default() }).await
     }
@@ -198,29 +200,29 @@ impl Isr {
     /// # Errors
     /// See [`Self::revalidate_path`]. If the call fails, some of the targets may have been recorded.
     pub async fn invalidate(&self, what: &Invalidate) -> Result<Vec<InvalidateAnswer>, IsrError> {
-        let call = Call::try_from(what).map_err(admin::AdminError::from)?;
+        let call = Call::try_from(what).map_err(CallError::from)?;
         Ok(admin::record_all(&self.env, call).await?)
     }
 
     async fn invalidate_one(&self, what: Invalidate) -> Result<InvalidateAnswer, IsrError> {
         let receipt = self.invalidate(&what).await?.pop();
-        receipt.ok_or_else(|| IsrError::Unavailable("there is no receipt".to_owned()))
+        receipt.ok_or(IsrError::NotRecorded(ObjectError::Garbled))
     }
 
-    /// Returns the progress of an invalidation, by the number of its receipt; `None` if the number is unknown: the log
+    /// Returns the progress of an invalidation, by the number of its receipt. The log
     /// keeps the newest 100,000.
     ///
     /// # Errors
-    /// [`IsrError::Unavailable`].
-    pub async fn invalidation(&self, seq: u64) -> Result<Option<Progress>, IsrError> {
-        Ok(self.env.progress(seq).await?)
+    /// [`IsrError::UnknownInvalidation`]: the log keeps the newest 100,000. [`IsrError::Unreachable`].
+    pub async fn invalidation(&self, seq: u64) -> Result<Progress, IsrError> {
+        self.env.progress(seq).await?.ok_or(IsrError::UnknownInvalidation { seq })
     }
 
     /// Inspects stored pages, as the RPC methods `inspectTag`, `inspectPath` and `inspectShard` do. For example, the
     /// question may be `Inspect::from_query("path=/blog/hello&limit=10")?`. `docs/inspect.md` explains the answers.
     ///
     /// # Errors
-    /// [`IsrError::Unavailable`]; [`IsrError::NotFound`] for an unknown shard.
+    /// [`IsrError::Unreachable`], [`IsrError::UnknownShard`].
     pub async fn inspect(&self, question: Inspect) -> Result<Value, IsrError> {
         Ok(admin::inspect(&self.env, question).await?)
     }

@@ -73,6 +73,7 @@ pub enum Kind {
 
 /// Why a question can't be understood. The message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum InspectError {
     /// There is nothing in it to be shown, or more than one thing.
     #[error("name what to show: give one of `tag`, `path`, `shard`")]

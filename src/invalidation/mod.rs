@@ -16,5 +16,5 @@ mod target;
 pub use self::feed::{Feed, FeedPage, Invalidated, MAX_FEED_ROWS};
 pub use self::mode::{Mode, Refresh};
 pub use self::record::Invalidation;
-pub use self::request::{Call, CallError, Invalidate, MAX_SCOPES};
+pub use self::request::{Call, Invalidate, InvalidateError, MAX_SCOPES};
 pub use self::target::{PathPrefix, PrefixTooDeep, Scope};

@@ -53,7 +53,8 @@ pub struct Call {
 
 /// Why a call is not valid. The message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum CallError {
+#[non_exhaustive]
+pub enum InvalidateError {
     /// It is not a JSON object.
     #[error("give a JSON object with {FIELDS}")]
     NotAnObject,
@@ -116,9 +117,9 @@ pub enum CallError {
 }
 
 impl TryFrom<&Invalidate> for Call {
-    type Error = CallError;
+    type Error = InvalidateError;
 
-    fn try_from(what: &Invalidate) -> Result<Self, CallError> {
+    fn try_from(what: &Invalidate) -> Result<Self, InvalidateError> {
         let mut scopes = Vec::new();
         for path in &what.paths {
             scopes.push(Scope::Path(path_of("path", path)?));
@@ -130,7 +131,7 @@ impl TryFrom<&Invalidate> for Call {
             scopes.push(Scope::Prefix(PathPrefix::try_from(path_of("prefix", prefix)?)?));
         }
         for route in &what.routes {
-            scopes.push(Scope::Route(RouteId::from_stored(route).ok_or(CallError::Route)?));
+            scopes.push(Scope::Route(RouteId::from_stored(route).ok_or(InvalidateError::Route)?));
         }
         scopes.extend(what.everything.then_some(Scope::Everything));
         Self { scopes, mode: what.mode, refresh: what.refresh }.checked()
@@ -142,9 +143,9 @@ impl Call {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn from_json(value: &Value) -> Result<Self, CallError> {
+    pub fn from_json(value: &Value) -> Result<Self, InvalidateError> {
         let Value::Object(fields) = value else {
-            return Err(CallError::NotAnObject);
+            return Err(InvalidateError::NotAnObject);
         };
         let mut call = Self { scopes: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
         for (name, value) in fields {
@@ -153,10 +154,10 @@ impl Call {
         call.checked()
     }
 
-    fn checked(self) -> Result<Self, CallError> {
+    fn checked(self) -> Result<Self, InvalidateError> {
         match self.scopes.len() {
-            0 => Err(CallError::NoScope),
-            found if found > MAX_SCOPES => Err(CallError::TooMany { found }),
+            0 => Err(InvalidateError::NoScope),
+            found if found > MAX_SCOPES => Err(InvalidateError::TooMany { found }),
             _ => Ok(self),
         }
     }
@@ -165,72 +166,72 @@ impl Call {
     ///
     /// # Errors
     /// Says what is wrong with them.
-    pub fn from_arguments(field: &'static str, argument: &Value, options: &Value) -> Result<Self, CallError> {
+    pub fn from_arguments(field: &'static str, argument: &Value, options: &Value) -> Result<Self, InvalidateError> {
         let mut fields = match options {
             Value::Null => Map::new(),
             Value::Object(options) => options.clone(),
-            _ => return Err(CallError::NotAnObject),
+            _ => return Err(InvalidateError::NotAnObject),
         };
         if let Some(other) = fields.keys().find(|name| !matches!(name.as_str(), "mode" | "refresh")) {
-            return Err(CallError::UnknownField { field: other.clone() });
+            return Err(InvalidateError::UnknownField { field: other.clone() });
         }
         fields.insert(field.to_owned(), argument.clone());
         Self::from_json(&Value::Object(fields))
     }
 
-    fn read(&mut self, name: &str, value: &Value) -> Result<(), CallError> {
+    fn read(&mut self, name: &str, value: &Value) -> Result<(), InvalidateError> {
         match name {
             "path" => self.scopes.push(Scope::Path(path("path", value)?)),
             "prefix" => self.scopes.push(Scope::Prefix(PathPrefix::try_from(path("prefix", value)?)?)),
             "tag" => self.scopes.push(Scope::Tag(Tag::parse(text("tag", value)?)?)),
             "tags" => {
-                let wrong = CallError::Type { field: "tags", expected: "a list of strings" };
+                let wrong = InvalidateError::Type { field: "tags", expected: "a list of strings" };
                 for tag in value.as_array().ok_or_else(|| wrong.clone())? {
                     self.scopes.push(Scope::Tag(Tag::parse(tag.as_str().ok_or_else(|| wrong.clone())?)?));
                 }
             }
             "route" => {
-                let route = RouteId::from_stored(text("route", value)?).ok_or(CallError::Route)?;
+                let route = RouteId::from_stored(text("route", value)?).ok_or(InvalidateError::Route)?;
                 self.scopes.push(Scope::Route(route));
             }
             "everything" => match value {
                 Value::Bool(true) => self.scopes.push(Scope::Everything),
-                _ => return Err(CallError::Type { field: "everything", expected: "true" }),
+                _ => return Err(InvalidateError::Type { field: "everything", expected: "true" }),
             },
             "mode" => {
                 self.mode = match value.as_str() {
                     Some("expire") => Mode::Expire,
                     Some("stale") => Mode::Stale,
                     Some("purge") => Mode::Purge,
-                    _ => return Err(CallError::Mode),
+                    _ => return Err(InvalidateError::Mode),
                 };
             }
             "refresh" => {
                 self.refresh = match value.as_str() {
                     Some("lazy") => Refresh::Lazy,
                     Some("eager") => Refresh::Eager,
-                    _ => return Err(CallError::Refresh),
+                    _ => return Err(InvalidateError::Refresh),
                 };
             }
-            other => return Err(CallError::UnknownField { field: other.to_owned() }),
+            other => return Err(InvalidateError::UnknownField { field: other.to_owned() }),
         }
         Ok(())
     }
 }
 
-fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, CallError> {
-    value.as_str().ok_or(CallError::Type { field, expected: "a string" })
+fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, InvalidateError> {
+    value.as_str().ok_or(InvalidateError::Type { field, expected: "a string" })
 }
 
-fn path(field: &'static str, value: &Value) -> Result<CanonicalPath, CallError> {
+fn path(field: &'static str, value: &Value) -> Result<CanonicalPath, InvalidateError> {
     path_of(field, text(field, value)?)
 }
 
-fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, CallError> {
+fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, InvalidateError> {
     if text.contains(['?', '#']) {
-        return Err(CallError::Query { field });
+        return Err(InvalidateError::Query { field });
     }
-    CanonicalPath::parse(text).map_err(|error| CallError::Path { field, error })
+    CanonicalPath::parse(text).map_err(|error| InvalidateError::Path { field, error })
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, message) = match self {
             Self::Call(status, message) => (status, message),
-            Self::Cache(IsrError::InvalidArgument(message)) => (StatusCode::BAD_REQUEST, message),
+            Self::Cache(IsrError::InvalidArgument(error)) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::Cache(error) => {
                 worker::console_error!("{error}");
                 (StatusCode::SERVICE_UNAVAILABLE, "try again".to_owned())

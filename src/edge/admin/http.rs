@@ -1,19 +1,99 @@
 //! Admin calls over HTTP, for callers with the token.
 
 use serde_json::{Value, json};
+use thiserror::Error;
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::Env;
 
-use super::error::{AdminError, MAX_BODY_BYTES};
 use super::inspect::inspect;
-use super::{invalidate_all, invalidation};
+use super::{invalidate_all, invalidation, log};
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
+use crate::error::{CallError, ErrorCode};
 use crate::inspection::Inspect;
 use crate::invalidation::Call;
 use crate::secret::Secret;
+
+/// The most bytes of a request body.
+const MAX_BODY_BYTES: u64 = 16 * 1024;
+
+/// Why a request was not carried out.
+#[derive(Debug, Error)]
+enum HttpError {
+    /// There is nothing at this path, or the path is switched off.
+    #[error("there is nothing here")]
+    NoSuchPath,
+    /// The path accepts another method.
+    #[error("use {allow}")]
+    Method {
+        /// The method that it accepts.
+        allow: &'static str,
+    },
+    /// There is no token, or a wrong one.
+    #[error("send the admin token as `Authorization: Bearer <token>`")]
+    Unauthorized,
+    /// The length of the body is not announced.
+    #[error("send the body's length in `Content-Length`")]
+    LengthRequired,
+    /// The body is over its bound.
+    #[error("the body may have at most {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+    /// The body could not be read.
+    #[error("the body could not be read")]
+    Unreadable,
+    /// The body is not JSON.
+    #[error("the body is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl HttpError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoSuchPath => ErrorCode::NotFound,
+            Self::Method { .. } => ErrorCode::MethodNotAllowed,
+            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::LengthRequired => ErrorCode::LengthRequired,
+            Self::TooLarge => ErrorCode::TooLarge,
+            Self::Unreadable | Self::NotJson(_) => ErrorCode::InvalidArgument,
+            Self::Call(error) => error.code(),
+        }
+    }
+
+    fn respond(&self) -> Result<Response, JsValue> {
+        let code = self.code();
+        let response = envelope::json(status(code), &code.to_json(self))?;
+        match self {
+            Self::Method { allow } => response.headers().set("allow", allow)?,
+            Self::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
+            Self::NoSuchPath
+            | Self::LengthRequired
+            | Self::TooLarge
+            | Self::Unreadable
+            | Self::NotJson(_)
+            | Self::Call(_) => {}
+        }
+        Ok(response)
+    }
+}
+
+/// Returns the HTTP status of an error.
+const fn status(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::InvalidArgument => 400,
+        ErrorCode::Unauthorized => 401,
+        ErrorCode::NotFound => 404,
+        ErrorCode::MethodNotAllowed => 405,
+        ErrorCode::LeaseLost => 409,
+        ErrorCode::LengthRequired => 411,
+        ErrorCode::TooLarge => 413,
+        ErrorCode::Unavailable => 503,
+    }
+}
 
 /// Answers a request to one of the gateway's own paths.
 pub(in crate::edge) async fn http(
@@ -27,67 +107,65 @@ pub(in crate::edge) async fn http(
         (Some(token), None) if path == "/__isr/revalidate" => revalidate(request, method, env, token).await,
         (Some(token), None) if path == "/__isr/inspect" => show(request, method, env, token).await,
         (Some(token), Some(seq)) => progress(request, method, env, token, seq).await,
-        _ => Err(AdminError::NotFound),
+        _ => Err(HttpError::NoSuchPath),
     };
-    let error = match answer {
-        Ok(answer) => return envelope::json(200, &answer),
-        Err(error) => error,
-    };
-    let response = envelope::json(error.status(), &error.to_json())?;
-    match error {
-        AdminError::Method { allow } => response.headers().set("allow", allow)?,
-        AdminError::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
-        _ => {}
+    match answer {
+        Ok(answer) => envelope::json(200, &answer),
+        Err(error) => {
+            if let HttpError::Call(error) = &error {
+                log(error);
+            }
+            error.respond()
+        }
     }
-    Ok(response)
 }
 
-async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, AdminError> {
+async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
     if method != "POST" {
-        return Err(AdminError::Method { allow: "POST" });
+        return Err(HttpError::Method { allow: "POST" });
     }
     authorize(request, token)?;
-    let body = serde_json::from_slice(&body(request).await?)
-        .map_err(|error| AdminError::Argument(format!("the body is not JSON: {error}")))?;
-    let call = Call::from_json(&body)?;
+    let body = serde_json::from_slice(&body(request).await?)?;
+    let call = Call::from_json(&body).map_err(CallError::from)?;
     Ok(json!({ "invalidations": invalidate_all(env, call).await? }))
 }
 
-async fn progress(request: &Request, method: &str, env: &Env, token: &Secret, seq: &str) -> Result<Value, AdminError> {
+async fn progress(request: &Request, method: &str, env: &Env, token: &Secret, seq: &str) -> Result<Value, HttpError> {
     if method != "GET" {
-        return Err(AdminError::Method { allow: "GET" });
+        return Err(HttpError::Method { allow: "GET" });
     }
     authorize(request, token)?;
-    let seq = seq.parse().map_err(|_| AdminError::NotFound)?;
-    invalidation(env, seq).await
+    let seq = seq.parse().map_err(|_| HttpError::NoSuchPath)?;
+    Ok(invalidation(env, seq).await?)
 }
 
-async fn show(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, AdminError> {
+async fn show(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
     if method != "GET" {
-        return Err(AdminError::Method { allow: "GET" });
+        return Err(HttpError::Method { allow: "GET" });
     }
     authorize(request, token)?;
     let url = request.url();
     let (_, query) = url.split_once('?').unwrap_or_default();
-    inspect(env, Inspect::from_query(query)?).await
+    let question = Inspect::from_query(query).map_err(CallError::from)?;
+    Ok(inspect(env, question).await?)
 }
 
-fn authorize(request: &Request, token: &Secret) -> Result<(), AdminError> {
+fn authorize(request: &Request, token: &Secret) -> Result<(), HttpError> {
     let header = request.headers().get("authorization").ok().flatten().unwrap_or_default();
     let claim = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     if !claim.is_some_and(|(_, claim)| token.is(claim.trim())) {
-        return Err(AdminError::Unauthorized);
+        return Err(HttpError::Unauthorized);
     }
     Ok(())
 }
 
 /// Reads the body, if its announced length is within the limit.
-async fn body(request: &Request) -> Result<Vec<u8>, AdminError> {
-    let unreadable = |_| AdminError::Argument("the body could not be read".to_owned());
+async fn body(request: &Request) -> Result<Vec<u8>, HttpError> {
+    let unreadable = |_| HttpError::Unreadable;
     let announced = request.headers().get("content-length").ok().flatten();
     match announced.and_then(|length| length.parse::<u64>().ok()) {
-        None => return Err(AdminError::Length),
-        Some(length) if length > MAX_BODY_BYTES => return Err(AdminError::TooLarge),
+        None => return Err(HttpError::LengthRequired),
+        Some(length) if length > MAX_BODY_BYTES => return Err(HttpError::TooLarge),
         Some(_) => {}
     }
     let body = js::bytes(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?;

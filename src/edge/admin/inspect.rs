@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use worker::Env;
 
 use super::TagIndex;
-use super::error::AdminError;
 use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
+use crate::error::CallError;
 use crate::inspection::answer::{PageState, Pages, ShardAnswer, ShardQuestion, Totals};
 use crate::inspection::{Inspect, Place, Subject};
 use crate::limits::OPEN_REQUESTS;
@@ -17,7 +17,7 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 
 /// Answers a question. Totals over all pages are part of the first page of a list only.
-pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, AdminError> {
+pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspect) -> Result<Value, CallError> {
     let limit = question.limit;
     match question.subject {
         Subject::Tag { tag, after } => inspect_tag(tag_index, tag, after, limit).await,
@@ -31,7 +31,7 @@ async fn inspect_tag(
     tag: Tag,
     after: Option<Place>,
     limit: u32,
-) -> Result<Value, AdminError> {
+) -> Result<Value, CallError> {
     let env = tag_index.env();
     let entry = tag_index.inspect_tag(tag.clone()).await?;
     let question = |after, limit, totals| ShardQuestion { pages: Pages::Tag(tag.clone()), after, limit, totals };
@@ -76,7 +76,7 @@ async fn inspect_tag(
     }))
 }
 
-async fn inspect_path(env: &Env, path: CanonicalPath, after: Option<PageKey>, limit: u32) -> Result<Value, AdminError> {
+async fn inspect_path(env: &Env, path: CanonicalPath, after: Option<PageKey>, limit: u32) -> Result<Value, CallError> {
     let settings = settings(env)?;
     let Some(route) = settings.config.routes.find(path.as_str()) else {
         return Ok(json!({ "path": path, "route": null, "shard": null, "entries": [], "after": null }));
@@ -99,13 +99,13 @@ async fn inspect_shard(
     shard: ShardName,
     after: Option<PageKey>,
     limit: u32,
-) -> Result<Value, AdminError> {
+) -> Result<Value, CallError> {
     let entry = tag_index.inspect_shard(shard.clone()).await?;
     let settings = settings(tag_index.env())?;
     let route = settings.config.routes.by_id(shard.route());
     let is_configured = route.is_some_and(|route| shard.number() < route.shards());
     if entry.is_none() && !is_configured {
-        return Err(AdminError::UnknownShard { shard });
+        return Err(CallError::UnknownShard { shard });
     }
     let totals = after.is_none();
     let question = ShardQuestion { pages: Pages::All, after, limit, totals };
@@ -125,13 +125,10 @@ fn next(answer: &ShardAnswer) -> Option<PageKey> {
     answer.pages.last().filter(|_| answer.more).map(|page| page.key.clone())
 }
 
-async fn ask(env: &Env, shard: &ShardName, question: ShardQuestion) -> Result<ShardAnswer, AdminError> {
-    calls::deliver(env, shard, &ToCoordinator::Inspect(question)).await.map_err(AdminError::unanswered)
+async fn ask(env: &Env, shard: &ShardName, question: ShardQuestion) -> Result<ShardAnswer, CallError> {
+    calls::deliver(env, shard, &ToCoordinator::Inspect(question)).await.map_err(CallError::Unreachable)
 }
 
-fn settings(env: &Env) -> Result<std::rc::Rc<Settings>, AdminError> {
-    Settings::of(env).map_err(|error| {
-        worker::console_error!("inspection: {error}");
-        AdminError::Unanswered
-    })
+fn settings(env: &Env) -> Result<std::rc::Rc<Settings>, CallError> {
+    Settings::of(env).map_err(CallError::Unconfigured)
 }

@@ -1,7 +1,6 @@
 //! Calls from outside: invalidation on demand, and inspection. `/__isr/...` serves callers with the token. The RPC
 //! methods serve Workers that are bound to the gateway or to its objects.
 
-mod error;
 mod http;
 mod inspect;
 mod rpc;
@@ -11,13 +10,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use worker::Env;
 
-pub(super) use self::error::AdminError;
 pub(super) use self::http::http;
 pub(super) use self::inspect::inspect;
-pub(super) use self::rpc::{rpc, rpc_with};
+pub(super) use self::rpc::{refusal, rpc, rpc_with};
 use crate::edge::caches::feed_poll;
 use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
+use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Call, Mode, Refresh, Scope};
 use crate::limits::OPEN_REQUESTS;
@@ -30,49 +29,51 @@ use crate::time::Timestamp;
 /// Records invalidations, and knows which shards carry a tag.
 pub(super) trait TagIndex {
     /// Records an invalidation, and delivers it.
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError>;
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError>;
 
     /// Returns the progress of an invalidation; `None` if the log does not have it (any more).
-    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError>;
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError>;
 
     /// Returns what the index knows of a tag.
-    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError>;
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, CallError>;
 
     /// Returns what the index knows of a coordinator; `None` if the coordinator has never announced a page.
-    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError>;
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, CallError>;
 
     /// Returns the bindings that reach the coordinators.
     fn env(&self) -> &Env;
 }
 
 impl TagIndex for Env {
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
         let tag_shards = tag_shards(self)?;
         let index = scope.tag_index(tag_shards);
-        Ok(calls::tag_index(self, index, tag_shards, ToTagIndex::Invalidate { scope, mode, refresh }).await?)
+        let message = ToTagIndex::Invalidate { scope, mode, refresh };
+        calls::tag_index(self, index, tag_shards, message).await.map_err(CallError::NotRecorded)
     }
 
-    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError> {
         // After a change of `tag_shards`, an object without new invalidations still knows its older numbers.
-        match TagIndexName::of_seq(seq) {
-            Some(index) => Ok(calls::tag_index(self, index, tag_shards(self)?, ToTagIndex::Progress { seq }).await?),
-            None => Ok(None),
-        }
+        let Some(index) = TagIndexName::of_seq(seq) else {
+            return Ok(None);
+        };
+        let message = ToTagIndex::Progress { seq };
+        calls::tag_index(self, index, tag_shards(self)?, message).await.map_err(CallError::Unreachable)
     }
 
-    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, CallError> {
         let tag_shards = tag_shards(self)?;
         let index = TagIndexName::of_tag(&tag, tag_shards);
-        calls::tag_index(self, index, tag_shards, ToTagIndex::InspectTag { tag }).await.map_err(AdminError::unanswered)
+        calls::tag_index(self, index, tag_shards, ToTagIndex::InspectTag { tag }).await.map_err(CallError::Unreachable)
     }
 
-    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, CallError> {
         let tag_shards = tag_shards(self)?;
         let asked = TagIndexName::all(tag_shards).map(|index| {
             let question = ToTagIndex::InspectShard { shard: shard.clone() };
             calls::tag_index::<Option<ShardEntry>>(self, index, tag_shards, question)
         });
-        let told = try_join_all(asked).await.map_err(AdminError::unanswered)?;
+        let told = try_join_all(asked).await.map_err(CallError::Unreachable)?;
         Ok(told.into_iter().flatten().reduce(ShardEntry::and))
     }
 
@@ -82,29 +83,32 @@ impl TagIndex for Env {
 }
 
 /// Returns the number of objects of the tag index.
-fn tag_shards(env: &Env) -> Result<u16, AdminError> {
-    let settings = Settings::of(env).map_err(|error| {
-        worker::console_error!("tag index: {error}");
-        AdminError::Unavailable
-    })?;
-    Ok(settings.config.tag_shards)
+fn tag_shards(env: &Env) -> Result<u16, CallError> {
+    Ok(Settings::of(env).map_err(CallError::Unconfigured)?.config.tag_shards)
+}
+
+/// Logs what the answer to a failed call does not tell.
+fn log(error: &CallError) {
+    if let Some(cause) = error.cause() {
+        worker::console_error!("{error}: {cause}");
+    }
 }
 
 /// Performs a call, a few of its targets side by side. The receipts are in the order of the targets.
-async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, AdminError> {
+async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, CallError> {
     Ok(record_all(tag_index, call).await?.iter().map(InvalidateAnswer::to_json).collect())
 }
 
 /// Performs a call, and notes the invalidations for this isolate.
-pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, AdminError> {
+pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, CallError> {
     let Call { scopes, mode, refresh } = call;
     let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(OPEN_REQUESTS);
     answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
 }
 
 /// Returns the progress of an invalidation as JSON.
-async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, AdminError> {
-    let progress = tag_index.progress(seq).await?.ok_or(AdminError::UnknownInvalidation { seq })?;
+async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, CallError> {
+    let progress = tag_index.progress(seq).await?.ok_or(CallError::UnknownInvalidation { seq })?;
     let Progress { invalidation, applied, pending, matched, .. } = progress.clone();
     let mut value = InvalidateAnswer { invalidation, applied, pending, matched }.to_json();
     value["pages"] = match progress.pages {

@@ -5,20 +5,33 @@ use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
-use super::error::AdminError;
 use super::inspect::inspect;
-use super::{TagIndex, invalidate_all, invalidation};
+use super::{TagIndex, invalidate_all, invalidation, log};
+use crate::error::{ArgumentError, CallError, ErrorCode};
 use crate::inspection::{Inspect, Kind};
 use crate::invalidation::Call;
 
 /// An RPC call as the entry module writes it.
 #[derive(Deserialize)]
 struct RpcCall {
-    method: String,
+    method: Method,
     #[serde(default)]
     argument: Value,
     #[serde(default)]
     options: Value,
+}
+
+/// The RPC methods that are carried out here.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Method {
+    RevalidatePath,
+    RevalidateTag,
+    Invalidate,
+    Invalidation,
+    InspectTag,
+    InspectPath,
+    InspectShard,
 }
 
 /// Performs an RPC call outside of the tag index itself.
@@ -30,32 +43,39 @@ pub(in crate::edge) async fn rpc(env: &Env, call: &[u8]) -> String {
 /// module throws.
 pub(in crate::edge) async fn rpc_with(call: &[u8], tag_index: &impl TagIndex) -> String {
     let answer = match serde_json::from_slice(call) {
-        Ok(call) => carry_out(call, tag_index).await,
-        Err(_) => Err(AdminError::NotFound),
+        Ok(call) => carry_out(call, tag_index).await.unwrap_or_else(|error| refusal(&error)),
+        Err(_) => ErrorCode::NotFound.to_json(&"there is nothing here"),
     };
-    answer.unwrap_or_else(|error| error.to_json()).to_string()
+    answer.to_string()
 }
 
-async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, AdminError> {
+/// Logs an error, and returns it as callers by RPC get it.
+pub(in crate::edge) fn refusal(error: &CallError) -> Value {
+    log(error);
+    error.code().to_json(error)
+}
+
+async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, CallError> {
     let RpcCall { method, argument, options } = call;
     let one = |mut receipts: Vec<Value>| receipts.pop().unwrap_or_default();
-    match method.as_str() {
-        "revalidatePath" => {
+    match method {
+        Method::RevalidatePath => {
             invalidate_all(tag_index, Call::from_arguments("path", &argument, &options)?).await.map(one)
         }
-        "revalidateTag" => invalidate_all(tag_index, Call::from_arguments("tag", &argument, &options)?).await.map(one),
-        "invalidate" => {
+        Method::RevalidateTag => {
+            invalidate_all(tag_index, Call::from_arguments("tag", &argument, &options)?).await.map(one)
+        }
+        Method::Invalidate => {
             let receipts = invalidate_all(tag_index, Call::from_json(&argument)?).await?;
             Ok(json!({ "invalidations": receipts }))
         }
-        "invalidation" => {
-            let wrong = || AdminError::Argument("invalidation takes the `seq` of a receipt, a number".to_owned());
-            invalidation(tag_index, argument.as_u64().ok_or_else(wrong)?).await
+        Method::Invalidation => {
+            let seq = argument.as_u64().ok_or(CallError::Argument(ArgumentError::Seq))?;
+            invalidation(tag_index, seq).await
         }
-        "inspectTag" => inspect(tag_index, Inspect::from_arguments(Kind::Tag, &argument, &options)?).await,
-        "inspectPath" => inspect(tag_index, Inspect::from_arguments(Kind::Path, &argument, &options)?).await,
-        "inspectShard" => inspect(tag_index, Inspect::from_arguments(Kind::Shard, &argument, &options)?).await,
-        _ => Err(AdminError::NotFound),
+        Method::InspectTag => inspect(tag_index, Inspect::from_arguments(Kind::Tag, &argument, &options)?).await,
+        Method::InspectPath => inspect(tag_index, Inspect::from_arguments(Kind::Path, &argument, &options)?).await,
+        Method::InspectShard => inspect(tag_index, Inspect::from_arguments(Kind::Shard, &argument, &options)?).await,
     }
 }
 

@@ -8,9 +8,10 @@ use futures::future::try_join_all;
 use worker::{Context, Delay, Env};
 
 use crate::config::Config;
-use crate::edge::platform::calls::{self, CallError};
+use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
+use crate::error::ObjectError;
 use crate::invalidation::{FeedPage, Invalidation};
 use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
@@ -74,12 +75,12 @@ async fn poll(env: &Env, config: &Config, sent: Poll) {
 }
 
 /// Asks each object for its part. Returns the time up to which each part is complete.
-async fn fetch_rows(env: &Env, config: &Config) -> Result<Vec<Timestamp>, CallError> {
+async fn fetch_rows(env: &Env, config: &Config) -> Result<Vec<Timestamp>, ObjectError> {
     try_join_all(TagIndexName::all(config.tag_shards).map(|index| fetch_part(env, config, index))).await
 }
 
 /// Asks one object until no rows follow. The object bounds the number of rows.
-async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<Timestamp, CallError> {
+async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<Timestamp, ObjectError> {
     let mut part = PartPoll::new(index);
     loop {
         let since = with(|polling| part.question(polling));
@@ -93,7 +94,12 @@ async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<T
     }
 }
 
-async fn ask(env: &Env, config: &Config, index: TagIndexName, since: u64) -> Result<(Timestamp, FeedPage), CallError> {
+async fn ask(
+    env: &Env,
+    config: &Config,
+    index: TagIndexName,
+    since: u64,
+) -> Result<(Timestamp, FeedPage), ObjectError> {
     let sent = js::now();
     let page: FeedPage = calls::tag_index(env, index, config.tag_shards, ToTagIndex::Feed { since }).await?;
     colo::put(config, since, sent, &page).await;

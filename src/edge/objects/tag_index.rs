@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::codec::decode;
-use crate::edge::admin::{self, AdminError, TagIndex};
+use crate::edge::admin::{self, TagIndex};
 use crate::edge::caches::feed_poll;
 use crate::edge::objects::alarm::Alarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
@@ -16,6 +16,7 @@ use crate::edge::objects::sql::ObjectSql;
 use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
+use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Mode, Refresh, Scope};
 use crate::limits::OPEN_REQUESTS;
@@ -64,30 +65,30 @@ impl Itself<'_> {
 }
 
 impl TagIndex for Itself<'_> {
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, AdminError> {
-        if self.is(Some(scope.tag_index(self.0.tag_shards()?))) {
-            return Ok(self.0.invalidate(scope, mode, refresh).await?);
+    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
+        if self.is(Some(scope.tag_index(self.0.tag_shards().map_err(not_recorded)?))) {
+            return self.0.invalidate(scope, mode, refresh).await.map_err(not_recorded);
         }
         self.0.env.invalidate(scope, mode, refresh).await
     }
 
-    async fn progress(&self, seq: u64) -> Result<Option<Progress>, AdminError> {
+    async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError> {
         if self.is(TagIndexName::of_seq(seq)) {
-            return Ok(self.0.progress(seq).await?);
+            return self.0.progress(seq).await.map_err(unreachable);
         }
         self.0.env.progress(seq).await
     }
 
-    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, AdminError> {
-        if self.is(Some(TagIndexName::of_tag(&tag, self.0.tag_shards()?))) {
-            return Ok(self.0.store()?.inspect_tag(&tag)?);
+    async fn inspect_tag(&self, tag: Tag) -> Result<TagEntry, CallError> {
+        if self.is(Some(TagIndexName::of_tag(&tag, self.0.tag_shards().map_err(unreachable)?))) {
+            return self.0.store().and_then(|store| store.inspect_tag(&tag)).map_err(unreachable);
         }
         self.0.env.inspect_tag(tag).await
     }
 
-    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, AdminError> {
-        if self.is(Some(TagIndexName::ROOT)) && self.0.tag_shards()? == 1 {
-            return Ok(self.0.store()?.inspect_shard(&shard)?);
+    async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, CallError> {
+        if self.is(Some(TagIndexName::ROOT)) && self.0.tag_shards().map_err(unreachable)? == 1 {
+            return self.0.store().and_then(|store| store.inspect_shard(&shard)).map_err(unreachable);
         }
         self.0.env.inspect_shard(shard).await
     }
@@ -95,6 +96,14 @@ impl TagIndex for Itself<'_> {
     fn env(&self) -> &Env {
         &self.0.env
     }
+}
+
+fn not_recorded(error: StoreError) -> CallError {
+    CallError::NotRecorded(error.into())
+}
+
+fn unreachable(error: StoreError) -> CallError {
+    CallError::Unreachable(error.into())
 }
 
 struct Object {

@@ -8,7 +8,6 @@ use futures::future::{Either, select};
 use js_sys::{Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 use wasm_bindgen::JsValue;
 use web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::Env;
@@ -16,6 +15,7 @@ use worker::Env;
 use crate::codec::{decode, encode};
 use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
+use crate::error::ObjectError;
 use crate::protocol::{
     MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
     Verdict,
@@ -24,53 +24,25 @@ use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
 use crate::visit::CallFailure;
 
-/// Why a call to an object failed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(in crate::edge) enum CallError {
-    /// The binding is missing, or the configuration is not valid.
-    #[error("the binding is missing")]
-    Unbound,
-    /// The platform could not reach the object, or the object threw.
-    #[error("the object could not be reached: {message}")]
-    Unreachable {
-        /// The exception's message.
-        message: String,
-        /// Whether the platform marks the error as retryable.
-        retryable: bool,
-    },
-    /// The platform rejects further requests to the object. Another try would add to its load.
-    #[error("the object is overloaded: {0}")]
-    Overloaded(String),
-    /// There was no answer within the caller's time.
-    #[error("the object did not answer in time")]
-    Timeout,
-    /// The object refused the message.
-    #[error("the object answered {0}")]
-    Refused(u16),
-    /// The answer can't be read.
-    #[error("the object's answer can't be read")]
-    Garbled,
-}
-
-impl CallError {
+impl ObjectError {
     /// Returns what the failure means to a visit.
     pub(in crate::edge) const fn failure(&self) -> CallFailure {
         match self {
             Self::Unbound | Self::Unreachable { .. } => CallFailure::Unreachable,
-            Self::Overloaded(_) => CallFailure::Overloaded,
+            Self::Overloaded { .. } => CallFailure::Overloaded,
             Self::Timeout => CallFailure::Timeout,
-            Self::Refused(_) | Self::Garbled => CallFailure::Failed,
+            Self::Refused { .. } | Self::Garbled | Self::Storage { .. } => CallFailure::Failed,
         }
     }
 }
 
-impl From<JsValue> for CallError {
+impl From<JsValue> for ObjectError {
     fn from(error: JsValue) -> Self {
         // The platform sets these two properties on the error of a failed object.
         let has = |mark: &str| Reflect::get(&error, &mark.into()).is_ok_and(|mark| mark.is_truthy());
         let message = js::describe(&error);
         if has("overloaded") {
-            Self::Overloaded(message)
+            Self::Overloaded { message }
         } else {
             Self::Unreachable { message, retryable: has("retryable") }
         }
@@ -83,18 +55,18 @@ pub(in crate::edge) async fn coordinator(
     env: &Env,
     shard: &ShardName,
     message: &ToCoordinator,
-) -> Result<(Verdict, Response), CallError> {
+) -> Result<(Verdict, Response), ObjectError> {
     match ask(env, shard, message).await {
-        Err(CallError::Unreachable { retryable: true, .. }) => ask(env, shard, message).await,
+        Err(ObjectError::Unreachable { retryable: true, .. }) => ask(env, shard, message).await,
         answer => answer,
     }
 }
 
-async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), CallError> {
-    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), ObjectError> {
+    let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(shard.as_str())?;
     let response = post(&stub, message).await?;
     let verdict = response.headers().get(VERDICT_HEADER)?;
-    let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(CallError::Garbled)?;
+    let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(ObjectError::Garbled)?;
     Ok((verdict, response))
 }
 
@@ -103,8 +75,8 @@ pub(in crate::edge) async fn forward(
     env: &Env,
     owner: &ShardName,
     message: ToCoordinator,
-) -> Result<Response, CallError> {
-    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(owner.as_str())?;
+) -> Result<Response, ObjectError> {
+    let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(owner.as_str())?;
     post(&stub, &message.forwarded_to(owner)).await
 }
 
@@ -113,8 +85,8 @@ pub(in crate::edge) async fn deliver<A: DeserializeOwned>(
     env: &Env,
     shard: &ShardName,
     message: &ToCoordinator,
-) -> Result<A, CallError> {
-    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard.as_str())?;
+) -> Result<A, ObjectError> {
+    let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(shard.as_str())?;
     answer(&post(&stub, message).await?).await
 }
 
@@ -124,9 +96,9 @@ pub(in crate::edge) async fn offer(
     offer: &Offer,
     body: &ReadableStream,
     pump: impl Future<Output = Result<(), JsValue>>,
-) -> Result<Offered, CallError> {
+) -> Result<Offered, ObjectError> {
     let shard = offer.ticket.shard.as_str();
-    let stub = coordinators(env).ok_or(CallError::Unbound)?.get_by_name(shard)?;
+    let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(shard)?;
     let headers = Headers::new()?;
     headers.set(OFFER_HEADER, &offer.to_header_value())?;
     let init = RequestInit::new();
@@ -146,7 +118,7 @@ pub(in crate::edge) async fn offer(
         Either::Left((response, _)) => response?,
         Either::Right((never, _)) => match never {},
     };
-    if response.ok() { answer(&response).await } else { Err(CallError::Refused(response.status())) }
+    if response.ok() { answer(&response).await } else { Err(ObjectError::Refused { status: response.status() }) }
 }
 
 /// Sends a message to a tag index object.
@@ -155,23 +127,23 @@ pub(in crate::edge) async fn tag_index<A: DeserializeOwned>(
     index: TagIndexName,
     tag_shards: u16,
     message: ToTagIndex,
-) -> Result<A, CallError> {
-    let stub = tag_indexes(env).ok_or(CallError::Unbound)?.get_by_name(&index.to_string())?;
+) -> Result<A, ObjectError> {
+    let stub = tag_indexes(env).ok_or(ObjectError::Unbound)?.get_by_name(&index.to_string())?;
     answer(&post(&stub, &TagIndexCall { tag_shards, message }).await?).await
 }
 
-async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, CallError> {
-    decode(&js::bytes(response.array_buffer()?).await?.to_vec()).ok_or(CallError::Garbled)
+async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, ObjectError> {
+    decode(&js::bytes(response.array_buffer()?).await?.to_vec()).ok_or(ObjectError::Garbled)
 }
 
-async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, CallError> {
+async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, ObjectError> {
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_body(&Uint8Array::from(encode(message).as_slice()));
     // The stub determines the object; the host has no meaning.
     let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
     let response = stub.fetch(&request).await?;
-    if response.ok() { Ok(response) } else { Err(CallError::Refused(response.status())) }
+    if response.ok() { Ok(response) } else { Err(ObjectError::Refused { status: response.status() }) }
 }
 
 /// Returns the namespace of coordinators. It exists if the settings are valid.

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::Response as WebResponse;
 use worker::{Context, Env, Request, Response};
 
-use crate::edge::admin::AdminError;
+use crate::edge::admin;
 use crate::edge::body::sealed;
 use crate::edge::caches::envelope;
 use crate::edge::objects::render;
@@ -13,7 +13,8 @@ use crate::edge::origin;
 use crate::edge::platform::calls;
 use crate::edge::visitor::isr::{Asker, Handled, Isr};
 use crate::edge::visitor::respond::{self, Told};
-use crate::page_policy::PageSettings;
+use crate::error::{ArgumentError, CallError};
+use crate::page_policy::{PageSettings, PageSettingsError};
 use crate::protocol::{Offer, Offered, Ticket};
 use crate::reason::Reason;
 use crate::route::{RenderValue, Route};
@@ -103,7 +104,7 @@ impl Isr {
         ticket: Ticket,
         response: &WebResponse,
         settings: &PageSettings,
-    ) -> Result<Offered, AdminError> {
+    ) -> Result<Offered, CallError> {
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let offer = Offer::new(ticket, response.status(), &headers);
@@ -112,12 +113,9 @@ impl Isr {
             calls::offer(&self.env, &offer, &body, pump).await
         };
         match sent.await {
-            Ok(Offered::LeaseLost) => Err(AdminError::LeaseLost),
+            Ok(Offered::LeaseLost) => Err(CallError::LeaseLost),
             Ok(offered) => Ok(offered),
-            Err(error) => {
-                worker::console_error!("store: {}: {error}", offer.ticket.key);
-                Err(AdminError::Unanswered)
-            }
+            Err(error) => Err(CallError::Unreachable(error)),
         }
     }
 }
@@ -174,11 +172,9 @@ pub async fn lookup(env: JsValue, context: JsValue, request: web_sys::Request) -
 #[wasm_bindgen(js_name = isrStore)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings: String) -> Result<JsValue, JsValue> {
-    let wrong = |message: String| AdminError::Argument(message);
     let stored = async {
-        let settings = serde_json::from_str(&settings).map_err(|error| wrong(error.to_string()))?;
-        let settings = PageSettings::from_json(&settings).map_err(|error| wrong(error.to_string()))?;
-        let ticket = Ticket::parse(&ticket).ok_or_else(|| wrong("the ticket is not one of lookup's".to_owned()))?;
+        let settings = page_settings(&settings).map_err(ArgumentError::from)?;
+        let ticket = Ticket::parse(&ticket).ok_or(ArgumentError::Ticket)?;
         isr_of(env)?.take(ticket, &response, &settings).await
     };
     let reason = match stored.await {
@@ -192,11 +188,15 @@ pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings
     Ok(answer.into())
 }
 
-fn isr_of(env: JsValue) -> Result<Isr, AdminError> {
-    // All problems have already been logged.
-    Isr::of(&env.unchecked_into::<Env>()).map_err(|_| AdminError::Unconfigured)
+fn page_settings(text: &str) -> Result<PageSettings, PageSettingsError> {
+    let json = serde_json::from_str(text).map_err(|_| PageSettingsError::NotAnObject { found: text.to_owned() })?;
+    PageSettings::from_json(&json)
 }
 
-fn error_to_js(error: &AdminError) -> Result<JsValue, JsValue> {
-    JSON::parse(&error.to_json().to_string())
+fn isr_of(env: JsValue) -> Result<Isr, CallError> {
+    Isr::of(&env.unchecked_into::<Env>()).map_err(CallError::Unconfigured)
+}
+
+fn error_to_js(error: &CallError) -> Result<JsValue, JsValue> {
+    JSON::parse(&admin::refusal(error).to_string())
 }

@@ -6,7 +6,8 @@ use worker::{Context, Delay};
 
 use crate::edge::caches::fill::Fill;
 use crate::edge::caches::{envelope, feed_poll, l1, l2};
-use crate::edge::platform::calls::{self, CallError};
+use crate::edge::platform::calls;
+use crate::error::ObjectError;
 use crate::edge::platform::js;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::isr::{Asker, Handled, Isr};
@@ -118,7 +119,7 @@ impl Performer<'_> {
         let (shard, key) = (self.shard(), self.key.clone());
         let message = ToCoordinator::Miss { shard: shard.clone(), key, newer_than, forwarded: false, renders };
         let asked = js::within(patience, calls::coordinator(&self.isr.env, &shard, &message)).await;
-        match asked.unwrap_or(Err(CallError::Timeout)) {
+        match asked.unwrap_or(Err(ObjectError::Timeout)) {
             Ok(answer) => Event::Answered(answer_of(answer)),
             Err(error) => {
                 worker::console_error!("coordinator {shard}: {error}");
