@@ -84,6 +84,15 @@ impl CallError {
 }
 
 /// Why an argument is not valid. The message says what to write instead.
+///
+/// ```
+/// use cloudflare_isr::{ArgumentError, IsrError};
+///
+/// fn is_wrong_path(error: &IsrError) -> bool {
+///     use cloudflare_isr::InvalidateError::Path;
+///     matches!(error, IsrError::InvalidArgument(ArgumentError::Invalidate(Path { .. })))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ArgumentError {
@@ -117,6 +126,14 @@ impl From<InspectError> for CallError {
 }
 
 /// Why a Durable Object gave no answer.
+///
+/// ```
+/// use cloudflare_isr::{IsrError, ObjectError};
+///
+/// fn is_overloaded(error: &IsrError) -> bool {
+///     matches!(error, IsrError::NotRecorded(ObjectError::Overloaded { .. }))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ObjectError {

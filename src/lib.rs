@@ -1,75 +1,121 @@
-//! Incremental Static Regeneration for Cloudflare Workers.
+//! Incremental Static Regeneration for Cloudflare Workers: a page cache in front of a Worker's own pages, or of any other
+//! site.
 //!
-//! A page cache in front of any site on (or behind) Workers. Pages come from cache at the edge (L1: Cache API, L2: KV),
-//! are regenerated in the background when they age, and are invalidated on demand by path and by tag. One coordinator
-//! Durable Object per route shard owns a page: its lease, its tags, every write to L2.
+//! Pages come from the cache, are rendered again in the background when they get stale, and are invalidated on demand by
+//! path and by tag.
 //!
-//! ```text
-//!  visitor ─▶ edge ──read──▶ L1 Cache API ──▶ L2 KV ◀──write── coordinator ──render──▶ site
-//!               │  visit::judge: hit | stale | miss                ▲   │ register tags
-//!               └── stale, miss ───────────────────────────────────┘   ▼
-//!               └── feed: what was invalidated since n? ────────▶ tag index ──deliver──▶ coordinators
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use cloudflare_isr::{Builder, RouteBuilder};
+//! use worker::{Context, Env, Request, Response, Result};
+//!
+//! // The Worker exports the classes of the Durable Objects.
+//! pub use cloudflare_isr::{IsrCoordinator, IsrTagIndex};
+//!
+//! #[worker::event(start)]
+//! fn start() {
+//!     let blog = RouteBuilder::default().revalidate(Duration::from_secs(300)).tags(["blog"]);
+//!     cloudflare_isr::configure(Builder::default().origin("self").route("/blog/[slug]", blog));
+//! }
+//!
+//! #[worker::event(fetch)]
+//! async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+//!     cloudflare_isr::serve(request, &env, &context, async |request| {
+//!         Response::from_html(format!("<h1>{}</h1>", request.path()))
+//!     })
+//!     .await
+//! }
+//! # fn main() {}
 //! ```
 //!
-//! | module | what it is |
+//! `docs/rust.md` has the `wrangler.toml` that belongs to it: a KV namespace, and two classes of Durable Objects.
+//!
+//! # Ways to use it
+//!
+//! | the Worker | calls |
 //! |---|---|
-//! | [`config`], [`route`] | settings and patterns |
-//! | [`time`], [`version`], [`shard_name`], [`tag_index_name`] | the notions of when and where |
-//! | [`semantics`] | the RFCs' vocabulary as pure values |
-//! | [`reason`] | why the cache answered as it did: the words of `Cache-Status` |
-//! | [`page`], [`page_policy`] | what is stored, and what a page declares of itself |
-//! | [`invalidation`], [`inspection`] | what a caller asks to be invalidated, or to be shown |
-//! | [`protocol`] | what edge and objects say to each other |
-//! | [`visit`] | the edge's decisions, free of I/O |
-//! | [`secret`] | secrets that clients prove to know |
-//! | [`downstream`] | headers for downstream caches, and purges of them |
-//! | [`coordinator`], [`tag_index`] | the objects' decisions, free of I/O, and their tables |
-//! | [`sql`], [`alarm`] | SQLite and the alarm, as the two objects use them |
-//! | `edge` (feature `worker`) | the only place with JavaScript, bindings and `await` |
+//! | renders its own pages, and has the cache in front of them | [`configure`] and [`serve`] |
+//! | is only a cache in front of another site | [`gateway()`] |
+//! | decides itself what the cache answers | [`Isr::handle_request`] |
+//! | renders a page under a lease | [`Isr::lookup`] and [`Isr::store`] |
+//! | changes what pages show | [`Isr::revalidate_path`], [`Isr::revalidate_tag`], [`Isr::invalidate`] |
+//! | wants to know what is cached | [`Isr::inspect`] |
+//! | keeps pages in a store of its own | [`set_l2`] |
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `worker` (default) | everything that runs on Workers. Without it, only settings, receipts and values remain |
+//! | `gateway` | exports the `fetch` event of the deployable gateway. A library leaves it off |
+//!
+//! # Structure
+//!
+//! Decisions are pure functions and state machines without I/O: `semantics`, `visit`, `coordinator`, `tag_index`. Only
+//! `edge` has JavaScript, bindings and `await`. `docs/design.md` describes the modules.
 
-pub mod alarm;
+mod alarm;
 mod backoff;
-pub mod codec;
-pub mod config;
-pub mod coordinator;
-pub mod downstream;
-pub mod error;
-pub mod inspection;
-pub mod invalidation;
+mod codec;
+mod config;
+mod coordinator;
+mod downstream;
+mod error;
+mod inspection;
+#[doc(hidden)]
+pub mod internals;
+mod invalidation;
 mod limits;
-pub mod page;
-pub mod page_policy;
-pub mod protocol;
-pub mod reason;
-pub mod route;
-pub mod secret;
-pub mod semantics;
-pub mod shard_name;
-pub mod sql;
-pub mod tag_index;
-pub mod tag_index_name;
+mod page;
+mod page_policy;
+mod protocol;
+mod reason;
+mod route;
+mod secret;
+mod semantics;
+mod shard_name;
+mod sql;
+mod tag_index;
+mod tag_index_name;
 mod text;
-pub mod time;
-pub mod version;
-pub mod visit;
+mod time;
+mod version;
+mod visit;
 
 #[cfg(feature = "worker")]
-pub mod edge;
+mod edge;
 
 /// The code in the documentation is compiled, and run where that needs no platform.
 #[cfg(all(doctest, feature = "worker"))]
-#[doc = include_str!("../docs/rust.md")]
-struct Documentation;
+mod documentation {
+    #[doc = include_str!("../docs/rust.md")]
+    struct Rust;
+
+    #[doc = include_str!("../docs/origins.md")]
+    struct Origins;
+}
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 #[cfg(test)]
 use bolero as _;
 
-pub use invalidation::{Invalidate, Mode, Refresh};
-pub use page_policy::{PageSettings, Scope};
-pub use protocol::{InvalidateAnswer, Progress};
+pub use config::{Builder, ConfigError, L2Kind, Problem, RouteBuilder, VaryBuilder};
+pub use error::{ArgumentError, ObjectError};
+pub use inspection::{Inspect, InspectError};
+pub use invalidation::{
+    Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Scope as Target,
+};
+pub use page_policy::{PageSettings, PageSettingsError, Scope};
+pub use protocol::{InvalidateAnswer, Progress, ShardProgress, SinkProgress, Ticket};
 pub use reason::Reason;
+pub use route::{RenderValue, RouteId};
 pub use semantics::freshness::Revalidate;
+pub use semantics::key::{CanonicalPath, KeyError, TrailingSlash};
+pub use semantics::tag::{Tag, TagError};
+pub use shard_name::ShardName;
+pub use time::Timestamp;
+pub use version::Version;
 
 #[cfg(feature = "worker")]
 pub use edge::{

@@ -23,7 +23,7 @@ const REVALIDATE_HEADER: &str = "x-isr-revalidate";
 ///
 /// let page = PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts", "post:42"])?;
 /// let draft = PageSettings::default().revalidate(Revalidate::NoStore);
-/// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+/// # Ok::<(), cloudflare_isr::TagError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageSettings {
@@ -36,6 +36,13 @@ const EXPECTED: &str =
     "the settings of a page are { revalidate, tags }: a number of seconds or false, and a list of tags";
 
 /// Why JSON is not the settings of a page.
+///
+/// ```
+/// use cloudflare_isr::{PageSettingsError, TagError};
+///
+/// let error = PageSettingsError::Tag(TagError::Empty);
+/// assert!(error.to_string().ends_with("a tag must not be empty"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PageSettingsError {
@@ -93,6 +100,7 @@ impl PageSettings {
     ///
     /// # Errors
     /// What is wrong with it.
+    #[doc(hidden)]
     pub fn from_json(value: &Value) -> Result<Self, PageSettingsError> {
         let table = match value {
             Value::Null => return Ok(Self::default()),
@@ -126,7 +134,7 @@ impl PageSettings {
     /// let page = PageSettings::default().revalidate(Revalidate::Never).tags(["a", "b"])?;
     /// let headers = [("x-isr-revalidate", "false".to_owned()), ("cache-tag", "a, b".to_owned())];
     /// assert_eq!(page.headers(), headers);
-    /// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+    /// # Ok::<(), cloudflare_isr::TagError>(())
     /// ```
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -138,6 +146,7 @@ impl PageSettings {
 
     /// Writes the settings into the headers of a response: the lifetime takes the place of one that is there, tags are
     /// added.
+    #[doc(hidden)]
     pub fn write(&self, headers: &mut HeaderList) {
         for (name, value) in self.headers() {
             if name == REVALIDATE_HEADER {
@@ -175,7 +184,7 @@ fn lifetime(value: &Value) -> Option<Revalidate> {
 /// scope.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts"])?);
 /// let both = PageSettings::default().revalidate(Duration::from_secs(30)).tags(["posts", "post:42"])?;
 /// assert_eq!(scope.resolve(), Some(both));
-/// # Ok::<(), cloudflare_isr::semantics::tag::TagError>(())
+/// # Ok::<(), cloudflare_isr::TagError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {

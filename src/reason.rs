@@ -15,6 +15,16 @@ macro_rules! reasons {
         ///
         /// It is serialized by [name](Self::name). A peer may run another version while a deployment is rolled out: a
         /// name that this version does not know is read as [`Reason::Unknown`], and the message stays readable.
+        ///
+        /// ```
+        /// use cloudflare_isr::{Lookup, Reason};
+        ///
+        /// fn is_overloaded(lookup: &Lookup) -> bool {
+        ///     matches!(lookup, Lookup::Skip { reason: Some(Reason::QueueFull | Reason::WaitersFull) })
+        /// }
+        ///
+        /// assert_eq!(Reason::QueueFull.name(), "queue-full");
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Reason {
@@ -46,6 +56,7 @@ macro_rules! reasons {
 
             /// Returns what the reason explains.
             #[must_use]
+            #[doc(hidden)]
             pub const fn kind(self) -> ReasonKind {
                 match self {
                     $($(Self::$variant)|+ => ReasonKind::$kind,)+

@@ -10,6 +10,17 @@ use crate::route::Route;
 use crate::text::text_conversions;
 
 /// The name of a coordinator object: `<route id>#<number>`.
+///
+/// ```
+/// use cloudflare_isr::IsrError;
+///
+/// fn route_without_coordinator(error: &IsrError) -> Option<&str> {
+///     match error {
+///         IsrError::UnknownShard { shard } => Some(shard.route()),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ShardName(String);
@@ -25,12 +36,14 @@ impl ShardName {
     /// Returns the owner of a path. All variants of one path are in one shard. The number is the first eight bytes of
     /// SHA-256 over the route id, a zero byte and the path, modulo the route's `shards`.
     #[must_use]
+    #[doc(hidden)]
     pub fn of(route: &Route, path: &str) -> Self {
         Self(format!("{}#{}", route.id(), number(route.id().as_str(), path, route.shards())))
     }
 
     /// Returns whether this shard owns a path if its route has `shards` shards. The route must match the path.
     #[must_use]
+    #[doc(hidden)]
     pub fn owns(&self, path: &str, shards: u16) -> bool {
         let (route, own) = self.parts();
         own.parse() == Ok(number(route, path, shards))
@@ -54,6 +67,7 @@ impl ShardName {
 
     /// Parses a name that [`Self::of`] has made and that was stored or sent since.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_stored(text: &str) -> Option<Self> {
         let (route, number) = text.rsplit_once('#')?;
         let is_written_so = number.parse::<u16>().is_ok_and(|parsed| parsed.to_string() == number);

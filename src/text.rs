@@ -4,6 +4,7 @@
 /// `Result`, `text` takes the value and returns its `String`.
 macro_rules! text_conversions {
     ($name:ty, $error:ty, $parse:expr, $text:expr) => {
+        #[doc(hidden)]
         impl TryFrom<String> for $name {
             type Error = $error;
 
@@ -13,6 +14,7 @@ macro_rules! text_conversions {
             }
         }
 
+        #[doc(hidden)]
         impl From<$name> for String {
             fn from(value: $name) -> Self {
                 let text: fn($name) -> Self = $text;

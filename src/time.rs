@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 /// A point in time, in milliseconds since the Unix epoch.
 ///
 /// Arithmetic saturates: a hostile or corrupt value can make a page old or young, but can't cause a panic.
+///
+/// ```
+/// use cloudflare_isr::Timestamp;
+///
+/// assert_eq!(Timestamp::from_millis(1_700_000_000_000).as_millis(), 1_700_000_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -26,18 +32,21 @@ impl Timestamp {
 
     /// Returns this time plus `duration`.
     #[must_use]
+    #[doc(hidden)]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Returns this time minus `duration`.
     #[must_use]
+    #[doc(hidden)]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Returns the time since `earlier`, or zero if `earlier` is later.
     #[must_use]
+    #[doc(hidden)]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

@@ -11,6 +11,14 @@ use crate::time::Timestamp;
 
 /// A ULID. The [`Clock`] of one object issues it when a render begins. It is the lease's fencing token, and the version
 /// of the page if the render is published. A later version is greater, as value and as text.
+///
+/// ```
+/// use cloudflare_isr::Version;
+///
+/// let version = Version::parse("01HF7YAT000000000000000001").expect("it is a ULID");
+/// assert_eq!(version.time().as_millis(), 1_700_000_000_000);
+/// assert_eq!(version.to_string(), "01HF7YAT000000000000000001");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(Ulid);
@@ -30,6 +38,7 @@ impl Version {
     /// Builds a version from its parts. Clamps the time to the last that a ULID can contain. Uses only the lowest 80
     /// bits of `random`.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_parts(time: Timestamp, random: u128) -> Self {
         Self(Ulid::from_parts(time.as_millis().min(MAX_MILLIS), random))
     }

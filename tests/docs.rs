@@ -10,10 +10,10 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
-use cloudflare_isr::config::{Config, SETTINGS, SettingLevel};
-use cloudflare_isr::reason::{Reason, ReasonKind};
-use cloudflare_isr::semantics::statuses;
-use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
+use cloudflare_isr::internals::config::{Config, SETTINGS, SettingLevel};
+use cloudflare_isr::internals::reason::{Reason, ReasonKind};
+use cloudflare_isr::internals::semantics::statuses;
+use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_PAGE;
 use serde_json::{Value, json};
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");

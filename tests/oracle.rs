@@ -11,13 +11,13 @@ use bolero as _;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::headers::HeaderList;
-use cloudflare_isr::semantics::key::{PageKey, TrailingSlash};
-use cloudflare_isr::semantics::statuses::{ALLOWED, Statuses};
-use cloudflare_isr::semantics::storable::{Asked, Verdict, judge};
-use cloudflare_isr::semantics::vary::Vary;
-use cloudflare_isr::time::Timestamp;
+use cloudflare_isr::internals::semantics::freshness::Revalidate;
+use cloudflare_isr::internals::semantics::headers::HeaderList;
+use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
+use cloudflare_isr::internals::semantics::statuses::{ALLOWED, Statuses};
+use cloudflare_isr::internals::semantics::storable::{Asked, Verdict, judge};
+use cloudflare_isr::internals::semantics::vary::Vary;
+use cloudflare_isr::internals::time::Timestamp;
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use proptest::prelude::*;
 

@@ -13,21 +13,20 @@ use super::settings::{COOKIE, HEADER, QUERY, RENDER_HEADERS, ROUTES, STATUSES, V
 use super::{Config, ConfigError};
 use crate::route::RenderValue;
 
-/// Builds a configuration, setting by setting. `docs/configuration.md` lists defaults and bounds. [`Self::build`]
+/// Builds a configuration, setting by setting. `docs/configuration.md` lists defaults and bounds. [`Self::check`]
 /// reports all mistakes at once.
 ///
 /// ```
 /// use std::time::Duration;
-/// use cloudflare_isr::config::{Builder, RouteBuilder};
+/// use cloudflare_isr::{Builder, RouteBuilder};
 ///
-/// let config = Builder::default()
+/// let settings = Builder::default()
 ///     .origin("self")
 ///     .revalidate(Duration::from_secs(60))
 ///     .route("/", RouteBuilder::default().tags(["home"]))
-///     .route("/blog/[slug]", RouteBuilder::default().revalidate(Duration::from_secs(300)).query(["page"]))
-///     .build()?;
-/// assert_eq!(config.revalidate, Duration::from_secs(60).into());
-/// # Ok::<(), cloudflare_isr::config::ConfigError>(())
+///     .route("/blog/[slug]", RouteBuilder::default().revalidate(Duration::from_secs(300)).query(["page"]));
+/// settings.check()?;
+/// # Ok::<(), cloudflare_isr::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Builder(Map<String, Value>);
@@ -47,11 +46,30 @@ impl Builder {
         self
     }
 
+    /// Reports every mistake in the settings, for a test of the Worker that uses them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloudflare_isr::{Builder, RouteBuilder};
+    ///
+    /// let settings = Builder::default().miss_timeout(Duration::from_secs(90)).route("/*", RouteBuilder::default());
+    /// let error = settings.check().unwrap_err();
+    /// assert_eq!(error.problems()[0].setting(), "ISR.miss_timeout");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], with all mistakes. Missing bindings and secrets are reported when the Worker runs.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.build().map(drop)
+    }
+
     /// Builds the configuration.
     ///
     /// # Errors
     ///
     /// As [`Config::from_json`].
+    #[doc(hidden)]
     pub fn build(&self) -> Result<Config, ConfigError> {
         Config::from_json(&self.to_json())
     }
@@ -65,6 +83,7 @@ impl Builder {
     /// Returns the settings in the form of `[vars.ISR]`, overridden by those of a variable: each setting of the top
     /// level, and each route as a whole.
     #[must_use]
+    #[doc(hidden)]
     pub fn overridden_by(&self, variable: &Value) -> Value {
         let Value::Object(variable) = variable else {
             return variable.clone();
@@ -87,6 +106,15 @@ impl Builder {
 }
 
 /// Builds the settings of one route. Settings that are left out have the top level's values.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloudflare_isr::{Builder, RouteBuilder};
+///
+/// let shop = RouteBuilder::default().revalidate(Duration::from_secs(30)).tags(["shop"]).shards(4).all_query();
+/// Builder::default().route("/shop/*", shop).check()?;
+/// # Ok::<(), cloudflare_isr::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteBuilder(Map<String, Value>);
 
@@ -132,6 +160,14 @@ impl RouteBuilder {
 }
 
 /// Builds the table `vary` of a route: the properties of a request that select one of several variants of a page.
+///
+/// ```
+/// use cloudflare_isr::{Builder, RouteBuilder, VaryBuilder};
+///
+/// let vary = VaryBuilder::default().language(["en", "de"]).cookie("theme", ["dark", "light"]);
+/// Builder::default().route("/*", RouteBuilder::default().vary(vary)).check()?;
+/// # Ok::<(), cloudflare_isr::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VaryBuilder(Map<String, Value>);
 

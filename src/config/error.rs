@@ -14,6 +14,13 @@ use crate::route::{MAX_RENDER_HEADER_BYTES, PatternError, RenderHeaderError, Rou
 /// Everything that is wrong with a configuration: at least one [`Problem`], each shown on its own line.
 ///
 /// Only the operator can correct it, so a Worker logs it and answers 500.
+///
+/// ```
+/// use cloudflare_isr::{Builder, ConfigError};
+///
+/// let error: ConfigError = Builder::default().check().unwrap_err();
+/// assert_eq!(error.problems().len(), 1, "it has no route");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", lines(.problems))]
 pub struct ConfigError {
@@ -23,12 +30,14 @@ pub struct ConfigError {
 impl ConfigError {
     /// Reports a missing binding, with the lines to add to `wrangler.toml`; `name` is the name that was looked for.
     #[must_use]
+    #[doc(hidden)]
     pub fn missing_binding(binding: Binding, name: &str) -> Self {
         Self::of(name, ProblemKind::MissingBinding { binding, name: name.to_owned() })
     }
 
     /// Reports that `max_body_bytes` is larger than KV accepts and that no R2 bucket is bound.
     #[must_use]
+    #[doc(hidden)]
     pub fn needs_bucket() -> Self {
         let setting = format!("{}.{}", Binding::Settings.default_name(), MAX_BODY_BYTES.setting.name);
         Self::of(&setting, ProblemKind::MissingDependency(Dependency::BucketForLargeBodies))
@@ -36,18 +45,21 @@ impl ConfigError {
 
     /// Reports that the secret that `zone_purge` needs is missing.
     #[must_use]
+    #[doc(hidden)]
     pub fn missing_purge_token(name: &str) -> Self {
         Self::of(name, ProblemKind::MissingSecret { name: name.to_owned(), purpose: SecretPurpose::ZonePurge })
     }
 
     /// Reports that a secret that `render_headers` names is missing.
     #[must_use]
+    #[doc(hidden)]
     pub fn missing_render_secret(name: &str) -> Self {
         Self::of(name, ProblemKind::MissingSecret { name: name.to_owned(), purpose: SecretPurpose::RenderHeader })
     }
 
     /// Reports that a secret that `render_headers` names can't be the value of a header.
     #[must_use]
+    #[doc(hidden)]
     pub fn malformed_render_secret(name: &str, error: RenderHeaderError) -> Self {
         let accepts = format!("1 to {MAX_RENDER_HEADER_BYTES} bytes of visible ASCII, with spaces only between");
         Self::of(name, ProblemKind::InvalidValue { found: "the secret".to_owned(), error: error.into(), accepts })
@@ -55,6 +67,7 @@ impl ConfigError {
 
     /// Combines the problems of two errors.
     #[must_use]
+    #[doc(hidden)]
     pub fn and(mut self, other: Self) -> Self {
         self.problems.extend(other.problems);
         self
@@ -81,6 +94,14 @@ fn lines(problems: &[Problem]) -> String {
 }
 
 /// One mistake. Shown as `setting: what is wrong; what to write instead`.
+///
+/// ```
+/// use cloudflare_isr::{Builder, Problem, RouteBuilder};
+///
+/// let error = Builder::default().route("/blog/[slug", RouteBuilder::default()).check().unwrap_err();
+/// let problem: &Problem = &error.problems()[0];
+/// assert!(problem.to_string().starts_with(problem.setting()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{setting}: {kind}")]
 pub struct Problem {
@@ -102,6 +123,7 @@ impl Problem {
 
     /// Returns what is wrong.
     #[must_use]
+    #[doc(hidden)]
     pub fn kind(&self) -> &ProblemKind {
         &self.kind
     }

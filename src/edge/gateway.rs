@@ -26,6 +26,16 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 ///
 /// # Errors
 /// Fails if the platform refuses to build a response.
+///
+/// ```no_run
+/// use worker::web_sys::{Request, Response};
+/// use worker::{Context, Env, Result};
+///
+/// // With #[worker::event(fetch)]
+/// async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+///     cloudflare_isr::gateway(request, env, context).await
+/// }
+/// ```
 pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::of(&env) {
         Ok(isr) => isr,
@@ -93,7 +103,7 @@ pub(in crate::edge) async fn answer(
     context: &Context,
     site: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
 ) -> Result<Result<Response, SiteError>, JsValue> {
-    let is_render = isr.is_render(request, context);
+    let is_render = isr.is_render_request(request, context);
     // A render may pass through another gateway on its way to the origin. Its signature is already removed when it
     // returns.
     if !is_render && classify::is_loop(&RequestHeaders(request)) {

@@ -26,7 +26,7 @@ use crate::protocol::{InvalidateAnswer, Progress, Ticket};
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use cloudflare_isr::config::{Builder, RouteBuilder};
+/// use cloudflare_isr::{Builder, RouteBuilder};
 ///
 /// // With #[worker::event(start)]
 /// fn start() {
@@ -90,6 +90,15 @@ impl Isr {
     ///
     /// # Errors
     /// [`IsrError::Misconfigured`], with all problems.
+    ///
+    /// ```no_run
+    /// # fn of(env: worker::Env) -> Result<(), cloudflare_isr::IsrError> {
+    /// use cloudflare_isr::Isr;
+    ///
+    /// let isr = Isr::new(&env)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(env: &Env) -> Result<Self, IsrError> {
         Ok(Self::of(env)?)
     }
@@ -116,6 +125,32 @@ impl Isr {
             Handled::Response(response, _) => Some(response.into()),
             Handled::Lease(_) | Handled::Pass(_) => None,
         })
+    }
+
+    /// Tells whether a request is a render that a cache asks for: the response is for every visitor, not for one.
+    ///
+    /// A render is recognized by the `props` of the service binding that it came over, or by its signature with the secret
+    /// `ISR_RENDER_SECRET`. A client can send neither.
+    ///
+    /// ```no_run
+    /// use cloudflare_isr::Isr;
+    /// use worker::{Context, Env, Request, Response, Result};
+    ///
+    /// // With #[worker::event(fetch)]
+    /// async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    ///     let isr = Isr::new(&env)?;
+    ///     if isr.is_render(&request, &context) {
+    ///         return Response::ok("a page for the cache");
+    ///     }
+    ///     match isr.handle_request(&request, &context).await? {
+    ///         Some(response) => Ok(response),
+    ///         None => Response::ok("a page for this visitor"),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_render(&self, request: &Request, context: &Context) -> bool {
+        self.is_render_request(request.inner(), context)
     }
 
     /// Looks a page up, for a caller that can render it: the first half of the split life cycle.
@@ -182,6 +217,15 @@ impl Isr {
     ///
     /// # Errors
     /// [`IsrError::InvalidArgument`], [`IsrError::NotRecorded`].
+    ///
+    /// ```no_run
+    /// # async fn edited(isr: cloudflare_isr::Isr) -> worker::Result<()> {
+    /// use cloudflare_isr::Mode;
+    ///
+    /// isr.revalidate_path("/blog/hello", Mode::Expire).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn revalidate_path(&self, path: &str, mode: Mode) -> Result<InvalidateAnswer, IsrError> {
         self.invalidate_one(Invalidate { paths: vec![path.to_owned()], mode, ..Invalidate::default() }).await
     }
@@ -190,6 +234,15 @@ impl Isr {
     ///
     /// # Errors
     /// See [`Self::revalidate_path`].
+    ///
+    /// ```no_run
+    /// # async fn edited(isr: cloudflare_isr::Isr) -> worker::Result<()> {
+    /// use cloudflare_isr::Mode;
+    ///
+    /// isr.revalidate_tag("post:42", Mode::Stale).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn revalidate_tag(&self, tag: &str, mode: Mode) -> Result<InvalidateAnswer, IsrError> {
         self.invalidate_one(Invalidate { tags: vec![tag.to_owned()], mode, ..Invalidate::default() }).await
     }
@@ -199,6 +252,16 @@ impl Isr {
     ///
     /// # Errors
     /// See [`Self::revalidate_path`]. If the call fails, some of the targets may have been recorded.
+    ///
+    /// ```no_run
+    /// # async fn edited(isr: cloudflare_isr::Isr) -> worker::Result<()> {
+    /// use cloudflare_isr::{Invalidate, Mode};
+    ///
+    /// let what = Invalidate { prefixes: vec!["/blog".to_owned()], mode: Mode::Purge, ..Invalidate::default() };
+    /// let receipts = isr.invalidate(&what).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn invalidate(&self, what: &Invalidate) -> Result<Vec<InvalidateAnswer>, IsrError> {
         let call = Call::try_from(what).map_err(CallError::from)?;
         Ok(admin::record_all(&self.env, call).await?)
@@ -214,6 +277,17 @@ impl Isr {
     ///
     /// # Errors
     /// [`IsrError::UnknownInvalidation`]: the log keeps the newest 100,000. [`IsrError::Unreachable`].
+    ///
+    /// ```no_run
+    /// # async fn edited(isr: cloudflare_isr::Isr) -> worker::Result<()> {
+    /// use cloudflare_isr::Mode;
+    ///
+    /// let receipt = isr.revalidate_path("/blog/hello", Mode::Expire).await?;
+    /// let progress = isr.invalidation(receipt.invalidation.seq).await?;
+    /// worker::console_log!("{} coordinators are still to be told", progress.pending);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn invalidation(&self, seq: u64) -> Result<Progress, IsrError> {
         self.env.progress(seq).await?.ok_or(IsrError::UnknownInvalidation { seq })
     }
@@ -223,6 +297,15 @@ impl Isr {
     ///
     /// # Errors
     /// [`IsrError::Unreachable`], [`IsrError::UnknownShard`].
+    ///
+    /// ```no_run
+    /// # async fn shown(isr: cloudflare_isr::Isr) -> worker::Result<worker::Response> {
+    /// use cloudflare_isr::Inspect;
+    ///
+    /// let question = Inspect::from_query("path=/blog/hello&limit=10").map_err(|error| error.to_string())?;
+    /// worker::Response::from_json(&isr.inspect(question).await?)
+    /// # }
+    /// ```
     pub async fn inspect(&self, question: Inspect) -> Result<Value, IsrError> {
         Ok(admin::inspect(&self.env, question).await?)
     }

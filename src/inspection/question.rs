@@ -17,11 +17,22 @@ pub const DEFAULT_LIMIT: u32 = 100;
 pub const MAX_LIMIT: u32 = 1000;
 
 /// One question: what to show, and how much of it.
+///
+/// ```
+/// use cloudflare_isr::{Inspect, Isr};
+///
+/// async fn pages(isr: &Isr) -> worker::Result<String> {
+///     let question = Inspect::from_query("tag=post:42&limit=10").map_err(|error| error.to_string())?;
+///     Ok(isr.inspect(question).await?["entries"].to_string())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspect {
     /// What to show.
+    #[doc(hidden)]
     pub subject: Subject,
     /// How many pages to list, from 1 to [`MAX_LIMIT`].
+    #[doc(hidden)]
     pub limit: u32,
 }
 
@@ -72,6 +83,12 @@ pub enum Kind {
 }
 
 /// Why a question can't be understood. The message says what to write instead.
+///
+/// ```
+/// use cloudflare_isr::{Inspect, InspectError};
+///
+/// assert_eq!(Inspect::from_query("limit=10"), Err(InspectError::NotOne));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InspectError {
@@ -146,6 +163,7 @@ impl Inspect {
     ///
     /// # Errors
     /// What is wrong with them.
+    #[doc(hidden)]
     pub fn from_arguments(kind: Kind, argument: &Value, options: &Value) -> Result<Self, InspectError> {
         let options = match options {
             Value::Null => None,

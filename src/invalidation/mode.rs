@@ -3,6 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 /// The effect of an invalidation on stored pages. Later variants are stronger.
+///
+/// ```
+/// use cloudflare_isr::Mode;
+///
+/// assert_eq!(Mode::parse("stale"), Some(Mode::Stale));
+/// assert_eq!(Mode::default().as_str(), "expire");
+/// assert!(Mode::Purge > Mode::Expire);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -34,6 +42,14 @@ impl Mode {
 }
 
 /// When the affected pages are rendered again.
+///
+/// ```
+/// use cloudflare_isr::{Invalidate, Refresh};
+///
+/// let what = Invalidate { tags: vec!["shop".to_owned()], refresh: Refresh::Eager, ..Invalidate::default() };
+/// assert_eq!(what.refresh.as_str(), "eager");
+/// assert_eq!(Refresh::parse("lazy"), Some(Refresh::default()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Refresh {

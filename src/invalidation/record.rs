@@ -6,6 +6,15 @@ use crate::invalidation::{Mode, Refresh, Scope};
 use crate::time::Timestamp;
 
 /// One invalidation, numbered by the tag index.
+///
+/// ```
+/// use cloudflare_isr::InvalidateAnswer;
+///
+/// fn log_line(receipt: &InvalidateAnswer) -> String {
+///     let invalidation = &receipt.invalidation;
+///     format!("{} at {}: {}", invalidation.seq, invalidation.at.as_millis(), invalidation.mode.as_str())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invalidation {
     /// Its number in the log.

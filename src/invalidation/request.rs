@@ -52,6 +52,14 @@ pub struct Call {
 }
 
 /// Why a call is not valid. The message says what to write instead.
+///
+/// ```
+/// use cloudflare_isr::{ArgumentError, InvalidateError, IsrError};
+///
+/// fn is_empty_request(error: &IsrError) -> bool {
+///     matches!(error, IsrError::InvalidArgument(ArgumentError::Invalidate(InvalidateError::NoScope)))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidateError {

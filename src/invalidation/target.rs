@@ -11,6 +11,20 @@ use crate::semantics::tag::Tag;
 use crate::tag_index_name::TagIndexName;
 
 /// The pages that an invalidation affects.
+///
+/// ```
+/// use cloudflare_isr::{InvalidateAnswer, Target};
+///
+/// fn describe(receipt: &InvalidateAnswer) -> String {
+///     match &receipt.invalidation.scope {
+///         Target::Path(path) => format!("the page {}", path.as_str()),
+///         Target::Tag(tag) => format!("all pages with the tag {tag}"),
+///         Target::Prefix(prefix) => format!("{} and all pages below it", prefix.as_str()),
+///         Target::Route(route) => format!("all pages of the route {route}"),
+///         Target::Everything => "all pages".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -29,6 +43,7 @@ pub enum Scope {
 impl Scope {
     /// Returns the kind and the name for the objects' tables. The name of `Everything` is empty.
     #[must_use]
+    #[doc(hidden)]
     pub fn kind_and_name(&self) -> (&'static str, &str) {
         match self {
             Self::Path(path) => ("path", path.as_str()),
@@ -41,6 +56,7 @@ impl Scope {
 
     /// Parses the result of [`Self::kind_and_name`]; `None` for anything else.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_kind_and_name(kind: &str, name: &str) -> Option<Self> {
         match kind {
             "path" => CanonicalPath::parse(name).ok().map(Self::Path),
@@ -54,6 +70,7 @@ impl Scope {
 
     /// Returns the tag index object that records an invalidation of these pages.
     #[must_use]
+    #[doc(hidden)]
     pub fn tag_index(&self, tag_shards: u16) -> TagIndexName {
         match self {
             Self::Tag(tag) => TagIndexName::of_tag(tag, tag_shards),
@@ -63,11 +80,27 @@ impl Scope {
 }
 
 /// A path that includes all paths below it, of at most [`Self::MAX_SEGMENTS`] segments.
+///
+/// ```
+/// use cloudflare_isr::{CanonicalPath, PathPrefix};
+///
+/// let prefix = PathPrefix::try_from(CanonicalPath::parse("/blog/")?)?;
+/// assert_eq!(prefix.as_str(), "/blog");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "CanonicalPath", into = "CanonicalPath")]
 pub struct PathPrefix(CanonicalPath);
 
 /// A prefix with too many segments.
+///
+/// ```
+/// use cloudflare_isr::{CanonicalPath, PathPrefix, PrefixTooDeep};
+///
+/// let deep = CanonicalPath::parse(&"/a".repeat(PathPrefix::MAX_SEGMENTS + 1))?;
+/// assert_eq!(PathPrefix::try_from(deep), Err(PrefixTooDeep));
+/// # Ok::<(), cloudflare_isr::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a prefix may have at most {} segments", PathPrefix::MAX_SEGMENTS)]
 pub struct PrefixTooDeep;
@@ -83,6 +116,7 @@ impl PathPrefix {
     }
 
     /// Iterates over the prefixes of a canonical path: `/`, `/a`, `/a/b` for `/a/b`.
+    #[doc(hidden)]
     pub fn all_of(path: &str) -> impl Iterator<Item = &str> {
         let inner = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         let own = (path != "/").then_some(path);

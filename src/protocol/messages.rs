@@ -78,6 +78,15 @@ pub struct Applied {
 }
 
 /// How far one shard is with the pages that an invalidation concerns.
+///
+/// ```
+/// use cloudflare_isr::{Progress, ShardProgress};
+///
+/// fn percentage(progress: &Progress) -> Option<u64> {
+///     let ShardProgress { done, failed, pending, .. } = progress.pages?;
+///     (100 * (done + failed)).checked_div(done + failed + pending)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardProgress {
     /// Rendered again, or, for a purge, deleted.
@@ -93,6 +102,7 @@ pub struct ShardProgress {
 impl ShardProgress {
     /// Adds what two shards say. There is an end once both have come to theirs.
     #[must_use]
+    #[doc(hidden)]
     pub fn and(self, other: Self) -> Self {
         Self {
             done: self.done + other.done,
@@ -104,6 +114,15 @@ impl ShardProgress {
 }
 
 /// What has come of an invalidation so far.
+///
+/// ```
+/// use cloudflare_isr::{Isr, IsrError, Progress};
+///
+/// async fn is_applied(isr: &Isr, seq: u64) -> Result<bool, IsrError> {
+///     let Progress { pending, sinks, .. } = isr.invalidation(seq).await?;
+///     Ok(pending == 0 && sinks.iter().all(|sink| sink.is_done))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What was recorded.
@@ -122,6 +141,14 @@ pub struct Progress {
 }
 
 /// How far an invalidation is in a cache in front.
+///
+/// ```
+/// use cloudflare_isr::{Progress, SinkProgress};
+///
+/// fn pending(progress: &Progress) -> impl Iterator<Item = &str> {
+///     progress.sinks.iter().filter(|sink: &&SinkProgress| !sink.is_done).map(|sink| sink.sink.as_str())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkProgress {
     /// Its name: see [`crate::downstream::purges::Sink`].
@@ -225,6 +252,18 @@ impl RegisterAnswer {
 }
 
 /// The answer to [`ToTagIndex::Invalidate`].
+///
+/// ```
+/// use cloudflare_isr::{Isr, IsrError, Mode};
+///
+/// async fn edited(isr: &Isr) -> Result<(), IsrError> {
+///     let receipt = isr.revalidate_tag("post:42", Mode::Expire).await?;
+///     if receipt.pending > 0 {
+///         worker::console_log!("{}", receipt.to_json());
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidateAnswer {
     /// What was recorded.
@@ -308,7 +347,7 @@ pub enum Verdict {
         #[serde(rename = "detail")]
         reason: Reason,
     },
-    /// Render the page, and offer it: see [`crate::protocol`]. Only for who has said that he can.
+    /// Render the page, and offer it: see `Offer`. Only for who has said that he can.
     Lease {
         /// The coordinator that owns the page, which need not be the one that was asked.
         shard: ShardName,

@@ -27,20 +27,35 @@ pub const OFFER_HEADER: &str = "x-isr-offer";
 const MAX_OFFERED_BYTES: usize = 2 * crate::semantics::headers::MAX_HEADER_BYTES;
 
 /// The right to render a page once, given to one caller at a time. Written as opaque text.
+///
+/// ```
+/// use cloudflare_isr::Ticket;
+///
+/// /// The ticket travels to another Worker as text.
+/// fn handed_on(ticket: &Ticket) -> Option<Ticket> {
+///     Ticket::parse(&ticket.to_text())
+/// }
+///
+/// assert_eq!(Ticket::parse("not a ticket"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// The coordinator that owns the page.
     #[serde(rename = "s")]
+    #[doc(hidden)]
     pub shard: ShardName,
     /// The page.
     #[serde(rename = "k")]
+    #[doc(hidden)]
     pub key: PageKey,
     /// The fencing token of the lease.
     #[serde(rename = "t")]
+    #[doc(hidden)]
     pub token: Version,
     /// Whether the request that is to be answered has `Authorization`: then the answer must say that it is for everybody
     /// (RFC 9111 §3.5).
     #[serde(rename = "a", default)]
+    #[doc(hidden)]
     pub authorized: bool,
 }
 

@@ -11,6 +11,17 @@ use super::pattern::{MAX_PATTERN_BYTES, Pattern};
 ///
 /// It is part of the names of coordinator objects, so it must not change while pages are cached. A pattern that is
 /// written another way is another route, with its own objects.
+///
+/// ```
+/// use cloudflare_isr::{InvalidateAnswer, Target};
+///
+/// fn pattern(receipt: &InvalidateAnswer) -> Option<&str> {
+///     match &receipt.invalidation.scope {
+///         Target::Route(route) => Some(route.as_str()),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RouteId(String);
@@ -23,6 +34,7 @@ impl RouteId {
 
     /// Restores an id that was stored or sent. The current configuration need not have this route.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_stored(text: &str) -> Option<Self> {
         let is_id = !text.is_empty() && text.len() <= MAX_PATTERN_BYTES && !text.contains('#');
         is_id.then(|| Self(text.to_owned()))

@@ -44,6 +44,17 @@ const RESERVED: [&str; 9] = [
 pub type RenderHeaders = BTreeMap<String, RenderValue>;
 
 /// The value of a header in requests to the origin.
+///
+/// ```
+/// use cloudflare_isr::{Builder, RenderValue, RouteBuilder};
+///
+/// Builder::default()
+///     .render_header("X-Preview", "off")
+///     .render_header("X-Token", RenderValue::Secret("SITE_TOKEN".to_owned()))
+///     .route("/*", RouteBuilder::default())
+///     .check()?;
+/// # Ok::<(), cloudflare_isr::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderValue {
     /// This text.
@@ -58,6 +69,7 @@ impl RenderValue {
     /// # Errors
     ///
     /// As [`check_render_value`].
+    #[doc(hidden)]
     pub fn text(text: &str) -> Result<Self, RenderHeaderError> {
         check_render_value(text).map(|()| Self::Text(text.to_owned()))
     }
@@ -67,6 +79,7 @@ impl RenderValue {
     /// # Errors
     ///
     /// [`RenderHeaderError::NeitherTextNorSecret`].
+    #[doc(hidden)]
     pub fn secret(name: &str) -> Result<Self, RenderHeaderError> {
         if is_binding_name(name) {
             Ok(Self::Secret(name.to_owned()))

@@ -9,6 +9,16 @@ use crate::semantics::headers::HeaderList;
 use crate::time::Timestamp;
 
 /// The freshness lifetime that a page or a route asks for.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cloudflare_isr::Revalidate;
+///
+/// assert_eq!(Revalidate::from_seconds(Duration::ZERO), Revalidate::NoStore);
+/// assert_eq!(Revalidate::from(Duration::from_secs(60)), Revalidate::After(Duration::from_secs(60)));
+/// assert_eq!(Revalidate::Never.to_header_value(), "false");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revalidate {
     /// Fresh for this long after the render began.
@@ -38,6 +48,7 @@ impl Revalidate {
 
     /// Returns the shorter of this and a lifetime; what is never stored is so still.
     #[must_use]
+    #[doc(hidden)]
     pub fn at_most(self, lifetime: Duration) -> Self {
         match self {
             Self::After(own) => Self::After(own.min(lifetime)),
@@ -49,6 +60,7 @@ impl Revalidate {
     /// Reads `X-ISR-Revalidate`, a response's word to this cache alone: seconds, or `false`. `None` if it is not there, or
     /// says nothing that can be read.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_header(headers: &HeaderList) -> Option<Self> {
         match headers.get("x-isr-revalidate")?.trim() {
             "false" => Some(Self::Never),

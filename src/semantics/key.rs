@@ -54,6 +54,13 @@ impl Default for QueryPolicy {
 }
 
 /// What a slash at the end of a path means.
+///
+/// ```
+/// use cloudflare_isr::{Builder, TrailingSlash};
+///
+/// let settings = Builder::default().trailing_slash(TrailingSlash::Redirect);
+/// assert_eq!(TrailingSlash::parse("redirect"), Some(TrailingSlash::Redirect));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrailingSlash {
     /// Nothing: it is no part of the key, and does not reach the site.
@@ -66,12 +73,14 @@ pub enum TrailingSlash {
 
 impl TrailingSlash {
     /// The meaning in a configuration that states none.
+    #[doc(hidden)]
     pub const DEFAULT: Self = Self::Strip;
 
     /// All meanings.
     pub const ALL: [Self; 3] = [Self::Strip, Self::Keep, Self::Redirect];
 
     /// The words for them in the configuration.
+    #[doc(hidden)]
     pub const WORDS: [&'static str; 3] = [Self::Strip.as_str(), Self::Keep.as_str(), Self::Redirect.as_str()];
 
     /// Returns the word for it in the configuration.
@@ -104,6 +113,13 @@ impl AsRef<str> for TrailingSlash {
 }
 
 /// Why a URL has no key. The request then passes to the site uncached.
+///
+/// ```
+/// use cloudflare_isr::{CanonicalPath, KeyError};
+///
+/// assert_eq!(CanonicalPath::parse("blog"), Err(KeyError::NotAUrl));
+/// assert_eq!(CanonicalPath::parse("/%zz"), Err(KeyError::Encoding));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The text is not an absolute `http` or `https` URL with a host.
@@ -120,6 +136,7 @@ pub enum KeyError {
 impl KeyError {
     /// Says the same to somebody who has given a path alone.
     #[must_use]
+    #[doc(hidden)]
     pub fn of_path(self) -> String {
         match self {
             Self::NotAUrl => "it must begin with `/`, as \"/blog/hello\" does".to_owned(),
@@ -131,6 +148,13 @@ impl KeyError {
 /// A canonical path: begins with `/`, has no dot segments, no repeated or trailing slash, and exactly one spelling of
 /// each percent-encoding (RFC 3986 §6.2.2): unreserved characters stand for themselves, hexadecimal digits are upper
 /// case, and what is neither unreserved nor a delimiter is encoded.
+///
+/// ```
+/// use cloudflare_isr::CanonicalPath;
+///
+/// assert_eq!(CanonicalPath::parse("/blog//./%7Ehello/")?.as_str(), "/blog/~hello");
+/// # Ok::<(), cloudflare_isr::KeyError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CanonicalPath(String);

@@ -16,11 +16,24 @@ pub const MAX_TAGS_PER_PAGE: usize = 64;
 /// A cache tag: 1 to [`MAX_TAG_BYTES`] bytes of visible ASCII without a comma, compared byte for byte.
 ///
 /// The alphabet is that of the `Cache-Tag` header, where a comma separates tags.
+///
+/// ```
+/// use cloudflare_isr::Tag;
+///
+/// assert_eq!(Tag::parse("post:42")?.as_str(), "post:42");
+/// # Ok::<(), cloudflare_isr::TagError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 
 /// Why a text is not a [`Tag`].
+///
+/// ```
+/// use cloudflare_isr::{Tag, TagError};
+///
+/// assert_eq!(Tag::parse("a,b"), Err(TagError::Character(',')));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TagError {
     /// The text is empty.
@@ -60,6 +73,7 @@ impl Tag {
     /// # Errors
     /// The first malformed member is reported, and then no tag is returned: a page that can't be found by one of
     /// its tags could not be invalidated by it.
+    #[doc(hidden)]
     pub fn parse_list(header: &str) -> Result<Vec<Self>, TagError> {
         header
             .split(',')
@@ -73,6 +87,7 @@ impl Tag {
     ///
     /// # Errors
     /// [`TagError::TooMany`] past [`MAX_TAGS_PER_PAGE`].
+    #[doc(hidden)]
     pub fn unite(route: &[Self], response: Vec<Self>) -> Result<Vec<Self>, TagError> {
         let mut tags = response;
         tags.extend_from_slice(route);

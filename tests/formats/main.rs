@@ -13,30 +13,30 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
-use cloudflare_isr::codec::{decode, encode};
-use cloudflare_isr::config::Config;
-use cloudflare_isr::inspection::answer::{
+use cloudflare_isr::internals::codec::{decode, encode};
+use cloudflare_isr::internals::config::Config;
+use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
 };
-use cloudflare_isr::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
-use cloudflare_isr::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
-use cloudflare_isr::protocol::{
+use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
+use cloudflare_isr::internals::protocol::{
     Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer, Offered, Progress, RPC_PATH,
     RegisterAnswer, ShardProgress, SinkProgress, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, VERDICT_HEADER,
     Verdict,
 };
-use cloudflare_isr::reason::Reason;
-use cloudflare_isr::route::RouteId;
-use cloudflare_isr::semantics::digest::Digest;
-use cloudflare_isr::semantics::freshness::{Revalidate, Windows};
-use cloudflare_isr::semantics::headers::HeaderList;
-use cloudflare_isr::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
-use cloudflare_isr::semantics::tag::Tag;
-use cloudflare_isr::shard_name::ShardName;
-use cloudflare_isr::tag_index_name::TagIndexName;
-use cloudflare_isr::time::Timestamp;
-use cloudflare_isr::version::Version;
+use cloudflare_isr::internals::reason::Reason;
+use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::digest::Digest;
+use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
+use cloudflare_isr::internals::semantics::headers::HeaderList;
+use cloudflare_isr::internals::semantics::key::{CanonicalPath, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
+use cloudflare_isr::internals::semantics::tag::Tag;
+use cloudflare_isr::internals::shard_name::ShardName;
+use cloudflare_isr::internals::tag_index_name::TagIndexName;
+use cloudflare_isr::internals::time::Timestamp;
+use cloudflare_isr::internals::version::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;

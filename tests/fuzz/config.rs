@@ -1,12 +1,12 @@
 //! What the owner of the site writes: patterns and settings.
 
 use bolero::{TypeGenerator, check, produce};
-use cloudflare_isr::config::{Config, ConfigError, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS, ValueKind};
-use cloudflare_isr::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern};
-use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::key::{CanonicalPath, QueryPolicy};
-use cloudflare_isr::semantics::tag::MAX_TAGS_PER_PAGE;
-use cloudflare_isr::shard_name::ShardName;
+use cloudflare_isr::internals::config::{Config, ConfigError, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS, ValueKind};
+use cloudflare_isr::internals::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern};
+use cloudflare_isr::internals::semantics::freshness::Revalidate;
+use cloudflare_isr::internals::semantics::key::{CanonicalPath, QueryPolicy};
+use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_PAGE;
+use cloudflare_isr::internals::shard_name::ShardName;
 use serde_json::{Map, Value, json};
 
 use crate::TIME;

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use bolero::{TypeGenerator, check, produce};
-use cloudflare_isr::page::{PageHead, PageMeta, Prefix};
-use cloudflare_isr::semantics::cache_control::CacheControl;
-use cloudflare_isr::semantics::conditional::{Conditions, Form, Selected};
-use cloudflare_isr::semantics::etag;
-use cloudflare_isr::semantics::freshness::Revalidate;
-use cloudflare_isr::semantics::headers::{HeaderList, Kind};
-use cloudflare_isr::semantics::key::{PageKey, TrailingSlash};
-use cloudflare_isr::semantics::policy::{self, Policy};
-use cloudflare_isr::semantics::range::Range;
-use cloudflare_isr::semantics::statuses::Statuses;
-use cloudflare_isr::semantics::storable::{Asked, Storable, Verdict, judge};
-use cloudflare_isr::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
-use cloudflare_isr::semantics::vary::Vary;
-use cloudflare_isr::time::Timestamp;
-use cloudflare_isr::version::Version;
+use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
+use cloudflare_isr::internals::semantics::cache_control::CacheControl;
+use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, Selected};
+use cloudflare_isr::internals::semantics::etag;
+use cloudflare_isr::internals::semantics::freshness::Revalidate;
+use cloudflare_isr::internals::semantics::headers::{HeaderList, Kind};
+use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
+use cloudflare_isr::internals::semantics::policy::{self, Policy};
+use cloudflare_isr::internals::semantics::range::Range;
+use cloudflare_isr::internals::semantics::statuses::Statuses;
+use cloudflare_isr::internals::semantics::storable::{Asked, Storable, Verdict, judge};
+use cloudflare_isr::internals::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
+use cloudflare_isr::internals::semantics::vary::Vary;
+use cloudflare_isr::internals::time::Timestamp;
+use cloudflare_isr::internals::version::Version;
 
 use crate::TIME;
 use crate::input::Text;

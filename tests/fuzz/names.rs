@@ -1,14 +1,16 @@
 //! What pages, objects and renders are called: paths, keys, shards, tags, versions.
 
 use bolero::check;
-use cloudflare_isr::config::CanonicalOrigin;
-use cloudflare_isr::inspection::{Inspect, MAX_LIMIT, Place, Subject};
-use cloudflare_isr::route::OriginUrl;
-use cloudflare_isr::semantics::key::{CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash};
-use cloudflare_isr::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
-use cloudflare_isr::shard_name::ShardName;
-use cloudflare_isr::time::Timestamp;
-use cloudflare_isr::version::Version;
+use cloudflare_isr::internals::config::CanonicalOrigin;
+use cloudflare_isr::internals::inspection::{Inspect, MAX_LIMIT, Place, Subject};
+use cloudflare_isr::internals::route::OriginUrl;
+use cloudflare_isr::internals::semantics::key::{
+    CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash,
+};
+use cloudflare_isr::internals::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
+use cloudflare_isr::internals::shard_name::ShardName;
+use cloudflare_isr::internals::time::Timestamp;
+use cloudflare_isr::internals::version::Version;
 
 use crate::TIME;
 use crate::input::Text;

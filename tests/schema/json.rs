@@ -1,11 +1,13 @@
 //! The JSON schema of `[vars.ISR]`, draft 7: the version that most editors support.
 
-use cloudflare_isr::config::{
+use cloudflare_isr::internals::config::{
     Bounds, ItemForm, ListForm, MAX_ROUTES, MAX_VALUE_BYTES, MAX_VALUES, QUERY_WORDS, Setting, SettingLevel, TextForm,
     ValueKind,
 };
-use cloudflare_isr::route::{MAX_BINDING_NAME_CHARS, MAX_PATTERN_BYTES, MAX_RENDER_HEADER_BYTES, MAX_RENDER_HEADERS};
-use cloudflare_isr::semantics::statuses;
+use cloudflare_isr::internals::route::{
+    MAX_BINDING_NAME_CHARS, MAX_PATTERN_BYTES, MAX_RENDER_HEADER_BYTES, MAX_RENDER_HEADERS,
+};
+use cloudflare_isr::internals::semantics::statuses;
 use serde_json::{Map, Value, json};
 
 use crate::{description, settings_of};

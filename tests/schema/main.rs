@@ -12,7 +12,7 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
-use cloudflare_isr::config::{Config, SETTINGS, Setting, SettingLevel};
+use cloudflare_isr::internals::config::{Config, SETTINGS, Setting, SettingLevel};
 use serde_json::Value;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packages/cloudflare-isr");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cloudflare_isr::reason::Reason;
+use cloudflare_isr::internals::reason::Reason;
 
 /// Returns the whole module.
 pub(crate) fn module() -> String {

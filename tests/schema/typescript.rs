@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use cloudflare_isr::config::{DefaultValue, ItemForm, ListForm, QUERY_WORDS, SettingLevel, ValueKind};
-use cloudflare_isr::semantics::statuses;
+use cloudflare_isr::internals::config::{DefaultValue, ItemForm, ListForm, QUERY_WORDS, SettingLevel, ValueKind};
+use cloudflare_isr::internals::semantics::statuses;
 
 use crate::{description, settings_of};
 

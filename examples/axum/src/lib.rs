@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use cloudflare_isr::config::{Builder, RouteBuilder};
+use cloudflare_isr::{Builder, RouteBuilder};
 use tower_service::Service;
 use worker::{Context, Env, HttpRequest, Request, Response, event};
 

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
-use cloudflare_isr::semantics::tag::TagError;
+use cloudflare_isr::TagError;
 use cloudflare_isr::{PageSettings, Revalidate, Scope};
 use std::time::Duration;
 use worker::Env;

@@ -53,6 +53,11 @@ const MISS_GRACE: Duration = Duration::from_secs(2);
 const STALE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Owns the pages of one route shard. Bind it as `COORDINATOR`, with SQLite.
+///
+/// ```
+/// // A Worker exports the class by naming it. `wrangler.toml` binds it as `COORDINATOR`.
+/// pub use cloudflare_isr::IsrCoordinator;
+/// ```
 #[durable_object(alarm)]
 pub struct IsrCoordinator {
     object: Result<Rc<Object>, StoreError>,

@@ -35,6 +35,11 @@ use crate::tag_index_name::TagIndexName;
 const FEED_ROWS: u32 = 1000;
 
 /// Keeps the shards of each tag, the log of invalidations, and their deliveries. Bind it as `TAG_INDEX`, with SQLite.
+///
+/// ```
+/// // A Worker exports the class by naming it. `wrangler.toml` binds it as `TAG_INDEX`.
+/// pub use cloudflare_isr::IsrTagIndex;
+/// ```
 #[durable_object(alarm)]
 pub struct IsrTagIndex {
     object: Rc<Object>,

@@ -35,7 +35,7 @@ impl Isr {
         asker: Asker,
     ) -> Result<Handled, JsValue> {
         let (method, url, headers) = (request.method(), request.url(), RequestHeaders(request));
-        let is_render = self.is_render(request, context);
+        let is_render = self.is_render_request(request, context);
         let parts = RequestParts { method: &method, url: &url, headers: &headers, is_render };
         match classify(&self.settings.rules(), &parts) {
             Class::NotForCache => Ok(Handled::Pass(None)),

@@ -18,6 +18,19 @@ use crate::semantics::cache_status::Outcome;
 ///
 /// [`serve`](crate::serve()) is enough for a Worker with the cache in front of its own handler. The methods here
 /// perform the single steps; [`crate::edge`] says how they fit together.
+///
+/// ```no_run
+/// use cloudflare_isr::Isr;
+/// use worker::{Context, Env, Request, Response, Result};
+///
+/// // With #[worker::event(fetch)]
+/// async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+///     match Isr::new(&env)?.handle_request(&request, &context).await? {
+///         Some(response) => Ok(response),
+///         None => Response::ok("not a page of the cache"),
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Isr {
     pub(in crate::edge) env: Env,
@@ -57,7 +70,7 @@ impl Isr {
 
     /// Returns whether a request is a render from this cache, which the renderer must answer. It is recognised by
     /// `props` of the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
-    pub(in crate::edge) fn is_render(&self, request: &Request, context: &Context) -> bool {
+    pub(in crate::edge) fn is_render_request(&self, request: &Request, context: &Context) -> bool {
         let is_signed = |secret| origin::is_signed(request, secret);
         Task::Render.is_asked(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
     }

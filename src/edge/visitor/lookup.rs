@@ -23,6 +23,21 @@ use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
 use crate::semantics::storable::{self, Asked};
 
 /// The result of [`Isr::lookup`]. Responses are ready for the client, and may be a 304, a 206 or a 416.
+///
+/// ```
+/// use cloudflare_isr::Lookup;
+///
+/// fn status(lookup: &Lookup) -> &'static str {
+///     match lookup {
+///         Lookup::Hit(_) => "HIT",
+///         Lookup::Stale(_) => "STALE",
+///         Lookup::Miss(_) | Lookup::Lease { .. } => "MISS",
+///         Lookup::Skip { .. } => "SKIP",
+///         Lookup::Bypass => "BYPASS",
+///         Lookup::Pass => "PASS",
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Lookup {
     /// The page, fresh.

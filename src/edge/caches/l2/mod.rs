@@ -38,6 +38,15 @@ thread_local! {
 }
 
 /// The options of a write, besides name and bytes.
+///
+/// ```
+/// use cloudflare_isr::PutOptions;
+///
+/// /// The metadata that a store keeps beside a value.
+/// fn metadata(options: &PutOptions) -> (String, Option<u64>) {
+///     (options.version.to_string(), options.expires_at.map(|time| time.as_millis()))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutOptions {
@@ -48,6 +57,14 @@ pub struct PutOptions {
 }
 
 /// Why a store did not perform an operation.
+///
+/// ```
+/// use cloudflare_isr::L2Error;
+///
+/// fn failed(error: worker::Error) -> L2Error {
+///     L2Error::Failed(error.to_string())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum L2Error {
     /// A binding is missing.
@@ -68,6 +85,14 @@ impl From<JsValue> for L2Error {
 }
 
 /// The result of a method of [`L2`]: a boxed future, so that the store can be chosen at run time.
+///
+/// ```
+/// use cloudflare_isr::{L2Future, Version};
+///
+/// fn delete<'a>(_name: &'a str, _up_to: Version) -> L2Future<'a, ()> {
+///     Box::pin(async { Ok(()) })
+/// }
+/// ```
 pub type L2Future<'a, T> = Pin<Box<dyn Future<Output = Result<T, L2Error>> + 'a>>;
 
 /// A store for pages that all colos share.
@@ -83,8 +108,7 @@ pub type L2Future<'a, T> = Pin<Box<dyn Future<Output = Result<T, L2Error>> + 'a>
 /// ```no_run
 /// use std::rc::Rc;
 ///
-/// use cloudflare_isr::{L2, L2Error, L2Future, PutOptions, set_l2};
-/// use cloudflare_isr::version::Version;
+/// use cloudflare_isr::{L2, L2Error, L2Future, PutOptions, Version, set_l2};
 /// use worker::js_sys::Uint8Array;
 /// use worker::kv::KvStore;
 /// use worker::{Env, event};
@@ -136,6 +160,13 @@ pub trait L2 {
 }
 
 /// Makes a store from the bindings of a Worker. It is called for each use, so it should only look bindings up.
+///
+/// ```
+/// use cloudflare_isr::{L2Error, L2Factory};
+///
+/// /// Pages are kept nowhere but in L1 and in the coordinators.
+/// const NONE: L2Factory = |_env| Err(L2Error::Unbound("SHARED".to_owned()));
+/// ```
 pub type L2Factory = fn(&Env) -> Result<Rc<dyn L2>, L2Error>;
 
 /// Stores pages in a store of your own, in place of the setting `l2`. Then `ISR_CACHE` and `ISR_BUCKET` need not be
@@ -143,6 +174,15 @@ pub type L2Factory = fn(&Env) -> Result<Rc<dyn L2>, L2Error>;
 ///
 /// Call it in `#[event(start)]`. Edges and objects run the same module, but not the same instance of it, and each
 /// instance must have the store before its first request. See [`L2`] for an example.
+///
+/// ```no_run
+/// use cloudflare_isr::{L2Factory, set_l2};
+///
+/// // With #[worker::event(start)]
+/// fn start(factory: L2Factory) {
+///     set_l2(factory);
+/// }
+/// ```
 pub fn set_l2(factory: L2Factory) {
     INSTALLED.set(Some(factory));
 }
