@@ -1,10 +1,10 @@
-//! A stored page: what is known of it, and how it is written to L2.
+//! A stored page: its metadata, and its format in L2.
 //!
 //! An L2 value is `"ISR"`, a format byte, the length of the header as four bytes (big-endian), the header in CBOR, and
-//! the body as it came. What can't be read is a miss, never a panic.
+//! the unchanged body. An unreadable value is a miss, never a panic.
 //!
-//! A page that is too large for a store may be kept in another one. In its place lies [`ELSEWHERE`]: a value of format 2, which
-//! has neither header nor body.
+//! A page that is too large for a store may be kept in another one. In its place the store has [`ELSEWHERE`]: a value
+//! of format 2, without header and body.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -21,16 +21,15 @@ use crate::version::Version;
 const MAGIC: &[u8; 3] = b"ISR";
 const FORMAT: u8 = 1;
 
-/// The value that stands for a page which lies under the same name in another store. It does not say which version that is:
-/// the value there does.
+/// Points to a page under the same name in another store. It contains no version; the value there does.
 pub const ELSEWHERE: [u8; PREFIX_BYTES] = *b"ISR\x02\0\0\0\0";
 
 const PREFIX_BYTES: usize = 8;
 
-/// The most bytes that the header of an L2 value may have; the headers of a page are far below.
+/// The most bytes of the header of an L2 value. The headers of a page are far below.
 const MAX_HEADER_BYTES: usize = 128 * 1024;
 
-/// What is known of a rendered page besides its headers and its body.
+/// The metadata of a rendered page, besides its headers and its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageMeta {
     /// The page's full key.
@@ -39,44 +38,44 @@ pub struct PageMeta {
     /// The fencing token of the render; its time is when the render began.
     #[serde(rename = "v")]
     pub version: Version,
-    /// The status that the site answered.
+    /// The origin's status.
     #[serde(rename = "c")]
     pub status: u16,
-    /// When the last byte of the render had arrived; if the site had the page from a cache, earlier by the `Age` that it
-    /// told (RFC 9111 §4.2.3).
+    /// When the last byte of the render arrived. If the origin had the page from a cache, earlier by the `Age` that it
+    /// sent (RFC 9111 §4.2.3).
     #[serde(rename = "r")]
     pub rendered_at: Timestamp,
-    /// Until when the page is fresh, may be served stale, may stand in for an error.
+    /// The times until which the page is fresh, may be served stale, and may be served in place of an error.
     #[serde(rename = "w")]
     pub windows: Windows,
     /// The page's tags, sorted.
     #[serde(rename = "t")]
     pub tags: Vec<Tag>,
-    /// The bytes of the body; `None` while it still streams. L2 holds whole bodies only.
+    /// The length of the body; `None` while it still streams. L2 has complete bodies only.
     #[serde(rename = "n", default)]
     pub body_bytes: Option<u64>,
-    /// What the page consists of; `None` while it still streams, or if an earlier version of this cache has written it.
+    /// The digest of the content; `None` while it still streams, or if an earlier version of this cache wrote the page.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }
 
 impl PageMeta {
-    /// Returns when the render began: nothing that was invalidated before can be in it.
+    /// Returns when the render began. The page reflects everything that was invalidated before.
     #[must_use]
     pub fn render_start(&self) -> Timestamp {
         self.version.time()
     }
 
-    /// Encodes for the inside of a header value: CBOR in unpadded base64url.
+    /// Encodes the metadata for a header value: CBOR in unpadded base64url.
     #[must_use]
     pub fn to_header_value(&self) -> String {
         codec::to_text(self)
     }
 
-    /// Reads what [`Self::to_header_value`] wrote.
+    /// Parses the result of [`Self::to_header_value`].
     ///
     /// # Errors
-    /// [`FormatError::Header`] if it is anything else.
+    /// [`FormatError::Header`] for anything else.
     pub fn from_header_value(value: &str) -> Result<Self, FormatError> {
         codec::from_text(value).ok_or(FormatError::Header)
     }
@@ -85,7 +84,7 @@ impl PageMeta {
 /// A page without its body: the header of an L2 value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageHead {
-    /// What is known of the page.
+    /// The page's metadata.
     #[serde(rename = "m")]
     pub meta: PageMeta,
     /// The headers that are served with it.
@@ -93,34 +92,34 @@ pub struct PageHead {
     pub headers: HeaderList,
 }
 
-/// Why bytes are not an L2 value that can be used.
+/// Why bytes are not a usable L2 value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FormatError {
-    /// Too short, or not begun by the magic.
+    /// Too short, or without the magic at the beginning.
     #[error("not a page of this cache")]
     Magic,
-    /// Written by a version of this cache that came later.
+    /// Written by a later version of this cache.
     #[error("unknown format {0}")]
     Format(u8),
-    /// The header is cut off, over its bound, or not the expected CBOR.
+    /// The header is cut off, above its limit, or not the expected CBOR.
     #[error("corrupt header")]
     Header,
     /// The body has another length than the header says.
     #[error("the body is cut off")]
     Body,
-    /// The entry belongs to another key with the same name.
+    /// The value belongs to another key with the same name.
     #[error("the entry belongs to another page")]
     Key,
 }
 
-/// The first bytes of an L2 value, which say how many bytes the header has.
+/// The first bytes of an L2 value, with the length of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
     header_bytes: usize,
 }
 
 impl Prefix {
-    /// The bytes of the prefix.
+    /// The length of the prefix.
     pub const BYTES: usize = PREFIX_BYTES;
 
     /// Reads the prefix from the beginning of a value.
@@ -149,7 +148,7 @@ impl Prefix {
 }
 
 impl PageHead {
-    /// Writes everything of an L2 value that stands before the body.
+    /// Writes the part of an L2 value before the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let header = codec::encode(self);
@@ -162,8 +161,8 @@ impl PageHead {
         out
     }
 
-    /// Reads the header of a value whose length is `total_bytes` and which is expected to be the page `key`.
-    /// `before_body` are the bytes up to [`Prefix::body_offset`].
+    /// Parses the header of a value with the length `total_bytes` that should be the page `key`. `before_body` are the
+    /// bytes up to [`Prefix::body_offset`].
     ///
     /// # Errors
     /// See [`FormatError`].
@@ -239,7 +238,7 @@ mod tests {
     }
 
     proptest! {
-        /// What came of a site comes out of L2: the same end-to-end headers, the same bytes.
+        /// A page from the origin leaves L2 with the same end-to-end headers and the same bytes.
         #[test]
         fn a_page_is_replayed_as_it_came(
             pairs in prop::collection::vec(("[a-z][a-z0-9-]{0,9}", "[\\t -~ü]{0,20}"), 0..8),

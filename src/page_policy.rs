@@ -1,4 +1,4 @@
-//! What a page says of itself while it is rendered: layouts give defaults, pages settle it.
+//! The cache settings of a page that is being rendered: layouts set defaults, pages override them.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::semantics::freshness::Revalidate;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::tag::{Tag, TagError};
 
-/// The header that says how long a page is fresh.
+/// The header with the freshness lifetime of a page.
 const REVALIDATE_HEADER: &str = "x-isr-revalidate";
 
-/// What one layout or page says: its freshness lifetime, and its tags.
+/// The cache settings of one layout or page: its freshness lifetime, and its tags.
 ///
-/// Each is as if the response had it in a header: `X-ISR-Revalidate`, and one more `Cache-Tag`.
+/// They count as if the response had the headers `X-ISR-Revalidate` and one more `Cache-Tag`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,7 +79,7 @@ pub enum PageSettingsError {
 }
 
 impl PageSettings {
-    /// Sets the freshness lifetime: a time, of which whole seconds count, [`Revalidate::Never`] or [`Revalidate::NoStore`].
+    /// Sets the freshness lifetime: a time in whole seconds, [`Revalidate::Never`] or [`Revalidate::NoStore`].
     #[must_use]
     pub fn revalidate(self, revalidate: impl Into<Revalidate>) -> Self {
         Self { revalidate: Some(revalidate.into()), ..self }
@@ -88,7 +88,7 @@ impl PageSettings {
     /// Adds tags by which the page can be invalidated.
     ///
     /// # Errors
-    /// What is wrong with the first that is malformed: see [`Tag::parse`].
+    /// Reports the first malformed tag: see [`Tag::parse`].
     pub fn tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Result<Self, TagError> {
         for tag in tags {
             self.tags.push(Tag::parse(tag.as_ref())?);
@@ -96,10 +96,10 @@ impl PageSettings {
         Ok(self)
     }
 
-    /// Reads `{ revalidate?: number | false, tags?: string[] }`; `null` says nothing.
+    /// Parses `{ revalidate?: number | false, tags?: string[] }`; `null` sets nothing.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Says what is wrong with it.
     #[doc(hidden)]
     pub fn from_json(value: &Value) -> Result<Self, PageSettingsError> {
         let table = match value {
@@ -126,7 +126,7 @@ impl PageSettings {
         Ok(settings)
     }
 
-    /// Returns the headers by which a response says the same.
+    /// Returns the response headers with the same meaning.
     ///
     /// ```
     /// use cloudflare_isr::{PageSettings, Revalidate};
@@ -144,8 +144,7 @@ impl PageSettings {
         revalidate.into_iter().chain(tags).collect()
     }
 
-    /// Writes the settings into the headers of a response: the lifetime takes the place of one that is there, tags are
-    /// added.
+    /// Writes the settings into the headers of a response. The lifetime replaces an existing one; the tags are added.
     #[doc(hidden)]
     pub fn write(&self, headers: &mut HeaderList) {
         for (name, value) in self.headers() {
@@ -168,9 +167,9 @@ fn lifetime(value: &Value) -> Option<Revalidate> {
     }
 }
 
-/// Collects what the layouts and the page of one request say, in any order.
+/// Collects the settings of the layouts and the page of one request, in any order.
 ///
-/// | | the last that says something counts | all are united |
+/// | | the last one that is set counts | all are combined |
 /// |---|---|---|
 /// | `revalidate` | of [`Self::set`], else of [`Self::defaults`] | |
 /// | tags | | of both |
@@ -193,23 +192,23 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Says what holds unless the page says otherwise: for layouts.
+    /// Sets values that apply unless the page overrides them: for layouts.
     pub fn defaults(&mut self, settings: PageSettings) {
         unite(&mut self.defaults, settings);
     }
 
-    /// Says what holds: for pages.
+    /// Sets values that override defaults: for pages.
     pub fn set(&mut self, settings: PageSettings) {
         unite(&mut self.own, settings);
     }
 
-    /// Returns the headers by which a response says what holds in the end: see [`PageSettings::headers`].
+    /// Returns the response headers for the resulting settings: see [`PageSettings::headers`].
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         self.resolve().map(|settings| settings.headers()).unwrap_or_default()
     }
 
-    /// Returns what holds in the end; `None` if nothing was said. Each tag is there once, those of layouts first.
+    /// Returns the resulting settings; `None` if nothing was set. Each tag occurs once, those of layouts first.
     #[must_use]
     pub fn resolve(&self) -> Option<PageSettings> {
         let mut resolved = self.defaults.clone();

@@ -1,4 +1,4 @@
-//! Why the cache answered as it did, in one word: the `detail` of `Cache-Status`.
+//! The reasons of the cache's decisions: the `detail` of `Cache-Status`.
 //!
 //! A reason travels by its name from the coordinator's decision to the response header. Each one is declared once, in
 //! the list below; the table in `docs/cache-status.md` is generated from it.
@@ -11,10 +11,10 @@ use serde::ser::{Serialize, Serializer};
 /// Declares the reasons, kind by kind: variant, name, description.
 macro_rules! reasons {
     ($($kind:ident { $($variant:ident, $name:literal, $description:literal;)+ })+) => {
-        /// Why the cache answered as it did.
+        /// The reason of a decision of the cache.
         ///
-        /// It is serialized by [name](Self::name). A peer may run another version while a deployment is rolled out: a
-        /// name that this version does not know is read as [`Reason::Unknown`], and the message stays readable.
+        /// It is serialized by [name](Self::name). A peer may run another version while a deployment is rolled out: an
+        /// unknown name is read as [`Reason::Unknown`], so that the message stays readable.
         ///
         /// ```
         /// use cloudflare_isr::{Lookup, Reason};
@@ -38,7 +38,7 @@ macro_rules! reasons {
             /// Every reason, in the order of the documentation.
             pub const ALL: &[Self] = &[$($(Self::$variant),+),+];
 
-            /// Returns the name: what messages and `Cache-Status` carry.
+            /// Returns the name for messages and `Cache-Status`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -46,7 +46,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// Returns what the reason means, as Markdown of one line.
+            /// Returns the description, as Markdown of one line.
             #[must_use]
             pub const fn description(self) -> &'static str {
                 match self {
@@ -127,14 +127,14 @@ reasons! {
     }
 }
 
-/// What a reason explains.
+/// The kinds of reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReasonKind {
     /// Which tier other than L1 had the page.
     Source,
     /// Why a page that is fresh by its own times is served as stale.
     Doubt,
-    /// Why no newer page could be had. The client gets an older copy if one may stand in.
+    /// Why no newer page is available. The client gets an older page if one may be served.
     Failure,
     /// Why the origin's answer is served without being stored.
     Unstorable,
@@ -168,7 +168,7 @@ impl Serialize for Reason {
 
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As an owned string: a CBOR reader refuses a long name that it is asked to lend.
+        // The name is requested as an owned string, because a CBOR reader can't borrow a long one.
         deserializer.deserialize_string(NameVisitor)
     }
 }

@@ -1,5 +1,5 @@
-//! What the objects tell of themselves. The names of fields are those that callers get, in JSON as in CBOR; times are
-//! milliseconds since the Unix epoch.
+//! The answers of inspection. The field names are those that callers get, in JSON as in CBOR; times are milliseconds
+//! since the Unix epoch.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// Which pages of a coordinator are to be shown.
+/// The pages of a coordinator to show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pages {
@@ -18,29 +18,29 @@ pub enum Pages {
     All,
     /// The variants of a path.
     Path(CanonicalPath),
-    /// Those that carry a tag.
+    /// The pages that carry a tag.
     Tag(Tag),
 }
 
-/// What a coordinator is asked to show.
+/// A question to a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardQuestion {
     /// Which pages.
     pub pages: Pages,
-    /// Only those whose key comes after this one.
+    /// Only pages whose key comes after this one.
     pub after: Option<PageKey>,
     /// The most pages to list; 0: none.
     pub limit: u32,
-    /// Whether to count all of them as well, which takes longer than to list some.
+    /// Whether to count all of them as well, which takes longer than to list a few.
     pub totals: bool,
 }
 
-/// What a coordinator shows.
+/// A coordinator's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardAnswer {
-    /// The object as a whole, if it was asked for with all pages.
+    /// The object as a whole, if the question was about all pages.
     pub shard: Option<ShardState>,
-    /// How many pages carry the tag, if that was asked for.
+    /// How many pages carry the tag, if the question asked for totals.
     pub totals: Option<Totals>,
     /// The pages, in the order of their keys.
     pub pages: Vec<PageState>,
@@ -48,7 +48,7 @@ pub struct ShardAnswer {
     pub more: bool,
 }
 
-/// What is known of one page.
+/// The state of one page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageState {
@@ -58,7 +58,7 @@ pub struct PageState {
     pub path: String,
     /// Whether it may be served.
     pub state: State,
-    /// The render that is published; `None`: nothing is.
+    /// The version of the published render; `None` if no render is published.
     pub version: Option<Version>,
     /// The HTTP status of the published page.
     pub status: Option<u16>,
@@ -66,17 +66,17 @@ pub struct PageState {
     pub body_bytes: Option<u64>,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// How often it was rendered again of late.
+    /// How often it was rendered again recently.
     pub heat: u64,
     /// When its render began.
     pub render_began_at: Option<Timestamp>,
-    /// When its last byte arrived, less the `Age` that its site told.
+    /// When its last byte arrived, minus the `Age` that the origin sent.
     pub rendered_at: Option<Timestamp>,
-    /// Until when it is fresh; with a version, `None` means without end, here and below.
+    /// The end of its freshness; with a version, `None` means without end, here and below.
     pub fresh_until: Option<Timestamp>,
-    /// Until when it may be served while it is rendered again.
+    /// The end of the time in which it may be served while it is revalidated.
     pub stale_until: Option<Timestamp>,
-    /// Until when it may stand in for a failing site.
+    /// The end of the time in which it may replace the response of a failing origin.
     pub error_until: Option<Timestamp>,
     /// The strongest invalidation since its render began.
     pub invalidated: Option<InvalidatedBy>,
@@ -84,13 +84,13 @@ pub struct PageState {
     pub failures: u64,
     /// When the last failed render began.
     pub failure_began_at: Option<Timestamp>,
-    /// No render begins before.
+    /// No render begins before this time.
     pub retry_at: Option<Timestamp>,
-    /// Until when the site answers each visitor.
+    /// The end of the time in which requests pass to the origin.
     pub pass_until: Option<Timestamp>,
     /// The render under way.
     pub rendering: Option<Rendering>,
-    /// What L2 holds.
+    /// The state of L2.
     pub l2: L2State,
 }
 
@@ -98,15 +98,15 @@ pub struct PageState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// As it is.
+    /// Yes, unchanged.
     Fresh,
-    /// While it is rendered again.
+    /// Yes, while it is revalidated.
     Stale,
     /// Only in place of an error.
     Expired,
-    /// The site answers each visitor: its answer may not be stored.
+    /// Requests pass to the origin, because its response can't be stored.
     Passing,
-    /// There is none.
+    /// There is no page.
     Absent,
 }
 
@@ -115,13 +115,13 @@ pub enum State {
 pub struct InvalidatedBy {
     /// Its number in the tag index's log.
     pub seq: u64,
-    /// What it named: `path`, `tag`, `prefix`, `route` or `everything`.
+    /// The kind of its target: `path`, `tag`, `prefix`, `route` or `everything`.
     pub kind: String,
     /// The path, the tag, the prefix or the route.
     pub name: String,
-    /// What it does to the page.
+    /// Its effect on the page.
     pub mode: Mode,
-    /// When the tag index took it.
+    /// When the tag index received it.
     pub at: Timestamp,
 }
 
@@ -129,73 +129,73 @@ pub struct InvalidatedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rendering {
-    /// For whom.
+    /// Its purpose.
     pub purpose: RenderPurpose,
     /// When it began.
     pub began_at: Timestamp,
-    /// When it is given up.
+    /// When it times out.
     pub expires_at: Timestamp,
-    /// How many renders before it could not be used.
+    /// How many renders before it were unusable.
     pub attempt: u64,
 }
 
-/// For whom a page is rendered.
+/// The purpose of a render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RenderPurpose {
-    /// A visitor waits.
+    /// A client waits.
     Cold,
-    /// A stale copy is served meanwhile.
+    /// A stale page is served meanwhile.
     Background,
 }
 
-/// What L2 holds of a page.
+/// The state of a page in L2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct L2State {
-    /// In one word.
+    /// The state in one word.
     pub state: L2,
-    /// The version that it holds, if that is known for certain; it may be older, with the same content.
+    /// The version in L2, if it is certain. It may be older than the published one, with the same content.
     pub version: Option<Version>,
     /// When it was last written.
     pub written_at: Option<Timestamp>,
-    /// When a write that is to be made is attempted.
+    /// When the next attempt of a pending write is made.
     pub due_at: Option<Timestamp>,
     /// How many attempts of it have failed.
     pub attempts: u64,
 }
 
-/// What L2 holds of a page, in one word.
+/// The state of a page in L2, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum L2 {
-    /// Nothing was ever written.
+    /// Never written.
     None,
-    /// The page.
+    /// L2 has the page.
     Written,
-    /// A write is still to be made.
+    /// A write is pending.
     Writing,
-    /// A deletion is still to be made.
+    /// A deletion is pending.
     Deleting,
-    /// Nothing, or something of no use.
+    /// L2 may have nothing, or an unusable value.
     Unknown,
 }
 
-/// How many pages are in which state.
+/// The number of pages in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Those that follow, together.
+    /// The sum of the following numbers.
     pub total: u64,
-    /// Fresh ones.
+    /// Fresh pages.
     pub fresh: u64,
-    /// Stale ones.
+    /// Stale pages.
     pub stale: u64,
-    /// Expired ones.
+    /// Expired pages.
     pub expired: u64,
 }
 
 impl Totals {
-    /// Adds what two shards say.
+    /// Adds the numbers of two shards.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -207,13 +207,13 @@ impl Totals {
     }
 }
 
-/// A coordinator as a whole.
+/// The state of a coordinator as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardState {
     /// Its pages.
     pub pages: Totals,
-    /// Keys for which the site answers each visitor.
+    /// Keys whose requests pass to the origin.
     pub passing: u64,
     /// Keys whose last render has failed.
     pub failing: u64,
@@ -221,66 +221,66 @@ pub struct ShardState {
     pub tags: u64,
     /// Renders under way or queued.
     pub renders: u64,
-    /// Writes to L2 that are still to be made.
+    /// Pending writes to L2.
     pub l2: PendingWrites,
-    /// Whether renders may begin.
+    /// The circuit breaker.
     pub breaker: BreakerState,
-    /// Purges and eager refreshes.
+    /// Purges and eager refreshes under way.
     pub sweeps: Sweeps,
     /// The number of the latest invalidation that it has received.
     pub last_invalidation: Option<u64>,
 }
 
-/// Writes to L2 that are still to be made.
+/// Pending writes to L2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingWrites {
     /// All of them.
     pub pending: u64,
-    /// Those that L2 has refused at least once.
+    /// Those that have failed at least once.
     pub failing: u64,
 }
 
-/// Whether renders may begin.
+/// The state of the circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BreakerState {
-    /// In one word.
+    /// The state in one word.
     pub state: BreakerWord,
     /// How many renders of any pages have failed in a row.
     pub failures: u64,
-    /// Once it is open, when the next render may begin.
+    /// If the breaker is open: when the next render may begin.
     pub probe_at: Option<Timestamp>,
 }
 
-/// Whether renders may begin, in one word.
+/// The state of the circuit breaker, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BreakerWord {
-    /// As they are asked for.
+    /// All renders may begin.
     Closed,
-    /// Not now.
+    /// No render may begin.
     Open,
-    /// One, to find out whether the site has recovered.
+    /// One render may begin, to find out whether the origin has recovered.
     HalfOpen,
 }
 
-/// Purges and eager refreshes.
+/// Purges and eager refreshes under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweeps {
-    /// Those under way.
+    /// How many there are.
     pub open: u64,
-    /// Pages that they have still to deal with.
+    /// How many pages are still to be processed.
     pub pages: u64,
 }
 
 /// What the tag index knows of a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagEntry {
-    /// The coordinators that carry it, or have, in order.
+    /// The coordinators that carry it or have carried it, in order.
     pub shards: Vec<ShardName>,
-    /// Its latest invalidation, as far as the feed remembers.
+    /// Its latest invalidation in the feed.
     pub last_invalidation: Option<LastInvalidation>,
-    /// Deliveries of its invalidations that are still to be made.
+    /// Pending deliveries of its invalidations.
     pub pending: u64,
 }
 
@@ -289,23 +289,23 @@ pub struct TagEntry {
 pub struct LastInvalidation {
     /// Its number in the log.
     pub seq: u64,
-    /// What it does to pages.
+    /// Its effect on pages.
     pub mode: Mode,
-    /// When it was taken.
+    /// When the tag index received it.
     pub at: Timestamp,
 }
 
 /// What the tag index knows of a coordinator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardEntry {
-    /// Deliveries to it that are still to be made.
+    /// Pending deliveries to it.
     pub pending: u64,
-    /// The number of the oldest of those invalidations.
+    /// The number of the oldest undelivered invalidation.
     pub oldest_pending: Option<u64>,
 }
 
 impl ShardEntry {
-    /// Adds what two tag index objects say. The oldest is that of the first.
+    /// Adds the answers of two tag index objects. The oldest is that of the first.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { pending: self.pending + other.pending, oldest_pending: self.oldest_pending.or(other.oldest_pending) }

@@ -1,4 +1,4 @@
-//! Inspection: `question` is what a caller asks about pages, `answer` is what the objects say.
+//! Inspection: `question` parses a caller's question about pages, `answer` has the objects' answers.
 
 pub mod answer;
 mod question;

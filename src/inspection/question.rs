@@ -1,5 +1,5 @@
-//! What a caller asks to be shown: the query of `GET /__isr/inspect`, and the arguments of the RPC methods `inspectTag`,
-//! `inspectPath` and `inspectShard`. What they are told is in [`crate::inspection::answer`].
+//! A caller's question: the query of `GET /__isr/inspect`, and the arguments of the RPC methods `inspectTag`,
+//! `inspectPath` and `inspectShard`. The answers are in [`crate::inspection::answer`].
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crate::semantics::key::{CanonicalPath, KeyError, PageKey};
 use crate::semantics::tag::{Tag, TagError};
 use crate::shard_name::ShardName;
 
-/// How many pages an answer lists if the caller does not say.
+/// The number of pages in an answer if the question has no limit.
 pub const DEFAULT_LIMIT: u32 = 100;
 
 /// The most pages of an answer.
 pub const MAX_LIMIT: u32 = 1000;
 
-/// One question: what to show, and how much of it.
+/// A question: the subject, and the number of pages.
 ///
 /// ```
 /// use cloudflare_isr::{Inspect, Isr};
@@ -28,7 +28,7 @@ pub const MAX_LIMIT: u32 = 1000;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspect {
-    /// What to show.
+    /// The subject.
     #[doc(hidden)]
     pub subject: Subject,
     /// How many pages to list, from 1 to [`MAX_LIMIT`].
@@ -36,7 +36,7 @@ pub struct Inspect {
     pub limit: u32,
 }
 
-/// What to show, and behind which page the list goes on. Lists are in the order of their keys.
+/// The subject of a question, and the page after which the list continues. Lists are sorted by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The pages that carry a tag, in all shards.
@@ -62,7 +62,7 @@ pub enum Subject {
     },
 }
 
-/// A page's place in a list that goes over several shards. As text: the shard's name, a space, the key.
+/// The place of a page in a list over several shards. As text: the shard's name, a space, the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The shard.
@@ -71,7 +71,7 @@ pub struct Place {
     pub key: PageKey,
 }
 
-/// The names of the subjects, as they stand in a query.
+/// The names of the subjects in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `tag`.
@@ -82,7 +82,7 @@ pub enum Kind {
     Shard,
 }
 
-/// Why a question can't be understood. The message says what to write instead.
+/// Why a question is not valid. The message says what to write instead.
 ///
 /// ```
 /// use cloudflare_isr::{Inspect, InspectError};
@@ -92,22 +92,22 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// There is nothing in it to be shown, or more than one thing.
+    /// It names no subject, or more than one.
     #[error("name what to show: give one of `tag`, `path`, `shard`")]
     NotOne,
-    /// A field that is not known.
+    /// A field is unknown.
     #[error("unknown field {field:?}; there are `tag`, `path`, `shard`, `after` and `limit`")]
     UnknownField {
         /// Its name.
         field: String,
     },
-    /// A field that is there twice.
+    /// A field occurs twice.
     #[error("give `{field}` once")]
     Twice {
         /// Its name.
         field: &'static str,
     },
-    /// Options that are not an object.
+    /// The options are not an object.
     #[error("give the options as an object with `after` and `limit`")]
     NotAnObject,
     /// A field has a value of another type.
@@ -116,31 +116,31 @@ pub enum InspectError {
         /// Its name.
         field: &'static str,
     },
-    /// A path with a query or a fragment.
+    /// A path has a query or a fragment.
     #[error("`path` must be without query and fragment: all variants of a path are shown")]
     Query,
-    /// A path that is not one.
+    /// A path is not valid.
     #[error("`path` is not the path of a page: {}", .0.of_path())]
     Path(#[from] KeyError),
-    /// A tag that is not one.
+    /// A tag is not valid.
     #[error("{0}")]
     Tag(#[from] TagError),
-    /// A shard that can't be one.
+    /// A shard name is not valid.
     #[error("`shard` must be a coordinator's name: the pattern of its route, `#`, and a number")]
     Shard,
-    /// A cursor that was not given out.
+    /// A cursor is not valid.
     #[error("`after` must be the `after` of the answer before")]
     After,
-    /// A limit out of bounds.
+    /// A limit is out of bounds.
     #[error("`limit` must be a whole number from 1 to {MAX_LIMIT}")]
     Limit,
 }
 
 impl Inspect {
-    /// Reads the query of a URL, without its question mark.
+    /// Parses the query of a URL, without its question mark.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Says what is wrong with it.
     pub fn from_query(query: &str) -> Result<Self, InspectError> {
         let (mut subject, mut after, mut limit) = (None, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -159,10 +159,10 @@ impl Inspect {
         Self::new(kind, &name, after.as_deref(), limit)
     }
 
-    /// Reads the arguments of an RPC method: what, and options.
+    /// Parses the arguments of an RPC method: the subject, and options.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// Says what is wrong with them.
     #[doc(hidden)]
     pub fn from_arguments(kind: Kind, argument: &Value, options: &Value) -> Result<Self, InspectError> {
         let options = match options {
@@ -173,7 +173,7 @@ impl Inspect {
         let (mut after, mut limit) = (None, None);
         for (name, value) in options.into_iter().flatten() {
             match (name.as_str(), value) {
-                // As it comes in the last answer, or left out.
+                // `null` as in the last answer, or omitted.
                 ("after" | "limit", Value::Null) => {}
                 ("after", Value::String(text)) => after = Some(text.as_str()),
                 ("after", _) => return Err(InspectError::Type { field: "after" }),
@@ -206,7 +206,7 @@ impl Inspect {
     }
 }
 
-/// Takes a field that may be there once.
+/// Sets a field that may occur once.
 fn once<T>(field: &'static str, place: &mut Option<T>, value: T) -> Result<(), InspectError> {
     place.replace(value).map_or(Ok(()), |_| Err(InspectError::Twice { field }))
 }
@@ -226,7 +226,7 @@ impl Kind {
 }
 
 impl Place {
-    /// Reads what [`fmt::Display`] wrote: a key has no space in it.
+    /// Parses the output of [`fmt::Display`]. A key contains no space.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (shard, key) = text.rsplit_once(' ')?;

@@ -1,7 +1,8 @@
-//! What edge, coordinator and tag index say to each other: CBOR in the body of a `POST`, under a versioned path.
+//! The messages between edge, coordinator and tag index: CBOR in the body of a `POST`, under a versioned path.
 //!
-//! A page travels as an HTTP response: its headers as they are, what is known of it in [`META_HEADER`], its body as a
-//! stream. L1 keeps pages in the same form. The response's own status says nothing; the page's is in the meta.
+//! A page travels as an HTTP response: its headers are unchanged, its metadata is in [`META_HEADER`], its body is a
+//! stream. L1 stores pages in the same form. The response's own status has no meaning; the page's status is in the
+//! metadata.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,39 +17,39 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The path of messages of this version. Another version is refused: objects are deployed together with the edge, and
-/// for the moment in which they are not, the edge falls back as for a failing object.
+/// The path of messages of this version. Objects refuse other versions. Objects and edge are deployed together; for the
+/// moment in which they differ, the edge falls back as for a failing object.
 pub const MESSAGE_PATH: &str = "/v1/message";
 
-/// The path of calls that come by RPC: JSON in, JSON out.
+/// The path of RPC calls: JSON in, JSON out.
 pub const RPC_PATH: &str = "/v1/rpc";
 
-/// The header that carries a [`crate::page::PageMeta`] beside a page.
+/// The header that carries the [`crate::page::PageMeta`] of a page.
 pub const META_HEADER: &str = "x-isr-meta";
 
 /// The header that carries a coordinator's [`Verdict`].
 pub const VERDICT_HEADER: &str = "x-isr-verdict";
 
-/// What an edge, or the tag index, tells a coordinator.
+/// A message to a coordinator, from an edge or from the tag index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToCoordinator {
-    /// The edge has nothing to serve, and a visitor waits.
+    /// The edge has nothing to serve, and a client waits.
     Miss {
-        /// The object's own name, which it can't know otherwise.
+        /// The object's own name, which it can't find out otherwise.
         shard: ShardName,
         /// The page.
         key: PageKey,
-        /// The edge knows of an invalidation of that time: what began to be rendered before is of no use.
+        /// The time of an invalidation that the edge knows: a render that began before it is of no use.
         newer_than: Option<Timestamp>,
-        /// Another coordinator was asked, and has handed the message on.
+        /// Whether another coordinator has forwarded the message.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
-        /// Who asks can render the page: the answer may be [`Verdict::Lease`].
+        /// Whether the client can render the page: the answer may be [`Verdict::Lease`].
         #[serde(default, skip_serializing_if = "is_false")]
         renders: bool,
     },
-    /// The edge has served a stale copy.
+    /// The edge has served a stale page.
     Stale {
         /// The object's own name.
         shard: ShardName,
@@ -56,28 +57,28 @@ pub enum ToCoordinator {
         key: PageKey,
         /// The version that was served.
         version: Version,
-        /// As for a miss.
+        /// As in `Miss`.
         newer_than: Option<Timestamp>,
-        /// As for a miss.
+        /// As in `Miss`.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
     },
-    /// An invalidation that concerns the shard. The answer is an [`Applied`].
+    /// An invalidation that affects the shard. The answer is an [`Applied`].
     Invalidate(Invalidation),
-    /// Asks how far a shard is with an invalidation. The answer is a [`ShardProgress`].
+    /// Asks for the progress of an invalidation. The answer is a [`ShardProgress`].
     Progress(Invalidation),
-    /// Asks what is known of pages. The answer is a [`crate::inspection::answer::ShardAnswer`].
+    /// Asks for the state of pages. The answer is a [`crate::inspection::answer::ShardAnswer`].
     Inspect(ShardQuestion),
 }
 
 /// A coordinator's answer to [`ToCoordinator::Invalidate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
-    /// How many pages it concerns here, counted up to [`crate::coordinator::tables::MAX_COUNTED`].
+    /// The number of affected pages, counted up to [`crate::coordinator::tables::MAX_COUNTED`].
     pub matched: u64,
 }
 
-/// How far one shard is with the pages that an invalidation concerns.
+/// The progress of one shard with the pages that an invalidation affects.
 ///
 /// ```
 /// use cloudflare_isr::{Progress, ShardProgress};
@@ -89,18 +90,18 @@ pub struct Applied {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardProgress {
-    /// Rendered again, or, for a purge, deleted.
+    /// Pages that are rendered again, or, for a purge, deleted.
     pub done: u64,
-    /// Those of an eager refresh whose render has failed.
+    /// Pages of an eager refresh whose render has failed.
     pub failed: u64,
-    /// Still as they were.
+    /// Pages that are not processed yet.
     pub pending: u64,
-    /// When the last one was dealt with, of an eager refresh or a purge.
+    /// When the last page of an eager refresh or a purge was processed.
     pub done_at: Option<Timestamp>,
 }
 
 impl ShardProgress {
-    /// Adds what two shards say. There is an end once both have come to theirs.
+    /// Adds the progress of two shards. `done_at` is set once both have finished.
     #[must_use]
     #[doc(hidden)]
     pub fn and(self, other: Self) -> Self {
@@ -113,7 +114,7 @@ impl ShardProgress {
     }
 }
 
-/// What has come of an invalidation so far.
+/// The progress of an invalidation.
 ///
 /// ```
 /// use cloudflare_isr::{Isr, IsrError, Progress};
@@ -125,22 +126,22 @@ impl ShardProgress {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What was recorded.
+    /// The recorded invalidation.
     pub invalidation: Invalidation,
     /// How many coordinators have applied it.
     pub applied: u64,
-    /// How many have not yet.
+    /// How many have not applied it yet.
     pub pending: u64,
-    /// How many pages it concerned where it was applied.
+    /// How many pages it affected where it was applied.
     pub matched: u64,
-    /// What the coordinators say together; `None` if one of them could not be asked.
+    /// The sum of the coordinators' progress; `None` if one of them was unreachable.
     pub pages: Option<ShardProgress>,
-    /// How far it is in caches in front; empty without any.
+    /// The progress in downstream caches; empty without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkProgress>,
 }
 
-/// How far an invalidation is in a cache in front.
+/// The progress of an invalidation in a downstream cache.
 ///
 /// ```
 /// use cloudflare_isr::{Progress, SinkProgress};
@@ -153,12 +154,12 @@ pub struct Progress {
 pub struct SinkProgress {
     /// Its name: see [`crate::downstream::purges::Sink`].
     pub sink: String,
-    /// Whether it is purged for good: no edge fills it with the old page again.
+    /// Whether it is purged for good: no edge fills the cache with the old page again.
     pub is_done: bool,
 }
 
 impl ToCoordinator {
-    /// Returns an edge's message as one coordinator hands it on to another.
+    /// Returns an edge's message in the form that one coordinator forwards to another.
     #[must_use]
     pub fn forwarded_to(self, owner: &ShardName) -> Self {
         let shard = owner.clone();
@@ -174,8 +175,9 @@ impl ToCoordinator {
     }
 }
 
-/// A message to a tag index object, and over how many objects its sender takes tags to be spread. While a new number is
-/// being deployed, the two may not agree: then the object refuses, for each would look for a tag elsewhere.
+/// A message to a tag index object, with the sender's number of tag index objects. While a new number is being
+/// deployed, sender and object may not agree. Then the object refuses, because each would look for a tag in another
+/// object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagIndexCall {
     /// The setting `tag_shards`.
@@ -184,7 +186,7 @@ pub struct TagIndexCall {
     pub message: ToTagIndex,
 }
 
-/// What a coordinator, or an edge, tells a tag index object.
+/// A message to a tag index object, from a coordinator or an edge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToTagIndex {
@@ -192,10 +194,10 @@ pub enum ToTagIndex {
     Register {
         /// The shard.
         shard: ShardName,
-        /// Over how many shards its route is spread.
+        /// The number of shards of its route.
         #[serde(default)]
         shards: u16,
-        /// The tags that are new to it.
+        /// The tags that are new to the shard.
         tags: Vec<Tag>,
         /// When the render began.
         since: Timestamp,
@@ -204,29 +206,30 @@ pub enum ToTagIndex {
     Invalidate {
         /// Which pages.
         scope: Scope,
-        /// What becomes of their copies.
+        /// The effect on them.
         mode: Mode,
         /// When they are rendered again.
         #[serde(default)]
         refresh: Refresh,
     },
-    /// Asks what has come of an invalidation. The answer is a [`Progress`], or nothing if it is not known any more.
+    /// Asks for the progress of an invalidation. The answer is a [`Progress`], or nothing if the log does not have it
+    /// any more.
     Progress {
         /// Its number.
         seq: u64,
     },
-    /// Asks what was invalidated after a number. The answer is a [`crate::invalidation::FeedPage`].
+    /// Asks for invalidations after a number. The answer is a [`crate::invalidation::FeedPage`].
     Feed {
         /// The number.
         since: u64,
     },
-    /// Asks what is known of a tag. The answer is a [`crate::inspection::answer::TagEntry`].
+    /// Asks for what the index knows of a tag. The answer is a [`crate::inspection::answer::TagEntry`].
     InspectTag {
         /// The tag.
         tag: Tag,
     },
-    /// Asks what is known of a coordinator. The answer is a [`crate::inspection::answer::ShardEntry`], or nothing if it has
-    /// never been about to publish a page.
+    /// Asks for what the index knows of a coordinator. The answer is a [`crate::inspection::answer::ShardEntry`], or
+    /// nothing if the coordinator has never announced a page.
     InspectShard {
         /// Its name.
         shard: ShardName,
@@ -238,12 +241,12 @@ pub enum ToTagIndex {
 pub struct RegisterAnswer {
     /// The invalidations of these tags since the render began.
     pub invalidations: Vec<Invalidation>,
-    /// Invalidations of up to this time may be missing.
+    /// Invalidations up to this time may be missing.
     pub floor: Timestamp,
 }
 
 impl RegisterAnswer {
-    /// Adds what another object has answered.
+    /// Adds the answer of another object.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.invalidations.extend(other.invalidations);
@@ -266,19 +269,19 @@ impl RegisterAnswer {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidateAnswer {
-    /// What was recorded.
+    /// The recorded invalidation.
     pub invalidation: Invalidation,
     /// How many coordinators have applied it.
     pub applied: u64,
-    /// How many have not yet.
+    /// How many have not applied it yet.
     pub pending: u64,
-    /// How many pages it concerns where it was applied.
+    /// How many pages it affected where it was applied.
     #[serde(default)]
     pub matched: u64,
 }
 
 impl InvalidateAnswer {
-    /// Returns the receipt as callers by RPC and over HTTP get it: `seq`, the scope, `mode`, `refresh`, `pages.matched`,
+    /// Returns the receipt for callers by RPC and HTTP: `seq`, the target, `mode`, `refresh`, `pages.matched`,
     /// `shards.applied` and `shards.pending`.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -300,40 +303,40 @@ impl InvalidateAnswer {
     }
 }
 
-/// A coordinator's answer to a miss or a stale event, besides the page that may come with it.
+/// A coordinator's answer to a miss or to the report of a stale page. A page may come with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The page, to be served and kept.
+    /// Serve the page, and store it.
     Page {
-        /// Whether it was rendered for this request, and not found.
+        /// Whether it was rendered for this request.
         rendered: bool,
         /// Whether others shared the render.
         collapsed: bool,
     },
-    /// The last good copy, to be served and not kept.
+    /// Serve the last good page, but do not store it.
     StandIn {
         /// Why.
         #[serde(rename = "detail")]
         reason: Reason,
     },
-    /// What the site has just answered: neither good nor kept.
+    /// Relay the origin's failed response. It is not stored.
     Relay {
         /// Why.
         #[serde(rename = "detail")]
         reason: Reason,
     },
-    /// There is nothing newer than what the edge has.
+    /// There is no newer page than the edge's.
     Unchanged,
-    /// Ask the site with the visitor's own request.
+    /// Pass the client's own request to the origin.
     Pass {
-        /// Until when to do so without asking.
+        /// How long to do so without asking again.
         until: Timestamp,
         /// Why the origin's answer is not stored, if it has just been rendered.
         #[serde(rename = "detail")]
         reason: Option<Reason>,
     },
-    /// The site fails, and there is no copy to stand in.
+    /// The origin fails, and there is no page to serve instead.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
@@ -341,7 +344,7 @@ pub enum Verdict {
         #[serde(rename = "detail")]
         reason: Reason,
     },
-    /// Nothing can be had here now, though the site may be well.
+    /// No page is available here now, although the origin may be healthy.
     Refused {
         /// Why.
         #[serde(rename = "detail")]
@@ -349,7 +352,7 @@ pub enum Verdict {
     },
     /// Render the page, and offer it: see `Offer`. Only for who has said that he can.
     Lease {
-        /// The coordinator that owns the page, which need not be the one that was asked.
+        /// The coordinator that owns the page. It may be another one than the edge asked.
         shard: ShardName,
         /// The fencing token.
         token: Version,
@@ -362,13 +365,13 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Verdict {
-    /// Encodes for the inside of a header value.
+    /// Encodes the verdict for a header value.
     #[must_use]
     pub fn to_header_value(&self) -> String {
         codec::to_text(self)
     }
 
-    /// Reads what [`Self::to_header_value`] wrote; `None` if the value is anything else.
+    /// Parses the result of [`Self::to_header_value`]; `None` for anything else.
     #[must_use]
     pub fn from_header_value(value: &str) -> Option<Self> {
         codec::from_text(value)

@@ -1,4 +1,4 @@
-//! What edge, coordinator and tag index say to each other: `messages`, and the `tickets` of callers that render pages
+//! The protocol between edge, coordinator and tag index: `messages`, and the `tickets` of callers that render pages
 //! themselves.
 
 mod messages;

@@ -1,4 +1,4 @@
-//! The split life cycle: a caller that renders pages itself looks one up, gets the lease, and brings the page.
+//! The split life cycle: a caller that renders pages itself looks one up, gets the lease, and stores the page.
 //!
 //! ```text
 //!  caller ──lookup──▶ edge ──miss, renders: true──▶ coordinator
@@ -17,13 +17,13 @@ use crate::semantics::key::PageKey;
 use crate::shard_name::ShardName;
 use crate::version::Version;
 
-/// The path of messages that bring a page: an [`Offer`] in [`OFFER_HEADER`], and the page's body as the request's own.
+/// The path of messages that store a page: an [`Offer`] is in [`OFFER_HEADER`], and the request's body is the page's.
 pub const OFFER_PATH: &str = "/v1/offer";
 
 /// The header that carries an [`Offer`].
 pub const OFFER_HEADER: &str = "x-isr-offer";
 
-/// The most bytes of headers that an offer takes: twice of what a stored page may have, since some are not stored.
+/// The most bytes of headers in an offer: twice the limit of a stored page, because some headers are not stored.
 const MAX_OFFERED_BYTES: usize = 2 * crate::semantics::headers::MAX_HEADER_BYTES;
 
 /// The right to render a page once, given to one caller at a time. Written as opaque text.
@@ -52,8 +52,8 @@ pub struct Ticket {
     #[serde(rename = "t")]
     #[doc(hidden)]
     pub token: Version,
-    /// Whether the request that is to be answered has `Authorization`: then the answer must say that it is for everybody
-    /// (RFC 9111 §3.5).
+    /// Whether the client's request has `Authorization`. Then the page is only stored if the response allows that (RFC
+    /// 9111 §3.5).
     #[serde(rename = "a", default)]
     #[doc(hidden)]
     pub authorized: bool,
@@ -66,26 +66,26 @@ impl Ticket {
         codec::to_text(self)
     }
 
-    /// Reads what [`Self::to_text`] wrote; `None` if the text is anything else.
+    /// Parses the result of [`Self::to_text`]; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         codec::from_text(text)
     }
 }
 
-/// What is offered under a ticket, besides the body.
+/// A page to store under a ticket, without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// The ticket.
     pub ticket: Ticket,
     /// The status of the response.
     pub status: u16,
-    /// Its headers, as they are: they are judged by the coordinator. `None` if they are too many to be sent.
+    /// Its unchanged headers. The coordinator judges them. `None` if there are too many to send.
     headers: Option<Vec<(String, String)>>,
 }
 
 impl Offer {
-    /// Makes an offer of a response.
+    /// Makes an offer from a response.
     #[must_use]
     pub fn new(ticket: Ticket, status: u16, headers: &HeaderList) -> Self {
         let pairs = || headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -93,19 +93,19 @@ impl Offer {
         Self { ticket, status, headers }
     }
 
-    /// Returns the headers; `None` if they were too many.
+    /// Returns the headers; `None` if there were too many.
     #[must_use]
     pub fn headers(&self) -> Option<HeaderList> {
         self.headers.as_deref().map(HeaderList::from_pairs)
     }
 
-    /// Encodes for the inside of a header value.
+    /// Encodes the offer for a header value.
     #[must_use]
     pub fn to_header_value(&self) -> String {
         codec::to_text(self)
     }
 
-    /// Reads what [`Self::to_header_value`] wrote; `None` if the value is anything else.
+    /// Parses the result of [`Self::to_header_value`]; `None` for anything else.
     #[must_use]
     pub fn from_header_value(value: &str) -> Option<Self> {
         codec::from_text(value)
@@ -118,12 +118,12 @@ impl Offer {
 pub enum Offered {
     /// The page is published.
     Stored,
-    /// It is not.
+    /// The page is not published.
     NotStored {
         /// Why.
         reason: Reason,
     },
-    /// The lease is over, or was never given: nothing of the page has counted.
+    /// The lease is over, or never existed. The page has no effect.
     LeaseLost,
 }
 

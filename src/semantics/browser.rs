@@ -1,21 +1,21 @@
-//! What browsers, and caches between them and this one, are told in `Cache-Control`.
+//! `Cache-Control` for browsers, and for caches between them and this one.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::semantics::cache_status::Outcome;
 
-/// Whoever keeps the page asks each time, so that an invalidation reaches everybody. `must-revalidate` speaks to shared caches
-/// as well (RFC 9111 §5.2.2.2).
+/// Makes caches revalidate each time, so that an invalidation reaches all clients. `must-revalidate` applies to shared
+/// caches as well (RFC 9111 §5.2.2.2).
 pub const ALWAYS_ASK: &str = "public, max-age=0, must-revalidate";
 
-/// Returns `Cache-Control` for a visitor who gets a page that is `age` old. `ttl` are the seconds for which it is fresh
-/// still, `None` without end; `browser_max_age` is how long a browser may do without asking.
+/// Returns `Cache-Control` for a client that gets a page which is `age` old. `ttl` is the remaining freshness in
+/// seconds, `None` without end; `browser_max_age` is how long a browser may use the page without asking.
 ///
-/// Nothing but a page that is fresh is kept without asking, and not past its freshness here. `max-age` counts from when
-/// the page was rendered (RFC 9111 §4.2.3), so its age is added. It would hold for shared caches too (§5.2.2.1), which
-/// no invalidation reaches: `s-maxage=0` takes its place for them and has them ask each time (§5.2.2.10); `proxy-revalidate`
-/// would not, for it says nothing before `max-age` is over (§5.2.2.8).
+/// Only a fresh page may be used without asking, and only while it is fresh here. `max-age` counts from when the page
+/// was rendered (RFC 9111 §4.2.3), so its age is added. `max-age` would apply to shared caches too (§5.2.2.1), which no
+/// invalidation reaches: `s-maxage=0` replaces it for them and makes them ask each time (§5.2.2.10). `proxy-revalidate`
+/// would not, because it has no effect before `max-age` is over (§5.2.2.8).
 #[must_use]
 pub fn cache_control(
     outcome: Outcome,
@@ -24,7 +24,7 @@ pub fn cache_control(
     age: Duration,
 ) -> Cow<'static, str> {
     let keep = match outcome {
-        // An answer that is not to be kept by anybody: another one may follow at once.
+        // The response must not be stored anywhere: another one may follow at once.
         Outcome::Skip | Outcome::Bypass => return Cow::Borrowed("no-store"),
         Outcome::Stale => 0,
         Outcome::Hit | Outcome::Miss => {

@@ -1,27 +1,27 @@
-//! Reads `Cache-Control` and its targeted form.
+//! Parses `Cache-Control` and its targeted form.
 
 use std::time::Duration;
 
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
-/// The largest delta-seconds that is told apart: a greater one means this one (RFC 9111 §1.2.2).
+/// The largest delta-seconds: a greater value counts as this one (RFC 9111 §1.2.2).
 pub const MAX_DELTA_SECONDS: u64 = 1 << 31;
 
 /// The response directives that a shared cache acts on (RFC 9111 §5.2.2, RFC 5861 §3 and §4).
 ///
-/// What can't be read is read as what restricts most: a lifetime with a value that is none is a lifetime of 0, which is
-/// to be treated as stale (RFC 9111 §4.2.1), and a `private` with anything behind it is a `private`.
+/// An unreadable directive gets its most restrictive meaning: a lifetime with an invalid value is a lifetime of 0,
+/// which counts as stale (RFC 9111 §4.2.1), and a `private` with any argument is a `private`.
 #[allow(clippy::struct_excessive_bools, reason = "each is a directive that is there or not")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
     /// `no-store`: nothing of the response may be stored (RFC 9111 §5.2.2.5).
     pub no_store: bool,
-    /// `must-understand`: a cache that knows what the status asks of it stores in spite of `no-store` (RFC 9111
+    /// `must-understand`: a cache that knows the requirements of the status stores in spite of `no-store` (RFC 9111
     /// §5.2.2.3).
     pub must_understand: bool,
     /// `private`, also with field names: a shared cache must not store it (RFC 9111 §5.2.2.7).
     pub private: bool,
-    /// `no-cache`, also with field names: not to be used without asking the site again (RFC 9111 §5.2.2.4).
+    /// `no-cache`, also with field names: not to be used without revalidation (RFC 9111 §5.2.2.4).
     pub no_cache: bool,
     /// `public`: may be stored also where the request had `Authorization` (RFC 9111 §5.2.2.9).
     pub public: bool,
@@ -33,16 +33,16 @@ pub struct CacheControl {
     pub s_maxage: Option<Duration>,
     /// `max-age`: freshness lifetime (RFC 9111 §5.2.2.1).
     pub max_age: Option<Duration>,
-    /// `stale-while-revalidate`: how long past freshness a response may be served while it is revalidated. `None` also if
-    /// it stands without a value, which is how frameworks write "for as long as the cache likes".
+    /// `stale-while-revalidate`: how long past freshness a response may be served while it is revalidated. `None` also
+    /// if it has no value, which is how frameworks write "for as long as the cache likes".
     pub stale_while_revalidate: Option<Duration>,
-    /// `stale-if-error`: how long past freshness a response may stand in for an error; `None` as above.
+    /// `stale-if-error`: how long past freshness a response may be served in place of an error; `None` as above.
     pub stale_if_error: Option<Duration>,
 }
 
 impl CacheControl {
-    /// Reads a value of `Cache-Control`. Names are case-insensitive; unknown directives are ignored (RFC 9111 §5.2.3).
-    /// The first of a repeated directive counts (RFC 9111 §4.2.1).
+    /// Parses a value of `Cache-Control`. Names are case-insensitive; unknown directives are ignored (RFC 9111 §5.2.3).
+    /// The first occurrence of a repeated directive counts (RFC 9111 §4.2.1).
     #[must_use]
     pub fn parse(value: &str) -> Self {
         let mut found = Found::default();
@@ -60,11 +60,11 @@ impl CacheControl {
         found.0
     }
 
-    /// Reads a value of a targeted field, which is a structured dictionary (RFC 9213 §2.1). `None` if it is malformed or
-    /// empty: then it is as if it were not there.
+    /// Parses a value of a targeted field, which is a structured dictionary (RFC 9213 §2.1). `None` if it is malformed
+    /// or empty: then it counts as absent.
     ///
-    /// A value of another type than the directive's is not taken for one (§2.1): `max-age="60"` and `max-age=1.5` are
-    /// lifetimes of 0, and `private=?0` says nothing.
+    /// A value of another type than the directive's does not count (§2.1): `max-age="60"` and `max-age=1.5` are
+    /// lifetimes of 0, and `private=?0` has no effect.
     #[must_use]
     pub fn parse_targeted(value: &str) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok().filter(|members: &Dictionary| !members.is_empty())?;
@@ -86,24 +86,24 @@ impl CacheControl {
         Some(found.0)
     }
 
-    /// Tells whether a shared cache that never asks again for what it has is forbidden to keep the response.
+    /// Returns whether the directives forbid storing for a shared cache that never revalidates what it has stored.
     ///
-    /// `must-understand` outweighs `no-store`, since no status is stored that this cache does not know (RFC 9111 §5.2.2.3).
-    /// With field names, `private` and `no-cache` concern those fields only, and a cache may take them for the plain form
-    /// (§5.2.2.4 and §5.2.2.7), as is done here.
+    /// `must-understand` outweighs `no-store`, because this cache stores only statuses that it knows (RFC 9111
+    /// §5.2.2.3). With field names, `private` and `no-cache` concern only those fields, and a cache may treat them like
+    /// the plain form (§5.2.2.4 and §5.2.2.7), as this one does.
     #[must_use]
     pub fn forbids_storing(&self) -> bool {
         (self.no_store && !self.must_understand) || self.private || self.no_cache
     }
 
-    /// Tells whether the answer to a request with `Authorization` may be stored (RFC 9111 §3.5).
+    /// Returns whether the response to a request with `Authorization` may be stored (RFC 9111 §3.5).
     #[must_use]
     pub fn allows_authorized(&self) -> bool {
         self.public || self.must_revalidate || self.s_maxage.is_some()
     }
 }
 
-/// What stands behind the name of a directive.
+/// The part after the name of a directive.
 #[derive(Clone, Copy)]
 enum Argument {
     None,
@@ -111,14 +111,14 @@ enum Argument {
     Other,
 }
 
-/// The directives so far. Of a lifetime, also that its first occurrence has been seen, whatever it said.
+/// The directives so far. For a lifetime, also whether its first occurrence has been seen, whatever its value.
 #[derive(Default)]
 struct Found(CacheControl, [bool; 4]);
 
 impl Found {
     fn add(&mut self, name: &str, argument: Argument) {
         let Self(found, [has_s_maxage, has_max_age, has_swr, has_sie]) = self;
-        // Without a value, a lifetime is invalid, and a window is left open.
+        // Without a value, a lifetime is invalid, and a stale window is not set.
         let lifetime = match argument {
             Argument::Seconds(seconds) => Some(seconds),
             Argument::None | Argument::Other => Some(Duration::ZERO),
@@ -146,23 +146,23 @@ impl Found {
     }
 }
 
-/// Reads delta-seconds: digits only, also as a quoted string, since recipients ought to accept both (RFC 9111 §5.2).
+/// Parses delta-seconds: digits only, also as a quoted string, since recipients ought to accept both (RFC 9111 §5.2).
 fn delta_seconds(argument: &str) -> Option<Duration> {
     let digits = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // Only an overflow is left as a reason to fail.
+    // Parsing digits can only fail by overflow.
     Some(Duration::from_secs(digits.parse().unwrap_or(MAX_DELTA_SECONDS).min(MAX_DELTA_SECONDS)))
 }
 
-/// Splits a list at commas that stand outside of quoted strings, and trims each member.
+/// Splits a list at commas outside of quoted strings, and trims each member.
 ///
-/// A quoted string stands behind `=` and ends its member (RFC 9111 §5.2). Other quotes, and one that is never closed,
-/// quote nothing: they must not hide what forbids to store.
+/// A quoted string follows `=` and ends its member (RFC 9111 §5.2). Other quotes, and one that is never closed, quote
+/// nothing: they must not hide a directive that forbids storing.
 fn split_outside_quotes(value: &str) -> impl Iterator<Item = &str> {
     let mut commas = Vec::new();
-    // Within a quoted string: how many commas stand before it.
+    // Within a quoted string: the number of commas before it.
     let mut quoted_after = None;
     let mut escaped = false;
     for (at, byte) in value.bytes().enumerate() {
@@ -267,15 +267,15 @@ mod tests {
             ("no-store, private=?0", Some(CacheControl { no_store: true, ..none() })),
             ("private=\"x\"", Some(is_private())),
             ("private=(a b)", Some(is_private())),
-            // RFC 9651 §3.2: the last of a repeated key counts.
+            // RFC 9651 §3.2: the last occurrence of a repeated key counts.
             ("s-maxage=1, s-maxage=2", Some(lives(2))),
-            // RFC 9213 §2.1: what is of another type is not consumed.
+            // RFC 9213 §2.1: a value of another type is not consumed.
             ("s-maxage=\"60\"", Some(lives(0))),
             ("s-maxage=60.5", Some(lives(0))),
             ("s-maxage=-60", Some(lives(0))),
             ("s-maxage", Some(lives(0))),
             ("s-maxage=999999999999999", Some(lives(MAX_DELTA_SECONDS))),
-            // RFC 9213 §2.1: empty or malformed is not there.
+            // RFC 9213 §2.1: an empty or malformed field counts as absent.
             ("", None),
             ("s-maxage=9999999999999999", None),
             ("No-Store", None),

@@ -1,24 +1,24 @@
-//! The `Cache-Status` response header (RFC 9211) and the short form of it, `X-ISR-Status`.
+//! The `Cache-Status` response header (RFC 9211) and its short form, `X-ISR-Status`.
 
 use std::fmt;
 
 use crate::reason::Reason;
 
-/// The name under which this cache speaks of itself (RFC 9211 §2).
+/// The name of this cache in the header (RFC 9211 §2).
 const CACHE_NAME: &str = "cloudflare-isr";
 
-/// What became of a request: the value of `X-ISR-Status`.
+/// The outcome of a request: the value of `X-ISR-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Served from the cache, fresh.
     Hit,
-    /// Served from the cache, stale, while it is revalidated or because the site fails.
+    /// Served from the cache, stale, while it is revalidated or because the origin fails.
     Stale,
     /// Rendered for this request, alone or together with others.
     Miss,
-    /// Answered by the site; the answer is not one that is stored.
+    /// Answered by the origin; the response is not stored.
     Skip,
-    /// Answered by the site because the visitor has a draft token.
+    /// Answered by the origin because the client has a draft token.
     Bypass,
 }
 
@@ -36,25 +36,25 @@ impl Outcome {
     }
 }
 
-/// Why a request went on to the site (RFC 9211 §2.2).
+/// Why a request was forwarded to the origin (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forward {
-    /// The cache was told not to handle the request.
+    /// The cache was configured not to handle the request.
     Bypass,
     /// Nothing is stored under the request's key.
     UriMiss,
-    /// Something is stored but may not be used without the site.
+    /// Something is stored but may not be used without the origin.
     Stale,
 }
 
 /// One member of `Cache-Status`, written by its `Display`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheStatus {
-    /// `hit`: the response came from the cache without the site (RFC 9211 §2.1).
+    /// `hit`: the response came from the cache without the origin (RFC 9211 §2.1).
     pub hit: bool,
     /// `fwd` (RFC 9211 §2.2).
     pub fwd: Option<Forward>,
-    /// `fwd-status`: what the site answered (RFC 9211 §2.3).
+    /// `fwd-status`: the origin's status (RFC 9211 §2.3).
     pub fwd_status: Option<u16>,
     /// `ttl`: remaining freshness in seconds, negative when stale (RFC 9211 §2.4).
     pub ttl: Option<i64>,
@@ -62,7 +62,7 @@ pub struct CacheStatus {
     pub stored: bool,
     /// `collapsed`: the request shared the render of another (RFC 9211 §2.6).
     pub collapsed: bool,
-    /// `detail`: a word of this cache's own (RFC 9211 §2.8), of token characters.
+    /// `detail`: this cache's reason (RFC 9211 §2.8), in token characters.
     pub detail: Option<Detail>,
 }
 
@@ -71,7 +71,7 @@ pub struct CacheStatus {
 pub enum Detail {
     /// A reason alone.
     Plain(Reason),
-    /// L1 helped out after a failure: `l1-after-` and the reason.
+    /// L1 had a page after a failure: `l1-after-` and the reason.
     L1After(Reason),
 }
 
@@ -95,14 +95,14 @@ impl fmt::Display for Detail {
 }
 
 impl CacheStatus {
-    /// Describes a response from the cache, `ttl` seconds before (or, negative, after) the end of its freshness;
-    /// `None` when it never ages.
+    /// Describes a response from the cache, `ttl` seconds before (or, negative, after) the end of its freshness; `None`
+    /// when it never expires.
     #[must_use]
     pub fn hit(ttl: Option<i64>) -> Self {
         Self { hit: true, ttl, ..Self::default() }
     }
 
-    /// Describes a request that went on to the site.
+    /// Describes a request that was forwarded to the origin.
     #[must_use]
     pub fn forwarded(fwd: Forward) -> Self {
         Self { fwd: Some(fwd), ..Self::default() }
@@ -114,7 +114,7 @@ impl CacheStatus {
         Self { detail: reason.map(Detail::Plain), ..self }
     }
 
-    /// Adds that L1 helped out after a failure.
+    /// Adds that L1 had a page after a failure.
     #[must_use]
     pub fn with_l1_after(self, failure: Reason) -> Self {
         Self { detail: Some(Detail::L1After(failure)), ..self }

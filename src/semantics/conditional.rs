@@ -1,14 +1,14 @@
-//! Conditional and partial requests: in which form a visitor gets a page that is at hand (RFC 9110 §13 and §14).
+//! Conditional and partial requests: the form of a response from a stored page (RFC 9110 §13 and §14).
 //!
-//! | request | of a page with 200 | section |
+//! | request | response for a page with status 200 | section |
 //! |---|---|---|
 //! | `If-None-Match` names the page's `ETag`, or is `*` | 304 | RFC 9110 §13.1.2 |
 //! | `If-None-Match` does not | the whole page, or the range | |
 //! | `If-Modified-Since`, without `If-None-Match`, is not before `Last-Modified`, or without that `Date` | 304 | RFC 9110 §13.1.3, RFC 9111 §4.3.2 |
 //! | GET, one range of bytes, the page's length is known, no `If-Range` or one that holds | 206, or 416 | RFC 9110 §14.2, §13.1.5 |
-//! | `If-Match`, `If-Unmodified-Since` | not looked at: they are for the site | RFC 9111 §4.3.2 |
+//! | `If-Match`, `If-Unmodified-Since` | ignored: they are for the origin | RFC 9111 §4.3.2 |
 //!
-//! Of a page with another status, every one of them gets the whole page (RFC 9110 §13.2.1, §14.2, §15.4.5).
+//! For a page with another status, each of these requests gets the whole page (RFC 9110 §13.2.1, §14.2, §15.4.5).
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::semantics::http_date;
 use crate::semantics::range::Range;
 use crate::time::Timestamp;
 
-/// How much older than `Date` a `Last-Modified` must be to be strong. The site's clock and ours are not the same: a second
-/// would do if they were (RFC 9110 §8.8.2.2).
+/// How much older than `Date` a `Last-Modified` must be to be strong. The origin's clock and ours may differ; with one
+/// clock, a second would be enough (RFC 9110 §8.8.2.2).
 const SETTLED: Duration = Duration::from_mins(1);
 
-/// Headers that a 304 does not have: they describe content, and would not guide an update of what the visitor has (RFC 9110
-/// §15.4.5). All others are sent as the 200 would: they replace those that the visitor has (RFC 9111 §3.2), and the tag
-/// stands for bytes and their type only.
+/// Headers that a 304 does not have: they describe content, and would not guide an update of the client's stored
+/// response (RFC 9110 §15.4.5). All others are sent as in the 200: they replace those that the client has (RFC 9111
+/// §3.2), and the entity tag covers only the bytes and their type.
 pub const NOT_IN_304: [&str; 7] = [
     "content-digest",
     "content-encoding",
@@ -34,10 +34,10 @@ pub const NOT_IN_304: [&str; 7] = [
     "content-type",
 ];
 
-/// Headers that a 206 does not have: they are about all bytes of the content (RFC 9530 §2).
+/// Headers that a 206 does not have: they describe all bytes of the content (RFC 9530 §2).
 pub const NOT_IN_206: [&str; 2] = ["content-digest", "content-md5"];
 
-/// The fields of a request that make it conditional or partial, as they came. Empty ones are most frequent.
+/// The fields that make a request conditional or partial, unchanged. Most requests have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// `If-None-Match`.
@@ -50,7 +50,7 @@ pub struct Conditions {
     pub if_range: Option<String>,
 }
 
-/// A page that is at hand, as far as conditions look at it.
+/// The metadata of a stored page that conditions need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selected<'a> {
     /// Its status.
@@ -59,41 +59,41 @@ pub struct Selected<'a> {
     pub etag: Option<&'a str>,
     /// Its `Last-Modified`.
     pub last_modified: Option<&'a str>,
-    /// Its `Date`: when its last byte had come.
+    /// Its `Date`: when its last byte arrived.
     pub date: Timestamp,
-    /// How many bytes it has; `None` while it still streams.
+    /// Its length in bytes; `None` while it still streams.
     pub body_bytes: Option<u64>,
 }
 
-/// In which form a visitor gets a page.
+/// The form of a response from a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// With its own status, and all of its bytes.
     Whole,
-    /// 304: the visitor has it.
+    /// 304: the client has it.
     NotModified,
     /// 206 with [`Range::Part`], or 416.
     Ranged(Range),
 }
 
 impl Conditions {
-    /// Tells whether there are none, as of most requests.
+    /// Returns whether there are none, as in most requests.
     #[must_use]
     pub fn are_none(&self) -> bool {
-        // Without `Range` there is nothing that `If-Range` could stand for (RFC 9110 §13.1.5).
+        // Without `Range`, `If-Range` has no effect (RFC 9110 §13.1.5).
         self.if_none_match.is_none() && self.if_modified_since.is_none() && self.range.is_none()
     }
 
-    /// Decides on the form, in the order of RFC 9110 §13.2.2. `is_get` is false for HEAD.
+    /// Decides the form, in the order of RFC 9110 §13.2.2. `is_get` is false for HEAD.
     #[must_use]
     pub fn form(&self, is_get: bool, page: &Selected<'_>) -> Form {
-        // RFC 9110 §13.2.1: preconditions count only where the answer without them would be a success.
+        // RFC 9110 §13.2.1: preconditions count only if the response without them would be a success.
         if page.status != 200 {
             return Form::Whole;
         }
         let etag = page.etag.and_then(EntityTag::parse);
         let has_page = match (&self.if_none_match, &self.if_modified_since) {
-            // Step 3. RFC 9110 §13.1.3: where there is an If-None-Match, If-Modified-Since is not looked at.
+            // Step 3. RFC 9110 §13.1.3: If-Modified-Since is ignored if there is an If-None-Match.
             (Some(list), _) => etag::names(list, etag),
             // Step 4.
             (None, Some(since)) => http_date::read(since).is_some_and(|since| page.is_unmodified_since(since)),
@@ -102,7 +102,7 @@ impl Conditions {
         if has_page {
             return Form::NotModified;
         }
-        // Step 5. RFC 9110 §14.2: Range is defined for GET only, and looked at after the other preconditions.
+        // Step 5. RFC 9110 §14.2: Range is defined for GET only, and evaluated after the other preconditions.
         let range = match (&self.range, page.body_bytes) {
             (Some(range), Some(bytes)) if is_get && self.if_range_holds(page, etag) => Range::of(range, bytes),
             _ => None,
@@ -110,7 +110,7 @@ impl Conditions {
         range.map_or(Form::Whole, Form::Ranged)
     }
 
-    /// Tells whether the part that the visitor has already is of this very page (RFC 9110 §13.1.5).
+    /// Returns whether the part that the client already has is of this version of the page (RFC 9110 §13.1.5).
     fn if_range_holds(&self, page: &Selected<'_>, etag: Option<EntityTag<'_>>) -> bool {
         let Some(if_range) = &self.if_range else {
             return true;
@@ -118,7 +118,7 @@ impl Conditions {
         match EntityTag::parse(if_range) {
             Some(tag) => etag.is_some_and(|etag| etag.equals_strongly(tag)),
             None => http_date::read(if_range).is_some_and(|date| {
-                // It must be the very date, and a strong one (RFC 9110 §8.8.2.2).
+                // The date must be equal, and strong (RFC 9110 §8.8.2.2).
                 page.last_modified.and_then(http_date::read) == Some(date) && date.plus(SETTLED) <= page.date
             }),
         }
@@ -126,8 +126,8 @@ impl Conditions {
 }
 
 impl Selected<'_> {
-    /// Compares dates, which are in whole seconds. `Date` stands in for a `Last-Modified` that is not there (RFC 9111
-    /// §4.3.2), but not for one that can't be read (RFC 9110 §13.1.3: no modification date is available).
+    /// Compares dates in whole seconds. `Date` replaces a missing `Last-Modified` (RFC 9111 §4.3.2), but not an
+    /// unreadable one (RFC 9110 §13.1.3: no modification date is available).
     fn is_unmodified_since(&self, since: Timestamp) -> bool {
         let modified = match self.last_modified {
             Some(date) => http_date::read(date),

@@ -1,4 +1,4 @@
-//! What a page consists of, in 128 bits: two renders with the same digest need to be written only once.
+//! The digest of a page's content, in 128 bits: two renders with the same digest need to be written only once.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use crate::semantics::tag::Tag;
 use crate::text::text_conversions;
 use crate::time::Timestamp;
 
-/// The first half of a SHA-256 over all that a visitor or an edge can tell apart: status, kept headers, tags, the lengths
-/// of the freshness windows, and the body. Not part of it: when the page was rendered.
+/// The first half of a SHA-256 over everything that a client or an edge can distinguish: status, stored headers, tags,
+/// the lengths of the freshness windows, and the body. It does not cover the time of the render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(u128);
@@ -26,9 +26,9 @@ pub struct NotADigest;
 /// The parts of a page that its digest covers.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
-    /// The status that the site answered.
+    /// The origin's status.
     pub status: u16,
-    /// The headers that are kept.
+    /// The stored headers.
     pub headers: &'a HeaderList,
     /// The page's tags, sorted.
     pub tags: &'a [Tag],
@@ -54,7 +54,7 @@ impl Digest {
         Self(hash.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte)))
     }
 
-    /// Reads what [`fmt::Display`] wrote.
+    /// Parses the output of [`fmt::Display`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

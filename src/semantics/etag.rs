@@ -1,4 +1,4 @@
-//! Entity tags: how they are written, made and compared (RFC 9110 §8.8.3).
+//! Entity tags: their syntax, creation and comparison (RFC 9110 §8.8.3).
 
 use std::fmt;
 
@@ -8,40 +8,40 @@ use sha2::{Digest as _, Sha256};
 
 use crate::semantics::headers::HeaderList;
 
-/// How many bytes of the hash an entity tag of this cache's own has: enough that two bodies never share one.
+/// The number of hash bytes in an entity tag of this cache's own: enough that two bodies never share one.
 const OWN_BYTES: usize = 16;
 
-/// An entity tag, borrowed from the field that it stands in.
+/// An entity tag, borrowed from its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
-    /// Whether it only stands for "semantically equivalent", not for "the same bytes" (RFC 9110 §8.8.1).
+    /// Whether it only means "semantically equivalent", not "the same bytes" (RFC 9110 §8.8.1).
     pub is_weak: bool,
     /// The opaque tag, without its quotes.
     pub opaque: &'a str,
 }
 
 impl<'a> EntityTag<'a> {
-    /// Reads a field that is one entity tag: `ETag`, or an `If-Range` of that kind.
+    /// Parses a field that is one entity tag: `ETag`, or an `If-Range` of that kind.
     #[must_use]
     pub fn parse(value: &'a str) -> Option<Self> {
         let (tag, rest) = Self::first(value.trim_matches(OWS))?;
         rest.is_empty().then_some(tag)
     }
 
-    /// Reads the tag at the beginning of a text, and returns what follows it. `W/` is case-sensitive, and a comma may
-    /// stand within the quotes (RFC 9110 §8.8.3).
+    /// Parses the tag at the beginning of a text, and returns the rest. `W/` is case-sensitive, and the quotes may
+    /// contain a comma (RFC 9110 §8.8.3).
     fn first(text: &'a str) -> Option<(Self, &'a str)> {
         let (is_weak, quoted) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
-        // %x21 / %x23-7E / obs-text; JavaScript hands the bytes of obs-text over as characters of the same number.
+        // %x21 / %x23-7E / obs-text; JavaScript passes the bytes of obs-text as characters of the same number.
         let is_etagc = |c: char| matches!(c, '\u{21}'..='\u{7e}' | '\u{80}'..);
         opaque.chars().all(is_etagc).then_some((Self { is_weak, opaque }, rest))
     }
 
-    /// Compares for `If-None-Match`: also weak tags are equal if their opaque tags are (RFC 9110 §8.8.3.2).
+    /// Compares for `If-None-Match`: weak tags are also equal if their opaque tags are (RFC 9110 §8.8.3.2).
     #[must_use]
     pub fn equals_weakly(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
@@ -64,8 +64,8 @@ impl fmt::Display for EntityTag<'_> {
 /// Spaces around members of a list (RFC 9110 §5.6.3).
 const OWS: [char; 2] = [' ', '\t'];
 
-/// Tells whether an `If-None-Match` names the page that has this tag: by `*`, or in its list (RFC 9110 §13.1.2). A list
-/// names nothing from the first member on that is not an entity tag: then the visitor gets the whole page.
+/// Returns whether an `If-None-Match` matches the page with this tag: by `*`, or in its list (RFC 9110 §13.1.2). A list
+/// ends at the first member that is not an entity tag; if no tag before it matches, the client gets the whole page.
 #[must_use]
 pub fn names(if_none_match: &str, current: Option<EntityTag<'_>>) -> bool {
     let mut rest = if_none_match.trim_matches(OWS);
@@ -75,7 +75,7 @@ pub fn names(if_none_match: &str, current: Option<EntityTag<'_>>) -> bool {
     let Some(current) = current else {
         return false;
     };
-    // RFC 9110 §5.6.1.2: empty members are to be expected.
+    // RFC 9110 §5.6.1.2: a list may have empty members.
     while let Some((tag, behind)) = EntityTag::first(rest.trim_start_matches([' ', '\t', ','])) {
         let behind = behind.trim_start_matches(OWS);
         if !(behind.is_empty() || behind.starts_with(',')) {
@@ -89,17 +89,17 @@ pub fn names(if_none_match: &str, current: Option<EntityTag<'_>>) -> bool {
     false
 }
 
-/// Tells whether a page gets an entity tag of this cache's own, once all of it is there: a 200 whose site gives none.
+/// Returns whether a complete page gets an entity tag of this cache's own: a 200 without one of the origin.
 ///
-/// For other statuses no condition counts (RFC 9110 §13.2.1). And whoever had been given the tag with a 404 would be told
-/// 304 once there is a page of the same bytes, and go on showing the 404.
+/// For other statuses no condition counts (RFC 9110 §13.2.1). Also, a client that got the tag with a 404 would get a
+/// 304 once there is a page of the same bytes, and would go on showing the 404.
 #[must_use]
 pub fn is_lacking(status: u16, etag: Option<&str>) -> bool {
     status == 200 && etag.is_none()
 }
 
-/// Makes the entity tag of a page whose site gives none: strong, from the SHA-256 of the bytes and from what they are said
-/// to be. A browser that is told `304` goes on with the type that it knows (RFC 9111 §3.2), so another type is another tag.
+/// Makes the entity tag of a page without one of the origin: strong, from the SHA-256 of the bytes and from their type.
+/// After a `304` a browser keeps the type that it knows (RFC 9111 §3.2), so another type needs another tag.
 #[must_use]
 pub fn of_body(body_sha256: &[u8; 32], content_type: Option<&str>) -> String {
     let mut hash = Sha256::new();
@@ -109,10 +109,10 @@ pub fn of_body(body_sha256: &[u8; 32], content_type: Option<&str>) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..OWN_BYTES]))
 }
 
-/// Returns the site's own entity tag as it holds for the bytes that are kept; `None` if it gives none, or what is none.
+/// Returns the origin's own entity tag in its form for the stored bytes; `None` if there is none, or an invalid one.
 ///
-/// Bytes are kept without their content coding, and a strong tag tells codings apart (RFC 9110 §8.8.3.3). Of a coded
-/// answer it is therefore made weak: that it is the same page still holds, and `If-Range` does not trust it any more.
+/// Bytes are stored without their content coding, and a strong tag distinguishes codings (RFC 9110 §8.8.3.3). So the
+/// tag of a coded response becomes weak: it still identifies the page, and `If-Range` does not trust it any more.
 #[must_use]
 pub fn of_site(headers: &HeaderList) -> Option<String> {
     let tag = EntityTag::parse(headers.get("etag")?)?;
@@ -136,7 +136,7 @@ mod tests {
             ("\"xyzzy\"", Some(tag(false, "xyzzy"))),
             ("W/\"xyzzy\"", Some(tag(true, "xyzzy"))),
             ("\"\"", Some(tag(false, ""))),
-            // etagc: anything visible but the quote, commas and obs-text included.
+            // etagc: anything visible but the quote, including commas and obs-text.
             (" \"a,b\\\" ", Some(tag(false, "a,b\\"))),
             ("\"ü\"", Some(tag(false, "ü"))),
             ("w/\"xyzzy\"", None),

@@ -1,4 +1,4 @@
-//! How long a page is fresh, and for how long after that a stale copy may still be served.
+//! The freshness of a page, and how long it may be served stale after that.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::semantics::cache_control::MAX_DELTA_SECONDS;
 use crate::semantics::headers::HeaderList;
 use crate::time::Timestamp;
 
-/// The freshness lifetime that a page or a route asks for.
+/// The freshness lifetime of a page or a route.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,20 +23,20 @@ use crate::time::Timestamp;
 pub enum Revalidate {
     /// Fresh for this long after the render began.
     After(Duration),
-    /// Never ages: replaced only after an invalidation. Written `false`.
+    /// Never expires: replaced only after an invalidation. Written `false`.
     Never,
     /// Never stored. Written `0`.
     NoStore,
 }
 
 impl Revalidate {
-    /// Takes seconds, where 0 means [`Revalidate::NoStore`].
+    /// Converts seconds, where 0 means [`Revalidate::NoStore`].
     #[must_use]
     pub fn from_seconds(lifetime: Duration) -> Self {
         if lifetime.is_zero() { Self::NoStore } else { Self::After(lifetime) }
     }
 
-    /// Writes what [`Self::from_header`] reads; of a time, whole seconds count.
+    /// Writes the format of [`Self::from_header`], in whole seconds.
     #[must_use]
     pub fn to_header_value(self) -> String {
         match self {
@@ -46,7 +46,7 @@ impl Revalidate {
         }
     }
 
-    /// Returns the shorter of this and a lifetime; what is never stored is so still.
+    /// Returns the shorter of this and a lifetime. `NoStore` stays `NoStore`.
     #[must_use]
     #[doc(hidden)]
     pub fn at_most(self, lifetime: Duration) -> Self {
@@ -57,15 +57,15 @@ impl Revalidate {
         }
     }
 
-    /// Reads `X-ISR-Revalidate`, a response's word to this cache alone: seconds, or `false`. `None` if it is not there, or
-    /// says nothing that can be read.
+    /// Parses `X-ISR-Revalidate`, which only this cache reads: seconds, or `false`. `None` if it is missing or
+    /// unreadable.
     #[must_use]
     #[doc(hidden)]
     pub fn from_header(headers: &HeaderList) -> Option<Self> {
         match headers.get("x-isr-revalidate")?.trim() {
             "false" => Some(Self::Never),
             digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                // Only an overflow is left as a reason to fail.
+                // Parsing digits can only fail by overflow.
                 let seconds = digits.parse().unwrap_or(MAX_DELTA_SECONDS).min(MAX_DELTA_SECONDS);
                 Some(Self::from_seconds(Duration::from_secs(seconds)))
             }
@@ -84,30 +84,30 @@ impl From<Duration> for Revalidate {
 /// The three windows of a stored page, as points in time. `None` means without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
-    /// Until when the page is fresh.
+    /// The end of the page's freshness.
     #[serde(rename = "f")]
     pub fresh_until: Option<Timestamp>,
-    /// Until when a stale copy may be served while it is revalidated (RFC 5861 §3).
+    /// The end of the time in which a stale page may be served while it is revalidated (RFC 5861 §3).
     #[serde(rename = "s")]
     pub stale_until: Option<Timestamp>,
-    /// Until when the copy may stand in for a failing site (RFC 5861 §4).
+    /// The end of the time in which the page may be served in place of an error (RFC 5861 §4).
     #[serde(rename = "e")]
     pub error_until: Option<Timestamp>,
 }
 
-/// The age of a copy, judged against its [`Windows`].
+/// The state of a page according to its [`Windows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Freshness {
-    /// May be served as it is.
+    /// May be served unchanged.
     Fresh,
     /// May be served while it is revalidated.
     Stale,
-    /// May only stand in for an error, or not at all.
+    /// May only be served in place of an error, or not at all.
     Expired,
 }
 
 impl Windows {
-    /// Lays out the windows of a page whose render began at `start`, or returns `None` if it is not to be stored.
+    /// Computes the windows of a page whose render began at `start`. Returns `None` if it must not be stored.
     #[must_use]
     pub fn new(start: Timestamp, revalidate: Revalidate, expire: Duration, stale_if_error: Duration) -> Option<Self> {
         let fresh_until = match revalidate {
@@ -122,7 +122,7 @@ impl Windows {
         })
     }
 
-    /// Judges the copy's age.
+    /// Returns the state of the page.
     #[must_use]
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         let before = |end: Option<Timestamp>| end.is_none_or(|end| now < end);
@@ -135,19 +135,19 @@ impl Windows {
         }
     }
 
-    /// Tells whether the copy may still stand in for a failing site.
+    /// Returns whether the page may still be served in place of an error.
     #[must_use]
     pub fn serves_errors(&self, now: Timestamp) -> bool {
         self.error_until.is_none_or(|end| now < end)
     }
 
-    /// Returns when the copy is of no use any more; `None` if that never comes.
+    /// Returns when the page is of no use any more; `None` if that never happens.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         Some(self.stale_until?.max(self.error_until?))
     }
 
-    /// Returns the remaining freshness in whole seconds, negative once stale; `None` for a page that never ages.
+    /// Returns the remaining freshness in whole seconds, negative once stale; `None` for a page that never expires.
     #[must_use]
     pub fn ttl_seconds(&self, now: Timestamp) -> Option<i64> {
         let end = self.fresh_until?;
@@ -155,7 +155,7 @@ impl Windows {
         Some(if end >= now { whole(end.since(now)) } else { -whole(now.since(end)) })
     }
 
-    /// Returns the windows of the same page when it counts as stale from `at` on.
+    /// Returns the windows of the same page if it becomes stale at `at`.
     #[must_use]
     pub fn stale_from(self, at: Timestamp, expire: Duration) -> Self {
         let fresh_until = Some(self.fresh_until.map_or(at, |end| end.min(at)));

@@ -1,18 +1,18 @@
-//! Headers as a plain list, and what becomes of each by its name.
+//! Headers as a plain list, and how each is handled according to its name.
 //!
-//! | kind | stored page, to all visitors | passed answer, to one visitor | passed request, to the site |
+//! | kind | stored page, to all clients | passed response, to one client | passed request, to the origin |
 //! |---|---|---|---|
 //! | [`Kind::EndToEnd`] | yes | yes | yes |
-//! | [`Kind::Connection`], and what `Connection` names | no | no | no, but for an upgrade |
+//! | [`Kind::Connection`], and names in `Connection` | no | no | no, except for an upgrade |
 //! | [`Kind::Personal`] | no | yes | yes |
 //! | [`Kind::Consumed`] | no | yes | yes |
 //! | [`Kind::Coding`] | no, once the coding is undone | yes | yes |
 //! | [`Kind::Framework`] | yes | yes | no |
 //! | [`Kind::Internal`] | no | no | no |
 //!
-//! The request of a render has none of a visitor's headers. So what a visitor may send to lead a site astray
-//! (`X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and so on) can't get into a stored page; in a passed
-//! request it is between that visitor, whoever stands before this cache, and the site, and concerns nobody else.
+//! The request of a render has none of a client's headers. So headers that a client sends to mislead an origin
+//! (`X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and so on) can't influence a stored page. In a
+//! passed request they affect only that client's own response.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -26,10 +26,10 @@ pub const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// The most bytes of all headers of a stored page, as [`HeaderList::byte_len`] counts them.
 pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// The prefix of this cache's own headers: what stands under it from outside is never believed, nor handed on.
+/// The prefix of this cache's own headers: values from outside are neither trusted nor passed on.
 pub const INTERNAL_PREFIX: &str = "x-isr-";
 
-/// Names that describe one connection, or speak to the next proxy (RFC 9110 §7.6.1, RFC 9111 §3.1, RFC 7838 §3).
+/// Names that describe one connection, or are meant for the next proxy (RFC 9110 §7.6.1, RFC 9111 §3.1, RFC 7838 §3).
 const CONNECTION: [&str; 11] = [
     "alt-svc",
     "connection",
@@ -44,12 +44,12 @@ const CONNECTION: [&str; 11] = [
     "upgrade",
 ];
 
-/// Names of a response that belong to the one who asked. The last is Next.js's: `Set-Cookie` on its way between parts.
+/// Names of personal response headers. The last is Next.js's: `Set-Cookie` on its way between parts.
 const PERSONAL: [&str; 5] =
     ["set-cookie", "set-cookie2", "www-authenticate", "authentication-info", "x-middleware-set-cookie"];
 
-/// Names that speak to caches, and lengths and codings that are made anew for each answer. The page's own values have
-/// been acted upon when it was rendered; `Cache-Control` for the visitor is this cache's to say.
+/// Names that are meant for caches, and lengths and codings that are new in each response. The page's own values took
+/// effect when it was rendered; this cache decides `Cache-Control` for the client.
 const CONSUMED: [&str; 14] = [
     "age",
     "cache-control",
@@ -67,11 +67,11 @@ const CONSUMED: [&str; 14] = [
     "vary",
 ];
 
-/// Digests of the bytes as they were coded (RFC 9530 §2 and §3, and what came before): wrong once the coding is undone.
+/// Digests of the coded bytes (RFC 9530 §2 and §3, and earlier headers): wrong once the coding is undone.
 const CODING: [&str; 4] = ["content-digest", "content-md5", "digest", "repr-digest"];
 
-/// Names by which parts of a framework talk to each other in requests. No client has a use for them, and a site that
-/// believes them from outside skips its own checks (CVE-2025-29927), or takes a route for another (CVE-2024-46982).
+/// Names by which parts of a framework communicate in requests. No client needs them, and an origin that trusts them
+/// from outside skips its own checks (CVE-2025-29927), or mistakes a route for another (CVE-2024-46982).
 const FRAMEWORK: [&str; 9] = [
     "x-matched-path",
     "x-middleware-next",
@@ -84,23 +84,23 @@ const FRAMEWORK: [&str; 9] = [
     "x-now-route-matches",
 ];
 
-/// Names and prefixes of what the platform says of the visitor. A client can't have them dropped by naming them in its
-/// `Connection`, where nothing that is for all recipients may stand (RFC 9110 §7.6.1).
+/// Names and prefixes of the platform's data about the client. A client can't remove them by naming them in its
+/// `Connection`, which may only name headers for the next recipient (RFC 9110 §7.6.1).
 const NEVER_NOMINATED: [&str; 9] =
     ["authorization", "cdn-loop", "cf-", "cookie", "forwarded", "host", "true-client-ip", "x-forwarded-", "x-real-ip"];
 
-/// What a header is, by its name; what follows of that says the table of this [module](self).
+/// The kind of a header, by its name. The table of this [module](self) says how each kind is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Part of the message.
     EndToEnd,
-    /// Of one connection.
+    /// For one connection.
     Connection,
-    /// For the one who asked.
+    /// For one client.
     Personal,
-    /// For caches, or made anew for each answer.
+    /// For caches, or new in each response.
     Consumed,
-    /// About the bytes as they were coded.
+    /// About the coded bytes.
     Coding,
     /// Between parts of a framework.
     Framework,
@@ -109,7 +109,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Tells what a header is by its name, which must be in lower case.
+    /// Returns the kind of a header by its name, which must be in lower case.
     #[must_use]
     pub fn of(name: &str) -> Self {
         match name {
@@ -124,46 +124,46 @@ impl Kind {
     }
 }
 
-/// Tells whether a text may be the name of a header or a cookie (`token`, RFC 9110 §5.6.2).
+/// Returns whether a text may be the name of a header or a cookie (`token`, RFC 9110 §5.6.2).
 #[must_use]
 pub fn is_token(text: &str) -> bool {
     let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_tchar)
 }
 
-/// Headers in their order, names in lower case, repeated names kept apart.
+/// Headers in order, with names in lower case and repeated names kept apart.
 ///
-/// A list that is read from storage has names and values that HTTP allows, so no value can end its line and begin
-/// another. One that comes from the site is checked by [`Self::check`] before it is stored.
+/// A list from storage has valid names and values, so no value can end its line and begin another. A list from the
+/// origin is checked by [`Self::check`] before it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HeaderList(#[serde(deserialize_with = "well_formed")] Vec<(String, String)>);
 
-/// What is wrong with headers that were to be stored.
+/// Why headers can't be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeaderFlaw {
     /// A name is not a token (RFC 9110 §5.6.2), or not in lower case.
     #[error("the name of a header is not a token in lower case")]
     Name,
-    /// A value has a control character in it (RFC 9110 §5.5).
+    /// A value contains a control character (RFC 9110 §5.5).
     #[error("the value of a header has a control character in it")]
     Value,
     /// There are more than [`MAX_HEADERS`].
     #[error("{0} headers are more than {MAX_HEADERS}")]
     TooMany(usize),
-    /// One value is over [`MAX_VALUE_BYTES`], or all headers are over [`MAX_HEADER_BYTES`].
+    /// One value is above [`MAX_VALUE_BYTES`], or all headers are above [`MAX_HEADER_BYTES`].
     #[error("{0} bytes of headers are too many")]
     TooLarge(usize),
 }
 
 impl HeaderList {
-    /// Collects headers; names are put in lower case.
+    /// Collects headers; names are converted to lower case.
     #[must_use]
     pub fn from_pairs<N: AsRef<str>, V: Into<String> + Clone>(pairs: &[(N, V)]) -> Self {
         Self(pairs.iter().map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.clone().into())).collect())
     }
 
-    /// Adds a header behind the others; the name must be in lower case.
+    /// Adds a header at the end; the name must be in lower case.
     pub fn push(&mut self, name: String, value: String) {
         self.0.push((name, value));
     }
@@ -181,28 +181,28 @@ impl HeaderList {
         if values.is_empty() { None } else { Some(values.join(", ")) }
     }
 
-    /// Sets a header, whose name must be in lower case, or removes it: what stood under the name is dropped.
+    /// Sets a header, whose name must be in lower case, or removes it. Drops all earlier values of the name.
     pub fn set(&mut self, name: &str, value: Option<String>) {
         self.0.retain(|(n, _)| n != name);
         self.0.extend(value.map(|value| (name.to_owned(), value)));
     }
 
-    /// Goes through all headers in order.
+    /// Iterates over all headers in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the bytes of all headers as HTTP/1.1 has them, each with `: ` and the end of its line: many short ones
-    /// count for more than their names and values.
+    /// Returns the bytes of all headers in HTTP/1.1, each with `: ` and the end of its line: many short ones count for
+    /// more than their names and values.
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + ": ".len() + value.len() + "\r\n".len()).sum()
     }
 
-    /// Checks what is to be stored: number, sizes, and that names and values are such as HTTP allows.
+    /// Checks headers before they are stored: number, sizes, and valid names and values.
     ///
     /// # Errors
-    /// The first flaw.
+    /// Reports the first flaw.
     pub fn check(&self) -> Result<(), HeaderFlaw> {
         if self.0.len() > MAX_HEADERS {
             return Err(HeaderFlaw::TooMany(self.0.len()));
@@ -214,8 +214,8 @@ impl HeaderList {
         check_form(&self.0)
     }
 
-    /// Keeps what may be stored and shared: what is personal, of one connection, internal, or consumed by this cache
-    /// is dropped, and so is what `Connection` names (RFC 9110 §7.6.1), and what is true of the coded bytes only.
+    /// Keeps the headers that may be stored and shared. Drops personal, connection, internal and consumed headers,
+    /// those that `Connection` names (RFC 9110 §7.6.1), and those that are true only of the coded bytes.
     #[must_use]
     pub fn for_sharing(&self) -> Self {
         let was_coded = self.get("content-encoding").is_some_and(|coding| coding != "identity");
@@ -228,7 +228,7 @@ impl HeaderList {
         Self(self.0.iter().filter(|(name, _)| kept(name)).cloned().collect())
     }
 
-    /// Returns the names that a visitor's request loses on its way to the site, each once.
+    /// Returns the names that are removed from a client's request to the origin, each once.
     #[must_use]
     pub fn withheld_from_site(&self) -> Vec<String> {
         let kept_for_upgrade = self.get("upgrade").is_some();
@@ -247,14 +247,14 @@ impl HeaderList {
         })
     }
 
-    /// Returns the names that an answer of the site loses on its way to the one visitor who asked, each once. What
-    /// switches protocols loses none.
+    /// Returns the names that are removed from the origin's response to one client, each once. A protocol switch loses
+    /// none.
     #[must_use]
     pub fn withheld_from_visitor(&self) -> Vec<String> {
         let nominated = self.nominated();
         self.names(|name| match Kind::of(name) {
             Kind::Internal | Kind::Connection => true,
-            // An answer goes to a visitor with its own rules for caches and for cookies, whatever `Connection` says.
+            // A response keeps its own rules for caches and its cookies, whatever `Connection` names.
             Kind::Personal | Kind::Consumed | Kind::Coding => false,
             Kind::EndToEnd | Kind::Framework => nominated.iter().any(|nominated| nominated == name),
         })
@@ -287,13 +287,13 @@ fn check_form(headers: &[(String, String)]) -> Result<(), HeaderFlaw> {
     Ok(())
 }
 
-/// Tells whether a byte may stand in a token (RFC 9110 §5.6.2), capitals excepted.
+/// Returns whether a byte may occur in a token (RFC 9110 §5.6.2), capitals excepted.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Tells whether a character may stand in a value: visible ASCII, space, tab, and what is not ASCII, each byte of which
-/// is `obs-text` (RFC 9110 §5.5). No control character: a CR, LF or NUL could end the value.
+/// Returns whether a character may occur in a value: visible ASCII, space, tab, and non-ASCII characters, whose bytes
+/// are `obs-text` (RFC 9110 §5.5). Control characters may not: a CR, LF or NUL could end the value.
 fn is_field_character(character: char) -> bool {
     character == '\t' || !character.is_ascii_control()
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::time::Timestamp;
 
-/// The last second of the year 9999: a date past it can't be written.
+/// The last second of the year 9999: a later date can't be written.
 const LAST: u64 = 253_402_300_799;
 
 /// Writes a time as an IMF-fixdate.
@@ -14,7 +14,7 @@ pub fn write(time: Timestamp) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Reads a date in any of the three forms that a recipient must accept; `None` if it is none, or from before 1970.
+/// Parses a date in any of the three forms that a recipient must accept; `None` if it is invalid, or before 1970.
 #[must_use]
 pub fn read(text: &str) -> Option<Timestamp> {
     let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;

@@ -1,7 +1,7 @@
-//! The name of a page: its canonical URL, and which variant of it.
+//! The name of a page: its canonical URL, and its variant.
 //!
-//! Everything that a render may depend on is in the key, and the render is asked for by the key: what is not in the
-//! key does not reach the site. So a key can't stand for two different pages.
+//! The key contains everything that a render may depend on, and the render's request is made of the key: nothing else
+//! reaches the origin. So a key can't stand for two different pages.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeSet;
@@ -21,19 +21,19 @@ pub const MAX_KEY_BYTES: usize = 4096;
 /// The longest name of a KV entry, in bytes (platform limit).
 const MAX_KV_NAME_BYTES: usize = 512;
 
-/// Which query parameters are part of a page's name. The others do not reach the site when the page is rendered.
+/// The query parameters that are part of a page's name. The origin does not get the others when the page is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryPolicy {
-    /// The parameters with these names, as they are after percent-decoding. Empty: none.
+    /// The parameters with these names after percent-decoding. Empty: none.
     Only(BTreeSet<String>),
-    /// Every parameter. Whoever can ask for a page can then make up new pages.
+    /// Every parameter. Then every client can create new pages.
     All,
-    /// Every parameter but those that match one of the patterns: a name, or with `*` at its end the beginning of names.
+    /// Every parameter except those that match one of the patterns: a name, or a prefix with `*` at its end.
     AllBut(Vec<String>),
 }
 
 impl QueryPolicy {
-    /// Tells whether a parameter is part of a page's key.
+    /// Returns whether a parameter is part of a page's key.
     #[must_use]
     pub fn allows(&self, name: &str) -> bool {
         match self {
@@ -53,7 +53,7 @@ impl Default for QueryPolicy {
     }
 }
 
-/// What a slash at the end of a path means.
+/// The meaning of a slash at the end of a path.
 ///
 /// ```
 /// use cloudflare_isr::{Builder, TrailingSlash};
@@ -63,27 +63,27 @@ impl Default for QueryPolicy {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrailingSlash {
-    /// Nothing: it is no part of the key, and does not reach the site.
+    /// None: it is not part of the key, and does not reach the origin.
     Strip,
-    /// Another page.
+    /// The path with the slash is another page.
     Keep,
-    /// Nothing, but visitors are sent to the path without it (308).
+    /// None, but clients are redirected to the path without it (308).
     Redirect,
 }
 
 impl TrailingSlash {
-    /// The meaning in a configuration that states none.
+    /// The default of the configuration.
     #[doc(hidden)]
     pub const DEFAULT: Self = Self::Strip;
 
     /// All meanings.
     pub const ALL: [Self; 3] = [Self::Strip, Self::Keep, Self::Redirect];
 
-    /// The words for them in the configuration.
+    /// The words in the configuration.
     #[doc(hidden)]
     pub const WORDS: [&'static str; 3] = [Self::Strip.as_str(), Self::Keep.as_str(), Self::Redirect.as_str()];
 
-    /// Returns the word for it in the configuration.
+    /// Returns the word in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ impl TrailingSlash {
         }
     }
 
-    /// Reads [`Self::as_str`].
+    /// Parses the result of [`Self::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|slash| slash.as_str() == word)
@@ -128,13 +128,13 @@ pub enum KeyError {
     /// The path has a `%` that is not followed by two hexadecimal digits, or an encoded NUL.
     #[error("a percent-encoding is malformed, or does not encode UTF-8 in the query")]
     Encoding,
-    /// The key is over [`MAX_KEY_BYTES`].
+    /// The key is above [`MAX_KEY_BYTES`].
     #[error("the URL is too long to be cached")]
     TooLong,
 }
 
 impl KeyError {
-    /// Says the same to somebody who has given a path alone.
+    /// Returns the message for a caller that has given only a path.
     #[must_use]
     #[doc(hidden)]
     pub fn of_path(self) -> String {
@@ -146,8 +146,8 @@ impl KeyError {
 }
 
 /// A canonical path: begins with `/`, has no dot segments, no repeated or trailing slash, and exactly one spelling of
-/// each percent-encoding (RFC 3986 §6.2.2): unreserved characters stand for themselves, hexadecimal digits are upper
-/// case, and what is neither unreserved nor a delimiter is encoded.
+/// each percent-encoding (RFC 3986 §6.2.2): unreserved characters are not encoded, hexadecimal digits are upper case,
+/// and all other characters except delimiters are encoded.
 ///
 /// ```
 /// use cloudflare_isr::CanonicalPath;
@@ -168,11 +168,12 @@ impl Borrow<str> for CanonicalPath {
 }
 
 impl CanonicalPath {
-    /// Brings the path of a URL into its one spelling. An encoded slash stays encoded: it does not separate segments.
+    /// Converts the path of a URL to its canonical spelling. An encoded slash stays encoded: it does not separate
+    /// segments.
     ///
     /// # Errors
     /// [`KeyError::Encoding`] for a broken percent-encoding or an encoded NUL, [`KeyError::NotAUrl`] if the path does
-    /// not begin with `/`, [`KeyError::TooLong`] past [`MAX_KEY_BYTES`], before or after.
+    /// not begin with `/`, [`KeyError::TooLong`] above [`MAX_KEY_BYTES`], before or after.
     pub fn parse(path: &str) -> Result<Self, KeyError> {
         if !path.starts_with('/') {
             return Err(KeyError::NotAUrl);
@@ -203,7 +204,7 @@ impl CanonicalPath {
     }
 }
 
-/// Normalises one segment. Most are canonical already and are borrowed.
+/// Normalises one segment. Borrows canonical ones, which are the most frequent.
 fn canonical_segment(raw: &str) -> Result<Cow<'_, str>, KeyError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&b);
     if raw.bytes().all(plain) {
@@ -234,7 +235,7 @@ fn canonical_segment(raw: &str) -> Result<Cow<'_, str>, KeyError> {
     Ok(Cow::Owned(out))
 }
 
-/// A URL taken apart at the rim, before it is known which route it belongs to.
+/// A parsed URL, before its route is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestUrl {
     origin: String,
@@ -248,7 +249,7 @@ impl RequestUrl {
     /// Parses the URL of a request.
     ///
     /// # Errors
-    /// A [`KeyError`] says why such a request can't be cached.
+    /// A [`KeyError`] with the reason why the request can't be cached.
     pub fn parse(url: &str) -> Result<Self, KeyError> {
         let url = Url::parse(url).map_err(|_| KeyError::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -276,14 +277,14 @@ impl RequestUrl {
         &self.host
     }
 
-    /// Tells whether a slash is at the end of the path, and the path is more than that.
+    /// Returns whether the path has a trailing slash and is more than that.
     #[must_use]
     pub fn has_trailing_slash(&self) -> bool {
         self.slash
     }
 
-    /// Returns the canonical path, and the query as it is: where a visitor is sent who has asked with a slash too many.
-    /// Two slashes are never at its beginning, so it does not lead to another host.
+    /// Returns the canonical path with the unchanged query: the target of a redirect that removes a trailing slash. It
+    /// never begins with two slashes, so it does not lead to another host.
     #[must_use]
     pub fn without_slash(&self) -> String {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
@@ -294,7 +295,7 @@ impl RequestUrl {
     /// and sorted by name (equal names keep their order).
     ///
     /// # Errors
-    /// [`KeyError::TooLong`] past [`MAX_KEY_BYTES`], [`KeyError::Encoding`] for a parameter that is not UTF-8.
+    /// [`KeyError::TooLong`] above [`MAX_KEY_BYTES`], [`KeyError::Encoding`] for a parameter that is not UTF-8.
     pub fn key(
         &self,
         canonical_origin: Option<&str>,
@@ -303,7 +304,7 @@ impl RequestUrl {
     ) -> Result<PageKey, KeyError> {
         let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
             url::form_urlencoded::parse(self.query.as_bytes()).filter(|(name, _)| policy.allows(name)).collect();
-        // Bytes that are not UTF-8 all decode to the same character: such values can't be told apart.
+        // Bytes that are not UTF-8 all decode to the same character: such values are indistinguishable.
         if pairs.iter().any(|(name, value)| {
             name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER)
         }) {
@@ -323,8 +324,8 @@ impl RequestUrl {
     }
 }
 
-/// The name of a page: a canonical URL, which is also what the site is asked for when the page is rendered; then, if its
-/// route has variants, `#` and the [`Variant`]. No URL that reaches a server has a fragment.
+/// The name of a page: a canonical URL, which is also the URL of the render; then, if its route has variants, `#` and
+/// the [`Variant`]. No URL that reaches a server has a fragment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PageKey(String);
@@ -332,8 +333,8 @@ pub struct PageKey(String);
 text_conversions!(PageKey, KeyError, PageKey::from_stored, |key| key.0);
 
 impl PageKey {
-    /// Takes a key that was made by [`RequestUrl::key`] and has been kept or sent since. It is not brought into its
-    /// canonical spelling again: that of the code which made it is its name.
+    /// Accepts a key that was made by [`RequestUrl::key`] and has been stored or sent since. It is not normalised
+    /// again: its spelling at that time is its name.
     ///
     /// # Errors
     /// [`KeyError`] if the text can't have been made there.
@@ -352,7 +353,7 @@ impl PageKey {
     /// Names a variant of this page.
     ///
     /// # Errors
-    /// [`KeyError::TooLong`] past [`MAX_KEY_BYTES`].
+    /// [`KeyError::TooLong`] above [`MAX_KEY_BYTES`].
     pub fn with_variant(self, variant: &Variant) -> Result<Self, KeyError> {
         if variant.is_empty() {
             return Ok(self);
@@ -367,20 +368,20 @@ impl PageKey {
         &self.0
     }
 
-    /// Returns the canonical URL, for which the site is asked.
+    /// Returns the canonical URL, which is the URL of the render.
     #[must_use]
     pub fn url(&self) -> &str {
         self.0.split_once('#').map_or(&self.0, |(url, _)| url)
     }
 
-    /// Returns which variant of the page it is.
+    /// Returns the variant.
     #[must_use]
     pub fn variant(&self) -> Variant {
         self.0.split_once('#').map(|(_, variant)| Variant::from_text(variant)).unwrap_or_default()
     }
 
-    /// Returns the URL under which the Cache API has the page. That takes no notice of a fragment, so a variant has a
-    /// name under a host of its own, which is nobody's.
+    /// Returns the URL of the page in the Cache API. The Cache API ignores a fragment, so a variant gets a host of its
+    /// own that no one owns.
     #[must_use]
     pub fn cache_url(&self) -> Cow<'_, str> {
         if !self.0.contains('#') {
@@ -390,7 +391,7 @@ impl PageKey {
         Cow::Owned(format!("https://variants.cloudflare-isr.invalid/?{name}"))
     }
 
-    /// Returns the canonical path, shared by all keys of one page: without a slash at its end.
+    /// Returns the canonical path, which all keys of one page share: without a trailing slash.
     #[must_use]
     pub fn path(&self) -> &str {
         let url = self.url();
@@ -401,8 +402,8 @@ impl PageKey {
         path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
     }
 
-    /// Returns the name of the page's entry in KV: the key itself, or, where that is over 512 bytes, its SHA-256 as
-    /// `sha256:<hex>`. The full key is in the entry and is compared when it is read.
+    /// Returns the name of the page in KV: the key itself, or, if that is longer than 512 bytes, its SHA-256 as
+    /// `sha256:<hex>`. The value contains the full key, which is compared when it is read.
     #[must_use]
     pub fn kv_name(&self) -> String {
         if self.0.len() <= MAX_KV_NAME_BYTES {
@@ -554,7 +555,7 @@ mod tests {
     }
 
     proptest! {
-        /// What a key stands for can be read from it, so two things never have one key.
+        /// The key determines the page, so two pages never have one key.
         #[test]
         fn a_key_says_all_that_it_stands_for(
             path in "(/[a-z%/.#?ü]{0,6}){1,3}",

@@ -1,10 +1,10 @@
-//! Language negotiation: which of the languages that a page exists in a visitor wants most.
+//! Language negotiation: chooses the client's preferred language among those of a page.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// The most ranges that are read of an `Accept-Language`.
+/// The most ranges of an `Accept-Language` that are read.
 const MAX_RANGES: usize = 32;
 
 /// A language tag (RFC 5646): subtags of one to eight letters or digits with `-` between them, the first of letters.
@@ -17,10 +17,10 @@ pub struct LanguageTag(String);
 pub struct NotALanguage;
 
 impl LanguageTag {
-    /// Reads a tag. It stays spelt as it is; upper and lower case mean the same.
+    /// Parses a tag. Its spelling is kept; case does not matter.
     ///
     /// # Errors
-    /// [`NotALanguage`], which an asterisk is as well.
+    /// [`NotALanguage`], also for an asterisk.
     pub fn parse(text: &str) -> Result<Self, NotALanguage> {
         let is_subtag =
             |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -45,11 +45,11 @@ impl fmt::Display for LanguageTag {
     }
 }
 
-/// Chooses one of the languages by an `Accept-Language` (RFC 9110 §12.5.4), or none of them.
+/// Chooses one of the languages by an `Accept-Language` (RFC 9110 §12.5.4), or none.
 ///
-/// The ranges are taken by their weight, equal ones in their order. Each is looked up as RFC 4647 §3.4 says: as it is,
-/// then without its last subtag, and so on. What has not been found so is taken as a prefix (§3.3.1), so that `de` finds
-/// `de-AT`. A range of weight 0 is not wanted; `*` says nothing that a default does not.
+/// The ranges are tried by their weight, equal ones in their order. Each is looked up as in RFC 4647 §3.4: unchanged,
+/// then without its last subtag, and so on. A range without a match is tried as a prefix (§3.3.1), so that `de` finds
+/// `de-AT`. A range of weight 0 is excluded; `*` has the same effect as the default.
 #[must_use]
 pub fn negotiate<'a>(accept: &str, languages: &'a [LanguageTag]) -> Option<&'a LanguageTag> {
     let mut ranges: Vec<(&str, u16)> = accept.split(',').filter_map(range).take(MAX_RANGES).collect();
@@ -57,7 +57,7 @@ pub fn negotiate<'a>(accept: &str, languages: &'a [LanguageTag]) -> Option<&'a L
     ranges.iter().find_map(|(range, _)| look_up(range, languages))
 }
 
-/// Reads one range and its weight in thousandths; `None` if it is not wanted, or not one.
+/// Parses one range and its weight in thousandths; `None` if it is excluded or invalid.
 fn range(member: &str) -> Option<(&str, u16)> {
     let (range, parameter) = member.split_once(';').unwrap_or((member, ""));
     let (range, parameter) = (range.trim(), parameter.trim());
@@ -69,7 +69,7 @@ fn range(member: &str) -> Option<(&str, u16)> {
     (weight > 0 && LanguageTag::parse(range).is_ok()).then_some((range, weight))
 }
 
-/// Reads a weight (RFC 9110 §12.4.2): 0 to 1, at most three digits behind the point.
+/// Parses a weight (RFC 9110 §12.4.2): 0 to 1, with at most three decimal digits.
 fn weight_in_thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -90,7 +90,7 @@ fn look_up<'a>(range: &str, languages: &'a [LanguageTag]) -> Option<&'a Language
             return Some(found);
         }
         let Some((shorter, _)) = wanted.rsplit_once('-') else { break };
-        // A single letter or digit only says what follows it.
+        // A single letter or digit only introduces the next subtag.
         wanted = shorter.rsplit_once('-').filter(|(_, last)| last.len() == 1).map_or(shorter, |(before, _)| before);
     }
     let begins = |language: &&LanguageTag| {

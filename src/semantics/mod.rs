@@ -1,4 +1,4 @@
-//! The vocabulary of HTTP caching as pure values: what a page is called, how long it is fresh, whether it may be stored.
+//! The vocabulary of HTTP caching as pure values: the names of pages, their freshness, and what may be stored.
 
 pub mod browser;
 pub mod cache_control;

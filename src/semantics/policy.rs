@@ -1,31 +1,31 @@
-//! What a response says to this cache: which of its fields counts, and what follows of it.
+//! The caching policy of a response: the field that counts, and its consequences.
 
 use std::time::Duration;
 
 use crate::semantics::cache_control::{CacheControl, MAX_DELTA_SECONDS};
 use crate::semantics::headers::HeaderList;
 
-/// The target list (RFC 9213 §2.2): the first that is there counts, and what is not for this cache in particular does not.
+/// The target list (RFC 9213 §2.2): the first field that is present counts; fields for other caches do not.
 const TARGETED: [&str; 2] = ["cloudflare-cdn-cache-control", "cdn-cache-control"];
 
-/// The caching policy of a response: of the fields that may state one, the one that counts.
+/// The caching policy of a response: the one field that counts among those that may state one.
 ///
-/// A targeted field takes the place of `Cache-Control` and `Expires` as a whole, also where those forbid to store (RFC
-/// 9213 §2.2): it is how a site tells browsers one thing and caches like this another. The request of a render has
-/// nothing of a visitor in it, so no answer to it is private by chance.
+/// A targeted field completely replaces `Cache-Control` and `Expires`, even if those forbid storing (RFC 9213 §2.2): an
+/// origin uses it to give browsers other rules than caches like this one. The request of a render contains nothing of a
+/// client, so no response to it is private by chance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     control: CacheControl,
     is_targeted: bool,
-    /// A targeted field that can't be read, and counts for nothing else, forbids to store.
+    /// Whether an unreadable targeted field, which otherwise does not count, forbids storing.
     is_forbidden_unread: bool,
 }
 
 impl Policy {
     /// Finds the policy of a response.
     ///
-    /// A targeted field that is malformed or empty is as if it were not there (RFC 9213 §2.1), except that what it seems
-    /// to forbid remains forbidden: a slip of the pen must not publish a page.
+    /// A malformed or empty targeted field counts as absent (RFC 9213 §2.1), except that a directive in it that seems
+    /// to forbid storing still does: a typing error must not publish a page.
     #[must_use]
     pub fn of(headers: &HeaderList) -> Self {
         let mut is_forbidden_unread = false;
@@ -39,30 +39,31 @@ impl Policy {
         Self { control, is_targeted: false, is_forbidden_unread }
     }
 
-    /// Tells whether a shared cache that never asks again for what it has is forbidden to keep the response (RFC 9111 §3).
+    /// Returns whether the policy forbids storing for a shared cache that never revalidates what it has stored (RFC
+    /// 9111 §3).
     #[must_use]
     pub fn forbids_storing(&self) -> bool {
         self.is_forbidden_unread || self.control.forbids_storing()
     }
 
-    /// Tells whether the answer to a request with `Authorization` may be stored (RFC 9111 §3.5).
+    /// Returns whether the response to a request with `Authorization` may be stored (RFC 9111 §3.5).
     #[must_use]
     pub fn allows_authorized(&self) -> bool {
         self.control.allows_authorized()
     }
 
-    /// Returns the freshness lifetime: `s-maxage`, and in a targeted field else `max-age` (RFC 9111 §4.2.1).
+    /// Returns the freshness lifetime: `s-maxage`, or, in a targeted field only, `max-age` (RFC 9111 §4.2.1).
     ///
-    /// `max-age` of `Cache-Control`, and `Expires`, say nothing here: sites mean browsers by them, which can't be reached
-    /// by an invalidation as this cache can. How long pages without a word of their own are fresh, their route says.
+    /// `max-age` of `Cache-Control`, and `Expires`, do not count here: origins mean browsers by them, which no
+    /// invalidation reaches. Pages without a lifetime of their own get that of their route.
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         let max_age = if self.is_targeted { self.control.max_age } else { None };
         self.control.s_maxage.or(max_age)
     }
 
-    /// Returns how long a stale copy may be served, and for how long it may stand in for an error: what the response asks
-    /// for (RFC 5861 §3 and §4), within what the route allows.
+    /// Returns how long a page may be served stale, and how long in place of an error: the response's values (RFC 5861
+    /// §3 and §4), limited by the route's.
     #[must_use]
     pub fn stale_windows(&self, expire: Duration, stale_if_error: Duration) -> (Duration, Duration) {
         if self.forbids_stale() {
@@ -72,11 +73,12 @@ impl Policy {
         (within(self.control.stale_while_revalidate, expire), within(self.control.stale_if_error, stale_if_error))
     }
 
-    /// Tells whether the page must not be served stale (RFC 9111 §4.2.4).
+    /// Returns whether the page must not be served stale (RFC 9111 §4.2.4).
     ///
-    /// In `Cache-Control: max-age=0, must-revalidate`, which frameworks send with every page, both are for browsers: a page
-    /// that is stale from the beginning would not be kept here at all. `s-maxage` alone does not forbid it, other than in RFC 9111 §5.2.2.10
-    /// and §4.2.4: the route's `expire` is the site's own permission, and `stale-while-revalidate` would have no meaning beside it.
+    /// Frameworks send `Cache-Control: max-age=0, must-revalidate` with every page, and mean browsers by both
+    /// directives: a page that is stale from the beginning would not be stored here at all. `s-maxage` alone does not
+    /// forbid stale responses, unlike in RFC 9111 §5.2.2.10 and §4.2.4: the route's `expire` is the origin's own
+    /// permission, and otherwise `stale-while-revalidate` would have no meaning.
     fn forbids_stale(&self) -> bool {
         let is_for_browsers =
             !self.is_targeted && self.control.s_maxage.is_none() && self.control.max_age == Some(Duration::ZERO);
@@ -84,10 +86,10 @@ impl Policy {
     }
 }
 
-/// Returns how old a response was when it came, if another cache says so (RFC 9111 §5.1): of a list the first member
-/// counts, and what is no delta-seconds is ignored.
+/// Returns the age of a response on arrival, if another cache states it (RFC 9111 §5.1): the first member of a list
+/// counts, and an invalid value is ignored.
 ///
-/// `Date` is not asked (other than in RFC 9111 §4.2.3): a site whose clock is slow would never have a page stored.
+/// `Date` does not count (unlike in RFC 9111 §4.2.3): otherwise no page of an origin with a slow clock would be stored.
 #[must_use]
 pub fn age(headers: &HeaderList) -> Duration {
     let value = headers.get("age").unwrap_or_default();
@@ -125,7 +127,7 @@ mod tests {
             (vec![(cdn, "max-age=40, s-maxage=50")], false, Some(50)),
             (vec![(cdn, "no-store"), (cloudflare, "max-age=60")], false, Some(60)),
             (vec![(cdn, "max-age=60"), (cloudflare, "no-store")], true, None),
-            // RFC 9213 §2.1: as if it were not there; but what it forbids remains so.
+            // RFC 9213 §2.1: the field counts as absent, but forbidding directives in it still count.
             (vec![(cc, "s-maxage=30"), (cdn, "")], false, Some(30)),
             (vec![(cc, "s-maxage=30"), (cdn, "max-age=\"40\"")], false, Some(0)),
             (vec![(cc, "s-maxage=30"), (cdn, "max-age=40,")], false, Some(30)),

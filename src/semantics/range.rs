@@ -2,20 +2,21 @@
 
 use std::ops;
 
-/// What a `Range` asks for of a page of a certain length.
+/// The meaning of a `Range` for a page of a certain length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Range {
     /// These bytes, by the positions of the first and the last: 206.
     Part(ops::RangeInclusive<u64>),
-    /// Bytes of which there is none: 416.
+    /// Bytes beyond the page: 416.
     Unsatisfiable,
 }
 
 impl Range {
-    /// Reads a `Range` field; `None` if it is to be ignored, and the whole page is sent (RFC 9110 §14.2).
+    /// Parses a `Range` field; `None` if it must be ignored, and the whole page is sent (RFC 9110 §14.2).
     ///
-    /// Ignored are other units than bytes, as it must be (§14.2); what is malformed or has its last position before its
-    /// first, as it may be (§14.1.1); and several ranges, as it may be too (§14.2: a server may ignore the field).
+    /// Other units than bytes are ignored, as they must be (§14.2). A malformed range, or one whose last position is
+    /// before its first, is ignored, as it may be (§14.1.1). So are several ranges (§14.2: a server may ignore the
+    /// field).
     #[must_use]
     pub fn of(field: &str, body_bytes: u64) -> Option<Self> {
         let (unit, set) = field.trim_matches([' ', '\t']).split_once('=')?;
@@ -33,7 +34,8 @@ impl Range {
             // RFC 9110 §14.1.2: int-range = first-pos "-" [ last-pos ].
             (Some(first), Some(last)) if first <= last => (first, last.min(body_bytes.saturating_sub(1))),
             (Some(first), None) if last.is_empty() => (first, body_bytes.saturating_sub(1)),
-            // RFC 9110 §14.1.2: a suffix that is longer than the page is all of it; one of length 0 is unsatisfiable.
+            // RFC 9110 §14.1.2: a suffix that is longer than the page means all of it; one of length 0 is
+            // unsatisfiable.
             (None, Some(suffix)) if first.is_empty() => match suffix {
                 0 => return Some(Self::Unsatisfiable),
                 _ => (body_bytes.saturating_sub(suffix), body_bytes.saturating_sub(1)),
@@ -53,15 +55,16 @@ impl Range {
     }
 }
 
-/// Returns which bytes of a piece belong to a part: the piece stands at position `at` of the whole and has `bytes` bytes. The
-/// positions returned count from its beginning; they are those of an empty range if none belongs to it.
+/// Returns the positions of the bytes of a piece that belong to a part. The piece begins at position `at` of the whole
+/// and has `bytes` bytes. The returned positions count from the beginning of the piece; the range is empty if none
+/// belongs to the part.
 #[must_use]
 pub fn of_piece(part: &ops::RangeInclusive<u64>, at: u64, bytes: u64) -> ops::Range<u64> {
     let end = part.end().saturating_add(1).saturating_sub(at).min(bytes);
     part.start().saturating_sub(at).min(end)..end
 }
 
-/// Reads digits. RFC 9110 §14.1.2: they may be more than fit into any integer, which is past the end of every page.
+/// Parses digits. RFC 9110 §14.1.2: they may exceed any integer, which is past the end of every page.
 fn position(digits: &str) -> Option<u64> {
     let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     are_digits.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -84,7 +87,7 @@ mod tests {
             ("bytes=9500-", part(9500, 9999)),
             ("bytes=0-0", part(0, 0)),
             ("bytes=-1", part(9999, 9999)),
-            // §14.1.2: what lies past the end is left out; a suffix may be longer than the page.
+            // §14.1.2: positions past the end are cut off; a suffix may be longer than the page.
             ("bytes=9999-10000", part(9999, 9999)),
             ("bytes=0-99999999999999999999999", part(0, 9999)),
             ("bytes=-10001", part(0, 9999)),
@@ -98,7 +101,7 @@ mod tests {
             ("bytes=10000-10001", Some(Range::Unsatisfiable)),
             ("bytes=99999999999999999999999-", Some(Range::Unsatisfiable)),
             ("bytes=-0", Some(Range::Unsatisfiable)),
-            // §14.1.1: invalid, and ignored as it may be.
+            // §14.1.1: invalid; ignored, which is allowed.
             ("bytes=5-4", None),
             ("bytes=", None),
             ("bytes=,", None),
@@ -113,7 +116,7 @@ mod tests {
             // §14.2: another unit.
             ("lines=0-1", None),
             ("bytes =0-1", None),
-            // §14.2: several ranges; ignored as they may be.
+            // §14.2: several ranges; ignored, which is allowed.
             ("bytes=0-0,-1", None),
             ("bytes=0-0,10000-", None),
         ] {

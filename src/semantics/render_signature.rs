@@ -1,8 +1,8 @@
-//! The signature of a render that reaches its site over the open network, where anybody can send any header.
+//! The signature of a render that reaches its origin over the open network, where any client can send any header.
 //!
-//! `X-ISR-Render: t=<unix seconds>,v1=<HMAC-SHA-256 in hexadecimal>` over `<t>.<METHOD>.<path and query>`, under a secret that the
-//! cache and the site share. It says that the cache has sent this very request about now: whoever has seen it can repeat that
-//! request for five minutes, and learns from it what any visitor may see.
+//! `X-ISR-Render: t=<unix seconds>,v1=<HMAC-SHA-256 in hexadecimal>` over `<t>.<METHOD>.<path and query>`, under a
+//! secret that the cache and the origin share. It proves that the cache sent this request recently. An attacker that
+//! has seen the request can repeat it for five minutes, and learns only what any client may see.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use sha2::Sha256;
 
 use crate::time::Timestamp;
 
-/// The header that carries it. What comes from visitors under this name never reaches a site.
+/// The header with the signature. Clients' values of it never reach an origin.
 pub const RENDER_HEADER: &str = "x-isr-render";
 
-/// How far the clocks of cache and site may be apart, and for how long a request may be on its way.
+/// The largest difference between the clocks of cache and origin, including the request's time in transit.
 pub const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// The secret that cache and site share. It is never shown.
+/// The secret that cache and origin share. It is never shown.
 #[derive(Clone)]
 pub struct RenderSecret(Hmac<Sha256>);
 
@@ -29,13 +29,13 @@ impl fmt::Debug for RenderSecret {
 }
 
 impl RenderSecret {
-    /// Takes a secret; `None` if it is empty.
+    /// Wraps a secret; `None` if it is empty.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         if text.is_empty() { None } else { Hmac::new_from_slice(text.as_bytes()).ok().map(Self) }
     }
 
-    /// Signs a request, and returns the value of [`RENDER_HEADER`]. `target` is path and query as the site sees them.
+    /// Signs a request, and returns the value of [`RENDER_HEADER`]. `target` is path and query in the origin's view.
     #[must_use]
     pub fn sign(&self, now: Timestamp, method: &str, target: &str) -> String {
         let seconds = now.as_millis() / 1000;
@@ -47,7 +47,7 @@ impl RenderSecret {
         value
     }
 
-    /// Tells whether a value of [`RENDER_HEADER`] is the signature of this request, made about now. It is compared in
+    /// Returns whether a value of [`RENDER_HEADER`] is a recent signature of this request. The comparison takes
     /// constant time.
     #[must_use]
     pub fn verifies(&self, value: &str, now: Timestamp, method: &str, target: &str) -> bool {
@@ -67,7 +67,7 @@ impl RenderSecret {
     }
 }
 
-/// Reads the 64 digits of an HMAC-SHA-256, in lower case as they are written.
+/// Parses the 64 digits of an HMAC-SHA-256 in lower case.
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),

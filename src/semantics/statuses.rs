@@ -1,21 +1,21 @@
-//! Which statuses are stored.
+//! The statuses that may be stored.
 
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-/// The statuses that a route may have stored: final ones whose meaning for a cache this one knows (RFC 9110 §15, RFC 7725
-/// §3), and whose answer can stand for the page.
+/// The statuses that a route may store: final ones whose requirements for caches are known here (RFC 9110 §15, RFC 7725
+/// §3), and whose response can stand for the page.
 ///
-/// Never one of these: 1xx (not final), 204, 205 and 206 (not a whole page), 304 (about another answer), 401 and 407 (for
-/// one visitor), 429 and 5xx (a failure of the moment).
+/// Never one of these: 1xx (not final), 204, 205 and 206 (not a whole page), 304 (about another response), 401 and 407
+/// (for one client), 429 and 5xx (temporary failures).
 pub const ALLOWED: [u16; 12] = [200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 414, 451];
 
-/// The statuses that are stored where a route says nothing: those that are heuristically cacheable (RFC 9110 §15.1) and
-/// make sense as a page.
+/// The statuses that a route stores by default: those that are heuristically cacheable (RFC 9110 §15.1) and make sense
+/// as a page.
 pub const DEFAULT: [u16; 6] = [200, 203, 301, 308, 404, 410];
 
-/// The statuses that a route has stored: at least one of [`ALLOWED`].
+/// The statuses that a route stores: at least one of [`ALLOWED`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(BTreeSet<u16>);
 
@@ -28,7 +28,7 @@ impl Statuses {
     /// Collects statuses.
     ///
     /// # Errors
-    /// The first that is not in [`ALLOWED`].
+    /// Reports the first that is not in [`ALLOWED`].
     pub fn new(statuses: impl IntoIterator<Item = u16>) -> Result<Self, NeverStored> {
         let statuses: BTreeSet<u16> = statuses.into_iter().collect();
         match statuses.iter().find(|status| !ALLOWED.contains(status)) {
@@ -37,7 +37,7 @@ impl Statuses {
         }
     }
 
-    /// Tells whether answers with this status are stored.
+    /// Returns whether responses with this status are stored.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0.contains(&status)
@@ -50,15 +50,15 @@ impl Default for Statuses {
     }
 }
 
-/// Tells whether a status says that there is no page, for now or for good: pages that may appear at any moment have a
-/// lifetime of their own.
+/// Returns whether a status means that there is no page, for now or for good: such pages have a lifetime of their own,
+/// because the page may appear at any moment.
 #[must_use]
 pub fn is_not_found(status: u16) -> bool {
     matches!(status, 404 | 410)
 }
 
-/// Tells whether a number is a status at all: over 599 it is a site's private word for that something went wrong (RFC 9110
-/// §15), and no response can be made with it.
+/// Returns whether a number is a valid status. A number above 599 is an origin's private error code (RFC 9110 §15), and
+/// no response can be made with it.
 #[must_use]
 pub fn is_valid(status: u16) -> bool {
     (100..=599).contains(&status)

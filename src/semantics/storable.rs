@@ -1,4 +1,4 @@
-//! Judges what the site answered: keep it, hand it on, or count it as a failure.
+//! Judges an origin's response: store it, pass it on, or count it as a failure.
 
 use std::time::Duration;
 
@@ -15,80 +15,80 @@ use crate::semantics::tag::{Tag, TagError};
 use crate::semantics::vary::Vary;
 use crate::time::Timestamp;
 
-/// What was asked for, and what its route says where the response says nothing.
+/// The request, and the route's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// The page.
     pub key: &'a PageKey,
     /// When the render began.
     pub start: Timestamp,
-    /// Whether the request that the site has answered had `Authorization` of a visitor. A render's has not: what it may
-    /// carry by `render_headers` is of nobody among them, and the configuration has said that the answers are for all.
+    /// Whether the request had a client's `Authorization`. A render's never has: values from `render_headers` belong to
+    /// no client, and with them the configuration declares that the responses are for all.
     pub authorized: bool,
-    /// The statuses that are stored.
+    /// The statuses that the route stores.
     pub statuses: &'a Statuses,
     /// Freshness lifetime.
     pub revalidate: Revalidate,
-    /// Freshness lifetime of an answer that says that there is no page.
+    /// Freshness lifetime of a response that says that there is no page.
     pub not_found_revalidate: Revalidate,
-    /// How long a stale copy may be served.
+    /// How long the page may be served stale.
     pub expire: Duration,
-    /// How long the last good copy may stand in for a failing site.
+    /// How long the last good page may be served in place of an error.
     pub stale_if_error: Duration,
     /// Tags of all pages of the route.
     pub tags: &'a [Tag],
-    /// What makes pages of the route different, besides their URL.
+    /// The request properties besides the URL that make the route's pages different.
     pub vary: &'a Vary,
-    /// What a slash at the end of a path means.
+    /// The meaning of a slash at the end of a path.
     pub trailing_slash: TrailingSlash,
     /// The most bytes of a body.
     pub max_body_bytes: u64,
 }
 
-/// What is to be stored of a response.
+/// The part of a response that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storable {
-    /// The windows in force.
+    /// Its windows.
     pub windows: Windows,
     /// The tags of route and response.
     pub tags: Vec<Tag>,
-    /// The headers that are kept.
+    /// Its headers.
     pub headers: HeaderList,
-    /// The bytes of the body as the site announces them, if they are those that will be read.
+    /// The length of the body according to the origin, if it is that of the bytes that are read.
     pub announced: Option<u64>,
 }
 
-/// Why a response is not stored, although the site did not fail: the part of [`Reason`] that [`judge`] decides.
+/// Why a response is not stored although the origin did not fail: the part of [`Reason`] that [`judge`] decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStored {
-    /// The status is not one of those that the route has stored.
+    /// The route does not store this status.
     Status,
-    /// The answer has `Content-Range`: it may be a part of the page only (RFC 9110 §14.4, RFC 9111 §3.3).
+    /// The response has `Content-Range`: it may be only a part of the page (RFC 9110 §14.4, RFC 9111 §3.3).
     Partial,
-    /// `Cache-Control`, or the targeted field in its place, forbids it (RFC 9111 §3, RFC 9213 §2.2).
+    /// `Cache-Control`, or the targeted field in its place, forbids storing (RFC 9111 §3, RFC 9213 §2.2).
     CacheControl,
-    /// The request had `Authorization`, and the answer does not say that all the same it is for everybody (RFC 9111 §3.5).
+    /// The request had `Authorization`, and the response does not allow storing in spite of it (RFC 9111 §3.5).
     Authorization,
     /// The body has a coding that the platform does not undo: it would be stored as if it had none (RFC 9110 §8.4).
     ContentEncoding,
-    /// A redirect to the very URL that was asked for: stored, it would lead in a circle.
+    /// A redirect to the requested URL itself: stored, it would be a loop.
     RedirectToItself,
     /// The page or its route asks for `revalidate = 0`.
     RevalidateZero,
-    /// The answer comes from another cache, which has had it for as long as it is fresh (RFC 9111 §4.2).
+    /// The response comes from another cache, and its age has reached its lifetime (RFC 9111 §4.2).
     Age,
     /// The response varies by a request header that is not part of the key (RFC 9111 §4.1).
     Vary,
     /// A tag is malformed, or there are too many.
     CacheTag,
-    /// The name or the value of a header is not one that HTTP allows (RFC 9110 §5.1 and §5.5).
+    /// The name or the value of a header is not valid in HTTP (RFC 9110 §5.1 and §5.5).
     MalformedHeader,
-    /// Headers or body are over their bound.
+    /// Headers or body are above their limit.
     TooLarge,
 }
 
 impl NotStored {
-    /// Returns the reason, as clients see it.
+    /// Returns the reason for clients.
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
@@ -123,7 +123,7 @@ impl From<TagError> for NotStored {
     }
 }
 
-/// Why an answer of the site counts as a failure: it never takes the place of a good copy.
+/// Why a response counts as a failure of the origin: it never replaces a good page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SiteFailure {
     /// A status of 5xx, or 429.
@@ -132,7 +132,7 @@ pub enum SiteFailure {
     /// A 200 without a body.
     #[error("the site answered 200 with an empty body")]
     Empty,
-    /// The site could not be reached, or broke off in the middle of the body.
+    /// The origin was unreachable, or broke off in the middle of the body.
     #[error("the site could not be reached or broke off")]
     Broken,
     /// The render took longer than `render_timeout`, or its first byte longer than `first_byte_timeout`.
@@ -140,14 +140,14 @@ pub enum SiteFailure {
     Timeout,
 }
 
-/// The verdict on a response's status and headers.
+/// The verdict about a response's status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// To be stored, if the body turns out to be within its bound and not empty.
+    /// Store it, if the body is within its limit and not empty.
     Store(Storable),
-    /// To be handed on, and remembered as not storable.
+    /// Pass it on, and remember that it is not storable.
     Pass(NotStored),
-    /// To be treated as a failure of the site.
+    /// Treat it as a failure of the origin.
     Fail(SiteFailure),
 }
 
@@ -163,10 +163,10 @@ pub fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Verdict {
     }
 }
 
-/// Judges the length of a body that has been read, and is within its bound; `announced` is [`Storable::announced`].
+/// Judges the length of a complete body within its limit; `announced` is [`Storable::announced`].
 ///
 /// # Errors
-/// A 200 without a body is a failure, and so is a body of another length than was announced (RFC 9111 §3.3).
+/// A 200 without a body is a failure, and so is a body of another length than announced (RFC 9111 §3.3).
 pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(), SiteFailure> {
     if announced.is_some_and(|announced| announced != bytes) {
         return Err(SiteFailure::Broken);
@@ -174,7 +174,8 @@ pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(),
     if status == 200 && bytes == 0 { Err(SiteFailure::Empty) } else { Ok(()) }
 }
 
-/// Returns the headers with which the answer of a failing site can be handed to all who wait, if it can.
+/// Returns the headers to relay the response of a failing origin to all waiting requests; `None` if it can't be
+/// relayed.
 #[must_use]
 pub fn relayable(status: u16, headers: &HeaderList) -> Option<HeaderList> {
     let kept = headers.for_sharing();
@@ -219,10 +220,10 @@ fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Stor
     Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept, announced })
 }
 
-/// Decides on the freshness lifetime: the page's own word counts before the route's.
+/// Decides the freshness lifetime: the page's own takes precedence over the route's.
 ///
-/// A lifetime in the standard's words began when the page was made, so the time that it has spent in another cache is
-/// over (RFC 9111 §4.2.3). Seconds of `X-ISR-Revalidate` and of a route are counted from the beginning of the render.
+/// A standard lifetime began when the page was made, so the time that it has spent in another cache is subtracted (RFC
+/// 9111 §4.2.3). Seconds of `X-ISR-Revalidate` and of a route count from the beginning of the render.
 fn lifetime(status: u16, headers: &HeaderList, policy: &Policy, asked: &Asked<'_>) -> Result<Revalidate, NotStored> {
     let of_route = if statuses::is_not_found(status) { asked.not_found_revalidate } else { asked.revalidate };
     match (Revalidate::from_header(headers), policy.lifetime()) {
@@ -236,14 +237,14 @@ fn lifetime(status: u16, headers: &HeaderList, policy: &Policy, asked: &Asked<'_
     }
 }
 
-/// Tells whether the body that is read has no coding any more. The platform undoes the two that it knows, if the value is
-/// exactly that; any other reaches us as it was sent.
+/// Returns whether the body that is read has no coding any more. The platform undoes the two that it knows, if the
+/// value is exactly that; any other arrives unchanged.
 fn is_decoded(headers: &HeaderList) -> bool {
     let coding = headers.joined("content-encoding");
     coding.is_none_or(|coding| matches!(coding.as_str(), "" | "identity" | "gzip" | "br"))
 }
 
-/// Tells whether a `Location` names the page itself: the key may drop a trailing slash, which a site may insist on.
+/// Returns whether a `Location` is the page itself. The key may drop a trailing slash that an origin requires.
 fn leads_to(location: &str, asked: &Asked<'_>) -> bool {
     let target = Url::parse(asked.key.url()).and_then(|base| base.join(location));
     let target = target.ok().and_then(|url| RequestUrl::parse(url.as_str()).ok());

@@ -1,4 +1,4 @@
-//! Cache tags: the names by which a site groups pages in order to invalidate them together.
+//! Cache tags: the names by which an origin groups pages in order to invalidate them together.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::text::text_conversions;
 /// The longest tag, in bytes.
 pub const MAX_TAG_BYTES: usize = 256;
 
-/// The most tags that one page may carry, those of its route included.
+/// The most tags of one page, including those of its route.
 pub const MAX_TAGS_PER_PAGE: usize = 64;
 
-/// A cache tag: 1 to [`MAX_TAG_BYTES`] bytes of visible ASCII without a comma, compared byte for byte.
+/// A cache tag: 1 to [`MAX_TAG_BYTES`] bytes of visible ASCII without a comma, compared byte by byte.
 ///
 /// The alphabet is that of the `Cache-Tag` header, where a comma separates tags.
 ///
@@ -39,10 +39,10 @@ pub enum TagError {
     /// The text is empty.
     #[error("a tag must not be empty")]
     Empty,
-    /// The text is over [`MAX_TAG_BYTES`].
+    /// The text is longer than [`MAX_TAG_BYTES`].
     #[error("a tag may have at most {MAX_TAG_BYTES} bytes, this one has {0}")]
     TooLong(usize),
-    /// The text has a byte outside of visible ASCII, or a comma.
+    /// The text contains a byte outside of visible ASCII, or a comma.
     #[error("a tag may hold visible ASCII characters other than a comma, this one has {0:?}")]
     Character(char),
     /// A page carries more than [`MAX_TAGS_PER_PAGE`] tags.
@@ -51,10 +51,10 @@ pub enum TagError {
 }
 
 impl Tag {
-    /// Checks a text and makes it a tag. White space around it is not removed.
+    /// Checks a text and makes it a tag. Does not trim white space.
     ///
     /// # Errors
-    /// Says which bound or character is at fault.
+    /// Reports the limit or the character that is wrong.
     pub fn parse(text: &str) -> Result<Self, TagError> {
         if text.is_empty() {
             return Err(TagError::Empty);
@@ -68,11 +68,11 @@ impl Tag {
         }
     }
 
-    /// Reads the value of a `Cache-Tag` header: tags separated by commas, empty members ignored.
+    /// Parses the value of a `Cache-Tag` header: tags separated by commas, empty members ignored.
     ///
     /// # Errors
-    /// The first malformed member is reported, and then no tag is returned: a page that can't be found by one of
-    /// its tags could not be invalidated by it.
+    /// Reports the first malformed member, and returns no tag: otherwise the page could not be invalidated by one of
+    /// its tags.
     #[doc(hidden)]
     pub fn parse_list(header: &str) -> Result<Vec<Self>, TagError> {
         header
@@ -86,7 +86,7 @@ impl Tag {
     /// Unites the tags of a route and of a response: sorted, each once.
     ///
     /// # Errors
-    /// [`TagError::TooMany`] past [`MAX_TAGS_PER_PAGE`].
+    /// [`TagError::TooMany`] above [`MAX_TAGS_PER_PAGE`].
     #[doc(hidden)]
     pub fn unite(route: &[Self], response: Vec<Self>) -> Result<Vec<Self>, TagError> {
         let mut tags = response;

@@ -1,9 +1,9 @@
-//! Variants of a page: what of a visitor's request, besides the URL, may make a page different.
+//! Variants of a page: the properties of a client's request, besides the URL, that may make a page different.
 //!
-//! A route lists the values that make a difference ([`Vary`]). Each request is brought down to one of them ([`Variant`]),
-//! which is part of the page's key; the site is asked for the page with these values and nothing else of the visitor. So
-//! the number of variants is bounded, and what `Vary` allows is exactly what is in the key (RFC 9110 §12.5.5, RFC 9111
-//! §4.1). Content codings are no variants: pages are stored as identity.
+//! A route lists the values that make a difference ([`Vary`]). Each request is mapped to one of them ([`Variant`]),
+//! which is part of the page's key; a render's request contains these values and nothing else of the client. So the
+//! number of variants is bounded, and the key contains exactly what `Vary` allows (RFC 9110 §12.5.5, RFC 9111 §4.1).
+//! Content codings are not variants: pages are stored as identity.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,18 +13,18 @@ use crate::semantics::language::{self, LanguageTag};
 /// The most variants that the pages of one route may have.
 pub const MAX_VARIANTS: usize = 64;
 
-/// What makes pages of a route different, besides the URL.
+/// The request properties besides the URL that make pages of a route different.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vary {
-    /// Languages in which the pages exist; the first is for whoever wants another.
+    /// Languages of the pages; the first is the default.
     pub languages: Vec<LanguageTag>,
-    /// Classes of devices; the first stands for those that are not listed.
+    /// Classes of devices; the first replaces those that are not listed.
     pub devices: Vec<Device>,
-    /// Countries, as two capital letters; all others are one.
+    /// Countries, as two capital letters; all others count as one.
     pub countries: Vec<String>,
-    /// Cookies by name, with the values that make a difference; any other value is as none.
+    /// Cookies by name, with the values that make a difference; any other value counts as none.
     pub cookies: BTreeMap<String, Vec<String>>,
-    /// Request headers by name in lower case, with the values that make a difference; any other is as none.
+    /// Request headers by name in lower case, with the values that make a difference; any other value counts as none.
     pub headers: BTreeMap<String, Vec<String>>,
 }
 
@@ -43,10 +43,10 @@ impl Device {
     /// All classes.
     pub const ALL: [Self; 3] = [Self::Desktop, Self::Mobile, Self::Tablet];
 
-    /// The words for them.
+    /// Their names.
     pub const WORDS: [&'static str; 3] = [Self::Desktop.as_str(), Self::Mobile.as_str(), Self::Tablet.as_str()];
 
-    /// Returns the word that Cloudflare has for it in `CF-Device-Type`.
+    /// Returns Cloudflare's name in `CF-Device-Type`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,14 +56,14 @@ impl Device {
         }
     }
 
-    /// Reads [`Self::as_str`].
+    /// Parses the result of [`Self::as_str`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|device| device.as_str() == word)
     }
 
-    /// Tells the class of a visitor's device: by `CF-Device-Type`, if the zone sets it; else by the client hint for
-    /// mobiles; else by the words in `User-Agent` that browsers are known to use.
+    /// Returns the class of a client's device: by `CF-Device-Type`, if the zone sets it; else by the client hint for
+    /// mobiles; else by known words in `User-Agent`.
     fn of(request: &impl Visitor) -> Self {
         if let Some(device) = request.header("cf-device-type").and_then(|word| Self::parse(&word)) {
             return device;
@@ -80,20 +80,20 @@ impl Device {
     }
 }
 
-/// What is read of a visitor's request to find its variant.
+/// The parts of a client's request that determine its variant.
 pub trait Visitor {
     /// Returns the value of a request header, by its name in lower case.
     fn header(&self, name: &str) -> Option<String>;
 
-    /// Returns the country from which the request comes, as two capital letters, if the platform knows.
+    /// Returns the country of the request, as two capital letters, if the platform knows it.
     fn country(&self) -> Option<String>;
 }
 
-/// One variant: the values chosen, by what they are of. An absent value is not among them.
+/// One variant: the chosen values by their sources. It does not contain absent values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Variant(Vec<(Axis, String)>);
 
-/// What a value of a variant is of.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Axis {
     Language,
@@ -127,7 +127,7 @@ impl Axis {
 }
 
 impl Vary {
-    /// Tells whether pages differ by their URL alone.
+    /// Returns whether pages differ by their URL alone.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -142,7 +142,7 @@ impl Vary {
         or_none.chain(fixed).fold(1, usize::saturating_mul)
     }
 
-    /// Brings a request down to one of the variants.
+    /// Maps a request to one of the variants.
     #[must_use]
     pub fn variant(&self, request: &impl Visitor) -> Variant {
         let mut chosen = Vec::new();
@@ -174,8 +174,8 @@ impl Vary {
         Variant(chosen)
     }
 
-    /// Tells whether everything that a response's `Vary` names is part of the key, or met by how pages are stored.
-    /// `*` never is.
+    /// Returns whether each name in a response's `Vary` is part of the key, or irrelevant for stored pages. `*` never
+    /// is.
     #[must_use]
     pub fn covers(&self, vary: &str) -> bool {
         vary.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).all(|name| {
@@ -190,8 +190,8 @@ impl Vary {
         })
     }
 
-    /// Returns the `Vary` that tells caches behind this one what makes the pages different (RFC 9110 §12.5.5). The country
-    /// is told from no header of the request: then it is `*`.
+    /// Returns the `Vary` header for caches between this one and the clients (RFC 9110 §12.5.5). The country is not in
+    /// any header of the request: then it is `*`.
     #[must_use]
     pub fn field(&self) -> Option<String> {
         if !self.countries.is_empty() {
@@ -207,27 +207,27 @@ impl Vary {
 }
 
 impl Variant {
-    /// Tells whether no value is chosen.
+    /// Returns whether no value is chosen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes the variant as it stands in a key: `language=de&cookie.theme=dark`.
+    /// Writes the variant in its form for a key: `language=de&cookie.theme=dark`.
     #[must_use]
     pub fn to_text(&self) -> String {
         let pairs = self.0.iter().map(|(axis, value)| (axis.name(), value));
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
-    /// Reads what [`Self::to_text`] wrote; what it can't have written is left out.
+    /// Parses the result of [`Self::to_text`]; ignores everything else.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         let pairs = url::form_urlencoded::parse(text.as_bytes());
         Self(pairs.filter_map(|(name, value)| Some((Axis::parse(&name)?, value.into_owned()))).collect())
     }
 
-    /// Returns the request headers that ask the site for this variant, names in lower case.
+    /// Returns the request headers of a render of this variant, names in lower case.
     #[must_use]
     pub fn request_headers(&self) -> Vec<(String, String)> {
         let mut headers = Vec::new();

@@ -68,7 +68,7 @@ fn a_route_has_a_list_of_its_own() {
     assert_eq!(verdict(503), Verdict::Fail(SiteFailure::Status(503)));
 }
 
-/// The section, the answer's headers, and what becomes of it.
+/// The section, the response's headers, and the verdict.
 type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Verdict);
 
 /// One row for each rule.
@@ -174,7 +174,7 @@ fn what_is_not_there_has_a_lifetime_of_its_own() {
     assert_eq!(verdict(200, &[], after(5)), stored(MINUTE, &[]));
 }
 
-/// RFC 9111 §3.5. No render has `Authorization`; the rule holds if one ever has.
+/// RFC 9111 §3.5. No render has `Authorization`; the rule applies if one ever does.
 #[test]
 fn the_answer_to_a_request_with_authorization_must_be_meant_for_everybody() {
     let verdict = |value: &str| {
@@ -212,13 +212,13 @@ fn an_answer_of_a_failing_site_is_relayed_without_what_is_personal_if_it_can_be(
     assert_eq!(relayed(&[("retry-after", "9"), ("set-cookie", "a"), ("content-encoding", "gzip")]), Some(kept));
     assert_eq!(relayed(&[("content-encoding", "zstd")]), None);
     assert_eq!(relayed(&[("x", "\n")]), None);
-    // RFC 9110 §15: a number over 599 is no status.
+    // RFC 9110 §15: a number above 599 is not a valid status.
     let of = |status| relayable(status, &HeaderList::default());
     assert_eq!((of(599), of(600), of(999)), (Some(HeaderList::default()), None, None));
 }
 
-/// The package's `isPlainlyForAll` decides without the cache whether a page may go to any client. It may be more careful
-/// than this module, and never less: `tests/e2e/package.test.mjs` reads the same cases.
+/// The package's `isPlainlyForAll` decides without the cache whether a page may go to any client. It may be stricter
+/// than this module, but never less strict: `tests/e2e/package.test.mjs` reads the same cases.
 #[test]
 fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
     #[derive(serde::Deserialize)]
@@ -251,7 +251,7 @@ fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
     assert_eq!(wrong, [""; 0]);
 }
 
-/// Returns whether a reason is about what can be stored, and not about who may see it.
+/// Returns whether a reason is about what can be stored, and not about which clients may see it.
 const fn is_about_form(reason: NotStored) -> bool {
     match reason {
         NotStored::Partial
