@@ -1,7 +1,7 @@
-//! What the documentation shows is what the code does.
+//! Checks that the documentation agrees with the code.
 //!
 //! The tables in `docs/configuration.md` and `docs/cache-status.md` are generated: `UPDATE=1 cargo test --test docs`
-//! writes them anew.
+//! updates them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,9 +1,8 @@
-//! Another reading of RFC 9111 beside ours: `http-cache-semantics` as an oracle.
+//! Compares this crate's reading of RFC 9111 with another: `http-cache-semantics` as an oracle.
 //!
-//! For responses drawn at random, what this cache stores and for how long it is fresh is what the oracle says of the same
-//! response, once the differences that are meant are taken out of it. Each of [`DIFFERENCES`] is a rule with its reason, a
-//! change to the response, and an example that tells the two readings apart: a difference that is none any more, or one
-//! that is not listed, fails.
+//! For random responses, this cache must store the same ones as the oracle, with the same lifetimes, after the intended
+//! differences are removed. Each of [`DIFFERENCES`] is a rule with its reason, a change to the response, and an example
+//! that distinguishes the two readings. A difference that no longer exists, or that is not listed, fails the test.
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;

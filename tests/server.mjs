@@ -1,8 +1,8 @@
 /**
- * Programs that serve the local runtime on a port: `wrangler dev` itself, or what starts it.
+ * Programs that serve the local runtime on a port: `wrangler dev` itself, or a program that starts it.
  *
- * Each runs in a process group of its own, so that all of it can be ended. The system picks the port, and wrangler keeps its
- * logs and its registry of running Workers in the folder of the run: nothing is shared with other runs, earlier or parallel.
+ * Each runs in its own process group, so that all of it can be ended. The system picks the port, and wrangler keeps its
+ * logs and its registry of running Workers in the folder of the run: runs share nothing, whether earlier or parallel.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

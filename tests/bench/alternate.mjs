@@ -1,4 +1,4 @@
-// How what is compared is measured.
+// Measures targets in turn, to compare them.
 
 import { cpuSeconds } from "./runtime.mjs";
 import { median, quantile } from "./stats.mjs";

@@ -1,4 +1,4 @@
-// The bare Worker for visitors who have the page already: it compares one `ETag` with another.
+// The bare Worker for clients that already have the page: it compares one `ETag` with another.
 
 import bare from "./bare.mjs";
 

@@ -1,5 +1,5 @@
-// What the gateway is measured against: the least that a Worker must do to answer from its cache. It neither knows how
-// old a page is nor what was invalidated.
+// The baseline for the gateway: the least that a Worker must do to answer from its cache. It knows neither the age of a
+// page nor any invalidation.
 
 let cache;
 

@@ -1,4 +1,4 @@
-// What is measured at the Worker: answers from cache, and a stampede.
+// Measurements of the Worker: responses from cache, and a stampede.
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-// What page views and invalidations cost: what edge and objects ask the platform for, at its prices.
+// The cost of page views and invalidations: the platform calls of edge and objects, at the platform's prices.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { BYTES, key, Objects, shard } from "./objects.mjs";

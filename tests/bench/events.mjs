@@ -1,4 +1,4 @@
-// Events per second of one object, next to objects that do less.
+// Events per second of one object, compared with objects that do less.
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

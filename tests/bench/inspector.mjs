@@ -1,4 +1,4 @@
-// Looks at the heap of a Worker's isolate.
+// Inspects the heap of a Worker's isolate.
 
 import { once } from "node:events";
 

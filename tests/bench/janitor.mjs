@@ -1,4 +1,4 @@
-// Empties a cache between two rounds. A named cache is one and the same for all Workers.
+// Empties a cache between two rounds. All Workers share a named cache.
 
 export default {
   async fetch(request) {

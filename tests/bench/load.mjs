@@ -1,5 +1,5 @@
-// The load generator: so many connections, each with one request under way at any time. It runs in a thread of its own,
-// and checks every answer, for a benchmark of errors is worth nothing.
+// The load generator: a number of connections, each with one request under way at any time. It runs in its own thread,
+// and checks every response, because a benchmark of errors is worth nothing.
 
 import { once } from "node:events";
 import http from "node:http";

@@ -1,4 +1,4 @@
-// Bytes of memory of a waiter, and of a page held.
+// The memory of a waiting request, and of a held page, in bytes.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { BYTES, key, Objects, shard } from "./objects.mjs";

@@ -1,4 +1,4 @@
-// What objects ask the platform for, by kind of event: rows, alarms, KV, each other.
+// The platform calls of objects, by kind of event: rows, alarms, KV, messages to each other.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { BYTES, key, Objects, shard } from "./objects.mjs";

@@ -1,5 +1,5 @@
-// The benchmark: `cargo xtask bench`, or `node tests/bench/run.mjs` when `build/` is up to date. `--help` lists what it
-// takes. README.md says what the rows mean.
+// The benchmark: `cargo xtask bench`, or `node tests/bench/run.mjs` when `build/` is up to date. `--help` lists the
+// options. README.md explains the rows.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-// The Workers that are measured, all of them in one process of the local runtime.
+// The measured Workers, all in one process of the local runtime.
 
 import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";

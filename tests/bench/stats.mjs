@@ -1,4 +1,4 @@
-// Numbers.
+// Statistics.
 
 /** The middle one; between the two in the middle if they are even in number. */
 export function median(numbers) {

@@ -1,4 +1,4 @@
-// What the acknowledgement of an invalidation costs: of a tag with many pages, next to one with few in the same objects.
+// The cost of acknowledging an invalidation: of a tag with many pages, compared with one with few in the same objects.
 
 import { createHash } from "node:crypto";
 import { BYTES, Objects } from "./objects.mjs";

@@ -1,9 +1,10 @@
 /**
- * Which tests of the suite do not pass, and why that is as it should be. All others pass. docs/http.md lists the same.
+ * The tests of the suite that do not pass, and why that is correct. All others pass. docs/http.md has the same list.
  *
- * `why` says "(against ...)" where RFC 9111 demands otherwise. `says` is what the suite has to say of a test, and at the end, in brackets, how the
- * gateway has answered last: a test that fails for another reason is not one of these. `both`, `plain` and `shared` are the dialects of
- * tests/conformance/run.mjs; a test stands where its reason is in that dialect.
+ * `why` contains "(against ...)" where RFC 9111 requires something else. `says` is the suite's message about a test,
+ * and at the end, in brackets, the gateway's last response: a test that fails for another reason does not match.
+ * `both`, `plain` and `shared` are the dialects of tests/conformance/run.mjs; a test is listed in the dialect in which
+ * its reason applies.
  */
 export const deviations = [
   {

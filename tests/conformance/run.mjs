@@ -1,15 +1,17 @@
 /**
- * Runs npm's `http-cache-tests`, the public suite behind cache-tests.fyi, against the gateway. The suite has its own client and its
- * own site; what is added here is what makes it understand a cache that renders:
+ * Runs npm's `http-cache-tests`, the public suite behind cache-tests.fyi, against the gateway. The suite has its own
+ * client and its own origin. This file adapts it to a cache that renders:
  *
- * - The suite's site tells requests apart by a header that its client sends. A render carries no header of a visitor, so the site is told
- *   by whom it is asked for (`current`).
- * - An answer that may not be stored is asked for again, by the visitor's own request, and a render whose connection broke is tried once
- *   more. The suite takes that for a client that retries. The two count as one here (`forgetRender`).
- * - A page whose render has failed is not asked for again within a second or so: visitors get 503, which the suite takes for a stored answer.
- *   A test that goes on after a failure makes a pause there.
- * - The headers in `MADE_ANEW` are answered with the gateway's own. So the suite's general check that every header of the site arrives is
- *   told to leave them out, as its own tests for surrogates do. What a test says about them in particular still counts.
+ * - The suite's origin distinguishes requests by a header of its client. A render has no header of a client, so the
+ * origin gets the name of the current test instead (`current`).
+ * - If a response may not be stored, the gateway sends the client's own request to the origin as well, and it repeats a
+ * render whose connection broke. The suite takes that for a client that retries. The two requests count as one here
+ * (`forgetRender`).
+ * - After a failed render, the gateway does not render the page again for about a second: clients get a 503, which the
+ * suite takes for a stored response. A test that continues after a failure pauses there.
+ * - The gateway sends its own values of the headers in `MADE_ANEW`. So the suite's general check that every header of
+ * the origin arrives leaves them out, as its own tests for surrogates do. What a test requires of them in particular
+ * still counts.
  */
 import { createServer } from "node:http";
 import { availableParallelism } from "node:os";

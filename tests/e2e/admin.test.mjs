@@ -1,4 +1,4 @@
-/** What is wrong with a call is said, in JSON, and nothing else is. */
+/** The admin API explains, in JSON, what is wrong with a call, and reveals nothing else. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

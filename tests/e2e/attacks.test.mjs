@@ -1,7 +1,8 @@
 /**
- * What is known to have hurt users of caches like this one, tried against the running gateway. The site behind it is as gullible
- * as can be: it shows all that it is told, and believes every header that an attack has ever used. Each row about such
- * headers first proves that the site by itself falls for it. What is harmful has the word EVIL in it.
+ * Known attacks on users of caches like this one, tried against the running gateway. The origin behind it is as
+ * gullible as possible: it shows everything that it receives, and trusts every header that an attack has ever used.
+ * Each test of such headers first proves that the origin alone falls for the attack. Harmful values contain the word
+ * EVIL.
  */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";

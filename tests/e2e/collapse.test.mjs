@@ -1,4 +1,4 @@
-/** However many ask at once: one render. */
+/** Any number of simultaneous requests cause one render. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** Two colos: isolates that know nothing of each other, each with an L1 of its own, before the same KV and objects. */
+/** Two colos: isolates without knowledge of each other, each with its own L1, in front of the same KV and objects. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

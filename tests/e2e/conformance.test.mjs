@@ -1,6 +1,6 @@
 /**
- * The public test suite for HTTP caches, run against the gateway: see tests/conformance/run.mjs. What comes of each test is what
- * tests/conformance/expected.mjs says, for better or worse.
+ * The public test suite for HTTP caches, run against the gateway: see tests/conformance/run.mjs. The result of each
+ * test must match tests/conformance/expected.mjs.
  */
 import assert from "node:assert/strict";
 import { readFile, statfs } from "node:fs/promises";

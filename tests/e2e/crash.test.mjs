@@ -1,4 +1,4 @@
-/** The runtime is killed at a bad moment, and started again on what it has left on the disk. */
+/** The runtime is killed at a bad moment, and restarted with its files on disk. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** The project's main job, as the README tells it: start the demo, watch pages come from the cache, edit one. */
+/** The project's main task, as in the README: start the demo, watch pages come from the cache, edit one. */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";

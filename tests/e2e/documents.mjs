@@ -1,4 +1,4 @@
-/** The documentation's pieces of code. */
+/** Reads the code blocks of the documentation. */
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 

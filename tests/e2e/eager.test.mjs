@@ -1,4 +1,4 @@
-/** An eager refresh of many pages, killed on its way. `ISR_E2E_EAGER_PAGES=10000` makes them as many as are promised. */
+/** An eager refresh of many pages, killed in the middle. `ISR_E2E_EAGER_PAGES=10000` sets the documented maximum. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** The entry module, as far as it runs without the platform. */
+/** The parts of the entry module that run without the platform. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** A site that fails: the last good copy stays, attempts are bounded, and all is well again when the site is. */
+/** A failing origin: the last good page stays, attempts are bounded, and the cache recovers with the origin. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,6 +1,7 @@
 /**
- * No answer of the coordinator: a stale copy is served if there is any; else L1 is looked at again; else the site answers,
- * uncollapsed and uncached. `Cache-Status` says which failure it was, and `X-ISR-Status` what has helped.
+ * Without an answer of the coordinator, the edge serves a stale page if there is one; otherwise it reads L1 again;
+ * otherwise the origin answers, uncollapsed and uncached. `Cache-Status` names the failure, and `X-ISR-Status` the
+ * fallback.
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";

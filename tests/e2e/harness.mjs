@@ -1,8 +1,8 @@
 /**
- * Runs the built gateway with the demo site behind it in the real Workers runtime, as wrangler.toml binds them.
+ * Runs the built gateway with the demo site behind it in the real Workers runtime, with the bindings of wrangler.toml.
  *
- * `cargo xtask build` must have written build/. Each test file starts a runtime of its own; within a file each test
- * uses paths of its own, so that their order makes no difference.
+ * `cargo xtask build` must have written build/. Each test file starts its own runtime; within a file each test uses its
+ * own paths, so that their order does not matter.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * What the objects tell of themselves: over HTTP and by RPC while the runtime runs, and in the SQLite files that it leaves
- * behind, by the queries of docs/inspect.md.
+ * The objects' inspection: over HTTP and by RPC while the runtime runs, and in the SQLite files that it leaves behind,
+ * with the queries of docs/inspect.md.
  */
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";

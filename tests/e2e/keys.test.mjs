@@ -1,4 +1,4 @@
-/** What one page is: slashes, hosts and parameters that make no difference, and variants that do. */
+/** The identity of a page: slashes, hosts and parameters that do not matter, and variants that do. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

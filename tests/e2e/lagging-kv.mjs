@@ -1,7 +1,6 @@
 /**
- * A KV that shows what is written late, as the platform's may: whoever looks sees the state of a minute ago. A new value, a
- * deletion, and what was not there: all of it shows a minute after. The tests don't wait for that minute, they have the
- * clock of this KV put forward.
+ * A KV that shows writes late, as the platform's may: every read sees the state of a minute ago. New values, deletions
+ * and missing values are all delayed. The tests do not wait for that minute; they advance the clock of this KV.
  */
 
 import { host } from "./harness.mjs";

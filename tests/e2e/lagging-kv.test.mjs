@@ -1,6 +1,6 @@
 /**
- * Four colos that see KV a minute late, each with an isolate and an L1 of its own. Invalidations go in through a fifth
- * gateway, so that none of the four has had a hand in them.
+ * Four colos that see KV a minute late, each with its own isolate and L1. Invalidations are sent through a fifth
+ * gateway, so that none passes through the four.
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";

@@ -1,4 +1,4 @@
-/** What takes a minute to be seen: a slow render behind a stale page, and a site that fails for long. */
+/** Behaviour that takes a minute to observe: a slow background render, and an origin that fails for long. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** A new project, as its first commands have it: written, installed, started; and a second visit is a HIT. */
+/** A new project with its first commands: written, installed, started; and a second request is a HIT. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFile, readdir, writeFile } from "node:fs/promises";

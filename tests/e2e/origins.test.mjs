@@ -1,4 +1,4 @@
-/** Sites by route, how long they may take, what renders carry, and how a site by URL recognises one. */
+/** Origins by route, their time limits, the headers of renders, and how an origin by URL recognises a render. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";

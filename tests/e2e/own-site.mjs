@@ -1,6 +1,6 @@
 /**
- * A Worker with the cache in front of its own handler. Each page says how often it was rendered, and which headers the
- * handler has seen. `OwnClass` is the same with a class as the handler.
+ * A Worker with the cache in front of its own handler. Each page shows how often it was rendered, and the headers that
+ * the handler received. `OwnClass` is the same with a class as the handler.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 

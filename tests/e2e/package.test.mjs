@@ -1,4 +1,4 @@
-/** The npm package, installed from the packed file as its users do it. */
+/** The npm package, installed from the packed file as by its users. */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** What is not stored: answers that must not be shared (SKIP), drafts (BYPASS), and all that is not the cache's. */
+/** Responses that are not stored: private ones (SKIP), drafts (BYPASS), and those that are not for the cache. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

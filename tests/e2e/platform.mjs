@@ -1,8 +1,9 @@
 /**
- * The gateway with a cache in front of its entrypoint, as far as the entrypoint sees it: `ctx.cache.purge`, which the local
- * runtime does not have. `GET /purges` tells what it was asked to purge; `POST /purges` says how it answers from now on.
+ * The gateway with a downstream cache in front of its entrypoint, in the entrypoint's view: `ctx.cache.purge`, which
+ * the local runtime does not have. `GET /purges` lists the requested purges; `POST /purges` sets the result of further
+ * ones.
  *
- * The visitor's Worker and the objects run in one isolate here; only the entrypoint is given the cache.
+ * The client's Worker and the objects run in one isolate here; only the entrypoint gets the cache.
  */
 import Gateway, { IsrCoordinator, IsrTagIndex } from "../../build/entry.js";
 

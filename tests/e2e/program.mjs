@@ -1,4 +1,4 @@
-/** Programs that tests start as from a terminal: npm, wrangler, cargo. */
+/** Starts programs as from a terminal: npm, wrangler, cargo. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** R2 as L2, by itself and beside KV: what is written when, what is never replaced, and how large a page may be. */
+/** R2 as L2, alone and next to KV: what is written when, what is never replaced, and how large a page may be. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

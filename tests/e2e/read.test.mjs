@@ -1,4 +1,4 @@
-/** A page's way from MISS to HIT to STALE, and what its visitors see of it. */
+/** A page's way from MISS to HIT to STALE, in the client's view. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

@@ -1,7 +1,7 @@
 /**
- * A Worker that renders pages itself, driven step by step: `POST` with `{ lookup: path, method, headers, cf }` or with
- * `{ store: ticket, response: { status, headers, body, chunks, pause, breaks }, settings }`, where `bytes` and `fill` may stand for
- * `body`. `by` names the binding, by default `ISR`.
+ * A Worker that renders pages itself, controlled step by step: `POST` with `{ lookup: path, method, headers, cf }` or
+ * with `{ store: ticket, response: { status, headers, body, chunks, pause, breaks }, settings }`, where `bytes` and
+ * `fill` may replace `body`. `by` names the binding, by default `ISR`.
  */
 const seen = async ({ status, reason, ticket, request, response }) => ({
   status,

@@ -1,4 +1,4 @@
-/** What can be invalidated besides a path and a tag, what becomes of the old pages, and how far it is. */
+/** The targets of invalidations besides paths and tags, their effect on stored pages, and their progress. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 

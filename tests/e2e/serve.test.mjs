@@ -1,6 +1,6 @@
 /**
- * What the adapters for frameworks have in common, as it is built: a site that asks the cache by its binding. The cache is a stand-in
- * that says what it is told to say; `lookup.test.mjs` has the real one.
+ * The common part of the framework adapters, as built: an origin that calls the cache by its binding. The cache is a
+ * fake with prepared answers; `lookup.test.mjs` uses the real one.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

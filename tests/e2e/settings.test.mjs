@@ -1,4 +1,4 @@
-/** A deployment that is not configured says so, in every answer and in the log, until it is. */
+/** An unconfigured deployment says so in every response and in the log. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** Caches of the platform in front of the gateway: what they are told, and how they are purged of what is invalidated. */
+/** Downstream caches of the platform: the headers that they get, and their purges after invalidations. */
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, test } from "node:test";

@@ -1,4 +1,6 @@
-/** A page reaches all who wait for it while the site still sends it; what breaks off or is too large is not stored. */
+/**
+ * A page streams to all waiting clients while the origin still sends it; broken and oversized bodies are not stored.
+ */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** The hook for SvelteKit, as it is built, with what SvelteKit gives it: no SvelteKit is needed. The example has it in a real site. */
+/**
+ * The hook for SvelteKit, as built, with SvelteKit's arguments, but without SvelteKit. The example uses it in a real
+ * site.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-/** The tag index spread over several objects: each tag has its home, and a change of their number loses nothing. */
+/** The tag index spread over several objects: each tag has its object, and a change of their number loses nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,8 +1,8 @@
 /**
- * The gateway on a platform that fails when it is told to: `POST /trouble` with `{ coordinator, tagIndex, kv, r2 }`.
+ * The gateway on a platform that fails on demand: `POST /trouble` with `{ coordinator, tagIndex, kv, r2 }`.
  *
- * Only what the platform does is put on; the gateway and its objects are those that are deployed. The visitor's Worker and
- * the objects run in one isolate here, and so one variable is enough for both.
+ * Only the platform's behaviour is simulated; the gateway and its objects are the deployed ones. The client's Worker
+ * and the objects run in one isolate here, so one variable is enough for both.
  */
 import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from "../../build/entry.js";
 

@@ -1,4 +1,4 @@
-/** A site that is not a Worker: `origin` is its URL. */
+/** An origin that is not a Worker: `origin` is its URL. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createServer } from "node:http";

@@ -1,4 +1,4 @@
-/** Validators, conditional and partial requests, and what visitors are told to keep: docs/http.md. */
+/** Validators, conditional and partial requests, and the `Cache-Control` for clients: docs/http.md. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";

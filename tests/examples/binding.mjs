@@ -1,4 +1,4 @@
-/** A site that has no gateway in front, and asks the cache by its binding `ISR`: `npm run start:binding`. */
+/** An origin without a gateway in front, which calls the cache by its binding `ISR`: `npm run start:binding`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

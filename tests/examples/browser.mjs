@@ -1,4 +1,4 @@
-/** A headless Chromium, which `cargo xtask` has found or installed and names by `CHROME_PATH`. */
+/** A headless Chromium, which `cargo xtask` has found or installed and passes as `CHROME_PATH`. */
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";

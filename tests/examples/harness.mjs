@@ -1,7 +1,8 @@
 /**
- * Runs an example as its README says, `npm start`: the built site, the gateway and the posts in wrangler's local runtime.
+ * Runs an example as in its README, with `npm start`: the built site, the gateway and the posts in wrangler's local
+ * runtime.
  *
- * `cargo xtask test --examples` has installed and built it. Each run has a port and a folder of state of its own.
+ * `cargo xtask test --examples` has installed and built it. Each run has its own port and its own folder of state.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,9 +1,9 @@
 /**
- * What every example shows, whatever it is made with. Their pages have the same paths; where frameworks differ, the example
- * says so by options.
+ * The common tests of all examples. Their pages have the same paths; options describe the differences between
+ * frameworks.
  *
- * All tests of a file share one runtime, as visitors do, and run one after the other: each begins by making the pages that
- * it looks at be rendered anew.
+ * All tests of a file share one runtime, like visitors, and run one after the other. Each begins by expiring the pages
+ * that it uses.
  */
 import assert from "node:assert/strict";
 import { after, before, suite as group, test } from "node:test";

@@ -1,8 +1,8 @@
-//! Pins what is stored and sent, byte for byte: a change of a format shows here before it meets values of yesterday.
+//! Pins stored and sent bytes: a change of a format fails here before it meets values that an earlier version wrote.
 //!
-//! What lasts longer than a deployment (pages in L2, their names, the names of objects) is a list that only grows: what
-//! was ever written can be read forever. Messages are between parts that are deployed together, so only the bytes of
-//! today are pinned; a change of theirs needs another [`MESSAGE_PATH`].
+//! Formats that outlast a deployment (pages in L2, their names, the names of objects) are lists that only grow: every
+//! format that was ever written stays readable. Messages are between parts that are deployed together, so only today's
+//! bytes are pinned; changing them requires another [`MESSAGE_PATH`].
 
 mod pinned;
 

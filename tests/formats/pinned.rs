@@ -1,8 +1,8 @@
-//! Files of pinned bytes: written for a reader, and read back for the code.
+//! Files of pinned bytes: readable for people, and compared with the code.
 //!
-//! A file is a list of sections. One begins with `== <name>`; a value that travels in a header has its text in the next
-//! line, as `<header>: <text>`; then come the bytes in hexadecimal, with what they mean in CBOR's diagnostic notation
-//! behind `#`. The tests compare whole sections, so what is said of the bytes is true as well.
+//! A file is a list of sections. A section begins with `== <name>`. For a value in a header, the next line is its text,
+//! as `<header>: <text>`. Then come the bytes in hexadecimal, with their meaning in CBOR's diagnostic notation after
+//! `#`. The tests compare whole sections, so the notes are correct as well.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Pages as they lie in L2 and L1, and messages between edge and objects.
+//! Pages in their formats for L2 and L1, and messages between edge and objects.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the owner of the site writes: patterns and settings.
+//! The site owner's input: patterns and settings.
 
 use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::internals::config::{Config, ConfigError, MAX_QUERY_NAMES, MAX_ROUTES, SETTINGS, ValueKind};

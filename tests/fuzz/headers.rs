@@ -1,4 +1,4 @@
-//! What a site's response says of itself.
+//! The response headers of an origin.
 
 use std::time::Duration;
 

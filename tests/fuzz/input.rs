@@ -1,4 +1,4 @@
-//! Inputs that get past the first check: valid bytes that were damaged, and texts made of words that mean something.
+//! Inputs that pass the first check: damaged valid bytes, and texts made of meaningful words.
 
 use bolero::{TypeGenerator, produce};
 

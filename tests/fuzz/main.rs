@@ -1,7 +1,7 @@
-//! Fuzz targets: every parser of bytes or text from outside, with what holds beyond "it does not panic".
+//! Fuzz targets: every parser of bytes or text from outside, with properties beyond "it does not panic".
 //!
-//! `cargo test` runs each for [`TIME`] with seeds of its own; a failure prints the input, reduced, and the seed with
-//! which it comes again. For longer: `BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test --test fuzz`. Guided by coverage, with
+//! `cargo test` runs each for [`TIME`] with random seeds; a failure prints the reduced input, and the seed that
+//! reproduces it. For longer: `BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test --test fuzz`. Guided by coverage, with
 //! `cargo-bolero`: `cargo +nightly bolero test --no-default-features -s NONE -T 60s bytes::an_l2_value`.
 
 mod bytes;

@@ -1,4 +1,4 @@
-//! What pages, objects and renders are called: paths, keys, shards, tags, versions.
+//! The names of pages, objects and renders: paths, keys, shards, tags, versions.
 
 use bolero::check;
 use cloudflare_isr::internals::config::CanonicalOrigin;

@@ -1,4 +1,4 @@
-/** What the short pieces of code in the documentation take for granted. */
+/** Globals that the short code blocks in the documentation assume. */
 
 /** The binding to the gateway. */
 declare const env: { GATEWAY: import("cloudflare-isr").IsrService };

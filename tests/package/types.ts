@@ -1,6 +1,6 @@
 /**
- * Not run, only compiled: uses every type of the package as a Worker would, and says by `@ts-expect-error` which mistakes are found.
- * `tests/e2e/package.test.mjs` compiles it strictly, against the packed file.
+ * Compiled but not run: uses every type of the package like a Worker, and marks with `@ts-expect-error` the mistakes
+ * that must be found. `tests/e2e/package.test.mjs` compiles it strictly, against the packed file.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import {

@@ -1,7 +1,7 @@
 //! The JSON schema and the TypeScript type of `[vars.ISR]` are generated from the declarations of the settings, and
-//! agree with the parser. The TypeScript type of reasons is made of their list.
+//! agree with the parser. The TypeScript type of reasons is generated from their list.
 //!
-//! They are files of the npm package. `UPDATE=1 cargo test --test schema` writes them anew.
+//! They are files of the npm package. `UPDATE=1 cargo test --test schema` updates them.
 
 mod json;
 mod reason;

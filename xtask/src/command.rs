@@ -1,4 +1,5 @@
-//! Running other programs: an environment cleaned of what `cargo run` leaves behind, and a line that shows each command.
+//! Runs other programs: in an environment without the variables of `cargo run`, and with a line that shows each
+//! command.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -9,8 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// What cargo and rustup set for the programs they start. A cargo started from here must not take it for the user's wish:
-/// with another toolchain it would be wrong.
+/// Variables that cargo and rustup set for the programs they start. A cargo started from here must not mistake them for
+/// the user's settings: with another toolchain they would be wrong.
 const LEFT_BY_CARGO: [&str; 9] = [
     "CARGO",
     "CARGO_MANIFEST_DIR",
@@ -23,15 +24,15 @@ const LEFT_BY_CARGO: [&str; 9] = [
     "RUSTUP_TOOLCHAIN_SOURCE",
 ];
 
-/// Where shared libraries are looked up. Cargo puts the compiler's own there, and another compiler would load them.
+/// The search paths of shared libraries. Cargo adds the compiler's own libraries, and another compiler would load them.
 const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
 
-/// Prints what is about to be done and why.
+/// Prints the next action and its reason.
 pub(crate) fn step(message: &str) {
     eprintln!("==> {message}");
 }
 
-/// Prints what is about to be done and asks a person at a terminal whether to go on. Elsewhere, as in CI, it goes on.
+/// Prints the next action, and asks for confirmation on a terminal. Continues without a question elsewhere, as in CI.
 pub(crate) fn confirm(message: &str) -> Result<()> {
     step(message);
     let asks = io::stdin().is_terminal() && io::stderr().is_terminal() && env::var_os("CI").is_none();
@@ -66,7 +67,7 @@ impl Run {
             }
         }
         for name in LIBRARY_PATHS {
-            // Nobody but cargo names folders of a Rust toolchain or of a target folder there.
+            // Only cargo adds folders of a Rust toolchain or of a target folder there.
             let Some(value) = env::var_os(name) else {
                 continue;
             };
@@ -136,18 +137,18 @@ impl Run {
         Ok(())
     }
 
-    /// Shows the command and runs it without its noise: only when it fails, the end of what it said is in the error.
+    /// Shows the command and runs it without output. If it fails, the error contains the end of the output.
     pub(crate) fn run_quietly(self) -> Result<()> {
         eprintln!("$ {}", self.shown);
         self.run_silently()
     }
 
-    /// Runs it without showing anything, unless it fails.
+    /// Runs it without output, unless it fails.
     pub(crate) fn run_silently(self) -> Result<()> {
         self.output().map(drop)
     }
 
-    /// Runs silently and returns what it printed. If it fails, the end of what it said is in the error.
+    /// Runs it silently and returns its output. If it fails, the error contains the end of the output.
     pub(crate) fn output(mut self) -> Result<String> {
         let output = self.command.output().with_context(|| format!("can't start `{}`", self.shown))?;
         if !output.status.success() {
@@ -160,13 +161,14 @@ impl Run {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs silently and returns what it printed; `None` if it is not there or fails. For asking questions.
+    /// Runs it silently and returns its output; `None` if it is missing or fails. For questions.
     pub(crate) fn ask(mut self) -> Option<String> {
         let output = self.command.stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Becomes this program: it then owns the terminal, gets signals itself and its exit status is ours.
+    /// Replaces this process by the program: the program then owns the terminal, gets signals itself, and sets the exit
+    /// status.
     pub(crate) fn hand_over(mut self) -> Result<()> {
         eprintln!("$ {}", self.shown);
         self.command.stdin(Stdio::inherit());
@@ -184,20 +186,20 @@ impl Run {
     }
 }
 
-/// Whether a folder of libraries is one that cargo added for the program it runs.
+/// Returns whether cargo added a folder of libraries for the program it runs.
 fn is_cargos(path: &Path) -> bool {
     path.components()
         .any(|part| part.as_os_str() == "rustlib" || part.as_os_str() == "target" || part.as_os_str() == "toolchains")
         || env::current_exe().is_ok_and(|exe| exe.parent().is_some_and(|folder| path.starts_with(folder)))
 }
 
-/// The program of this name that `PATH` leads to.
+/// Returns the program of this name in `PATH`.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// `PATH` with these folders in front.
+/// Returns `PATH` with these folders in front.
 pub(crate) fn path_with(first: &[PathBuf]) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::join_paths(first.iter().cloned().chain(env::split_paths(&path))).context("PATH can't be extended")

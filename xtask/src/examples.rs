@@ -1,4 +1,4 @@
-//! The examples: built for production, those in JavaScript with the npm package as it is built here.
+//! The examples, built for production. The JavaScript ones use the npm package as it is built here.
 
 use std::env::consts;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
 use crate::{package, worker};
 
-/// All of them, by their folders in `examples/`; each has a test of that name in `tests/examples/`.
+/// All examples, by their folders in `examples/`. Each has a test of the same name in `tests/examples/`.
 const EXAMPLES: [Example; 5] = [
     Example { name: "sveltekit", build: Build::Npm { into: ".svelte-kit/cloudflare" } },
     Example { name: "nuxt", build: Build::Npm { into: ".output" } },
@@ -33,17 +33,17 @@ pub(crate) struct Example {
 enum Build {
     /// By the scripts of its package.json, with the npm package of this repository.
     Npm {
-        /// The folder that its build writes anew.
+        /// The folder that its build overwrites.
         into: &'static str,
     },
     /// As a Worker in Rust that depends on this crate.
     Rust,
 }
 
-/// How npm installs without asking, and without running what packages bring.
+/// The options that make npm install without questions, and without running the packages' scripts.
 const QUIET: [&str; 3] = ["--ignore-scripts", "--no-audit", "--no-fund"];
 
-/// What lies in an example's folder, or below, besides its sources.
+/// Files and folders in an example's folder, at any depth, that are not its sources.
 const NO_SOURCES: [&str; 7] = ["node_modules", ".svelte-kit", ".nuxt", ".output", ".vinxi", "dist", ".wrangler"];
 
 /// Lists the examples whose name contains the filter.
@@ -60,12 +60,12 @@ pub(crate) fn find(name: &str) -> Result<Example> {
 }
 
 impl Example {
-    /// Where it lies.
+    /// Returns its folder.
     pub(crate) fn folder(&self, project: &Project) -> PathBuf {
         project.root().join("examples").join(self.name)
     }
 
-    /// Installs its packages and builds it, or leaves it alone if it is what the present sources give.
+    /// Installs its packages and builds it. Does nothing if the build is up to date.
     pub(crate) fn set_up(&self, project: &Project, setup: &Setup) -> Result<()> {
         let _lock = stamp::lock(&project.target().join("examples").join(self.name))?;
         let folder = self.folder(project);
@@ -84,13 +84,14 @@ impl Example {
         }
     }
 
-    /// Installs the npm package of this repository beside the others, builds the example, and has its types checked.
+    /// Installs the npm package of this repository with the others, builds the example, and checks its types.
     fn build_by_npm(&self, project: &Project, setup: &Setup, into: &str, locked: &str) -> Result<()> {
         let packed = package::build(project, setup)?;
         let folder = self.folder(project);
         let npm = |args: &[&str]| -> Result<Run> { Ok(setup.node.npm_in(&folder)?.args(args)) };
 
-        // Over them, and not into the lock file: it is not published under this hash.
+        // The package replaces the installed one without a change of the lock file, because it is not published under
+        // this hash.
         let npm_folder = packed.parent().unwrap_or(&packed);
         let file = packed.file_name().unwrap_or_default().to_string_lossy();
         let with_package = Inputs::new().value("locked", locked).path(npm_folder, &file)?.digest();
@@ -109,7 +110,8 @@ impl Example {
     }
 }
 
-/// Does a step unless it has been done with the same inputs. The stamp lies in what the step writes anew: whatever else writes or
+/// Performs a step unless it has been performed with the same inputs. The stamp is part of the step's output: a program
+/// that overwrites or removes the output removes the stamp as well.
 /// removes that, the stamp goes with it.
 fn once(stamp: &Path, digest: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     if stamp::matches(stamp, digest) {
@@ -120,7 +122,7 @@ fn once(stamp: &Path, digest: &str, work: impl FnOnce() -> Result<()>) -> Result
     stamp::write(stamp, digest)
 }
 
-/// Lists the files of a folder, relative to it, but for what is installed, built or kept there.
+/// Lists the files of a folder, relative to it, except for installed, built and cached ones.
 fn sources(folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut open = vec![PathBuf::new()];

@@ -1,12 +1,12 @@
 //! Task runner of this repository: `cargo xtask help` lists the tasks.
 //!
-//! Each task first sets up what it needs and is missing, inside the repository's ignored folders wherever that is possible,
-//! so that a fresh clone on a machine with Rust and Node.js needs no other preparation.
+//! Each task first sets up whatever is missing, inside the repository's ignored folders wherever possible, so that a
+//! fresh clone on a machine with Rust and Node.js needs no other preparation.
 //!
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
 //! - `package`: the npm package, likewise
-//! - `tasks`: what runs on top: dev, test, sim, check, bench, deploy, new
+//! - `tasks`: the tasks themselves: dev, test, sim, check, bench, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;

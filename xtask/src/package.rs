@@ -1,4 +1,4 @@
-//! The npm package: the gateway prebuilt, types and adapters, packed as npm would publish it.
+//! The npm package: the prebuilt gateway, types and adapters, packed as npm publishes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
 use crate::worker;
 
-/// Its sources.
+/// The folder of its sources.
 const FOLDER: &str = "packages/cloudflare-isr";
 
-/// Everything that it is made of besides: the Worker, and the tools.
+/// Its other inputs: the Worker, and the tools.
 const INPUTS: [&str; 4] = ["src/edge/entry", "build/index.js", "build/index_bg.wasm", "package-lock.json"];
 
-/// What is built from the sources, and therefore none of them.
+/// The folder that is built from the sources. It is not a source itself.
 const BUILT: &str = "dist";
 
-/// Builds the Worker and packs it with the rest into `target/npm/`, or leaves the file there alone if nothing has changed.
-/// Returns the file.
+/// Builds the Worker and packs it with the rest into `target/npm/`. Does nothing if the file is up to date. Returns the
+/// file.
 pub(crate) fn build(project: &Project, setup: &Setup) -> Result<PathBuf> {
     worker::build(project, setup)?;
     let folder = project.target().join("npm");
@@ -50,7 +50,7 @@ pub(crate) fn build(project: &Project, setup: &Setup) -> Result<PathBuf> {
     Ok(packed)
 }
 
-/// The package that lies in a folder.
+/// Returns the packed file in a folder.
 fn packed(folder: &Path) -> Result<Option<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("can't list {}", folder.display()))?;
     for entry in entries {
@@ -62,7 +62,7 @@ fn packed(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The hash over the sources, the Worker and the tools.
+/// Computes the hash of the sources, the Worker and the tools.
 fn inputs(project: &Project) -> Result<String> {
     let sources = fs::read_dir(project.root().join(FOLDER)).with_context(|| format!("can't list {FOLDER}"))?;
     let mut names =

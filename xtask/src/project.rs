@@ -1,4 +1,4 @@
-//! Where things lie in the repository, and which versions its manifests ask for.
+//! The paths of the repository, and the versions in its manifests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,27 +27,28 @@ impl Project {
         Ok(Self { root, target })
     }
 
-    /// The folder of the root manifest.
+    /// Returns the folder of the root manifest.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Cargo's target folder, for everything that may be thrown away by `cargo clean`.
+    /// Returns cargo's target folder, for everything that `cargo clean` may delete.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Tools installed for this repository alone; survives `cargo clean`, since building them takes minutes.
+    /// Returns the folder of tools for this repository alone. It survives `cargo clean`, because building them takes
+    /// minutes.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join(".tools")
     }
 
-    /// npm's folder.
+    /// Returns npm's folder.
     pub(crate) fn node_modules(&self) -> PathBuf {
         self.root.join("node_modules")
     }
 
-    /// The version of a package in `Cargo.lock`, which the tool that goes with it has to match.
+    /// Returns the version of a package in `Cargo.lock`, which its tool has to match.
     pub(crate) fn locked_version(&self, package: &str) -> Result<Version> {
         let lock = self.read_toml("Cargo.lock")?;
         lock.get("package")
@@ -60,7 +61,7 @@ impl Project {
             .and_then(|version| parse_version(version).with_context(|| format!("version of `{package}` in Cargo.lock")))
     }
 
-    /// The oldest compiler that can build the workspace.
+    /// Returns the oldest compiler version that can build the workspace.
     pub(crate) fn rust_version(&self) -> Result<Version> {
         let manifest = self.read_toml("Cargo.toml")?;
         manifest

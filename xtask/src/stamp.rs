@@ -1,4 +1,4 @@
-//! Skipping a step whose inputs have not changed since it last succeeded.
+//! Skips a step whose inputs have not changed since it last succeeded.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-/// A hash over everything a step depends on.
+/// A hash of all inputs of a step.
 pub(crate) struct Inputs(Sha256);
 
 impl Inputs {
@@ -21,7 +21,7 @@ impl Inputs {
         self
     }
 
-    /// Adds a file, or all files of a folder. What doesn't exist counts as well: its appearance is a change.
+    /// Adds a file, or all files of a folder. A missing path counts as well: creating it is a change.
     pub(crate) fn path(mut self, root: &Path, relative: &str) -> Result<Self> {
         let mut files = Vec::new();
         collect(&root.join(relative), &mut files)?;
@@ -43,7 +43,7 @@ impl Inputs {
         })
     }
 
-    /// Lengths go in too, so that no two different sets of inputs read the same.
+    /// Lengths are part of the hash, so that different sets of inputs never collide.
     fn record(&mut self, name: &str, content: &[u8]) {
         for part in [name.as_bytes(), content] {
             self.0.update(part.len().to_le_bytes());
@@ -65,7 +65,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the step that wrote this stamp had the same inputs.
+/// Returns whether the step that wrote this stamp had the same inputs.
 pub(crate) fn matches(stamp: &Path, digest: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|recorded| recorded.trim() == digest)
 }
@@ -78,7 +78,7 @@ pub(crate) fn write(stamp: &Path, digest: &str) -> Result<()> {
     fs::write(stamp, format!("{digest}\n")).with_context(|| format!("can't write {}", stamp.display()))
 }
 
-/// Forgets the stamp before its step starts, so that a step that fails half-way is not taken for done.
+/// Removes the stamp before its step starts, so that a failed step does not count as done.
 pub(crate) fn clear(stamp: &Path) -> Result<()> {
     match fs::remove_file(stamp) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -88,8 +88,8 @@ pub(crate) fn clear(stamp: &Path) -> Result<()> {
     }
 }
 
-/// Makes concurrent runs of a step wait for each other: `wrangler dev` may build while a test run does.
-/// The lock is freed when the returned file is dropped.
+/// Makes concurrent runs of a step wait for each other: `wrangler dev` may build while a test run does. The lock is
+/// released when the returned file is dropped.
 pub(crate) fn lock(folder: &Path) -> Result<fs::File> {
     fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))?;
     let path = folder.join(".xtask.lock");

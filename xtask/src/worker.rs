@@ -10,36 +10,37 @@ use crate::project::Project;
 use crate::setup::Setup;
 use crate::stamp::{self, Inputs};
 
-/// Exports the `fetch` event, which a library that others build upon must not.
+/// Exports the `fetch` event. A library that other Workers use must not export it.
 pub(crate) const FEATURE: &str = "gateway";
 
-/// Everything that the build reads.
+/// The inputs of the build.
 const INPUTS: [&str; 6] = ["src", "migrations", "Cargo.toml", "Cargo.lock", "build.rs", "package-lock.json"];
 
-/// What the build of a dependent Worker reads besides, in its folder.
+/// The further inputs of a dependent Worker, in its folder.
 const OWN_INPUTS: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
 
-/// Everything that wrangler reads of what it writes.
+/// The outputs that wrangler reads.
 const OUTPUTS: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 
 /// The gateway's entry module. Wrangler compiles the TypeScript by itself; tests and benchmarks load the compiled module.
 const ENTRY: [&str; 2] = ["src/edge/entry/entry.ts", "build/entry.js"];
 
-/// Cargo's target folder for the Worker. Another compiler than the host's may write it, so they don't share one.
+/// Returns cargo's target folder for the Worker. A compiler other than the host's may write it, so they don't share
+/// one.
 pub(crate) fn target(project: &Project) -> PathBuf {
     project.target().join("worker")
 }
 
-/// Builds the gateway into `build/`, or leaves it alone if it is what the present sources give: wrangler calls this at every
+/// Builds the gateway into `build/`. Does nothing if the build is up to date, because wrangler calls this at every
 /// start.
 pub(crate) fn build(project: &Project, setup: &Setup) -> Result<()> {
     build_in(project, setup, &target(project), Path::new(""), &["--features", FEATURE])
 }
 
-/// Builds a Worker of Rust that depends on this crate, in a folder of its own, likewise into `build/` there.
+/// Builds a Rust Worker that depends on this crate, in its own folder, into `build/` there.
 ///
-/// Not in the gateway's target folder: there cargo would write this crate without the gateway's feature under the name of the
-/// one with it, and take it for up to date.
+/// It does not use the gateway's target folder: there cargo would write this crate without the gateway's feature under
+/// the name of the one with it, and would consider it up to date.
 pub(crate) fn build_dependent(project: &Project, setup: &Setup, folder: &Path) -> Result<()> {
     build_in(project, setup, &project.target().join("dependents"), folder, &[])
 }
@@ -63,12 +64,12 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
         .toolchain
         .with_tool(project, &setup.node, &setup.tools.worker_build.path)?
         .in_folder(&project.root().join(folder))
-        // Otherwise it downloads these three by itself.
+        // Otherwise worker-build downloads these three by itself.
         .env("WASM_BINDGEN_BIN", &setup.tools.wasm_bindgen.path)
         .env("ESBUILD_BIN", setup.node.program_path("esbuild"))
         .env("WASM_OPT_BIN", setup.node.program_path("wasm-opt"))
         .env("CARGO_TARGET_DIR", target)
-        // Its own stack trace would push the compiler's message out of sight.
+        // Its own stack trace would hide the compiler's message.
         .env_remove("RUST_BACKTRACE")
         .args(["--release"])
         .args(options)
@@ -85,7 +86,7 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
     stamp::write(&stamp, &with_outputs(project, &inputs, &outputs)?)
 }
 
-/// Compiles the entry module into one file beside the module that it imports.
+/// Compiles the entry module into one file next to the module that it imports.
 fn bundle_entry(setup: &Setup, source: &str, output: &str) -> Result<()> {
     let output = format!("--outfile={output}");
     setup
@@ -97,7 +98,7 @@ fn bundle_entry(setup: &Setup, source: &str, output: &str) -> Result<()> {
         .context("the entry module can't be compiled")
 }
 
-/// The hash over sources and tools.
+/// Computes the hash of sources and tools.
 fn inputs(project: &Project, setup: &Setup, folder: &Path) -> Result<String> {
     let rustflags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let inputs = Inputs::new()
@@ -110,7 +111,7 @@ fn inputs(project: &Project, setup: &Setup, folder: &Path) -> Result<String> {
     Ok(paths.into_iter().try_fold(inputs, |inputs, path| inputs.path(project.root(), path))?.digest())
 }
 
-/// The hash over sources, tools and the files they gave: `build/` may have been written by something else since.
+/// Computes the hash of sources, tools and outputs: another program may have written `build/` since.
 fn with_outputs(project: &Project, inputs: &str, outputs: &[String]) -> Result<String> {
     let all = Inputs::new().value("inputs", inputs);
     let all = outputs.iter().try_fold(all, |all, path| all.path(project.root(), path))?;

@@ -12,7 +12,7 @@ use worker::Env;
 
 use crate::posts::{self, Post};
 
-/// What is to be invalidated: one of these.
+/// The target of an invalidation: one of these.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     path: Option<String>,
@@ -20,7 +20,7 @@ pub(crate) struct Wanted {
     prefix: Option<String>,
 }
 
-/// Why a call was not carried out.
+/// Why a call failed.
 pub(crate) enum Refused {
     Call(StatusCode, String),
     Cache(IsrError),

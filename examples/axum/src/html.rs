@@ -1,8 +1,8 @@
-//! What all pages have in common.
+//! The frame of all pages.
 
 use worker::js_sys::Date;
 
-/// Writes a page: its name, its title (which is HTML), and what is on it.
+/// Writes a page: its name, its title (which is HTML), and its content.
 pub(crate) fn layout(name: &str, title: &str, content: &str) -> String {
     let rendered_at = Date::new_0().to_iso_string();
     format!(
@@ -22,7 +22,7 @@ pub(crate) fn layout(name: &str, title: &str, content: &str) -> String {
     )
 }
 
-/// Writes text so that it is no markup.
+/// Escapes text for HTML.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -16,7 +16,7 @@ use worker::{Context, Env, HttpRequest, Request, Response, event};
 pub use cloudflare_isr::{IsrCoordinator, IsrTagIndex};
 pub use posts::PostStore;
 
-/// Says which pages are cached, to the Worker and to its objects alike: each begins with this.
+/// Configures the cached pages. The Worker and its objects both start with this event.
 #[event(start)]
 fn start() {
     let seconds = Duration::from_secs;

@@ -1,4 +1,4 @@
-//! The pages. What each says of itself, and what its layout says, comes together in a scope, and is written into headers.
+//! The pages. The cache settings of a page and of its layout are collected in a scope, which is written into headers.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use worker::Env;
 use crate::html::{escaped, layout};
 use crate::posts::{self, Post};
 
-/// What went wrong with a page: the visitor gets a 500, and the log says why.
+/// Why a page failed: the visitor gets a 500, and the log has the reason.
 pub(crate) struct Failed;
 
 impl From<worker::Error> for Failed {
@@ -75,7 +75,7 @@ form.addEventListener("submit", async (event) => {{
     Ok(page(&scope, "post", &title, &content))
 }
 
-/// What the layout of all pages under `/nested` says.
+/// Returns the settings of the layout of all pages under `/nested`.
 fn nested_layout() -> Result<Scope, TagError> {
     let mut scope = Scope::default();
     scope.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["nested"])?);

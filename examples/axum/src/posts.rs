@@ -1,4 +1,4 @@
-//! The posts, in a Durable Object: an edit is there for the very next render.
+//! The posts, in a Durable Object: the very next render sees an edit.
 
 use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Method, Request, Response, Result, State, Stub, durable_object, wasm_bindgen};
@@ -17,7 +17,7 @@ const SEED: [[&str; 3]; 3] = [
     ["third-post", "A third post", "There are enough posts now to see that one of them can change alone."],
 ];
 
-/// Keeps the posts. Bound as `POSTS`.
+/// Stores the posts. Bound as `POSTS`.
 #[durable_object]
 pub struct PostStore {
     state: State,
@@ -28,7 +28,7 @@ impl DurableObject for PostStore {
         Self { state }
     }
 
-    /// `GET /` lists the posts; `PUT /` changes the one in the body, and says with a 404 that there is none.
+    /// `GET /` lists the posts; `PUT /` changes the one in the body, and responds with a 404 if it does not exist.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let mut posts = self.posts().await?;
         if request.method() != Method::Put {
@@ -56,7 +56,7 @@ pub(crate) async fn list(env: &Env) -> Result<Vec<Post>> {
     store(env)?.fetch_with_str("https://posts/").await?.json().await
 }
 
-/// Changes a post. Returns whether there is one.
+/// Changes a post. Returns whether it exists.
 pub(crate) async fn edit(env: &Env, post: &Post) -> Result<bool> {
     let mut init = worker::RequestInit::new();
     init.with_method(Method::Put).with_body(Some(wasm_bindgen::JsValue::from_str(&serde_json::to_string(post)?)));

@@ -1,6 +1,6 @@
 /**
- * The posts of the framework examples: a Worker that they bind as `POSTS`, and call by RPC. A page must be rendered from
- * what an edit has just left; a Durable Object gives that, KV would not for a minute.
+ * The posts of the framework examples: a Worker that they bind as `POSTS`, and call by RPC. A render must see the
+ * latest edit. A Durable Object guarantees that; KV would not for a minute.
  */
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 
@@ -18,7 +18,7 @@ export default class extends WorkerEntrypoint {
     return this.env.STORE.getByName("posts");
   }
 
-  /** There is nothing to be had by HTTP. */
+  /** This Worker serves nothing over HTTP. */
   fetch() {
     return new Response("Call me by RPC.\n", { status: 404 });
   }

@@ -12,7 +12,7 @@ export interface Posts {
   edit(slug: string, edit: { title: string; text: string }): Promise<boolean>;
 }
 
-/** What the handler makes use of in `wrangler.toml`; the cache finds its own bindings by itself. */
+/** The bindings that the handler uses; the cache finds its own bindings by itself. */
 export interface Env {
   POSTS: Posts;
 }

@@ -3,7 +3,7 @@ export interface Html {
   readonly text: string;
 }
 
-/** Takes text for HTML, as it is. */
+/** Takes text for HTML, unchanged. */
 export function raw(text: string): Html {
   return { text };
 }

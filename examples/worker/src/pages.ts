@@ -1,10 +1,10 @@
-/** The pages. What each says of itself, and what its layout says, comes together in a scope. */
+/** The pages. The cache settings of a page and of its layout are collected in a scope. */
 import { applyScope, createScope, type Scope } from "cloudflare-isr";
 
 import type { Post, Posts } from "./env.js";
 import { html, raw, type Html } from "./html.js";
 
-/** A page: its name, its title, and what is on it. */
+/** A page: its name, its title, and its content. */
 interface Page {
   name: string;
   title: string;
@@ -51,7 +51,7 @@ function blogPost({ slug, title, text }: Post, scope: Scope): Page {
   return { name: "post", title, content };
 }
 
-/** Pages with a layout of their own, which has something to say for all of them. */
+/** Renders the pages with a layout of their own, which has cache settings for all of them. */
 function nested(pathname: string, scope: Scope): Page | null {
   const pages: Record<string, () => Page> = {
     "/nested": () => ({ name: "nested", title: "Nested", content: html`<p>As the layout says: 300 s.</p>` }),
@@ -70,7 +70,7 @@ function nested(pathname: string, scope: Scope): Page | null {
   return found();
 }
 
-/** Sends the form, and shows the page as it is then. */
+/** Sends the form, and shows the resulting page. */
 const SAVE = `
   const form = document.querySelector("form");
   form.addEventListener("submit", async (event) => {

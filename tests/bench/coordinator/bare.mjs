@@ -1,5 +1,5 @@
-// What the coordinator is measured against: objects that give the answer which the coordinator has given, and know
-// nothing. Each takes that answer on `/answer`.
+// The baseline for the coordinator: objects that repeat a recorded answer of the coordinator, without any logic. Each
+// object receives that answer on `/answer`.
 
 import { DurableObject } from "cloudflare:workers";
 

@@ -1,4 +1,5 @@
-// As much of CBOR (RFC 8949) as the messages of `src/protocol/messages.rs` need: objects, text, whole numbers, null.
+// The subset of CBOR (RFC 8949) that the messages of `src/protocol/messages.rs` need: objects, text, whole numbers,
+// null.
 
 /** Encodes a value as CBOR. */
 export function encode(value) {

@@ -1,5 +1,5 @@
-// The gateway, with a count of what it and its objects ask the platform for. The Rust code sees the same objects as always,
-// but for methods that count before they do what they are there for.
+// The gateway, with a count of the platform calls that it and its objects make. The Rust code sees the same objects as
+// always, but their methods count before they do their work.
 
 import { wasmBytes } from "./wasm.mjs";
 import Gateway, * as entry from "../../../build/entry.js";

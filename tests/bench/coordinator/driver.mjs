@@ -1,5 +1,5 @@
-// Sends messages to an object, as an edge does (`src/protocol/messages.rs`), and measures from within the runtime: what lies in
-// front of an edge is not part of the figures.
+// Sends messages to an object like an edge (`src/protocol/messages.rs`), and measures from within the runtime: the
+// figures do not include the path in front of an edge.
 
 import { encode } from "./cbor.mjs";
 

@@ -1,6 +1,6 @@
-// The site behind the coordinators: `/<route>/<bytes>/<name>` is a page of that many bytes, at once; or, if the page is
-// held, as soon as it is released. A page whose name begins with `tagged` has two tags; one of `/of` has the first part of
-// its name as its tag. It counts its renders.
+// The origin of the coordinators: `/<route>/<bytes>/<name>` is a page of that many bytes. It answers at once, or, if
+// the page is held, as soon as it is released. A page whose name begins with `tagged` has two tags; one of `/of` has
+// the first part of its name as its tag. The origin counts its renders.
 
 const held = new Set();
 let renders = 0;

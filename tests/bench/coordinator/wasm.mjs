@@ -1,4 +1,4 @@
-// Remembers the Wasm instance that a module imported after this one makes: its memory is not exported otherwise.
+// Remembers the Wasm instance of a module that is imported after this one: its memory is not exported otherwise.
 
 let latest;
 

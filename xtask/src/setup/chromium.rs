@@ -13,10 +13,10 @@ use crate::project::Project;
 /// The variable that names a browser, for users and for the tests.
 pub(crate) const VARIABLE: &str = "CHROME_PATH";
 
-/// How it is called where it is on `PATH`.
+/// Its names in `PATH`.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// Where it is on macOS.
+/// Its places on macOS.
 const APPLICATIONS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -48,7 +48,7 @@ pub(crate) fn set_up(project: &Project) -> Result<PathBuf> {
     write_launcher(&debians)
 }
 
-/// Writes a script that starts the browser with the shared libraries and fonts that were unpacked beside it.
+/// Writes a script that starts the browser with the unpacked shared libraries and fonts.
 fn write_launcher(debians: &Unpacked) -> Result<PathBuf> {
     let fonts = debians.path("fonts.conf");
     let folder = |path: &Path| path.display().to_string();

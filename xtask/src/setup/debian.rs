@@ -1,8 +1,9 @@
 //! Debian's packages, unpacked into this project's own folder.
 //!
-//! The last resort, for machines where the ordinary way fails: rustup that can't download, no browser. Nothing is installed
-//! into the system and root is not needed: apt-get works on lists and archives of its own below `.tools/debian/`, resolves
-//! which dependencies the system lacks, and the packages are unpacked there. Deleting that folder undoes all of it.
+//! This is the last resort, for machines where the usual way fails: rustup that can't download, no browser. It installs
+//! nothing into the system and does not need root: apt-get works on its own lists and archives below `.tools/debian/`,
+//! resolves the dependencies that the system lacks, and the packages are unpacked there. Deleting that folder undoes
+//! everything.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,13 +17,13 @@ use crate::command::{Run, confirm, which};
 use crate::project::{Project, parse_version};
 use crate::stamp::{self, Inputs};
 
-/// What dpkg knows to be installed: dependencies among these are not downloaded again.
+/// dpkg's list of installed packages: dependencies in it are not downloaded again.
 const INSTALLED: &str = "/var/lib/dpkg/status";
 
-/// The C library belongs to the system's dynamic linker. Another version beside it would break every program.
+/// The C library belongs to the system's dynamic linker. Another version next to it would break every program.
 const C_LIBRARY: &str = "libc6";
 
-/// Packages that were unpacked into one folder, laid out below it as they would be below `/`.
+/// Packages that were unpacked into one folder, with the same paths below it as below `/`.
 pub(super) struct Unpacked {
     root: PathBuf,
 }
@@ -34,7 +35,7 @@ pub(super) struct Apt<'a> {
 }
 
 impl Unpacked {
-    /// Describes the folder of a set of packages, whether or not it is there yet.
+    /// Describes the folder of a set of packages. The folder may not exist yet.
     pub(super) fn at(project: &Project, set: &str) -> Self {
         Self { root: folder(project).join(set) }
     }
@@ -44,13 +45,13 @@ impl Unpacked {
         self.root.join(relative)
     }
 
-    /// Returns the folders of shared libraries, which the programs need in `LD_LIBRARY_PATH`.
+    /// Returns the folders of shared libraries for the programs' `LD_LIBRARY_PATH`.
     pub(super) fn library_path(&self) -> Result<OsString> {
         let mut folders = Vec::new();
         for libraries in ["usr/lib", "lib"] {
             let libraries = self.path(libraries);
             let multiarch = libraries.join(env::consts::ARCH.to_owned() + "-linux-gnu");
-            // Some packages keep private libraries in a folder below, which they name by its absolute path.
+            // Some packages have private libraries in a subfolder, which they name by its absolute path.
             let private = subfolders(&multiarch).into_iter().filter(|folder| has_libraries(folder));
             folders.extend([multiarch.clone(), libraries].into_iter().filter(|folder| folder.is_dir()));
             folders.extend(private);
@@ -61,14 +62,14 @@ impl Unpacked {
             .context("the project's folder has a character that LD_LIBRARY_PATH can't hold")
     }
 
-    /// Tells whether exactly these packages were unpacked.
+    /// Returns whether exactly these packages were unpacked.
     pub(super) fn has(&self, packages: &[&str]) -> bool {
         stamp::matches(&self.stamp(), &digest(packages))
     }
 
     /// Downloads packages with the dependencies that the system lacks, and unpacks them.
     ///
-    /// `reason` says why they are needed. What is about to be done is printed first, and confirmed on a terminal.
+    /// `reason` says why they are needed. The action is printed first, and confirmed on a terminal.
     pub(super) fn install(&self, apt: &Apt<'_>, packages: &[&str], reason: &str) -> Result<()> {
         let downloads = apt.resolve(packages)?;
         ensure!(!downloads.is_empty(), "apt-get has nothing to download for {}", packages.join(" "));
@@ -105,7 +106,7 @@ fn digest(packages: &[&str]) -> String {
     packages.iter().fold(Inputs::new(), |inputs, name| inputs.value("package", name)).digest()
 }
 
-/// A package that is to be downloaded.
+/// A package to download.
 #[derive(Debug, PartialEq, Eq)]
 struct Download {
     name: String,
@@ -132,21 +133,21 @@ impl<'a> Apt<'a> {
         self.folder.join("cache/archives")
     }
 
-    /// One of apt's programs, which writes nothing outside of the project's folder.
+    /// Returns a command for one of apt's programs. It writes nothing outside of the project's folder.
     fn run(&self, program: &str) -> Run {
         let option = |name: &str, value: &Path| format!("{name}={}", value.display());
         Run::new(self.project.root(), program).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").options(&[
             option("Dir::State", &self.folder),
             option("Dir::State::status", Path::new(INSTALLED)),
             option("Dir::Cache", &self.folder.join("cache")),
-            // Its locks are the system's, and take root. The set-up has a lock of its own.
+            // apt's locks belong to the system, and need root. The set-up has a lock of its own.
             "Debug::NoLocking=1".to_owned(),
-            // Root's apt-get would otherwise download as a user that may not write here.
+            // Otherwise root's apt-get downloads as a user without write access here.
             "APT::Sandbox::User=".to_owned(),
         ])
     }
 
-    /// Lists what has to be downloaded for packages.
+    /// Lists the downloads for packages.
     fn resolve(&self, packages: &[&str]) -> Result<Vec<Download>> {
         let printed = self
             .run("apt-get")
@@ -164,7 +165,7 @@ impl<'a> Apt<'a> {
             .run_quietly()
     }
 
-    /// Checks that the package sources have a version that is new enough.
+    /// Checks that the package sources have a recent enough version.
     pub(super) fn ensure_version(&self, package: &str, needed: &Version) -> Result<()> {
         let policy = self.run("apt-cache").args(["policy", package]).output()?;
         match candidate(&policy) {
@@ -179,7 +180,7 @@ impl<'a> Apt<'a> {
         }
     }
 
-    /// Finds the package of the linker: the LLVM release that `package` depends on, else the newest.
+    /// Finds the package of the linker: the LLVM release that `package` depends on, otherwise the newest.
     pub(super) fn linker(&self, package: &str) -> Result<String> {
         let depends = self.run("apt-cache").args(["depends", package]).output()?;
         let names = self.run("apt-cache").args(["pkgnames", "lld-"]).output()?;
@@ -187,7 +188,7 @@ impl<'a> Apt<'a> {
     }
 }
 
-/// Reads lines of `'<url>' <file> <bytes> <hash>`.
+/// Parses lines of `'<url>' <file> <bytes> <hash>`.
 fn downloads(printed: &str) -> Result<Vec<Download>> {
     let read = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
@@ -199,7 +200,7 @@ fn downloads(printed: &str) -> Result<Vec<Download>> {
     lines.map(|line| read(line).with_context(|| format!("can't read apt-get's line `{line}`"))).collect()
 }
 
-/// Reads `Candidate: 1.96.0+dfsg1-1~deb12u2`.
+/// Parses `Candidate: 1.96.0+dfsg1-1~deb12u2`.
 fn candidate(policy: &str) -> Option<Version> {
     let line = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?;
     let upstream = line.trim().split(['+', '-', '~']).next()?;
@@ -217,7 +218,7 @@ fn linker_in(depends: &str, names: &str) -> Option<String> {
         .map(|release| format!("lld-{release}"))
 }
 
-/// Lists the folders in a folder, in the order of their names.
+/// Lists the subfolders of a folder, sorted by name.
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = files(folder).filter(|path| path.is_dir()).collect();
     found.sort();
@@ -232,7 +233,7 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// Everything that this module writes lies in this folder.
+/// Returns the folder of all files that this module writes.
 fn folder(project: &Project) -> PathBuf {
     project.tools().join("debian")
 }

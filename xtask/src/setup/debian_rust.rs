@@ -1,7 +1,7 @@
 //! Debian's compiler for Wasm, for machines where rustup can't download anything.
 //!
-//! Debian packages a recent compiler with the sources of its standard library (`rustc-web`, `rust-web-src`), which it needs
-//! to build web browsers, but not that library compiled for Wasm. So the library is compiled here, once.
+//! Debian packages a recent compiler with the sources of its standard library (`rustc-web`, `rust-web-src`) for
+//! building web browsers, but not that library compiled for Wasm. So the library is compiled here, once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use super::wasm::TARGET;
 use crate::command::{Run, path_with, step};
 use crate::project::Project;
 
-/// The compiler, cargo, the sources of the standard library, LLVM's tools, and clippy. The linker itself is added to these:
-/// the name of its package has a version in it.
+/// The compiler, cargo, the sources of the standard library, LLVM's tools, and clippy. The linker is added to these,
+/// because the name of its package contains a version.
 const PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy"];
 
-/// The name of a crate without content: what is wanted are the libraries that cargo compiles for it.
+/// The name of an empty crate: only the libraries that cargo compiles for it are needed.
 const EMPTY_CRATE: &str = "wasm_std";
 
 /// Debian's toolchain in the project's folder.
 pub(super) struct DebianRust(Unpacked);
 
 impl DebianRust {
-    /// Describes it, whether or not it is there yet.
+    /// Describes the toolchain, which may not exist yet.
     pub(super) fn at(project: &Project) -> Self {
         Self(Unpacked::at(project, "rust"))
     }
@@ -34,10 +34,10 @@ impl DebianRust {
         self.0.path("usr/bin")
     }
 
-    /// Lets a command find this toolchain's programs and shared libraries first.
+    /// Makes a command find this toolchain's programs and shared libraries first.
     pub(super) fn apply(&self, run: Run, path_folders: &[PathBuf]) -> Result<Run> {
         let folders: Vec<_> = path_folders.iter().cloned().chain([self.bin()]).collect();
-        // That variable is for rustup's proxies, and `RUSTC_WRAPPER` and the like remain the user's.
+        // That variable is for rustup's proxies, and `RUSTC_WRAPPER` and similar ones remain the user's.
         Ok(run
             .env("PATH", path_with(&folders)?)
             .env("LD_LIBRARY_PATH", self.0.library_path()?)
@@ -54,7 +54,7 @@ impl DebianRust {
         self.build_standard_library(project)
     }
 
-    /// Compiles the standard library for Wasm and puts it where the compiler looks for it.
+    /// Compiles the standard library for Wasm and installs it where the compiler expects it.
     fn build_standard_library(&self, project: &Project) -> Result<()> {
         step(&format!("compiling the standard library for {TARGET}, once"));
         let folder = project.target().join("wasm-std");
@@ -62,7 +62,7 @@ impl DebianRust {
         self.apply(Run::new(&folder, self.bin().join("cargo")), &[])?
             // `-Zbuild-std` is not stable yet, and this compiler is a stable one.
             .env("RUSTC_BOOTSTRAP", "1")
-            // Link-time optimization works on bitcode; cargo leaves it out of a release build that doesn't ask for it.
+            // Link-time optimization needs bitcode; cargo omits it from a release build that doesn't ask for it.
             .env("RUSTFLAGS", "-Cembed-bitcode=yes")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("CARGO_TARGET_DIR", folder.join("target"))
@@ -88,12 +88,12 @@ fn write_empty_crate(folder: &Path) -> Result<()> {
         let path = folder.join(file);
         fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
     };
-    // The libraries of an older compiler would be copied along.
+    // Otherwise the libraries of an older compiler would be copied as well.
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("can't remove {}", folder.display()))?;
     }
     fs::create_dir_all(folder.join("src")).with_context(|| format!("can't create {}", folder.display()))?;
-    // A workspace of its own: it lies inside the repository's, but is not a member.
+    // A workspace of its own: its folder is inside the repository's workspace, but it is not a member.
     write(
         "Cargo.toml",
         &format!("[package]\nname = \"{EMPTY_CRATE}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n"),

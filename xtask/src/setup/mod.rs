@@ -1,6 +1,6 @@
-//! What has to be on the machine, found or installed.
+//! Finds or installs the requirements on the machine.
 //!
-//! Everything is looked for first and installed only when missing, so the set-up runs before every task and takes a moment.
+//! Each requirement is installed only if it is missing, so the set-up runs before every task and takes a moment.
 
 pub(crate) mod chromium;
 mod debian;
@@ -18,7 +18,7 @@ pub(crate) use node::Node;
 pub(crate) use tools::Tools;
 pub(crate) use wasm::{TARGET, Toolchain};
 
-/// Everything that building and running the Worker needs.
+/// The requirements for building and running the Worker.
 pub(crate) struct Setup {
     /// Node.js and npm packages.
     pub(crate) node: Node,
@@ -28,7 +28,7 @@ pub(crate) struct Setup {
     pub(crate) tools: Tools,
 }
 
-/// Finds or installs all of it. Concurrent runs wait for each other: the second finds what the first installed.
+/// Finds or installs all of them. Concurrent runs wait for each other: the second finds what the first installed.
 pub(crate) fn run(project: &Project) -> Result<Setup> {
     let _lock = stamp::lock(&project.tools())?;
     let node = Node::set_up(project)?;

@@ -1,4 +1,4 @@
-//! Node.js of a sufficient version, and the npm packages of `package-lock.json`.
+//! Node.js in a recent enough version, and the npm packages of `package-lock.json`.
 
 use std::env::consts;
 use std::fs;
@@ -11,10 +11,10 @@ use crate::command::{Run, path_with, step, which};
 use crate::project::{Project, parse_version};
 use crate::stamp::{self, Inputs};
 
-/// What wrangler asks for. The same as `engines` in `package.json`.
+/// The version that wrangler requires. The same as `engines` in `package.json`.
 const MINIMUM: Version = Version::new(22, 12, 0);
 
-/// The release line that is installed where the machine's own is too old.
+/// The release line to install if the machine's own is too old.
 const INSTALLED_MAJOR: u64 = 22;
 
 /// Node.js and the packages, ready to run.
@@ -36,17 +36,17 @@ impl Node {
         Ok(node)
     }
 
-    /// A JavaScript file, run by the Node.js found.
+    /// Returns a command for a JavaScript file, run by this Node.js.
     pub(crate) fn script(&self, arguments_of_node: &[&str]) -> Result<Run> {
         Ok(Run::new(&self.root, &self.program).env("PATH", self.path()?).args(arguments_of_node))
     }
 
-    /// A program of an npm package.
+    /// Returns a command for a program of an npm package.
     pub(crate) fn program(&self, name: &str) -> Result<Run> {
         Ok(Run::new(&self.root, self.program_path(name)).env("PATH", self.path()?))
     }
 
-    /// Wrangler, told not to ask, to report or to look for updates of itself.
+    /// Returns a command for wrangler, without questions, reports and update checks.
     pub(crate) fn wrangler(&self, command: &str) -> Result<Run> {
         Ok(self
             .program("wrangler")?
@@ -56,25 +56,25 @@ impl Node {
             .env("WRANGLER_HIDE_BANNER", "true"))
     }
 
-    /// npm itself.
+    /// Returns a command for npm.
     pub(crate) fn npm(&self) -> Result<Run> {
         self.npm_in(&self.root)
     }
 
-    /// npm, for packages of a folder of their own.
+    /// Returns a command for npm, for packages of another folder.
     pub(crate) fn npm_in(&self, folder: &Path) -> Result<Run> {
         Ok(npm(folder).env("PATH", self.path()?))
     }
 
-    /// Where npm put a program.
+    /// Returns npm's path of a program.
     pub(crate) fn program_path(&self, name: &str) -> PathBuf {
         self.packages.join(".bin").join(name)
     }
 
-    /// Folders that have to come first in `PATH`: programs of npm packages look Node.js up there.
+    /// Returns folders that have to come first in `PATH`: programs of npm packages look for Node.js there.
     pub(crate) fn path_folders(&self) -> Vec<PathBuf> {
         let own = self.program.parent().map(Path::to_path_buf);
-        // A Node.js that was found on `PATH` stays where it is: its folder may hold other programs, compilers among them.
+        // A Node.js on `PATH` keeps its place: its folder may contain other programs, including compilers.
         let own = own.filter(|_| which("node").as_deref() != Some(self.program.as_path()));
         own.into_iter().chain([self.packages.join(".bin")]).collect()
     }
@@ -83,8 +83,8 @@ impl Node {
         path_with(&self.path_folders())
     }
 
-    /// Makes `node_modules` what the lock file says. npm itself takes a second to see that nothing is to be done, so a stamp
-    /// is compared instead. Install scripts are not needed: the native programs lie in packages of their own.
+    /// Makes `node_modules` match the lock file. npm takes a second to find that it has nothing to do, so a stamp is
+    /// compared instead. Install scripts are not needed: the native programs are packages of their own.
     fn install_packages(&self) -> Result<()> {
         let digest = Inputs::new()
             .value("platform", &format!("{}-{}", consts::OS, consts::ARCH))
@@ -105,12 +105,13 @@ impl Node {
     }
 }
 
-/// npm, told not to look for updates of itself.
+/// Returns a command for npm, without update checks.
 fn npm(folder: &Path) -> Run {
     Run::new(folder, "npm").env("NPM_CONFIG_UPDATE_NOTIFIER", "false")
 }
 
-/// The machine's Node.js if it is new enough, else the one in `.tools/`, installed if need be.
+/// Returns the machine's Node.js if it is recent enough, otherwise the one in `.tools/`, which is installed if
+/// necessary.
 fn find_or_install(project: &Project) -> Result<PathBuf> {
     let on_path = which("node");
     let found = on_path.as_deref().and_then(|node| version(project, node));
@@ -152,7 +153,7 @@ fn version(project: &Project, node: &Path) -> Option<Version> {
     parse_version(&Run::new(project.root(), node).arg("--version").ask()?).ok()
 }
 
-/// The npm package that carries Node.js for this machine.
+/// Returns the npm package with Node.js for this machine.
 fn package_of_platform() -> Option<String> {
     let system = match consts::OS {
         "linux" => "linux",

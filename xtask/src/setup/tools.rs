@@ -22,17 +22,18 @@ pub(crate) struct Tool {
     pub(crate) version: Version,
 }
 
-/// What is to be installed.
+/// A tool to install.
 struct Wanted {
     package: &'static str,
     program: &'static str,
-    /// The library in `Cargo.lock` with whose version it is released.
+    /// The library in `Cargo.lock` that has the same version.
     library: &'static str,
-    /// Whether the package's own lock file is used: `wasm-bindgen-cli`'s names a version that was withdrawn.
+    /// Whether to use the package's own lock file: `wasm-bindgen-cli`'s names a version that was withdrawn.
     locked: bool,
 }
 
-/// How the tools are compiled: quickly. They run for seconds, so that optimizing them costs more than it gives.
+/// The compiler settings of the tools, for a short build. They run for seconds, so that optimizing them costs more than
+/// it saves.
 const PROFILE: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
@@ -75,7 +76,7 @@ fn set_up(project: &Project, wanted: &Wanted) -> Result<Tool> {
     PROFILE
         .into_iter()
         .fold(Run::new(project.root(), "cargo"), |run, (name, value)| run.env(name, value))
-        // Both tools have dependencies in common, which are then compiled once.
+        // The tools have common dependencies, which are then compiled once.
         .env("CARGO_TARGET_DIR", &target)
         .args(["install", "--quiet", "--force", "--root"])
         .arg(&prefix)
@@ -89,7 +90,7 @@ fn set_up(project: &Project, wanted: &Wanted) -> Result<Tool> {
     Ok(Tool { path: own, version })
 }
 
-/// Reads `wasm-bindgen 0.2.130` as well as `0.8.7`.
+/// Parses `wasm-bindgen 0.2.130` as well as `0.8.7`.
 fn version_of(project: &Project, program: &PathBuf) -> Option<Version> {
     let said = Run::new(project.root(), program).arg("--version").ask()?;
     parse_version(said.split_whitespace().last()?).ok()

@@ -11,20 +11,20 @@ use super::node::Node;
 use crate::command::{Run, path_with, step, which};
 use crate::project::Project;
 
-/// The target that Workers run.
+/// The target of Workers.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A toolchain with the standard library for [`TARGET`]. It need not be the one that the host's code is compiled with.
+/// A toolchain with the standard library for [`TARGET`]. It may differ from the toolchain of the host's code.
 pub(crate) struct Toolchain {
-    /// `None` for the toolchain that `PATH` leads to.
+    /// `None` for the toolchain in `PATH`.
     own: Option<DebianRust>,
-    /// What `rustc -vV` says.
+    /// The output of `rustc -vV`.
     version: String,
 }
 
 impl Toolchain {
-    /// Takes the first that works: the default toolchain, Debian's in the project's folder, the default one after rustup has
-    /// added the target, then Debian's after it has been downloaded. Only the last two change anything.
+    /// Uses the first that works: the default toolchain; Debian's in the project's folder; the default one after rustup
+    /// has added the target; Debian's after a download. Only the last two change anything.
     pub(crate) fn set_up(project: &Project) -> Result<Self> {
         let default = || Self::at(project, None).filter(|toolchain| toolchain.works(project));
         let debians = || Self::at(project, Some(DebianRust::at(project))).filter(|toolchain| toolchain.works(project));
@@ -56,14 +56,14 @@ impl Toolchain {
         Run::new(project.root(), "rustup").args(["target", "add", TARGET]).run_quietly()
     }
 
-    /// The toolchain, if its compiler runs.
+    /// Returns the toolchain, if its compiler runs.
     fn at(project: &Project, own: Option<DebianRust>) -> Option<Self> {
         let mut toolchain = Self { own, version: String::new() };
         toolchain.version = toolchain.program(project.root(), "rustc", &[]).ok()?.arg("-vV").ask()?;
         Some(toolchain)
     }
 
-    /// One of the toolchain's programs, which in turn finds the others, and Node.js's, on its `PATH`.
+    /// Returns a command for one of the toolchain's programs, which finds the others, and Node.js's, on its `PATH`.
     fn program(&self, folder: &Path, name: &str, path_folders: &[PathBuf]) -> Result<Run> {
         match &self.own {
             None => Ok(Run::new(folder, name).env("PATH", path_with(path_folders)?)),
@@ -71,7 +71,7 @@ impl Toolchain {
         }
     }
 
-    /// Any other program, which finds this toolchain and Node.js on its `PATH`.
+    /// Returns a command for any other program, which finds this toolchain and Node.js on its `PATH`.
     pub(crate) fn with_tool(&self, project: &Project, node: &Node, program: &Path) -> Result<Run> {
         let (run, folders) = (Run::new(project.root(), program), node.path_folders());
         match &self.own {
@@ -80,26 +80,26 @@ impl Toolchain {
         }
     }
 
-    /// Clippy of this toolchain.
+    /// Returns a command for this toolchain's Clippy.
     pub(crate) fn clippy(&self, project: &Project) -> Result<Run> {
-        // By its own name: `cargo clippy` could find the one of another toolchain.
+        // Called directly, because `cargo clippy` could find the one of another toolchain.
         let name = if self.own.is_some() { "cargo-clippy" } else { "cargo" };
         Ok(self.program(project.root(), name, &[])?.arg("clippy"))
     }
 
-    /// What `rustc -vV` says: a Worker built by another compiler is not up to date.
+    /// Returns the output of `rustc -vV`: a Worker built by another compiler is not up to date.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// Where the toolchain looks for the target's standard library.
+    /// Returns the toolchain's folder of the target's standard library.
     fn library_folder(&self, project: &Project) -> Option<PathBuf> {
         let rustc = self.program(project.root(), "rustc", &[]).ok()?;
         rustc.args(["--print", "target-libdir", "--target", TARGET]).ask().map(PathBuf::from)
     }
 
-    /// Whether it compiles and links for the target. Trying is the only sure way: the library may be missing, or left over
-    /// from an older compiler, and the linker is a package of its own in Debian.
+    /// Returns whether the toolchain compiles and links for the target. Only a trial is certain: the library may be
+    /// missing, or belong to an older compiler, and the linker is a package of its own in Debian.
     fn works(&self, project: &Project) -> bool {
         let has_core = self.library_folder(project).is_some_and(|folder| {
             fs::read_dir(folder).is_ok_and(|entries| {
@@ -113,7 +113,7 @@ impl Toolchain {
         let Ok(rustc) = self.program(&probe, "rustc", &[]) else {
             return false;
         };
-        // Standard input is empty, and so is the program.
+        // The program is read from standard input, which is empty.
         let output: OsString = "probe.wasm".into();
         rustc
             .args(["-", "--crate-name", "probe", "--crate-type", "cdylib", "--target", TARGET, "-o"])

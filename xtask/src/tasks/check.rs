@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::setup::TARGET;
 use crate::{setup, worker};
 
-/// Checks everything that can be checked without running it; what is quick comes first.
+/// Performs all checks that need no test run; the quick ones come first.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let cargo = |args: &[&str]| Run::new(project.root(), "cargo").args(args);
 
@@ -29,7 +29,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
         .toolchain
         .clippy(project)?
         .env("CARGO_TARGET_DIR", worker::target(project))
-        // As worker-build does, so that both compile the same.
+        // The same setting as in worker-build, so that both compile the same.
         .env("WASM_BINDGEN_USE_JS_SYS", "1")
         .args(["--lib", "--target", TARGET, "--features", worker::FEATURE, "--", "-D", "warnings"])
         .run()?;

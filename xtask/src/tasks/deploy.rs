@@ -7,7 +7,7 @@ use crate::command::step;
 use crate::project::Project;
 use crate::{setup, worker};
 
-/// Deploys the gateway. Wrangler keeps the terminal: it may want the user to log in.
+/// Deploys the gateway. Wrangler keeps the terminal, because it may ask the user to log in.
 pub(crate) fn run(project: &Project, args: &[String]) -> Result<()> {
     let setup = setup::run(project)?;
     worker::build(project, &setup)?;

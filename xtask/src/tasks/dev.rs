@@ -10,7 +10,8 @@ use crate::command::step;
 use crate::project::Project;
 use crate::{examples, setup, worker};
 
-/// Runs gateway and site in one local process, wrangler's, which this one becomes: Ctrl-C and the exit status are its own.
+/// Runs gateway and site in one local wrangler process. It replaces this process, so that Ctrl-C and the exit status
+/// are its own.
 pub(crate) fn run(project: &Project, port: u16, persist_to: &Path) -> Result<()> {
     let setup = setup::run(project)?;
     worker::build(project, &setup)?;
@@ -34,7 +35,8 @@ pub(crate) fn run(project: &Project, port: u16, persist_to: &Path) -> Result<()>
     wrangler.hand_over()
 }
 
-/// Runs an example, as `npm start` in its folder would: its production build, its gateway and the posts in one local process.
+/// Runs an example like `npm start` in its folder: its production build, its gateway and the posts in one local
+/// process.
 pub(crate) fn example(project: &Project, name: &str, port: u16, persist_to: &Path) -> Result<()> {
     let example = examples::find(name)?;
     let setup = setup::run(project)?;
@@ -50,7 +52,8 @@ pub(crate) fn example(project: &Project, name: &str, port: u16, persist_to: &Pat
         .hand_over()
 }
 
-/// The folder of the local state. Given on the command line, it is meant from where the user is; the default lies in `folder`.
+/// Returns the folder of the local state. A path on the command line is relative to the user's folder; the default is
+/// in `folder`.
 fn state(folder: &Path, persist_to: &Path) -> Result<PathBuf> {
     Ok(if persist_to.starts_with(".wrangler") {
         folder.join(persist_to)

@@ -1,4 +1,4 @@
-//! What developers and CI ask for.
+//! The tasks for developers and CI.
 
 pub(crate) mod bench;
 pub(crate) mod check;
@@ -8,8 +8,8 @@ pub(crate) mod new;
 pub(crate) mod sim;
 pub(crate) mod test;
 
-/// Configuration of the gateway.
+/// The configuration of the gateway.
 const GATEWAY: &str = "wrangler.toml";
 
-/// Configuration of the example site behind it.
+/// The configuration of the example site behind it.
 const SITE: &str = "examples/site/wrangler.toml";

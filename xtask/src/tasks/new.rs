@@ -9,12 +9,12 @@ use crate::command::step;
 use crate::project::Project;
 use crate::{package, setup};
 
-/// Writes a new project that uses the package as it is built here: by the package's own program, which does the same for
-/// those who have no Rust.
+/// Writes a new project that uses the package as it is built here. The package's own program does this, also for users
+/// without Rust.
 pub(crate) fn run(project: &Project, folder: &Path, args: &[String]) -> Result<()> {
     let setup = setup::run(project)?;
     let packed = package::build(project, &setup)?;
-    // Meant from where the user is, not from the repository.
+    // The path is relative to the user's folder, not to the repository.
     let folder = env::current_dir().context("can't tell the current folder")?.join(folder);
     step("writing a new project");
     setup

@@ -9,13 +9,13 @@ use crate::project::Project;
 use crate::setup::{Setup, chromium};
 use crate::{Suite, examples as all_examples, package, setup};
 
-/// Where the tests in the real runtime lie.
+/// The folder of the tests in the real runtime.
 const E2E: &str = "tests/e2e";
 
-/// Where those of the examples lie.
+/// The folder of the examples' tests.
 const EXAMPLES: &str = "tests/examples";
 
-/// Runs the tests on the host, then those in the real runtime. The first needs no set-up.
+/// Runs the tests on the host, then those in the real runtime. The first need no set-up.
 pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) -> Result<()> {
     if only != Some(Suite::E2e) {
         step("running the tests on the host");
@@ -27,7 +27,7 @@ pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) 
     Ok(())
 }
 
-/// Runs Node.js's test runner over the built Worker and the npm package.
+/// Runs the built Worker and the npm package in Node.js's test runner.
 fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     let files = files(project)?;
     ensure!(!files.is_empty(), "there are no tests in {E2E}/");
@@ -35,7 +35,7 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     package::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
-    // Two at a time: much of what they do is waiting.
+    // Two at a time, because the tests mostly wait.
     let run = runner(&setup, 2)?;
     let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
     match filter {
@@ -46,7 +46,7 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     .run()
 }
 
-/// Builds the examples for production, and runs the suite that each of them has to pass, in the real runtime and in a browser.
+/// Builds the examples for production, and runs the suite that each must pass, in the real runtime and in a browser.
 pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
     let examples = all_examples::named(filter);
     ensure!(!examples.is_empty(), "no example has `{}` in its name", filter.unwrap_or_default());
@@ -60,13 +60,13 @@ pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
     runner(&setup, 1)?.env(chromium::VARIABLE, browser).args(files).run()
 }
 
-/// Node.js's test runner, so many files at a time. Each starts a runtime of its own.
+/// Returns a command for Node.js's test runner, with a number of parallel files. Each file starts its own runtime.
 fn runner(setup: &Setup, files_at_a_time: u8) -> Result<Run> {
     let concurrency = format!("--test-concurrency={files_at_a_time}");
     setup.node.script(&["--test", &concurrency, "--test-timeout=600000", "--test-reporter=spec"])
 }
 
-/// Lists the test files, relative to the repository. Not left to the test runner, which passes when it finds none.
+/// Lists the test files, relative to the repository. The test runner's own search passes when it finds none.
 fn files(project: &Project) -> Result<Vec<String>> {
     let folder = project.root().join(E2E);
     if !folder.is_dir() {

@@ -5,7 +5,7 @@ export interface Post {
   text: string;
 }
 
-/** The Worker that has the posts, `examples/posts`, bound as `POSTS`. */
+/** The Worker that stores the posts, `examples/posts`, bound as `POSTS`. */
 export interface Posts {
   list(): Promise<Post[]>;
   get(slug: string): Promise<Post | null>;
