@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::patch::Patch;
 
-/// Returns the names of the core's modules: those that `src/lib.rs` declares for every build. Modules for the platform or
-/// for tests stand under a `cfg`.
+/// Returns the names of the core's modules: those that `src/lib.rs` declares for every build. Modules for the platform
+/// or for tests have a `cfg`.
 pub(crate) fn modules(lib: &str) -> Vec<String> {
     let mut modules = Vec::new();
     let mut is_conditional = false;
@@ -29,7 +29,7 @@ pub(crate) fn modules(lib: &str) -> Vec<String> {
     modules
 }
 
-/// Declares the modules. The core's package lints them as they are; here, much of them is not used.
+/// Declares the modules without lints. The core's package lints them already, and this crate does not use everything.
 pub(crate) fn module_list(modules: &[String]) -> String {
     let declare = |name: &String| {
         format!("#[allow(warnings, clippy::all, clippy::pedantic, clippy::unwrap_used)]\npub(crate) mod {name};\n")

@@ -23,7 +23,7 @@ use self::patch::{Hunk, Patch};
 type Hunks<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Hunk)>>;
 
 fn main() {
-    // The core asks for its feature; here, there is no platform.
+    // The core checks its feature `worker`. In this build there is no platform.
     println!("cargo::rustc-check-cfg=cfg(feature, values(\"worker\"))");
     if let Err(problems) = run() {
         for line in problems.iter().flat_map(|problem| problem.lines()) {
@@ -40,7 +40,7 @@ fn run() -> Result<(), Vec<String>> {
     let patches = patches(&folder.join("faults"))?;
     let modules = declare::modules(&read(&root.join("src/lib.rs"))?);
 
-    // A file that has moved must not be found in both places.
+    // A moved file must not remain in its old place.
     for generated in ["src", "migrations"].map(|name| out.join(name)) {
         if generated.exists() {
             fs::remove_dir_all(&generated).map_err(|error| vec![failed(&generated, &error)])?;
@@ -75,7 +75,7 @@ fn run() -> Result<(), Vec<String>> {
     write(&out.join("faults.rs"), &declare::faults(&patches))
 }
 
-/// Leaves the unit tests out, as any build but the core's own test build does.
+/// Removes the unit tests, as any build except the core's own test build does.
 fn without_tests(source: &str) -> String {
     source.replace("#[cfg(test)]", "#[cfg(any())]")
 }
@@ -121,7 +121,7 @@ fn files_of_module(src: &Path, name: &str) -> Result<Vec<PathBuf>, Vec<String>> 
 
 /// Lists all files in a folder and its subfolders, sorted.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Vec<String>> {
-    // Cargo looks at the subfolders as well, and so notices new files.
+    // Cargo also watches the subfolders, and so notices new files.
     println!("cargo::rerun-if-changed={}", folder.display());
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let mut found = Vec::new();

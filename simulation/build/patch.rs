@@ -14,7 +14,7 @@
 //! occur exactly once in the file. Indentation and empty lines don't count. Text after `#` at the start of a line is a
 //! comment.
 
-/// What stands in a patch without hunks: the simulation's own code asks for this fault.
+/// The text of a patch without hunks: the simulation's own code asks for this fault.
 const BY_SIMULATION: &str = "Made by the simulation itself.";
 
 /// A deliberate fault.
@@ -27,7 +27,7 @@ pub(crate) struct Patch {
     pub(crate) hunks: Vec<Hunk>,
 }
 
-/// Consecutive lines of a file, and what the fault replaces them with.
+/// Consecutive lines of a file, and their replacement in the fault.
 #[derive(Debug)]
 pub(crate) struct Hunk {
     pub(crate) file: String,

@@ -29,16 +29,16 @@ const SHIPPED: &str = "// woven: shipped";
 /// Ends the line that closes the shipped body.
 const END: &str = "// woven: end";
 
-/// Lines of a file, and what a fault replaces them with.
+/// Lines of a file, and their replacement in a fault.
 type Change<'a> = (Range<usize>, &'a [String]);
 
-/// Weaves hunks into a source file, or lists those that can't be.
+/// Weaves hunks into a source file, or lists those that do not fit.
 pub(crate) fn weave(source: &str, hunks: &[(&str, &Hunk)]) -> Result<String, Vec<String>> {
     if hunks.is_empty() {
         return Ok(source.to_owned());
     }
     let lines: Vec<&str> = source.lines().collect();
-    // The bodies by their first line: the faults that change them.
+    // The bodies by their first line, with the faults that change them.
     let mut bodies = BTreeMap::<usize, (Range<usize>, BTreeMap<&str, Vec<Change<'_>>>)>::new();
     let mut problems = Vec::new();
     for (fault, hunk) in hunks {
@@ -68,7 +68,7 @@ pub(crate) fn weave(source: &str, hunks: &[(&str, &Hunk)]) -> Result<String, Vec
     if shipped(&woven) == source { Ok(woven) } else { Err(vec!["the woven text is not the shipped one".to_owned()]) }
 }
 
-/// Returns a woven text without what was woven into it.
+/// Returns a woven text without the added lines.
 fn shipped(woven: &str) -> String {
     let mut text = String::with_capacity(woven.len());
     let mut is_faulty = false;
@@ -111,7 +111,7 @@ fn push_bodies(text: &mut String, lines: &[&str], body: &Range<usize>, faults: B
     push_lines(text, &[&format!("}} {END}")]);
 }
 
-/// Finds the only place where lines stand one after the other.
+/// Finds the only place where these lines occur one after the other.
 fn place(lines: &[&str], wanted: &[String]) -> Result<usize, String> {
     let is_here = |at: &usize| wanted.iter().zip(&lines[*at..]).all(|(wanted, line)| line.trim() == wanted);
     let last = (lines.len() + 1).saturating_sub(wanted.len());
@@ -123,7 +123,7 @@ fn place(lines: &[&str], wanted: &[String]) -> Result<usize, String> {
     }
 }
 
-/// Leaves out the context of a hunk, which may reach out of the function.
+/// Removes the context of a hunk, which may extend beyond the function.
 fn change(at: usize, hunk: &Hunk) -> Change<'_> {
     let Hunk { shipped, faulty, .. } = hunk;
     let before = shipped.iter().zip(faulty).take_while(|(shipped, faulty)| shipped == faulty).count();
@@ -133,8 +133,8 @@ fn change(at: usize, hunk: &Hunk) -> Change<'_> {
     (start..start + shipped.len() - after, &faulty[..faulty.len() - after])
 }
 
-/// Finds the body of the function around a place. The source is as rustfmt leaves it: the brace that closes a function
-/// stands alone, as far to the right as the function.
+/// Finds the body of the function around a place. The source is formatted by rustfmt: the brace that closes a function
+/// stands alone, with the indentation of the function.
 fn body_around(lines: &[&str], place: &Range<usize>) -> Result<Range<usize>, String> {
     let body_of = |head: usize| {
         let indent = indent(lines[head]);

@@ -16,13 +16,13 @@ thread_local! {
     static MADE: Cell<Option<Fault>> = const { Cell::new(None) };
 }
 
-/// Tells whether the current thread makes the fault.
+/// Returns whether the fault is switched on for the current thread.
 #[must_use]
 pub fn on(fault: Fault) -> bool {
     MADE.get() == Some(fault)
 }
 
-/// Switches a fault on for the current thread until it is dropped.
+/// Switches a fault on for the current thread until this value is dropped.
 #[must_use]
 #[derive(Debug)]
 pub struct Guard(Option<Fault>);

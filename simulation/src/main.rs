@@ -1,14 +1,14 @@
-//! Runs many schedules, or tells the story of one: what `cargo xtask sim` starts.
+//! Runs many schedules, or prints the story of one. `cargo xtask sim` starts this program.
 //!
-//! The variables `SCHEDULES` and `SEED` say how many schedules to run and which seed comes first; a seed alone has its story
-//! told. `FAULT` names a fault to make meanwhile.
+//! The variables `SCHEDULES` and `SEED` set the number of schedules and the first seed. With `SEED` alone, the program
+//! prints the story of that seed. `FAULT` names a fault to switch on.
 
 use std::env;
 use std::process::ExitCode;
 
 use cloudflare_isr_simulation::{Fault, Progress, Search, tell};
 
-/// How many schedules are run if nothing else is said.
+/// The default number of schedules.
 const SCHEDULES: u64 = 1_000_000;
 
 fn main() -> ExitCode {

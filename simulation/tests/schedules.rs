@@ -1,11 +1,11 @@
-//! No schedule breaks a promise; and each deliberate fault breaks the one that it is about.
+//! No schedule breaks a promise, and each deliberate fault breaks the promise in its patch.
 
 use cloudflare_isr_simulation::{Fault, Guard, Progress, SEEDS, Search, on, seed_of};
 
-/// How many schedules the test command runs.
+/// The number of schedules in the test run.
 const SCHEDULES: u64 = 20_000;
 
-/// In how many schedules a fault must show. Most show in the first few.
+/// The number of schedules in which a fault must show. Most show in the first few.
 const WITHIN: u64 = 20_000;
 
 #[test]
@@ -30,7 +30,7 @@ fn every_deliberate_fault_is_found() {
             let search = Search { fault: Some(fault), promise: Some(fault.promise()), ..Search::of(seeds) };
             search.first(&Progress::at_the_end())
         };
-        // Some take thousands of schedules: where one is known, it is looked at first.
+        // Some faults take thousands of schedules, so a known seed runs first.
         let known = seed_of(fault).and_then(|seed| first(seed..seed + 1));
         match known.or_else(|| first(0..WITHIN)) {
             Some((seed, violation)) => println!("{fault:?} breaks promise {} in seed {seed}", violation.promise),

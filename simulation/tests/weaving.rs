@@ -1,4 +1,4 @@
-//! How patches are woven into sources.
+//! Tests how patches are woven into sources.
 
 #[path = "../build/patch.rs"]
 #[allow(dead_code, reason = "the build reads all of a patch")]

@@ -1,4 +1,4 @@
-//! What an edge and a coordinator say to each other.
+//! Messages between an edge and a coordinator.
 
 use super::checks::{Checked, promise};
 use super::edge::Kept;
@@ -16,20 +16,21 @@ use crate::version::Version;
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{Answer, CallFailure, Event, Found, Replacement, Stored};
 
-/// How long messages may be on their way at the most for the last visits to be certain of a HIT, in milliseconds.
+/// The maximum delay of messages at which the last visits must have a HIT, in milliseconds.
 const QUICK: u64 = 100;
 
-/// Every so often, a seed's world is visited for HITs in the end: that takes as long as many of its steps.
+/// One seed in this many ends with the check for HITs. The check takes as long as many of the world's steps.
 const HITS_EVERY: u64 = 4;
 
-/// How many visits it takes at the most: the first may bring a stale page, the second its replacement, unless clocks differ.
+/// The maximum number of visits until a HIT. The first may return a stale page, the second its replacement, unless
+/// clocks differ.
 const VISITS_TO_HIT: usize = 4;
 
-/// The time between those visits, in milliseconds: longer than the pause after a report in vain.
+/// The time between those visits, in milliseconds: longer than the pause after an unsuccessful report.
 const BETWEEN_VISITS: u64 = 1_500;
 
 impl World<'_> {
-    /// Has an edge's message reach the coordinator that owns the page, as far as the edge knows.
+    /// Delivers an edge's message to the coordinator that owns the page according to the edge.
     pub(super) fn ask(&mut self, question: Question) -> Checked {
         let Question { visit, key, served, newer_than, forwarded, .. } = question;
         self.last_waiter += 1;
@@ -53,7 +54,7 @@ impl World<'_> {
         self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded })
     }
 
-    /// Has the coordinator stop waiting on behalf of a request. Promise 4: it must have been waiting for something.
+    /// Ends the wait of a request at the coordinator. Promise 4: the request must have had something to wait for.
     pub(super) fn time_out(&mut self, at: usize, waiter: WaiterId) -> Checked {
         if !self.checks.timed_out(waiter) {
             return Ok(());
@@ -75,7 +76,7 @@ impl World<'_> {
         self.give(at, Input::TimedOut { waiter })
     }
 
-    /// Has the coordinator's answer to a question reach the edge; `None` if the object has died.
+    /// Delivers the coordinator's answer to the edge; `None` if the object has died.
     pub(super) fn answer(&mut self, id: u64, number: u32, answer: Told) -> Checked {
         let Some(visit) = self.visits.get_mut(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
         let answer = answer.map(|(verdict, page)| {
@@ -113,7 +114,7 @@ impl World<'_> {
         self.end(id, "reported", None);
     }
 
-    /// Keeps a page in L1, once all of it has come.
+    /// Stores a page in L1 as soon as it is complete.
     pub(super) fn keep(&mut self, edge: usize, key: usize, page: Stored<Body>) {
         let owner = &mut self.objects[self.layout.owners[key]];
         if page.meta.body_bytes.is_some() {
@@ -125,13 +126,13 @@ impl World<'_> {
         }
     }
 
-    /// Keeps a page in L1 that is all here.
+    /// Stores a complete page in L1.
     pub(super) fn keep_whole(&mut self, edge: usize, key: usize, page: Stored<Body>) {
         let kept = Kept { at: self.now, found: Found::Page(page) };
         self.edges[edge].l1.insert(key, kept);
     }
 
-    /// Has the edges that read an answer as it comes see its end.
+    /// Ends the response for the edges that receive it as it arrives.
     pub(super) fn end_readers(&mut self, key: usize, token: Version, readers: Vec<(usize, PageMeta)>, plan: Plan) {
         if plan.end == End::Page {
             self.whole.insert(token);
@@ -141,7 +142,7 @@ impl World<'_> {
         }
     }
 
-    /// Has an edge stop waiting for the answer to a question.
+    /// Ends an edge's wait for the answer to a question.
     pub(super) fn give_up(&mut self, id: u64, number: u32) -> Checked {
         let Some(visit) = self.visits.get(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
         match visit.why {
@@ -154,13 +155,13 @@ impl World<'_> {
         }
     }
 
-    /// Has a client come to the coordinator when all is well again.
+    /// Sends a client to the coordinator after all failures have ended.
     pub(super) fn last_visit(&mut self, key: usize) -> Checked {
         let id = self.new_visit(0, key, Why::Last { got_page: false });
         self.ask(Question { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
-    /// Promise 4, when all is well again: whoever asks gets a page, and nobody waits at an edge.
+    /// Promise 4, after all failures have ended: every request gets a page, and no client waits at an edge.
     pub(super) fn check_last_visits(&self) -> Checked {
         self.visits.iter().try_for_each(|(id, visit)| {
             let key = &self.workshop.keys[visit.key];
@@ -173,7 +174,7 @@ impl World<'_> {
         })
     }
 
-    /// Promise 9, when all is well again: at each edge, a client soon has a HIT, which costs no call.
+    /// Promise 9, after all failures have ended: at each edge, a client soon has a HIT, which costs no call.
     pub(super) fn check_hits(&mut self) -> Checked {
         if self.weather.latency > QUICK || !self.seed.is_multiple_of(HITS_EVERY) {
             return Ok(());

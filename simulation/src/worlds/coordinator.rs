@@ -1,4 +1,4 @@
-//! The coordinators in their world: what it is given, and what is checked of what comes back.
+//! The coordinators of a world: feeds them inputs, and checks the effects they return.
 
 use super::checks::{Checked, Shown, promise};
 use super::queue::{Coming, Own, Question};
@@ -15,11 +15,11 @@ use crate::semantics::storable::SiteFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// How long after the death of the object a write to L2 that it had begun may still take effect, in milliseconds.
+/// How long after the object's death a write to L2 that it had begun may still take effect, in milliseconds.
 pub(super) const OUTLIVES: u64 = 900;
 
 impl World<'_> {
-    /// Gives a coordinator an input, and has done what it wants.
+    /// Feeds an input to a coordinator, and performs the effects it returns.
     pub(super) fn give(&mut self, at: usize, input: Input<Body>) -> Checked {
         self.wake(at)?;
         self.checks.input();
@@ -28,7 +28,7 @@ impl World<'_> {
         self.perform_all(at, effects)
     }
 
-    /// Begins a life of the object, unless it lives. Promise 7: what it was doing before does not stand in its way.
+    /// Begins a life of the object, unless it is alive. Promise 7: work of its previous life does not block it.
     pub(super) fn wake(&mut self, at: usize) -> Checked {
         if self.objects[at].is_alive() {
             return Ok(());
@@ -56,13 +56,13 @@ impl World<'_> {
         Moment { now: self.local_time(at), random: low << 64 | low }
     }
 
-    /// Tells whether a page counts as fresh by a coordinator's clock.
+    /// Returns whether a page is fresh by a coordinator's clock.
     pub(super) fn is_fresh(&self, at: usize, page: &PageMeta) -> bool {
         page.windows.freshness(self.local_time(at)) == Freshness::Fresh
     }
 
     fn perform_all(&mut self, at: usize, effects: Vec<Effect<Body>>) -> Checked {
-        // What is broken off is not live any more when the next render begins, in whichever order they are said.
+        // A cancelled render is not live any more when the next one begins, regardless of the order of the effects.
         for effect in &effects {
             if let Effect::Abandon { token } = effect {
                 self.abandon(at, *token);
@@ -71,7 +71,7 @@ impl World<'_> {
         effects.into_iter().try_for_each(|effect| self.perform(at, effect))
     }
 
-    /// Takes what has come of something that this life of a coordinator began.
+    /// Feeds a coordinator the result of something that its current life began.
     pub(super) fn own(&mut self, at: usize, outcome: Own) -> Checked {
         match outcome {
             Own::Head { token } => self.head(at, token),
@@ -131,7 +131,7 @@ impl World<'_> {
         let input = Input::Ended { key: self.workshop.keys[key].clone(), token, outcome, answer };
         self.checks.render_ends(key, token);
         if waits {
-            // What has come of it counts when the tags are registered.
+            // The result counts when the tags are registered.
             self.give(at, input)
         } else if self.is_current(key, token) {
             self.conclude(at, token, input, plan.head.is_none())?;
@@ -155,7 +155,7 @@ impl World<'_> {
         }
         let counts = is_current && answer.is_some();
         if is_current && answer.is_none() {
-            // It goes on for those who get it as it comes, without the lease.
+            // The render continues without the lease, for the requests that already receive it.
             self.checks.render_ends(key, token);
             self.checks.unpublished(key);
         }
@@ -171,16 +171,16 @@ impl World<'_> {
         self.entry(key).lease.is_some_and(|lease| lease.token == token)
     }
 
-    /// Returns what is on record of a page at its owner.
+    /// Returns the entry of a page at its owner.
     pub(super) fn entry(&self, key: usize) -> Entry {
         self.objects[self.layout.owners[key]].entry(key, &self.workshop.keys[key])
     }
 
-    /// Promise 1: what comes under a token that is not current changes nothing.
+    /// Promise 1: a result under a token that is not current changes nothing.
     fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> Checked {
         let at = self.layout.owners[key];
         if self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page)) {
-            // Whoever looks at a purged page deletes it.
+            // Any step for a purged page deletes it.
             return self.give(at, input);
         }
         let before = self.objects[at].dump();
@@ -190,8 +190,8 @@ impl World<'_> {
         })
     }
 
-    /// Gives the input with which a render ends that counts, and checks what has come of it.
-    /// `is_unseen` tells whether nobody has seen anything of the answer.
+    /// Feeds a coordinator the end of a render whose token is current, and checks the consequences. `is_unseen` means
+    /// that no request has received any part of the response.
     fn conclude(&mut self, at: usize, token: Version, input: Input<Body>, is_unseen: bool) -> Checked {
         let render = &self.objects[at].renders[&token];
         let (key, plan) = (render.key, render.plan);
@@ -204,7 +204,7 @@ impl World<'_> {
                 self.failing = before.as_ref().is_some_and(|page| is_good(&page));
                 self.give(at, input)?;
                 self.failing = false;
-                // Promise 5: what has failed leaves the last good copy as it was.
+                // Promise 5: a failed render leaves the last good page unchanged.
                 let after = self.entry(key).page;
                 let may_go = before.as_ref().is_some_and(|page| self.checks.may_be_purged(page));
                 let is_kept = after == before || (after.is_none() && may_go);
@@ -222,10 +222,10 @@ impl World<'_> {
         }
     }
 
-    /// Promises 1 and 2, about a page that may have been published just now.
+    /// Checks promises 1 and 2 for a page that may have been published just now.
     fn check_published(&mut self, key: usize, before: Option<&PageMeta>, token: Version) -> Checked {
         let Some(page) = self.entry(key).page else {
-            // A purge of what was rendered also takes what was there before.
+            // A purge of the rendered page also removes the older page.
             let rendered = self.page(key, token, self.bodies[&token]);
             let may_go = |page: &PageMeta| self.checks.may_be_purged(page) || self.checks.may_be_purged(&rendered);
             let is_gone = before.is_none_or(may_go);
@@ -241,7 +241,7 @@ impl World<'_> {
         self.checks.published(key, &page, body, shown)
     }
 
-    /// Has the alarm of a coordinator go off.
+    /// Fires the alarm of a coordinator.
     pub(super) fn alarm(&mut self, at: usize) -> Checked {
         self.objects[at].alarm = None;
         self.wake(at)?;
@@ -277,14 +277,14 @@ impl World<'_> {
         if object.run.as_mut().is_some_and(|run| run.ended(token)) { self.run_alarm(at) } else { Ok(()) }
     }
 
-    /// Ends the life of a coordinator: what it had begun comes to nothing, but for what had left it.
+    /// Ends the life of a coordinator. Its unfinished work is lost, except messages that have already left it.
     pub(super) fn die(&mut self, at: usize) {
         let (now, shard) = (self.now, &self.layout.shards[at]);
         if !self.objects[at].is_alive() {
             return;
         }
         self.story.tell(now, || format!("{shard} dies"));
-        // The platform repeats a run of the alarm that did not come to its end.
+        // The platform repeats an interrupted run of the alarm.
         let interrupted = self.objects[at].run.is_some().then(|| now + self.latency());
         let object = &mut self.objects[at];
         object.alarm = object.alarm.into_iter().chain(interrupted).min();
@@ -314,8 +314,8 @@ impl World<'_> {
         }
     }
 
-    /// A deletion that was not made yet, and in whose place a newer page was to be written, dies with that page's bytes:
-    /// what L2 has then is an older copy, as after any page that is lost.
+    /// Handles a deletion that was not made yet and was replaced by a write of a newer page. It is lost with that
+    /// page's bytes, and L2 then has an older page, as after any lost page.
     fn forget_overtaken_deletions(&mut self, at: usize) {
         for key in 0..self.workshop.keys.len() {
             if self.layout.owners[key] == at && self.entry(key).pending.is_some_and(|pending| pending.version.is_some())
@@ -325,13 +325,13 @@ impl World<'_> {
         }
     }
 
-    /// Ends the life of a coordinator, as the platform does it when nothing goes on.
+    /// Ends the life of a coordinator, as the platform does when the object is idle.
     pub(super) fn evict(&mut self, at: usize) {
         self.objects[at].die(self.is_calm);
         self.checks.died(at);
     }
 
-    /// Checks at the end, when all is quiet, what each page has come to.
+    /// Checks the final state of each page, when all is quiet.
     pub(super) fn check_quiet(&self) -> Checked {
         self.checks.all_answered()?;
         for key in 0..self.workshop.keys.len() {
@@ -343,7 +343,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Promise 3, when all is quiet: no coordinator counts as good what was invalidated.
+    /// Promise 3, when all is quiet: no coordinator treats an invalidated page as good.
     pub(super) fn check_applied(&self) -> Checked {
         (0..self.workshop.keys.len()).try_for_each(|key| {
             let Some(page) = self.entry(key).page else { return Ok(()) };
@@ -352,7 +352,7 @@ impl World<'_> {
         })
     }
 
-    /// Promise 6, while somebody has still to ask for what was left undone: what is not to be written is in L2.
+    /// Promise 6, before a client has asked for pages with unfinished work: L2 has every page without a due write.
     pub(super) fn check_writes(&self) -> Checked {
         (0..self.workshop.keys.len()).try_for_each(|key| {
             let entry = self.entry(key);
@@ -360,19 +360,19 @@ impl World<'_> {
         })
     }
 
-    /// Promise 6: when all is quiet, L2 has what the coordinator has published, or the same content under an older
-    /// version that is as good.
+    /// Promise 6: when all is quiet, L2 has the page that the coordinator has published, or the same content under an
+    /// older, equivalent version.
     fn check_l2(&self, key: usize, entry: &Entry) -> Checked {
         let l2 = self.l2.last_written(key);
         let is_met = match (&entry.page, &l2) {
             (Some(page), Some((copy, body))) => {
-                // An invalidation that is delivered late also concerns what was rendered since.
+                // A late delivery of an invalidation also applies to pages rendered since.
                 let is_as_good = !self.checks.is_invalidated(copy, *body)
                     || self.objects[self.layout.owners[key]].invalidated(page).is_some();
                 copy.version == page.version || (copy.digest == page.digest && is_as_good)
             }
             (Some(_), None) => false,
-            // What was last decided was to delete it; or else what was published last died before it was written.
+            // The last decision was a deletion; otherwise the page published last was lost before it was written.
             (None, copy) => !self.is_deleted[key] || copy.is_none(),
         };
         promise(6, is_met, || format!("L2 has {l2:?}, the coordinator {:?}", entry.page))

@@ -1,4 +1,4 @@
-//! The databases of a world: real SQLite in memory, cleared and used again for the next world.
+//! The databases of a world: real SQLite in memory, cleared and reused for the next world.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use crate::sql::{Row, Sql, StoreError, Value};
 #[allow(dead_code, reason = "those tests use more of it")]
 mod rusqlite;
 
-/// A database that outlives the object which uses it, as it does on the platform.
+/// A database that outlives its object, as on the platform.
 #[derive(Clone)]
 pub(super) struct Database(Rc<MemorySql>);
 
@@ -19,15 +19,14 @@ impl Database {
         Self(Rc::new(MemorySql::new()))
     }
 
-    /// Deletes every row but those that say which migrations were applied: a new database, without the time that it
-    /// takes to lay one out.
+    /// Deletes every row except the records of applied migrations. This is faster than a new database.
     pub(super) fn clear(&self) {
         for table in self.tables() {
             self.query(&format!("DELETE FROM {table}"), &[]).expect("rows can be deleted");
         }
     }
 
-    /// Returns all that is in it.
+    /// Returns the whole content.
     pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
         let rows = |table: &str| self.query(&format!("SELECT * FROM {table}"), &[]).expect("tables can be read");
         self.tables().into_iter().map(|table| (table.clone(), rows(&table))).collect()

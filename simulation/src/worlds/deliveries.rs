@@ -1,4 +1,4 @@
-//! How the tag index delivers, and what comes in between.
+//! The deliveries of the tag index, and the failures in between.
 
 use super::checks::{Checked, promise};
 use super::queue::{Attempt, Coming, Outcome, Own};
@@ -12,11 +12,11 @@ use crate::tag_index::{Round, attempts, settle};
 /// How long a coordinator waits for the answer to a registration, in milliseconds.
 const REGISTER_WITHIN: u64 = 5_000;
 
-/// How late a delivery may come, in milliseconds.
+/// The maximum delay of a delivery, in milliseconds.
 const LATE: u64 = 90_000;
 
 impl World<'_> {
-    /// Begins a life of the tag index, unless it lives.
+    /// Begins a life of the tag index, unless it is alive.
     pub(super) fn wake_tag_index(&mut self) {
         if self.tag_index.awake(self.now) {
             let (now, life) = (self.now, self.tag_index.life);
@@ -24,7 +24,7 @@ impl World<'_> {
         }
     }
 
-    /// Ends the life of the tag index: what it was waiting for is not heard any more.
+    /// Ends the life of the tag index. It does not receive the results that it was waiting for.
     pub(super) fn tag_index_dies(&mut self) {
         if !self.tag_index.is_alive() {
             return;
@@ -41,7 +41,7 @@ impl World<'_> {
         self.queue.retain(|_, coming| !matches!(coming, Coming::TagIndex { .. }));
     }
 
-    /// Has the alarm of the tag index go off: it attempts what is due.
+    /// Fires the alarm of the tag index, which attempts the deliveries that are due.
     pub(super) fn tag_index_alarm(&mut self) {
         self.tag_index.alarm_goes_off();
         self.wake_tag_index();
@@ -65,7 +65,7 @@ impl World<'_> {
         }
     }
 
-    /// Sends a delivery off. It may be lost, or its answer; it may come late, or once more.
+    /// Sends a delivery. The delivery or its answer may be lost. The delivery may also arrive late, or twice.
     fn send(&mut self, object: usize, invalidation: Invalidation, attempt: Attempt) {
         let Attempt { life, number } = attempt;
         let (lost, late) =
@@ -95,7 +95,7 @@ impl World<'_> {
         }
     }
 
-    /// Has an invalidation reach a coordinator.
+    /// Delivers an invalidation to a coordinator.
     pub(super) fn delivered(
         &mut self,
         object: usize,
@@ -103,7 +103,7 @@ impl World<'_> {
         answer: Option<(Attempt, u64)>,
     ) -> Checked {
         for (number, key) in self.workshop.keys.iter().enumerate() {
-            // Which tags a page has is not asked: a pause may be lifted, but need not be.
+            // The tags of the pages are not checked: an invalidation by tag may lift a pause, but need not.
             let concerns = match &invalidation.scope {
                 Scope::Path(path) => path.as_str() == key.path(),
                 _ => true,
@@ -121,7 +121,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Takes what has come of something that this life of the tag index began.
+    /// Feeds the tag index the result of something that its current life began.
     pub(super) fn tag_index_hears(&mut self, outcome: Outcome) -> Checked {
         let (attempt, applied) = match outcome {
             Outcome::Append { scope, mode, refresh, edit } => {
@@ -135,7 +135,8 @@ impl World<'_> {
         let Some(Attempted { delivery, by_alarm }) = self.tag_index.attempted(attempt) else { return Ok(()) };
         let (now, seq, shard) = (self.now, delivery.invalidation.seq, &delivery.shard);
         self.story.tell(now, || format!("the tag index hears that {seq} is applied by {shard}: {}", applied.is_some()));
-        // The caller of an invalidation goes when a coordinator is silent, and leaves the delivery to the alarm.
+        // If a coordinator does not answer, the caller of the invalidation leaves, and the alarm takes over the
+        // delivery.
         if by_alarm || !is_silent {
             settle(self.tag_index.store(), &delivery, applied, self.tag_index.local(now)).expect("it is sound");
             self.acknowledge(seq);
@@ -151,7 +152,7 @@ impl World<'_> {
         self.tag_index.store().pending(seq).expect("it is sound")
     }
 
-    /// Counts an invalidation as acknowledged that no coordinator has still to apply.
+    /// Records an invalidation as acknowledged when every coordinator has applied it.
     pub(super) fn acknowledge(&mut self, seq: u64) {
         if !self.unacknowledged.contains_key(&seq) || self.pending(seq) > 0 {
             return;
@@ -161,18 +162,18 @@ impl World<'_> {
         self.story.tell(now, || format!("invalidation {seq} is acknowledged"));
         self.checks.acknowledge(now, &invalidation, edit);
         if self.random.one_in(4) {
-            // An edge that has had a hand in it need not wait for its next poll.
+            // An edge that took part in it need not wait for its next poll.
             let edge = self.random.index(EDGES);
             self.edges[edge].polling.note(invalidation);
         }
     }
 
-    /// Has a coordinator's registration of tags reach the tag index.
+    /// Delivers a coordinator's registration of tags to the tag index.
     pub(super) fn register(&mut self, coming: Coming) {
         let Coming::Register { object, life, token, shards, tags, since } = coming else { return };
         let now = self.now;
         let fails = self.random.one_in(self.weather.tag_index_fails);
-        // The answer may be lost, or all of it.
+        // Either the answer is lost, or the whole registration.
         let answer = if fails && self.random.one_in(2) {
             None
         } else {
@@ -187,7 +188,8 @@ impl World<'_> {
         self.queue.push(due, Coming::Own { object, life, outcome: Own::Registered { token, answer } });
     }
 
-    /// Promise 3, when all is quiet: nothing is left to be delivered, and whoever was to be told has heard.
+    /// Promise 3, when all is quiet: no delivery is pending, and every shard that an invalidation affects has received
+    /// it.
     pub(super) fn check_delivered(&mut self) -> Checked {
         self.wake_tag_index();
         promise(3, self.unacknowledged.is_empty(), || format!("{:?} are never applied", self.unacknowledged))?;

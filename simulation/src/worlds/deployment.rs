@@ -1,10 +1,10 @@
-//! A change of the number of a route's shards, while pages are cached and requests are under way.
+//! A change of the number of a route's shards while pages are cached and requests are under way.
 //!
-//! All objects begin a new life with the new number at one moment. Edges and the tag index may go by the old one for a while:
-//! then a coordinator is asked for a page that it does not own any more, and an invalidation by path looks for the owner of
-//! yesterday.
+//! All objects begin a new life with the new number at one moment. Edges and the tag index may use the old one for a
+//! while. Then a coordinator receives requests for a page that it does not own any more, and an invalidation by path
+//! goes to the former owner.
 //!
-//! What is assumed besides: a write to L2 that a former owner had begun takes effect at that moment, or never.
+//! Assumption: a write to L2 that a former owner had begun takes effect at that moment, or never.
 
 use super::checks::{Checked, promise};
 use super::queue::{Coming, Question};
@@ -14,24 +14,24 @@ use super::world::{EDGES, STEPS, World};
 use crate::coordinator::WaiterId;
 use crate::shard_name::ShardName;
 
-/// For how long somebody may go by the old number, in milliseconds.
+/// How long an edge or the tag index may use the old number, in milliseconds.
 const BEHIND: u64 = 20_000;
 
-/// One change: what is before it, and what comes of it.
+/// One change: the configuration before it, and its effects.
 #[derive(Clone)]
 pub(super) struct Deployment<'w> {
     pub(super) before: &'w Layout,
     after: &'w Layout,
-    /// Before which step it happens.
+    /// The step before which it happens.
     step: u32,
-    /// Draws what has to do with it: worlds without one go on as if there were none.
+    /// Its own random numbers, so that they do not change worlds without a deployment.
     random: Random,
-    /// Until when each edge, and at last the tag index, goes by the old number.
+    /// Until when each edge, and last the tag index, uses the old number.
     behind_until: [u64; EDGES + 1],
 }
 
 impl<'w> Deployment<'w> {
-    /// Draws the one of a seed's world, if it has any.
+    /// Draws the deployment of a seed's world, if it has one.
     pub(super) fn draw(workshop: &'w Workshop, seed: u64) -> Option<Self> {
         let mut random = Random::new(seed.rotate_left(32));
         if !random.one_in(2) {
@@ -45,7 +45,7 @@ impl<'w> Deployment<'w> {
 }
 
 impl<'w> World<'w> {
-    /// Has the new number deployed if it is time.
+    /// Deploys the new number if its step has come.
     pub(super) fn maybe_deploy(&mut self, step: u32) {
         if self.deployment.as_ref().is_some_and(|deployment| deployment.step == step) {
             self.deploy();
@@ -84,7 +84,7 @@ impl<'w> World<'w> {
         self.deployment = Some(deployment);
     }
 
-    /// Returns how pages are spread over coordinators, as far as somebody knows.
+    /// Returns the layout of pages over coordinators that an edge or the tag index uses.
     pub(super) fn layout_of(&self, who: usize) -> &'w Layout {
         match &self.deployment {
             Some(deployment) if self.now < deployment.behind_until[who] => deployment.before,
@@ -92,17 +92,18 @@ impl<'w> World<'w> {
         }
     }
 
-    /// As far as the edge of a visit knows.
+    /// Returns the layout that the edge of a visit uses.
     pub(super) fn layout_of_visit(&self, visit: u64) -> &'w Layout {
         self.visits.get(&visit).map_or(self.layout, |visit| self.layout_of(visit.edge))
     }
 
-    /// As far as the tag index knows.
+    /// Returns the layout that the tag index uses.
     pub(super) fn layout_of_tag_index(&self) -> &'w Layout {
         self.layout_of(EDGES)
     }
 
-    /// Has a coordinator hand a request on to the owner. Promise 4: that is another one, and is asked once.
+    /// Forwards a request from a coordinator to the owner. Promise 4: the owner is another coordinator, and is asked
+    /// once.
     pub(super) fn hand_on(&mut self, waiter: WaiterId, owner: &ShardName) -> Checked {
         self.checks.answered(waiter)?;
         let Some(question) = self.asked.remove(&waiter) else { return Ok(()) };

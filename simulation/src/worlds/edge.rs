@@ -1,4 +1,4 @@
-//! One edge: its L1, its copy of the feed, and its polls. What to do is decided by `crate::visit`.
+//! One edge: its L1, its copy of the feed, and its polls. `crate::visit` makes its decisions.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use super::site::Body;
 use crate::time::Timestamp;
 use crate::visit::{Found, PartPoll, Poll, Polling, Reports};
 
-/// Questions to the feed are rounded down to a multiple of this number. An answer has more rows, as in the shipped code.
+/// Questions to the feed are rounded down to a multiple of this number. An answer has more rows than that, as in the
+/// shipped code.
 const BLOCK: u64 = 2;
 
 /// A poll that an edge waits for.
@@ -14,23 +15,23 @@ const BLOCK: u64 = 2;
 pub(super) struct SentPoll {
     pub(super) poll: Poll,
     pub(super) part: PartPoll,
-    /// When its first question was asked, in the world's time.
+    /// When its first question was sent, in the world's time.
     pub(super) asked_at: u64,
-    /// The visit that waits for it, and takes it along if its client leaves.
+    /// The visit that waits for it. The poll ends if its client leaves.
     pub(super) visit: Option<u64>,
 }
 
-/// What L1 has under a key, and since when, in the world's time.
+/// The page that L1 has under a key, and since when, in the world's time.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) at: u64,
     pub(super) found: Found<Body>,
 }
 
-/// The state of an edge. Its times are of its own clock.
+/// The state of an edge. Its times are by its own clock.
 #[derive(Debug)]
 pub(super) struct Edge {
-    /// How far its clock is ahead, or behind.
+    /// How far its clock is ahead or behind.
     pub(super) skew: i64,
     pub(super) l1: BTreeMap<usize, Kept>,
     pub(super) polling: Polling,
@@ -38,9 +39,9 @@ pub(super) struct Edge {
     /// Polls under way, by number.
     pub(super) polls: BTreeMap<u64, SentPoll>,
     pub(super) last_poll: u64,
-    /// When the last poll that was answered had been sent, in the world's time.
+    /// When the last answered poll was sent, in the world's time.
     pub(super) told_at: Option<u64>,
-    /// Until when nothing from here reaches the tag index, in the world's time.
+    /// Until when no message from this edge reaches the tag index, in the world's time.
     pub(super) cut_off_until: u64,
     /// Visits that wait for another one's poll.
     pub(super) waiting: Vec<u64>,
@@ -61,7 +62,7 @@ impl Edge {
         }
     }
 
-    /// Returns its own time.
+    /// Returns the edge's own time.
     pub(super) fn local(&self, now: u64) -> Timestamp {
         Timestamp::from_millis(now.saturating_add_signed(self.skew))
     }

@@ -1,4 +1,4 @@
-//! What a coordinator wants done, and how it fares.
+//! Performs the effects that a coordinator returns.
 
 use super::checks::{Checked, Shown, promise};
 use super::coordinator::OUTLIVES;
@@ -13,11 +13,11 @@ use crate::protocol::Verdict;
 use crate::semantics::storable::SiteFailure;
 use crate::version::Version;
 
-/// How long the object lets a render take, and how long its lease lasts beyond that, in milliseconds.
+/// The object's time limit for a render, and the remaining time of the lease after that, in milliseconds.
 const RENDER_TIMEOUT: u64 = 20_000;
 const LEASE_GRACE: u64 = 10_000;
 
-/// How long a write to L2 is on its way if it hangs, in milliseconds: the coordinator makes it again in between.
+/// The duration of a write to L2 that hangs, in milliseconds. The coordinator repeats it meanwhile.
 const HANGS: u64 = 60_000;
 
 impl World<'_> {
@@ -62,7 +62,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Takes note of the leases that were granted just now.
+    /// Records the leases that were granted just now.
     fn see_leases(&mut self, at: usize) -> Checked {
         let local = self.local(at);
         self.objects[at].leases().iter().try_for_each(|lease| self.checks.granted(at, lease, local))
@@ -132,7 +132,7 @@ impl World<'_> {
         self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE)
     }
 
-    /// Breaks a render off. That it has ended is still heard.
+    /// Cancels a render. Its end is still reported.
     pub(super) fn abandon(&mut self, at: usize, token: Version) {
         let Some(render) = self.objects[at].renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
         render.plan.end = End::Fails(SiteFailure::Broken);
@@ -155,7 +155,7 @@ impl World<'_> {
         }
         let (refused, hangs) = (self.random.one_in(self.weather.l2_refuses), self.random.one_in(self.weather.l2_hangs));
         let lands = now + self.random.below(if hangs { HANGS } else { OUTLIVES });
-        // An answer that is lost looks like a refusal.
+        // A lost answer looks like a refusal.
         let taken = !refused && !self.random.one_in(self.weather.l2_refuses * 2);
         let workshop = self.workshop;
         self.story.tell(now, || {

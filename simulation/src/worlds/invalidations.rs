@@ -1,4 +1,4 @@
-//! Edits, and the invalidations that tell of them.
+//! Edits, and their invalidations.
 
 use super::queue::{Coming, Outcome};
 use super::tag_index::PATIENCE;
@@ -8,14 +8,14 @@ use crate::invalidation::{Mode, Refresh, Scope};
 use crate::tag_index::Round;
 use crate::time::Timestamp;
 
-/// How long a bad time of the site lasts at the most, in milliseconds.
+/// The maximum duration of an outage of the origin, in milliseconds.
 const BAD_TIME: u64 = 60_000;
 
-/// How long an edge is cut off at the most, in milliseconds.
+/// The maximum time that an edge is cut off, in milliseconds.
 const CUT_OFF: u64 = 40_000;
 
 impl World<'_> {
-    /// Has somebody edit something, and invalidate what shows it.
+    /// Edits something, and invalidates the pages that show it.
     pub(super) fn edit(&mut self) {
         if self.random.one_in(self.weather.site_goes_bad) {
             let until = self.now + self.random.below(BAD_TIME);
@@ -62,7 +62,7 @@ impl World<'_> {
         self.append(scope, mode, refresh, edit);
     }
 
-    /// Has the tag index record an invalidation, and begin to deliver it.
+    /// Makes the tag index record an invalidation and begin to deliver it.
     pub(super) fn append(&mut self, scope: Scope, mode: Mode, refresh: Refresh, edit: u64) {
         let owner =
             if let Scope::Path(path) = &scope { self.layout_of_tag_index().owner_of(path.as_str()) } else { None };

@@ -1,24 +1,24 @@
-//! KV: one truth, and what each place sees of it.
+//! KV: one latest state, and each place's view of it.
 
 use super::random::Random;
 use super::site::Body;
 use crate::page::PageMeta;
 
-/// How long KV keeps at least what it is given (platform limit), in milliseconds.
+/// The shortest lifetime that KV accepts (platform limit), in milliseconds.
 const LEAST_LIFE: u64 = 60_000;
 
-/// What is under a key, or that nothing is.
+/// The page under a key; `None` if there is none.
 pub(super) type Value = Option<(PageMeta, Body)>;
 
-/// A namespace: each place sees a write late, and remembers what it saw, also that there was nothing.
+/// A namespace. Each place sees a write late, and caches what it has read, including the absence of a page.
 #[derive(Debug)]
 pub(super) struct L2 {
-    /// What was written under each key, and when.
+    /// The writes under each key, with their times.
     written: Vec<Vec<(u64, Value)>>,
-    /// Whether it drops what can't be served any more. An older copy of the same content goes before the page does: that
-    /// is a difference which eviction makes, since then the page is in L2 only.
+    /// Whether it removes expired pages. An older version of the same content is removed before the page expires.
+    /// Evictions make this difference visible, because then only L2 has the page.
     pub(super) forgets: bool,
-    /// What each place has seen under each key, and until when it looks no further.
+    /// What each place has read under each key, and until when it uses that.
     seen: Vec<Vec<Option<(u64, Value)>>>,
 }
 
@@ -27,17 +27,17 @@ impl L2 {
         Self { written: vec![Vec::new(); keys], forgets: true, seen: vec![vec![None; keys]; places] }
     }
 
-    /// Takes a write, or with `None` a deletion.
+    /// Accepts a write, or with `None` a deletion.
     pub(super) fn put(&mut self, now: u64, key: usize, value: Value) {
         self.written[key].push((now, value));
     }
 
-    /// Returns what was written last, even if its time is over.
+    /// Returns the last write, even if the page has expired.
     pub(super) fn last_written(&self, key: usize) -> Value {
         self.written[key].last().and_then(|(_, value)| value.clone())
     }
 
-    /// Returns what a place sees, at most `lag` late.
+    /// Returns a place's view of a key, which lags by at most `lag`.
     pub(super) fn read(&mut self, now: u64, place: usize, key: usize, lag: u64, random: &mut Random) -> Value {
         if let Some((until, value)) = self.seen[place][key].as_ref().filter(|(until, _)| now < *until) {
             debug_assert!(*until - now <= lag, "it looks again in time");
@@ -52,7 +52,7 @@ impl L2 {
         value
     }
 
-    /// Has every place see what there is.
+    /// Updates every place's view to the latest state.
     pub(super) fn catch_up(&mut self) {
         self.seen.iter_mut().flatten().for_each(|seen| *seen = None);
     }

@@ -1,4 +1,4 @@
-//! The simulated worlds: what happens in them, what is checked, and the search for a seed that breaks a promise.
+//! The simulated worlds: their events, their checks, and the search for a seed that breaks a promise.
 
 mod answers;
 mod checks;

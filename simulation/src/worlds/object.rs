@@ -1,4 +1,4 @@
-//! A coordinator object: a shard, its database, its alarm, and the lives it has.
+//! A coordinator object: a shard, its database, its alarm, and its lives.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,44 +16,44 @@ use crate::sql::Row;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The most renders that the alarm drives side by side: fewer than there are pages, as in the shipped code.
+/// Limits the renders that the alarm drives at the same time: fewer than there are pages, as in the shipped code.
 pub(super) const MAX_DRIVEN: usize = 2;
 
-/// A render under way.
+/// A running render.
 #[derive(Debug)]
 pub(super) struct Render {
     pub(super) key: usize,
     pub(super) plan: Plan,
     /// Whether a run of the alarm waits for it.
     pub(super) is_driven: bool,
-    /// Whether it has ended, as far as the site is concerned.
+    /// Whether it has ended at the origin.
     pub(super) has_ended: bool,
     /// Whether its tags are being registered.
     pub(super) is_registering: bool,
-    /// Edges that are getting the answer as it comes: they keep it when it is whole.
+    /// Edges that receive the response as it arrives. They store it when it is complete.
     pub(super) readers: Vec<(usize, PageMeta)>,
 }
 
-/// The object and what the platform knows of it.
+/// The object, and the platform's record of it.
 pub(super) struct Object {
     database: Database,
-    /// Another look into the same database.
+    /// A second connection to the same database.
     store: CoordinatorStore<Database>,
     shard: Option<Shard<Database, Body>>,
-    /// How many lives have ended.
+    /// The number of lives that have ended.
     pub(super) life: u32,
-    /// How far its clock is ahead, or behind.
+    /// How far its clock is ahead or behind.
     pub(super) skew: i64,
-    /// When the alarm goes off, in the world's time: the platform knows, also after a death.
+    /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
     pub(super) alarm: Option<u64>,
-    /// For when this life has set it.
+    /// The time that this life has set it to.
     decided: Alarm,
-    /// The run of the alarm's handler, and its latest nap.
+    /// The current run of the alarm's handler, and its latest nap.
     pub(super) run: Option<AlarmRun>,
     pub(super) nap: u64,
-    /// Renders that are under way, in the object or at the tag index.
+    /// Running renders, in the object or at the tag index.
     pub(super) renders: BTreeMap<Version, Render>,
-    /// How many inputs it was given, and what was on record of a page after which.
+    /// The number of inputs so far, and each page's entry with the number of the input after which it was read.
     inputs: u64,
     read: RefCell<BTreeMap<usize, (u64, Entry)>>,
 }
@@ -77,12 +77,12 @@ impl Object {
         }
     }
 
-    /// Returns its own time.
+    /// Returns the object's own time.
     pub(super) fn local(&self, now: u64) -> u64 {
         now.saturating_add_signed(self.skew)
     }
 
-    /// Begins a life, unless it lives.
+    /// Begins a life, unless the object is alive.
     pub(super) fn awake(&mut self, config: &Config, moment: Moment) -> Vec<Effect<Body>> {
         if self.shard.is_some() {
             return Vec::new();
@@ -93,8 +93,8 @@ impl Object {
         effects
     }
 
-    /// Ends a life: what is in memory only is gone. Where two worlds are compared, the next life knows still for when the
-    /// alarm is set: setting it anew may cost a run in vain, which nobody but the virtual clock would notice.
+    /// Ends a life: state that is in memory only is lost. If two worlds are compared, the next life still knows the
+    /// time of the alarm. Setting it again may cost a run without work, which changes nothing but the virtual clock.
     pub(super) fn die(&mut self, is_compared: bool) {
         self.shard = None;
         self.life += 1;
@@ -105,19 +105,19 @@ impl Object {
         self.renders.clear();
     }
 
-    /// Tells whether it lives.
+    /// Returns whether the object is alive.
     pub(super) fn is_alive(&self) -> bool {
         self.shard.is_some()
     }
 
-    /// Gives an input to the object, which is awake.
+    /// Feeds an input to the object, which is alive.
     pub(super) fn on(&mut self, config: &Config, moment: Moment, input: Input<Body>) -> Vec<Effect<Body>> {
         self.inputs += 1;
         let shard = self.shard.as_mut().expect("it is awake");
         shard.on(config, moment, input).expect("the database is sound")
     }
 
-    /// Sees to it that the alarm goes off by then, in its own time.
+    /// Ensures that the alarm fires by `time`, in the object's own time.
     pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
         let local = self.local_time(now);
         let time = self.decided.wake_at(time, local);
@@ -137,7 +137,7 @@ impl Object {
         self.run = Some(AlarmRun::begin(self.local_time(now), MAX_DRIVEN));
     }
 
-    /// Ends a run of the alarm, and sets it for what is due next.
+    /// Ends a run of the alarm, and sets the alarm for the work that is due next.
     pub(super) fn alarm_ends(&mut self, now: u64) {
         self.run = None;
         self.decided.end();
@@ -152,7 +152,7 @@ impl Object {
         Timestamp::from_millis(self.local(now))
     }
 
-    /// Returns what is on record of a page, which has a number. It can change with an input only.
+    /// Returns the entry of a page by its number. Only an input can change it.
     pub(super) fn entry(&self, number: usize, key: &PageKey) -> Entry {
         let mut read = self.read.borrow_mut();
         if let Some((_, entry)) = read.get(&number).filter(|(input, _)| *input == self.inputs) {
@@ -163,28 +163,28 @@ impl Object {
         entry
     }
 
-    /// Returns all leases on record.
+    /// Returns all recorded leases.
     pub(super) fn leases(&self) -> Vec<Lease> {
         let leases = self.store.leases(u32::MAX).expect("the database is sound");
         leases.into_iter().map(|(_, lease)| lease).collect()
     }
 
-    /// Tells whether a lease has an end, or a write is due, some time.
+    /// Returns whether a lease will end, or a write will be due.
     pub(super) fn has_deadline(&self) -> bool {
         self.store.next_deadline().expect("the database is sound").is_some()
     }
 
-    /// Tells as how invalidated the object counts a page.
+    /// Returns the strongest invalidation of a page that the object knows.
     pub(super) fn invalidated(&self, page: &PageMeta) -> Option<Mode> {
         self.store.invalidated(page).expect("the database is sound")
     }
 
-    /// Tells whether pages are on the list of those to be rendered again, or to be deleted.
+    /// Returns whether a sweep has pages left to render again or delete.
     pub(super) fn is_sweeping(&self) -> bool {
         self.store.is_sweeping().expect("the database is sound")
     }
 
-    /// Returns all that is in the database.
+    /// Returns the whole content of the database.
     pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
         self.database.dump()
     }

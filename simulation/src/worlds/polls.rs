@@ -1,4 +1,4 @@
-//! How an edge asks the feed what was invalidated: performs what `crate::visit::Polling` decides.
+//! How an edge polls the feed: performs the decisions of `crate::visit::Polling`.
 
 use super::checks::Checked;
 use super::edge::{Edge, SentPoll};
@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 use crate::visit::polling::PATIENCE;
 use crate::visit::{Event, PartPoll, Poll, Refresh};
 
-/// The rows of one answer to a poll: so few that some polls need several, and more than a block.
+/// The rows of one answer to a poll: so few that some polls need several answers, but more than a block.
 const FEED_ROWS: u32 = 3;
 
 impl World<'_> {
-    /// Has a visit see to it that the feed is current.
+    /// Makes a visit ensure that the feed is current.
     pub(super) fn refresh(&mut self, id: u64, edge: usize) -> Checked {
         let bound = self.layout.config.freshness_bound;
         let local = self.edges[edge].local(self.now);
@@ -47,7 +47,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Has an edge ask for rows of the feed. What is lost is not heard of: the edge stops waiting some time.
+    /// Sends an edge's question to the feed. A lost question has no answer, and the edge stops waiting after a while.
     fn send_poll(&mut self, edge: usize, poll: u64) {
         let is_lost = self.now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
         let due = self.now + self.poll_latency();
@@ -60,13 +60,13 @@ impl World<'_> {
         }
     }
 
-    /// Returns how long a message between an edge and the tag index is on its way: rarely for too long.
+    /// Returns the latency of a message between an edge and the tag index. It is rarely too long.
     fn poll_latency(&mut self) -> u64 {
         let slow = if self.random.one_in(self.weather.polls_slow) { self.random.below(millis(PATIENCE)) } else { 0 };
         1 + self.latency() / 4 + slow
     }
 
-    /// Has a poll reach the tag index.
+    /// Delivers a poll to the tag index.
     pub(super) fn poll(&mut self, edge: usize, poll: u64, since: u64, sent: Timestamp) {
         self.wake_tag_index();
         let page = if fault::on(Fault::IgnoreFeed) {
@@ -78,7 +78,7 @@ impl World<'_> {
         self.queue.push(due, Coming::Polled { edge, poll, sent, page });
     }
 
-    /// Has rows of the feed reach an edge, unless it does not wait for them any more.
+    /// Delivers rows of the feed to an edge, unless it has stopped waiting for them.
     pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> Checked {
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
@@ -91,7 +91,7 @@ impl World<'_> {
         self.poll_ends(edge, poll, Some(complete_until))
     }
 
-    /// Has an edge stop waiting for a poll.
+    /// Ends an edge's wait for a poll.
     pub(super) fn poll_over(&mut self, edge: usize, poll: u64) -> Checked {
         self.poll_ends(edge, poll, None)
     }
@@ -111,7 +111,7 @@ impl World<'_> {
         ready.into_iter().try_for_each(|visit| self.take(visit, Event::FeedReady))
     }
 
-    /// Has a visit stop waiting for another one's poll.
+    /// Ends a visit's wait for another visit's poll.
     pub(super) fn feed_over(&mut self, visit: u64) -> Checked {
         let is_waiting = |edge: &mut Edge| {
             let position = edge.waiting.iter().position(|waiting| *waiting == visit);

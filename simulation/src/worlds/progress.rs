@@ -1,34 +1,34 @@
-//! How far a run is.
+//! Shows the progress of a run.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often a line on a terminal is written anew.
+/// How often a line on a terminal is updated.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// The signs of a full bar.
+/// The width of a full bar, in characters.
 const WIDTH: u64 = 30;
 
-/// Counts what is done.
+/// Counts completed work.
 #[derive(Debug)]
 pub struct Progress {
-    /// How much there is to do, if a bar is to be shown.
+    /// The total amount of work, if a bar is shown.
     total: Option<u64>,
     done: AtomicU64,
     began: Instant,
-    /// When a bar was shown last, in milliseconds since the beginning.
+    /// When a bar was last shown, in milliseconds since the start.
     shown: AtomicU64,
 }
 
 impl Progress {
-    /// Shows a bar on a terminal, or a line for each tenth.
+    /// Creates a progress display: a bar on a terminal, otherwise one line per tenth.
     #[must_use]
     pub fn bar(total: u64) -> Self {
         Self { total: Some(total), ..Self::at_the_end() }
     }
 
-    /// Says at the end what was done.
+    /// Creates a progress display that only prints a summary at the end.
     #[allow(clippy::disallowed_methods, reason = "how long a run takes has no influence on it")]
     #[must_use]
     pub fn at_the_end() -> Self {
@@ -49,7 +49,7 @@ impl Progress {
         let (now, shown) = (millis(self.began.elapsed()), self.shown.load(Ordering::Relaxed));
         let is_due = now >= shown + millis(EVERY) || done == total;
         if is_due && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            // Who can't write to the terminal sees no bar.
+            // Without write access to the terminal, no bar appears.
             let _ = write!(out, "\r{}\x1b[K", self.line(done, total)).and_then(|()| out.flush());
         }
     }
@@ -66,7 +66,7 @@ impl Progress {
         (done * 1000).checked_div(millis(self.began.elapsed())).unwrap_or_default()
     }
 
-    /// Says how much was done, and in which time.
+    /// Prints the amount of completed work and the elapsed time.
     pub(super) fn end(&self) {
         let done = self.done.load(Ordering::Relaxed);
         if self.total.is_some() && std::io::stderr().is_terminal() {

@@ -1,4 +1,4 @@
-//! What is on its way, in the order in which it arrives.
+//! Future events, in the order of their times.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::version::Version;
 /// The coordinator's answer; `None` if there will be none.
 pub(super) type Told = Option<(Verdict, Option<(PageMeta, Body)>)>;
 
-/// Something on its way.
+/// A future event.
 #[derive(Debug)]
 pub(super) enum Coming {
-    /// An edge's poll reaches the tag index, and its answer the edge; or the edge stops waiting for it.
+    /// An edge's poll reaches the tag index, its answer reaches the edge, or the edge stops waiting for it.
     Poll {
         edge: usize,
         poll: u64,
@@ -35,11 +35,11 @@ pub(super) enum Coming {
         edge: usize,
         poll: u64,
     },
-    /// A visit stops waiting for another one's poll.
+    /// A visit stops waiting for another visit's poll.
     FeedOver {
         visit: u64,
     },
-    /// What L2 has reaches an edge.
+    /// The content of L2 reaches an edge.
     FromL2 {
         visit: u64,
         value: Value,
@@ -48,7 +48,7 @@ pub(super) enum Coming {
     Woke {
         visit: u64,
     },
-    /// A client does not wait any longer.
+    /// A client stops waiting.
     Leave {
         visit: u64,
     },
@@ -74,13 +74,13 @@ pub(super) enum Coming {
         tags: Vec<Tag>,
         since: Timestamp,
     },
-    /// Something comes of what a coordinator began; it means nothing to a later life.
+    /// A result of something that a coordinator began. A later life ignores it.
     Own {
         object: usize,
         life: u32,
         outcome: Own,
     },
-    /// L2 takes a write, and tells so, or fails to.
+    /// L2 accepts a write, and confirms it or fails to.
     Commit {
         object: usize,
         life: u32,
@@ -88,45 +88,45 @@ pub(super) enum Coming {
         value: Value,
         told: bool,
     },
-    /// An invalidation reaches a coordinator. Its answer, if it comes to the tag index, takes so long.
+    /// An invalidation reaches a coordinator. The latency of its answer to the tag index is given.
     Deliver {
         object: usize,
         invalidation: Invalidation,
         answer: Option<(Attempt, u64)>,
     },
-    /// Something comes of what the tag index began; it means nothing to a later life.
+    /// A result of something that the tag index began. A later life ignores it.
     TagIndex {
         life: u32,
         outcome: Outcome,
     },
 }
 
-/// What an edge asks a coordinator.
+/// A question of an edge to a coordinator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
-    /// The visit that it is asked for.
+    /// Its visit.
     pub(super) visit: u64,
-    /// Which of that visit's questions it is.
+    /// Its number within the visit.
     pub(super) number: u32,
     pub(super) key: usize,
-    /// The version that was served, of a stale copy.
+    /// The version that was served stale, if any.
     pub(super) served: Option<Version>,
     pub(super) newer_than: Option<Timestamp>,
-    /// Whether another coordinator was asked, and has handed it on.
+    /// Whether another coordinator has forwarded it.
     pub(super) forwarded: bool,
 }
 
-/// An attempt at a delivery: the life of the tag index that makes it, and its number there.
+/// An attempt of a delivery: the life of the tag index that makes it, and its number in that life.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) life: u32,
     pub(super) number: u64,
 }
 
-/// What comes of something that a life of the tag index began.
+/// The result of something that a life of the tag index began.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// A coordinator says that it has applied an invalidation.
+    /// A coordinator reports that it has applied an invalidation.
     Applied {
         attempt: u64,
     },
@@ -137,7 +137,7 @@ pub(super) enum Outcome {
     Silent {
         attempt: u64,
     },
-    /// An invalidation is written that was told to be.
+    /// A requested invalidation is recorded.
     Append {
         scope: Scope,
         mode: Mode,
@@ -146,10 +146,10 @@ pub(super) enum Outcome {
     },
 }
 
-/// What comes of something that a life of the object began.
+/// The result of something that a life of the object began.
 #[derive(Debug)]
 pub(super) enum Own {
-    /// The answer to a render begins to come, or ends.
+    /// The response of a render begins to arrive, or ends.
     Head {
         token: Version,
     },
@@ -166,7 +166,7 @@ pub(super) enum Own {
         taken: bool,
     },
     Read(Box<Wanted>),
-    /// A request has waited for long enough.
+    /// A request has waited for the maximum time.
     TimedOut {
         waiter: WaiterId,
     },
@@ -176,7 +176,7 @@ pub(super) enum Own {
     },
 }
 
-/// All that is on its way.
+/// All future events.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     coming: BTreeMap<(u64, u64), Coming>,
@@ -189,22 +189,22 @@ impl Queue {
         self.coming.insert((due, self.count), coming);
     }
 
-    /// Returns when the next thing arrives.
+    /// Returns the time of the next event.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.coming.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Takes the next thing that arrives.
+    /// Removes the next event and returns it.
     pub(super) fn pop(&mut self) -> Option<(u64, Coming)> {
         self.coming.pop_first().map(|((due, _), coming)| (due, coming))
     }
 
-    /// Drops what is not to arrive.
+    /// Removes the events that `keeps` rejects.
     pub(super) fn retain(&mut self, mut keeps: impl FnMut(u64, &Coming) -> bool) {
         self.coming.retain(|(due, _), coming| keeps(*due, coming));
     }
 
-    /// Tells whether something of a kind is on its way.
+    /// Returns whether the queue has an event of some kind.
     pub(super) fn any(&self, is: impl Fn(&Coming) -> bool) -> bool {
         self.coming.values().any(is)
     }

@@ -1,4 +1,4 @@
-//! Random numbers that a seed determines.
+//! Random numbers, determined by a seed.
 
 /// `SplitMix64`.
 #[derive(Clone, Debug)]
@@ -22,12 +22,12 @@ impl Random {
         self.next() % n
     }
 
-    /// Returns an index into something of that length.
+    /// Returns an index into a list of that length.
     pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or_default()
     }
 
-    /// Tells whether the one case in `n` has come; with 0 it never comes, and nothing is drawn.
+    /// Returns true once in `n` calls on average. With 0 it always returns false, and draws nothing.
     pub(super) fn one_in(&mut self, n: u64) -> bool {
         n > 0 && self.below(n) == 0
     }

@@ -1,14 +1,14 @@
-//! Seeds that have found something. A seed means something else once the simulation itself has changed: what it has found is
-//! a deliberate fault besides, with which another seed is found then (`cargo xtask sim --fault <name>`).
+//! Seeds that have found mistakes. A seed leads to another schedule after a change of the simulation itself. Therefore
+//! each mistake is also a deliberate fault, for which a new seed can be found (`cargo xtask sim --fault <name>`).
 
 use crate::fault::Fault;
 
-/// Each seed with the fault that it shows, which was a mistake once:
-/// - a render that was begun anew after a registration was not broken off;
-/// - the clock ran ahead with each invalidation, and edges took a page for newer than the next one;
-/// - the tag index was told that a shard had applied an invalidation, and then gave another attempt up: it was pending again;
-/// - the tag index's clock had gone back, and two invalidations had one time: a page from between them counted as newer;
-/// - the tag index went by the old number of shards still, and the new owner of a path did not hear of its invalidation.
+/// Each seed with the fault that it shows. Each fault was once a real mistake:
+/// - a render that began again after a registration was not cancelled;
+/// - the clock ran ahead with each invalidation, and edges treated a page as newer than the next invalidation;
+/// - the tag index recorded that a shard had applied an invalidation, then gave up another attempt, and the delivery was pending again;
+/// - the tag index's clock had gone back, and two invalidations had the same time: a page rendered between them counted as newer;
+/// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation.
 pub const SEEDS: [(u64, Fault); 5] = [
     (7, Fault::KeepRunning),
     (8_229, Fault::RunAhead),

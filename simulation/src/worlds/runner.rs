@@ -1,4 +1,4 @@
-//! Runs seeds on all cores, and tells the story of one.
+//! Runs seeds on all cores, and prints the story of one.
 
 use std::any::Any;
 use std::ops::Range;
@@ -14,31 +14,31 @@ use super::workshop::Workshop;
 use super::world::World;
 use crate::fault::{Fault, Guard};
 
-/// Every so often, a seed is a pair of worlds as well.
+/// One seed in this many also runs as a pair of worlds.
 const TWINS_EVERY: u64 = 16;
 
-/// How much of a story is shown with a failure.
+/// The number of lines of the story that a failure shows.
 const LAST_LINES: usize = 60;
 
-/// Looks for a seed that breaks a promise.
+/// Searches for a seed that breaks a promise.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// The seeds to run.
     pub seeds: Range<u64>,
-    /// The mistake that is made meanwhile.
+    /// The fault that is switched on.
     pub fault: Option<Fault>,
-    /// The promise that is to be broken, if others don't matter.
+    /// The only promise whose violations count, if set.
     pub promise: Option<u8>,
 }
 
 impl Search {
-    /// Searches seeds for a violation of any promise, with no fault.
+    /// Creates a search for a violation of any promise, without a fault.
     #[must_use]
     pub fn of(seeds: Range<u64>) -> Self {
         Self { seeds, fault: None, promise: None }
     }
 
-    /// Returns the least seed that breaks a promise, whatever the number of cores.
+    /// Returns the lowest seed that breaks a promise, regardless of the number of cores.
     #[must_use]
     pub fn first(&self, progress: &Progress) -> Option<(u64, Violation)> {
         let next = AtomicU64::new(self.seeds.start);
@@ -75,7 +75,7 @@ impl Search {
     /// Fails with the first seed that breaks a promise, and prints the end of its story.
     ///
     /// # Errors
-    /// Names the seed and the violation.
+    /// The error names the seed and the violation.
     pub fn expect_none(&self, progress: &Progress) -> Result<(), String> {
         let found = self.first(progress);
         progress.end();
@@ -91,7 +91,7 @@ impl Search {
 /// Prints the whole story of a seed, and fails if it breaks a promise.
 ///
 /// # Errors
-/// Names the seed and the violation.
+/// The error names the seed and the violation.
 pub fn tell(seed: u64, fault: Option<Fault>) -> Result<(), String> {
     let (result, story) = told(seed, fault);
     for line in &story {
@@ -127,7 +127,7 @@ fn run(workshop: &mut Workshop, seed: u64, is_told: bool) -> (Checked, Vec<Strin
         }
     }));
     caught.unwrap_or_else(|panic| {
-        // What it has left behind is not to be trusted.
+        // The state that a panic leaves behind is not reliable.
         *workshop = Workshop::new();
         (Err(Violation::of(0, message(panic.as_ref()))), Vec::new())
     })

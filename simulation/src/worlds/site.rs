@@ -1,4 +1,4 @@
-//! The site: what it shows, and when it fails.
+//! The origin: its content and its failures.
 
 use std::time::Duration;
 
@@ -9,36 +9,36 @@ use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::{NotStored, SiteFailure};
 use crate::time::Timestamp;
 
-/// The longest that a slow render takes, in milliseconds: the lease is over by then.
+/// The longest duration of a slow render, in milliseconds. The lease has expired by then.
 const SLOWEST: u64 = 45_000;
 
-/// What is seen of a page.
+/// The content of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Body {
-    /// How many invalidations there had been when its render began.
+    /// The number of invalidations before its render began.
     pub(super) shows: u64,
-    /// Its bytes, in so far as they differ from those of other versions of the page.
+    /// Its bytes, as far as they differ from those of other versions of the page.
     pub(super) bytes: u64,
 }
 
-/// The site's state.
+/// The origin's state.
 #[derive(Debug, Default)]
 pub(super) struct Site {
-    /// How many invalidations there were: whatever begins to be rendered now is newer than those.
+    /// The number of invalidations so far. A render that begins now is newer than those.
     pub(super) edits: u64,
-    /// How often what `/a`, `/a/b` and `/c` show was really edited.
+    /// How often the content of `/a`, `/a/b` and `/c` has really changed.
     edited: [u64; 3],
-    /// Until when it has a bad time.
+    /// The end of its outage.
     bad_until: u64,
 }
 
-/// What will come of a render that begins now.
+/// The planned result of a render that begins now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) body: Body,
-    /// After how long the answer begins to come, if it is one to be stored and does not come at once.
+    /// The time until the response begins to arrive, if it may be stored and does not arrive at once.
     pub(super) head: Option<u64>,
-    /// After how long the render ends.
+    /// The duration of the render.
     pub(super) takes: u64,
     pub(super) end: End,
 }
@@ -52,12 +52,13 @@ pub(super) enum End {
 }
 
 impl Site {
-    /// Begins a bad time, in which nearly every render fails.
+    /// Begins an outage, in which nearly every render fails.
     pub(super) fn go_bad(&mut self, until: u64) {
         self.bad_until = until;
     }
 
-    /// Edits what is to be invalidated, or not really: some invalidate what has not changed.
+    /// Edits content that is to be invalidated. Some edits change nothing, because clients also invalidate unchanged
+    /// pages.
     pub(super) fn edit(&mut self, random: &mut Random) {
         self.edits += 1;
         let drawn = random.next();
@@ -66,7 +67,7 @@ impl Site {
         }
     }
 
-    /// Decides what will come of a render.
+    /// Plans the result of a render.
     pub(super) fn render(&self, path: &str, now: u64, weather: &Weather, random: &mut Random) -> Plan {
         let is_bad = now < self.bad_until && !random.one_in(20);
         let end = if is_bad || random.one_in(weather.site_fails) {
@@ -88,13 +89,13 @@ impl Site {
         Plan { body, head: head.then_some(at), takes, end }
     }
 
-    /// Returns the numbers of the tags that a page has, which may change with an edit.
+    /// Returns the numbers of a page's tags, which may change with an edit.
     pub(super) fn tags(path: &str, body: Body) -> Vec<usize> {
         let carries = [true, path != "/a", path == "/c" && body.bytes % 2 == 1];
         (0..carries.len()).filter(|tag| carries[*tag]).collect()
     }
 
-    /// Returns how long a page is fresh, by path.
+    /// Returns the freshness lifetime and stale window of a page, by path.
     pub(super) fn windows(path: &str, start: Timestamp) -> Windows {
         let seconds = Duration::from_secs;
         let (revalidate, expire) = match path {
@@ -105,7 +106,7 @@ impl Site {
         Windows::new(start, revalidate, expire, seconds(90)).expect("these pages are stored")
     }
 
-    /// Returns what a page consists of.
+    /// Returns the digest of a page's content.
     pub(super) fn digest(path: &str, body: Body) -> Digest {
         let text = format!("{:016x}{:016x}", number(path), body.bytes);
         Digest::parse(&text).expect("32 hexadecimal digits")

@@ -1,10 +1,10 @@
-//! What has happened in a world, in words: written down only when a seed is looked at.
+//! The story of a world, in words. It is written only when a seed is examined.
 
 use std::fmt::Write as _;
 
 use crate::version::Version;
 
-/// The world's time at its beginning, in milliseconds; the story counts from there.
+/// The world's start time, in milliseconds. The story counts from there.
 pub(super) const BEGINNING: u64 = 1_700_000_000_000;
 
 /// The lines of a story.
@@ -12,7 +12,7 @@ pub(super) const BEGINNING: u64 = 1_700_000_000_000;
 pub(super) struct Story(Option<Vec<String>>);
 
 impl Story {
-    /// Begins a story that is written down, or one that is not.
+    /// Creates a story that is written, or one that is not.
     pub(super) fn new(is_told: bool) -> Self {
         Self(is_told.then(Vec::new))
     }
@@ -30,7 +30,7 @@ impl Story {
     }
 }
 
-/// Names a version so that it can be found again in the story: its time, and the end of its random part.
+/// Names a version so that it can be found in the story: its time, and the end of its random part.
 pub(super) fn short(version: Version) -> String {
     let text = version.to_string();
     let mut name = format!("@{}", version.time().as_millis().saturating_sub(BEGINNING));

@@ -1,4 +1,4 @@
-//! The tag index object: its database, its alarm, the lives it has, and what it is waiting for.
+//! The tag index object: its database, its alarm, its lives, and the results it waits for.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,15 @@ use crate::tag_index::ACKNOWLEDGE_WITHIN;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
 
-/// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in milliseconds.
+/// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in
+/// milliseconds.
 pub(super) const PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
 
-/// A delivery that is being attempted.
+/// A delivery attempt under way.
 #[derive(Clone, Debug)]
 pub(super) struct Attempted {
     pub(super) delivery: Delivery,
-    /// Whether the run of the alarm waits for it; else the caller of the invalidation does.
+    /// Whether the run of the alarm waits for it. Otherwise the caller of the invalidation does.
     pub(super) by_alarm: bool,
 }
 
@@ -23,16 +24,16 @@ pub(super) struct Attempted {
 pub(super) struct TagIndex {
     database: Database,
     store: Option<TagIndexStore<Database>>,
-    /// How many lives have ended.
+    /// The number of lives that have ended.
     pub(super) life: u32,
-    /// How far its clock is ahead, or behind.
+    /// How far its clock is ahead or behind.
     pub(super) skew: i64,
-    /// When the alarm goes off, in the world's time: the platform knows, also after a death.
+    /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
     alarm: Option<u64>,
-    /// For when this life has set it.
+    /// The time that this life has set it to.
     decided: Alarm,
     alarm_runs: bool,
-    /// What this life waits for.
+    /// The attempts that this life waits for.
     attempts: BTreeMap<u64, Attempted>,
     last_attempt: u64,
 }
@@ -52,12 +53,12 @@ impl TagIndex {
         }
     }
 
-    /// Returns its own time.
+    /// Returns the object's own time.
     pub(super) fn local(&self, now: u64) -> Timestamp {
         Timestamp::from_millis(now.saturating_add_signed(self.skew))
     }
 
-    /// Begins a life, unless it lives; tells whether one has begun.
+    /// Begins a life, unless the object is alive. Returns whether one has begun.
     pub(super) fn awake(&mut self, now: u64) -> bool {
         if self.store.is_some() {
             return false;
@@ -67,18 +68,18 @@ impl TagIndex {
         true
     }
 
-    /// Tells whether it lives.
+    /// Returns whether the object is alive.
     pub(super) fn is_alive(&self) -> bool {
         self.store.is_some()
     }
 
-    /// Tells whether it does nothing, and has nothing to do later.
+    /// Returns whether the object is idle and has nothing to do later.
     pub(super) fn is_idle(&self) -> bool {
         let is_quiet = self.attempts.is_empty() && !self.alarm_runs && self.alarm.is_none();
         is_quiet && self.store.as_ref().is_some_and(|store| store.next_deadline() == Ok(None))
     }
 
-    /// Ends a life: what is in memory only is gone. The platform repeats a run of the alarm that did not come to its end.
+    /// Ends a life: state that is in memory only is lost. The platform repeats an interrupted run of the alarm.
     pub(super) fn die(&mut self, repeated_at: u64) {
         if self.alarm_runs {
             self.alarm = Some(self.alarm.map_or(repeated_at, |set| set.min(repeated_at)));
@@ -90,22 +91,22 @@ impl TagIndex {
         self.attempts.clear();
     }
 
-    /// Has the platform forget the alarm.
+    /// Removes the alarm, as if the platform had lost it.
     pub(super) fn forget_alarm(&mut self) {
         self.alarm = None;
     }
 
-    /// Returns the tables of the object, which is awake.
+    /// Returns the tables of the object, which is alive.
     pub(super) fn store(&self) -> &TagIndexStore<Database> {
         self.store.as_ref().expect("it is awake")
     }
 
-    /// Returns when the alarm goes off, in the world's time.
+    /// Returns when the alarm fires, in the world's time.
     pub(super) fn alarm(&self) -> Option<u64> {
         self.alarm
     }
 
-    /// Sees to it that the alarm goes off by then, in its own time.
+    /// Ensures that the alarm fires by `time`, in the object's own time.
     pub(super) fn wake_at(&mut self, time: Timestamp, now: u64) {
         let local = self.local(now);
         let time = self.decided.wake_at(time, local);
@@ -124,18 +125,18 @@ impl TagIndex {
         self.set_alarm(time, now);
     }
 
-    /// Notes that the alarm has gone off.
+    /// Records that the alarm has fired.
     pub(super) fn alarm_goes_off(&mut self) {
         self.alarm = None;
     }
 
-    /// Notes that a run of the alarm begins.
+    /// Records that a run of the alarm begins.
     pub(super) fn alarm_begins(&mut self) {
         (self.alarm, self.alarm_runs) = (None, true);
         self.decided.begin();
     }
 
-    /// Ends a run of the alarm that waits for nothing more, and sets the alarm for what is left.
+    /// Ends a run of the alarm that waits for nothing more, and sets the alarm for the remaining work.
     pub(super) fn alarm_may_end(&mut self, now: u64) {
         if self.alarm_runs && !self.attempts.values().any(|attempt| attempt.by_alarm) {
             self.alarm_runs = false;
@@ -144,7 +145,7 @@ impl TagIndex {
         }
     }
 
-    /// Notes an attempt, and returns its number.
+    /// Records an attempt, and returns its number.
     pub(super) fn attempt(&mut self, attempted: Attempted) -> u64 {
         self.last_attempt += 1;
         self.attempts.insert(self.last_attempt, attempted);

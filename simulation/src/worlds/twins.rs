@@ -1,11 +1,11 @@
-//! Promise 7, by comparison: the same schedule once as it is, and once with an object that is evicted whenever nothing goes
-//! on. Whoever asks must not be able to tell.
+//! Promise 7, by comparison: runs the same schedule unchanged, and with an object that is evicted whenever it is idle.
+//! The answers must be the same.
 
 use super::checks::{Checked, Violation};
 use super::workshop::Workshop;
 use super::world::World;
 
-/// Runs both worlds of a seed, and compares what was answered. The story told is that of the one with evictions.
+/// Runs both worlds of a seed, and compares their answers. The story is that of the world with evictions.
 pub(super) fn run(workshop: &Workshop, seed: u64, is_told: bool) -> (Checked, Vec<String>) {
     let mut steady = World::calm(workshop, seed, false, is_told);
     let result = steady.run();
@@ -16,7 +16,7 @@ pub(super) fn run(workshop: &Workshop, seed: u64, is_told: bool) -> (Checked, Ve
     let mut evicted = World::calm(workshop, seed, true, is_told);
     let result = evicted.run();
     let (story, found) = evicted.into_parts();
-    // What breaks only because the object was evicted is this promise's matter.
+    // A violation that occurs only because of an eviction breaks this promise.
     let result = result.map_err(|violation| Violation { promise: 7, ..violation });
     let difference = || {
         let differs = expected.iter().zip(&found).find(|(expected, found)| expected != found);

@@ -1,4 +1,4 @@
-//! Visitors: performs the steps that `crate::visit` decides on, against this world.
+//! Visits of clients: performs the steps that `crate::visit` decides, against this world.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ use crate::visit::{Event, Found, PassMark, Report, Request, Served, Step, Stored
 /// How long the feed may be behind, in milliseconds.
 pub(super) const BOUND: u64 = 10_000;
 
-/// How long a client waits at the most until its visit is over, in milliseconds: for the feed, L2, the coordinator, and L1
+/// How long a client waits at most until its visit ends, in milliseconds: for the feed, L2, the coordinator, and L1
 /// again.
 const LONGEST_VISIT: u64 = 20_000;
 
-/// The most questions that one visit asks.
+/// The maximum number of questions per visit.
 const MOST_QUESTIONS: u32 = 2;
 
-/// How long a client stays that leaves, at the most, in milliseconds.
+/// The maximum time until a leaving client leaves, in milliseconds.
 const LEAVES_WITHIN: u64 = 4_000;
 
 /// Returns whole milliseconds.
@@ -45,25 +45,25 @@ pub(super) struct Visit<'w> {
     pub(super) why: Why<'w>,
     /// When it began.
     began: u64,
-    /// How many questions it has asked: the last of them may be answered still.
+    /// The number of questions so far. Only the last one still accepts an answer.
     pub(super) questions: u32,
-    /// What the last question has said of how new the page must be.
+    /// The lower bound on the page's render time in the last question.
     newer_than: Option<Timestamp>,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug)]
 pub(super) enum Why<'w> {
     Client(Decisions<'w, Body>),
     /// A stale page was served.
     Report,
-    /// All is well again, and must be seen to be. Holds whether it was.
+    /// A final check after all failures have ended. Holds whether it succeeded.
     Last {
         got_page: bool,
     },
 }
 
-/// What has become of a client's visit: what it has got, and how many questions the coordinator was asked.
+/// The result of a client's visit: the page it received, and the number of questions to the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
@@ -71,7 +71,7 @@ pub(super) struct Ended {
 }
 
 impl<'w> World<'w> {
-    /// Has a client come to some edge for some page.
+    /// Sends a client to a random edge for a random page.
     pub(super) fn visit(&mut self) -> Checked {
         let (edge, key) = (self.random.index(EDGES), self.random.index(self.workshop.keys.len()));
         let leaves = self.random.one_in(self.weather.clients_leave);
@@ -83,7 +83,7 @@ impl<'w> World<'w> {
         self.client(edge, key).map(drop)
     }
 
-    /// Has a client come to an edge, and returns the number of the visit.
+    /// Sends a client to an edge, and returns the number of the visit.
     pub(super) fn client(&mut self, edge: usize, key: usize) -> Result<u64, Violation> {
         let layout = self.layout_of(edge);
         let request = Request {
@@ -108,7 +108,7 @@ impl<'w> World<'w> {
         self.last_visit
     }
 
-    /// Has a client leave: its visit is dropped, and a poll that it waits for with it.
+    /// Ends a visit because its client leaves. A poll that the visit waits for ends with it.
     pub(super) fn leave(&mut self, id: u64) {
         let Some(Visit { edge, .. }) = self.visits.remove(&id) else { return };
         let now = self.now;
@@ -118,7 +118,7 @@ impl<'w> World<'w> {
         at.waiting.retain(|visit| *visit != id);
     }
 
-    /// Tells a client's visit what has happened, and has done what it decides on.
+    /// Feeds an event to a client's visit, and performs the steps it decides.
     pub(super) fn take(&mut self, id: u64, event: Event<Body>) -> Checked {
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
         let (edge, Why::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
@@ -186,7 +186,7 @@ impl<'w> World<'w> {
         self.take(id, Event::L2(value.map(|(meta, body)| Stored { meta, body })))
     }
 
-    /// Has a client get a page.
+    /// Serves a page to a client.
     fn serve(&mut self, id: u64, served: Served<Body>) -> Checked {
         let Some(&Visit { edge, key, questions, newer_than, .. }) = self.visits.get(&id) else { return Ok(()) };
         let Served { page: Stored { meta, body }, outcome, keep, .. } = served;
@@ -194,7 +194,7 @@ impl<'w> World<'w> {
         match outcome {
             Outcome::Hit | Outcome::Miss => {
                 if questions == 0 {
-                    // A copy counts as fresh only where it is known what was invalidated.
+                    // A page counts as fresh only while the edge knows the invalidations.
                     promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
                         format!(
                             "edge {edge} takes {} for fresh, but has asked the feed at {told_at:?} last",
@@ -202,7 +202,8 @@ impl<'w> World<'w> {
                         )
                     })?;
                 }
-                // What the coordinator has made stale from now on may look fresh here for as long as clocks differ.
+                // A page that the coordinator has made stale from now on may look fresh here, by the difference between
+                // clocks.
                 let later = self.edges[edge].local(now).plus(if questions == 0 { Duration::ZERO } else { SKEW });
                 if meta.windows.freshness(later) == Freshness::Fresh {
                     self.checks.served_fresh(now, BOUND, &meta, body)?;
@@ -229,7 +230,7 @@ impl<'w> World<'w> {
         self.client_ends(id, what, outcome, Some(page))
     }
 
-    /// Promise 2: an invalidation of the path lifts a marker, where it is known.
+    /// Promise 2: a known invalidation of the path lifts a marker.
     fn check_mark(&mut self, id: u64, edge: usize, key: usize) -> Checked {
         let Some(Visit { questions: 0, .. }) = self.visits.get(&id) else { return Ok(()) };
         let (told_at, path) = (self.edges[edge].told_at, self.workshop.keys[key].path());
@@ -244,7 +245,7 @@ impl<'w> World<'w> {
         self.edges[edge].l1.insert(key, kept);
     }
 
-    /// Tells the coordinator behind the response that a stale page was served.
+    /// Reports a served stale page to the coordinator, after the response.
     fn report(&mut self, edge: usize, key: usize, report: Report) -> Checked {
         let local = self.edges[edge].local(self.now);
         if !self.edges[edge].reports.begin(&self.workshop.keys[key], local) {
@@ -260,7 +261,7 @@ impl<'w> World<'w> {
         Ok(())
     }
 
-    /// Ends a client's visit. Promise 4: nobody waits for longer than an edge may wait.
+    /// Ends a client's visit. Promise 4: no client waits longer than an edge may wait.
     fn client_ends(&mut self, id: u64, what: &str, outcome: Outcome, page: Option<(Version, Body)>) -> Checked {
         let Some(visit) = self.visits.get(&id) else { return Ok(()) };
         let (took, questions) = (self.now - visit.began, visit.questions);
@@ -269,7 +270,7 @@ impl<'w> World<'w> {
         promise(4, took <= LONGEST_VISIT, || format!("visit {id} has taken {took} ms"))
     }
 
-    /// Notes what has become of a visit.
+    /// Records the result of a visit.
     pub(super) fn end(&mut self, id: u64, what: &str, page: Option<(Version, Body)>) {
         self.visits.remove(&id);
         let now = self.now;
@@ -280,7 +281,7 @@ impl<'w> World<'w> {
         self.log(id, what, page);
     }
 
-    /// Notes what the coordinator has answered.
+    /// Records the coordinator's answer.
     pub(super) fn log_answer(&mut self, visit: u64, verdict: &Verdict, page: Option<&(PageMeta, Body)>) {
         let kind = match verdict {
             Verdict::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),

@@ -1,64 +1,64 @@
-//! How bad things are in a world: each world has its own mixture, so that rare things come together in some.
+//! The failure rates of a world. Each world has its own mixture, so that rare failures coincide in some.
 
 use super::random::Random;
 
-/// What goes wrong, and how often: `n` stands for one in `n`, 0 for never.
+/// Failures and their rates: `n` means one in `n`, 0 means never.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Weather {
-    /// The object dies, of the steps in which it could.
+    /// The object dies, per step in which it can.
     pub(super) deaths: u64,
-    /// The alarm is forgotten when the object dies.
+    /// The alarm is lost when the object dies.
     pub(super) alarm_lost: u64,
-    /// The site fails, of renders outside of its bad times.
+    /// The origin fails, per render outside of its outages.
     pub(super) site_fails: u64,
-    /// The site has a bad time, of edits.
+    /// The origin has an outage, per edit.
     pub(super) site_goes_bad: u64,
-    /// The site answers with what is not to be stored, of renders.
+    /// The origin's response may not be stored, per render.
     pub(super) uncacheable: u64,
-    /// A render takes long, of renders.
+    /// A render is slow, per render.
     pub(super) slow: u64,
-    /// The longest that a quick render takes, in milliseconds.
+    /// The longest duration of a quick render, in milliseconds.
     pub(super) render_time: u64,
-    /// A write to L2 is refused, of writes.
+    /// L2 refuses a write, per write.
     pub(super) l2_refuses: u64,
-    /// A write to L2 takes longer than anybody waits for it, of writes.
+    /// A write to L2 takes longer than the coordinator waits for it, per write.
     pub(super) l2_hangs: u64,
-    /// A read of L2 fails, of reads.
+    /// A read of L2 fails, per read.
     pub(super) l2_unreadable: u64,
-    /// How late a write to L2 may be seen, in milliseconds.
+    /// The maximum delay until a write to L2 is visible, in milliseconds.
     pub(super) l2_lag: u64,
-    /// The tag index fails, of calls.
+    /// The tag index fails, per call.
     pub(super) tag_index_fails: u64,
-    /// The tag index dies, of the steps in which it could; a fourth as often before it makes a delivery.
+    /// The tag index dies, per step in which it can; a fourth as often before it makes a delivery.
     pub(super) tag_index_deaths: u64,
-    /// L1 has lost what it had, of reads.
+    /// L1 has lost its content, per read.
     pub(super) l1_forgets: u64,
-    /// A client leaves before its visit is over, of visits.
+    /// A client leaves before its visit ends, per visit.
     pub(super) clients_leave: u64,
-    /// An edge can't reach the tag index for a while, of edits.
+    /// An edge can't reach the tag index for a while, per edit.
     pub(super) edge_cut_off: u64,
-    /// A message between an edge and the tag index is slow, of such messages.
+    /// A message between an edge and the tag index is slow, per message.
     pub(super) polls_slow: u64,
-    /// A delivery, or the news of it, is lost, comes late, or comes twice, of deliveries.
+    /// A delivery or its answer is lost, late or duplicated, per delivery.
     pub(super) delivery_lost: u64,
     pub(super) delivery_late: u64,
     pub(super) delivery_twice: u64,
-    /// The longest that a message is on its way, in milliseconds.
+    /// The maximum latency of a message, in milliseconds.
     pub(super) latency: u64,
-    /// How far a clock may be off, in milliseconds.
+    /// The maximum error of a clock, in milliseconds.
     pub(super) skew: u64,
-    /// Several invalidations come at once, of edits.
+    /// Several invalidations arrive at once, per edit.
     pub(super) bursts: u64,
-    /// An invalidation is of the mode `stale`, of invalidations.
+    /// An invalidation has the mode `stale`, per invalidation.
     pub(super) stale_mode: u64,
-    /// An invalidation is of the mode `purge`, of the others.
+    /// An invalidation has the mode `purge`, per invalidation with another mode than `stale`.
     pub(super) purges: u64,
-    /// Pages are to be rendered at once that were invalidated, of invalidations.
+    /// Invalidated pages are rendered again at once, per invalidation.
     pub(super) eager: u64,
 }
 
 impl Weather {
-    /// Draws the weather of a world.
+    /// Draws the failure rates of a world.
     pub(super) fn draw(random: &mut Random) -> Self {
         Self {
             deaths: random.pick(&[0, 2, 4, 12]),
@@ -90,8 +90,8 @@ impl Weather {
         }
     }
 
-    /// Draws weather in which nothing happens to the object but what is done to it on purpose, and in which what is in
-    /// L2 can be read there. What is random besides does not depend on whether L2 is read.
+    /// Draws failure rates for a world in which the object only dies on purpose, and in which L2 can always be read.
+    /// All other random values do not depend on reads of L2.
     pub(super) fn draw_calm(random: &mut Random) -> Self {
         Self {
             deaths: 0,
@@ -106,7 +106,7 @@ impl Weather {
         }
     }
 
-    /// Has all that is bad end.
+    /// Ends all failures.
     pub(super) fn clear(&mut self) {
         *self = Self { latency: self.latency, skew: self.skew, render_time: self.render_time, ..Self::default() };
     }

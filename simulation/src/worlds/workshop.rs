@@ -1,4 +1,4 @@
-//! What all worlds of a thread share: made once, because making it takes longer than a world lasts.
+//! Values that all worlds of a thread share. They are created once, because that takes longer than running a world.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 
-/// The pages: some are variants of one path.
+/// The pages. Some are variants of one path.
 const KEYS: [&str; 6] = [
     "https://e.com/a",
     "https://e.com/a?v=1",
@@ -23,30 +23,31 @@ const KEYS: [&str; 6] = [
 /// The paths of those pages.
 pub(super) const PATHS: [&str; 3] = ["/a", "/a/b", "/c"];
 
-/// The prefixes: of two paths, of all.
+/// The prefixes: one names two paths, the other all.
 const PREFIXES: [&str; 2] = ["/a", "/"];
 
-/// The tags: on all pages, on some, on few and not always.
+/// The tags: on all pages, on some, and on a few, not always.
 const TAGS: [&str; 3] = ["all", "some", "rare"];
 
-/// How the pages are spread over coordinators.
+/// The distribution of pages over coordinators.
 pub(super) struct Layout {
     pub(super) config: Config,
     /// The coordinators, by number.
     pub(super) shards: Vec<ShardName>,
-    /// The number of each page's owner, and its route.
+    /// The number of each page's owner, and the page's route.
     pub(super) owners: Vec<usize>,
     pub(super) routes: Vec<RouteId>,
 }
 
 impl Layout {
-    /// Spreads the pages over the shards of routes.
+    /// Distributes the pages over the shards of routes.
     fn of(keys: &[PageKey], routes: &serde_json::Value) -> Self {
         let [layout] = Self::of_each(keys, [routes]);
         layout
     }
 
-    /// Spreads the pages over the shards of routes, in several ways, in all of which coordinators have the same numbers.
+    /// Distributes the pages over the shards of routes, in several ways. A coordinator has the same number in all of
+    /// them.
     fn of_each<const N: usize>(keys: &[PageKey], routes: [&serde_json::Value; N]) -> [Self; N] {
         let configs = routes.map(|routes| {
             let config = json!({
@@ -79,7 +80,7 @@ impl Layout {
         self.shards.iter().position(|known| known == shard).expect("there are no other coordinators")
     }
 
-    /// Returns the owner of a path; `None` if there is no page under it.
+    /// Returns the owner of a path; `None` if it has no page.
     pub(super) fn owner_of(&self, path: &str) -> Option<ShardName> {
         self.config.routes.find(path).map(|route| ShardName::of(route, path))
     }
@@ -87,10 +88,10 @@ impl Layout {
 
 /// Settings, names and databases.
 pub(super) struct Workshop {
-    /// One coordinator for all pages; and several, of two routes.
+    /// One coordinator for all pages, and several, of two routes.
     pub(super) small: Layout,
     pub(super) large: Layout,
-    /// Before and after the number of a route's shards was changed.
+    /// The layouts before and after a change of a route's number of shards.
     pub(super) moving: [Layout; 2],
     pub(super) keys: Vec<PageKey>,
     pub(super) paths: Vec<CanonicalPath>,
@@ -105,7 +106,8 @@ impl Workshop {
         let keys: Vec<PageKey> = KEYS.iter().map(|key| PageKey::from_stored(key).expect("a URL")).collect();
         let small = Layout::of(&keys, &json!({ "/*": { "query": ["v"] } }));
         let large = json!({ "/*": { "query": ["v"], "shards": 2 }, "/c": {} });
-        // With five, each path has another owner than with two, and one of them that of another path before.
+        // With five shards, each path has another owner than with two. One new owner was the former owner of another
+        // path.
         let other = json!({ "/*": { "query": ["v"], "shards": 5 }, "/c": {} });
         let moving = Layout::of_each(&keys, [&large, &other]);
         let large = Layout::of(&keys, &large);

@@ -1,4 +1,4 @@
-//! A world: coordinators, the tag index, edges, L2 and the site, on a virtual clock.
+//! A world: coordinators, the tag index, edges, L2 and the origin, on a virtual clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,23 +21,23 @@ use crate::invalidation::Invalidation;
 use crate::version::Version;
 use crate::visit::Event;
 
-/// How many edges there are. The coordinators read L2 in a place of their own.
+/// The number of edges. The coordinators read L2 in a place of their own.
 pub(super) const EDGES: usize = 3;
 pub(super) const COORDINATOR: usize = EDGES;
 
-/// How many steps a schedule has.
+/// The number of steps of a schedule.
 pub(super) const STEPS: u32 = 120;
 
-/// In how many steps everything comes to rest once nothing new happens.
+/// The number of steps within which the world becomes quiet if nothing new happens.
 const STEPS_TO_REST: u32 = 20_000;
 
-/// How long the last visitors wait for the pauses after failures to end, in milliseconds.
+/// How long the last visits wait for the pauses after failures to end, in milliseconds.
 const ALL_PAUSES: u64 = 400_000;
 
-/// What an answer was, to be compared between two worlds.
+/// A logged answer, for the comparison of two worlds.
 pub(super) type Line = (u64, u64, String);
 
-/// Everything there is.
+/// The complete state of a world.
 pub(super) struct World<'w> {
     pub(super) workshop: &'w Workshop,
     pub(super) layout: &'w Layout,
@@ -46,53 +46,53 @@ pub(super) struct World<'w> {
     pub(super) weather: Weather,
     pub(super) objects: Vec<Object>,
     pub(super) tag_index: TagIndex,
-    /// Which edit each invalidation that is not acknowledged is about.
+    /// The edit of each invalidation that is not acknowledged.
     pub(super) unacknowledged: BTreeMap<u64, (Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,
     pub(super) l2: L2,
-    /// Whether what was last begun to be written to L2 is a deletion.
+    /// Whether the last write to L2 that began is a deletion.
     pub(super) is_deleted: Vec<bool>,
-    /// In which life that was.
+    /// The life in which that write began.
     pub(super) written_in: Vec<u32>,
     pub(super) site: Site,
-    /// What each version shows.
+    /// The body of each version.
     pub(super) bodies: BTreeMap<Version, Body>,
-    /// Which versions have come to their end.
+    /// The versions that are complete.
     pub(super) whole: BTreeSet<Version>,
     pub(super) checks: Checks,
-    /// Whether a render is just failing although there is a good copy.
+    /// Whether a render is failing although there is a good page.
     pub(super) failing: bool,
     pub(super) queue: Queue,
     pub(super) visits: BTreeMap<u64, Visit<'w>>,
     pub(super) last_visit: u64,
-    /// What has become of the client's visit that ended last.
+    /// The result of the last client's visit that has ended.
     pub(super) last_ended: Option<Ended>,
-    /// What a request is about.
+    /// The question of each request.
     pub(super) asked: BTreeMap<WaiterId, Question>,
     pub(super) last_waiter: u64,
     pub(super) story: Story,
-    /// Whether two worlds of this seed are compared: then what is random depends on the time, not on what came before.
+    /// Whether two worlds of this seed are compared. Then random values depend on the time, not on earlier events.
     pub(super) is_calm: bool,
     /// The change of a route's shards, in worlds that have one.
     pub(super) deployment: Option<Deployment<'w>>,
-    /// Decides when objects are evicted although nothing goes on.
+    /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
-    /// What was answered.
+    /// The logged answers.
     log: Vec<Line>,
-    /// Versions in the order in which they were first seen.
+    /// Versions in the order in which they first appeared.
     versions: BTreeMap<Version, usize>,
 }
 
 impl<'w> World<'w> {
-    /// Makes the world of a seed.
+    /// Creates the world of a seed.
     pub(super) fn new(workshop: &'w Workshop, seed: u64, is_told: bool) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw(&mut random);
         Self::with(workshop, seed, random, weather, Story::new(is_told), false)
     }
 
-    /// Makes the world of a seed in which objects are evicted only on purpose: `evicts` tells whether they are.
+    /// Creates the world of a seed in which objects are evicted only on purpose. `evicts` tells whether they are.
     pub(super) fn calm(workshop: &'w Workshop, seed: u64, evicts: bool, is_told: bool) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw_calm(&mut random);
@@ -163,7 +163,7 @@ impl<'w> World<'w> {
         world
     }
 
-    /// Lives through the schedule, then has all that is bad end, and looks at what has come of it.
+    /// Runs the schedule, ends all failures, and checks the final state.
     pub(super) fn run(&mut self) -> Checked {
         for step in 0..STEPS {
             self.maybe_deploy(step);
@@ -173,18 +173,18 @@ impl<'w> World<'w> {
         self.weather.clear();
         self.site.go_bad(0);
         self.l2.catch_up();
-        // An alarm is not lost for good if somebody asks the object again.
+        // A lost alarm is set again when the object is called.
         self.wake_tag_index();
         self.come_to_rest()?;
         self.check_delivered()?;
         self.check_writes()?;
-        // Who dies twice in a render pauses when it wakes: a pause as any other.
+        // A coordinator that has died twice during a render starts with a pause, like any other pause.
         (0..self.objects.len()).try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
         for key in 0..self.workshop.keys.len() {
             self.last_visit(key)?;
-            // One at a time: while the site is not known to be well, only one is let through.
+            // One at a time: until the origin is known to be healthy, the breaker admits only one.
             self.come_to_rest()?;
         }
         self.check_last_visits()?;
@@ -192,7 +192,7 @@ impl<'w> World<'w> {
         self.check_hits()
     }
 
-    /// Returns the story and what was answered.
+    /// Returns the story and the logged answers.
     pub(super) fn into_parts(self) -> (Vec<String>, Vec<Line>) {
         (self.story.into_lines(), self.log)
     }
@@ -218,7 +218,8 @@ impl<'w> World<'w> {
                 self.tag_index_dies();
                 Ok(())
             }
-            // An evicted object may set its alarm once more: what happens next must not depend on how much happens.
+            // An evicted object may set its alarm once more, so the following events must not depend on the number of
+            // events.
             _ if self.is_calm => {
                 let most = self.random.pick(&[5, 200, 3_000]);
                 let until = self.now + self.random.below(most);
@@ -228,7 +229,7 @@ impl<'w> World<'w> {
         }
     }
 
-    /// Evicts the object in between, when nothing goes on.
+    /// Evicts the object between events, when it is idle.
     fn maybe_evict(&mut self) {
         if self.evictions.is_none() {
             return;
@@ -264,7 +265,7 @@ impl<'w> World<'w> {
             && !object.has_deadline()
     }
 
-    /// Lets the next thing happen that is on its way; tells whether there was one.
+    /// Performs the next event in the queue. Returns whether there was one.
     fn pass_time(&mut self) -> Result<bool, Violation> {
         let due = self.queue.next_due();
         if let Some((alarm, at)) = self.next_alarm().filter(|(alarm, _)| due.is_none_or(|due| *alarm <= due)) {
@@ -285,7 +286,7 @@ impl<'w> World<'w> {
         self.queue.next_due().into_iter().chain(self.next_alarm().map(|(alarm, _)| alarm)).min()
     }
 
-    /// Returns when the next alarm goes off, and of which coordinator, or, with `None`, that it is the tag index's.
+    /// Returns the time of the next alarm and its coordinator, or `None` for the tag index.
     fn next_alarm(&self) -> Option<(u64, Option<usize>)> {
         let of_objects = self.objects.iter().enumerate().filter_map(|(at, object)| Some((object.alarm?, Some(at))));
         of_objects.chain(self.tag_index.alarm().map(|alarm| (alarm, None))).min()
@@ -309,7 +310,7 @@ impl<'w> World<'w> {
         Err(Violation::of(4, "it does not come to rest"))
     }
 
-    /// Lets time pass until no visit is under way, and no render.
+    /// Lets time pass until no visit and no render is under way.
     pub(super) fn all_is_answered(&mut self) -> Checked {
         let is_last = |visit: &Visit<'_>| matches!(visit.why, Why::Last { .. });
         while !self.visits.values().all(is_last) || self.objects.iter().any(|object| !object.renders.is_empty()) {
@@ -354,7 +355,7 @@ impl<'w> World<'w> {
         }
     }
 
-    /// Returns how long the next message is on its way.
+    /// Returns the latency of the next message.
     pub(super) fn latency(&mut self) -> u64 {
         1 + self.random.below(self.weather.latency)
     }
@@ -369,17 +370,17 @@ impl<'w> World<'w> {
         self.moment_with(at, random)
     }
 
-    /// Returns bits that no other coordinator has at this time.
+    /// Returns random bits that no other coordinator has at this time.
     fn bits(&self, at: usize) -> u64 {
         self.seed ^ self.now ^ (at as u64) << 56
     }
 
-    /// Returns the moment at which a coordinator wakes: nothing is drawn for it that others would miss.
+    /// Returns the moment at which a coordinator starts. It draws no random value that would change later draws.
     pub(super) fn waking_moment(&self, at: usize) -> Moment {
         self.moment_with(at, Random::new(!self.bits(at)).next())
     }
 
-    /// Notes what a visit has come to.
+    /// Records the result of a visit.
     pub(super) fn log(&mut self, visit: u64, what: &str, page: Option<(Version, Body)>) {
         let known = self.versions.len();
         let line = match page {
