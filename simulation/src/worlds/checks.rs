@@ -88,7 +88,7 @@ impl Told {
     }
 }
 
-/// How good a page is presented as. The mode of an invalidation forbids everything from some level on.
+/// The quality that a response claims for its page, best first. The mode of an invalidation forbids some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shown {
     Fresh,

@@ -20,7 +20,7 @@ pub(super) struct Attempted {
     pub(super) by_alarm: bool,
 }
 
-/// The object and what the platform knows of it. It behaves as `src/edge/tag_index_object.rs` does.
+/// The object and what the platform knows of it. It behaves like `src/edge/objects/tag_index.rs`.
 pub(super) struct TagIndex {
     database: Database,
     store: Option<TagIndexStore<Database>>,
