@@ -20,7 +20,7 @@ const CONFIGURATION: &str = include_str!("../docs/configuration.md");
 const CACHE_STATUS: &str = include_str!("../docs/cache-status.md");
 const INSPECT: &str = include_str!("../docs/inspect.md");
 
-/// The schemas of the objects, by the word that stands before the name of a query.
+/// The schemas of the objects, by the word before the name of a query.
 const SCHEMAS: [(&str, &[&str]); 2] = [
     (
         "coordinator",
@@ -78,7 +78,7 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
     found
 }
 
-/// Code of an example is shown with the name of its file behind the language.
+/// The code of an example is shown with the name of its file after the language.
 #[test]
 fn code_of_examples_is_shown_as_it_stands_in_their_files() {
     let mut shown = 0;
@@ -161,7 +161,7 @@ fn bounds_in_the_text_of_the_configuration_are_those_of_the_code() {
     }
 }
 
-/// Writes the table of the reasons. Before and behind the failures stand the two rows that are not about one reason.
+/// Writes the table of the reasons. The failures are between the two rows that are not about a single reason.
 fn table_of_reasons() -> String {
     let mut table = "| detail | with | meaning |\n|---|---|---|\n".to_owned();
     let mut row = |detail: &str, outcomes: &str, meaning: &str| {
@@ -197,13 +197,13 @@ fn the_table_of_reasons_is_what_the_code_says() {
     assert!(document == CACHE_STATUS, "docs/cache-status.md is not what Reason says: UPDATE=1 cargo test --test docs");
 }
 
-/// Those of examples are there as files, and are used.
+/// Configurations of examples exist as files, and are used.
 #[test]
 fn configurations_that_are_shown_are_accepted() {
     let mut shown = 0;
     for (path, document) in documents() {
         for mut isr in blocks(&document, "toml").iter().filter_map(|block| isr_of(block)) {
-            // A piece may be about something else than routes, without which there is no configuration.
+            // A block may be about other settings than routes, without which there is no configuration.
             if let Some(settings) = isr.as_object_mut() {
                 settings.entry("routes").or_insert_with(|| json!({ "/": {} }));
             }
@@ -227,7 +227,7 @@ fn the_answer_to_a_mistaken_configuration_is_as_shown() {
     assert_eq!(Config::from_json(&mistaken).map_err(|error| error.to_string()).err(), Some(problems.join("\n")));
 }
 
-/// Returns the text of a document outside its fenced blocks, line by line, with the code in the lines taken out.
+/// Returns the text of a document outside its fenced blocks, line by line, without inline code.
 fn prose(document: &str) -> Vec<String> {
     let mut is_code = false;
     let lines = document.lines().filter(|line| {
@@ -238,7 +238,7 @@ fn prose(document: &str) -> Vec<String> {
     lines.map(|line| line.split('`').step_by(2).collect()).collect()
 }
 
-/// Returns the names by which the headings of a document are linked to, as they are made where it is shown.
+/// Returns the anchors of the headings of a document, as its viewer generates them.
 fn anchors(document: &str) -> Vec<String> {
     let mut is_code = false;
     let mut seen = BTreeMap::new();
@@ -287,7 +287,7 @@ fn links_lead_to_files_and_headings_that_are_there() {
     assert!(dead.is_empty(), "links lead nowhere:\n{}", dead.join("\n"));
 }
 
-/// A document or a test that moves takes its mentions with it.
+/// A document or a test that moves must be renamed wherever it is mentioned.
 #[test]
 fn files_that_are_named_are_there() {
     let mut checked = 0;
@@ -310,7 +310,7 @@ fn files_that_are_named_are_there() {
     assert!(missing.is_empty(), "files are not there:\n{}", missing.join("\n"));
 }
 
-/// Examples of frameworks are there twice: behind a gateway, and in front of a cache that they ask by a binding.
+/// Each framework example has two forms: behind a gateway, and in front of a cache that it calls by a binding.
 #[test]
 fn examples_have_the_same_pages_cached_behind_a_gateway_and_by_a_binding() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -327,7 +327,7 @@ fn examples_have_the_same_pages_cached_behind_a_gateway_and_by_a_binding() {
     assert!(compared >= 3, "{compared}");
 }
 
-/// That they give what they should, `tests/e2e/inspect.test.mjs` shows.
+/// `tests/e2e/inspect.test.mjs` checks their results.
 #[test]
 fn queries_that_are_shown_are_for_one_object_each_and_run_there() {
     let heads: Vec<&str> = INSPECT.lines().filter_map(|line| line.strip_prefix("```sql ")).collect();

@@ -23,20 +23,20 @@ use proptest::prelude::*;
 /// The lifetime of a route's pages.
 const ROUTE_SECONDS: u64 = 60;
 
-/// When the response has come, in seconds since the Unix epoch.
+/// When the response arrived, in seconds since the Unix epoch.
 const NOW: u64 = 1_700_000_000;
 
 /// The statuses of the route.
 const STATUSES: [u16; 11] = [200, 203, 300, 301, 302, 303, 307, 308, 404, 410, 451];
 
-/// A response, and what of its request makes a difference.
+/// A response, with the parts of its request that make a difference.
 #[allow(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others are")]
 #[derive(Clone, Debug, Default)]
 struct Response {
     status: u16,
     control: Vec<Directive>,
     targeted: Vec<Directive>,
-    /// Whether `control` is what a targeted field said: then it speaks to this cache alone.
+    /// Whether `control` comes from a targeted field, which only this cache reads.
     is_targeted: bool,
     expires: Option<&'static str>,
     pragma: bool,
@@ -49,25 +49,25 @@ struct Response {
 
 type Directive = (String, Option<String>);
 
-/// What becomes of a response: it is kept, and fresh for so many seconds; or it is not kept. What is not fresh at all is
-/// not kept either, for this cache never asks a site whether something is still good.
+/// The verdict about a response: stored with a lifetime in seconds, or not stored. A response without freshness is not
+/// stored either, because this cache never revalidates with the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Fresh(u64),
     No,
 }
 
-/// A difference that is meant.
+/// An intended difference.
 struct Difference {
     name: &'static str,
     why: &'static str,
-    /// Makes of a response one of which the oracle should say what we say of the first.
+    /// Changes a response into one for which the oracle should give our verdict on the original.
     translate: fn(&mut Response),
-    /// A response that the oracle takes otherwise unless it is translated.
+    /// A response on which the oracle disagrees unless it is changed.
     example: fn() -> Response,
 }
 
-/// In this order.
+/// The differences, in the order of their application.
 const DIFFERENCES: [Difference; 13] = [
     Difference {
         name: "targeted fields",
@@ -254,7 +254,7 @@ impl Response {
         headers
     }
 
-    /// What this cache makes of it.
+    /// Returns this cache's verdict.
     fn ours(&self) -> Kept {
         let start = Timestamp::from_millis(NOW * 1000);
         let vary = Vary::default();
@@ -281,7 +281,7 @@ impl Response {
         }
     }
 
-    /// What the oracle makes of it, as a shared cache that guesses no lifetimes.
+    /// Returns the oracle's verdict, as a shared cache without heuristic lifetimes.
     fn theirs(&self) -> Kept {
         let mut request = http::Request::builder().uri("https://e.com/");
         if self.authorized {
@@ -307,7 +307,7 @@ impl Response {
         }
     }
 
-    /// Takes the differences out, but for one.
+    /// Removes all differences except one.
     fn translated(&self, without: Option<&str>) -> Self {
         let mut response = self.clone();
         for difference in DIFFERENCES.iter().filter(|difference| Some(difference.name) != without) {
@@ -348,7 +348,7 @@ fn directive() -> impl Strategy<Value = Directive> {
     prop_oneof![2 => (lifetime, argument).prop_map(|(name, argument)| (name.to_owned(), argument)), 1 => flag]
 }
 
-/// Directives as a structured dictionary: names in lower case, each once, and values of their type.
+/// Writes directives as a structured dictionary: names in lower case, each once, and values of their type.
 fn targeted() -> impl Strategy<Value = Vec<Directive>> {
     let names =
         vec!["s-maxage", "max-age", "stale-if-error", "no-store", "private", "must-revalidate", "public", "foo"];
@@ -426,7 +426,7 @@ fn each_difference_is_one() {
     }
 }
 
-/// Where nothing has to be translated, the two say the same of the plainest answers.
+/// Where nothing has to be changed, both agree on the simplest responses.
 #[test]
 fn plain_answers_are_read_alike() {
     for (control, kept) in [

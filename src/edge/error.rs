@@ -27,11 +27,11 @@ use crate::shard_name::ShardName;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum IsrError {
-    /// The deployment: a setting is not valid, or a binding is missing. The message lists all problems, with the lines
-    /// to add to `wrangler.toml`.
+    /// A setting is not valid, or a binding is missing. The message lists all problems, with the lines to add to
+    /// `wrangler.toml`.
     #[error("cloudflare-isr is not configured:\n{0}")]
     Misconfigured(Rc<ConfigError>),
-    /// The caller gave an argument that is not valid. The message says what to write instead.
+    /// An argument is not valid. The message says what to write instead.
     #[error(transparent)]
     InvalidArgument(ArgumentError),
     /// The log has no invalidation with this number.
@@ -46,7 +46,7 @@ pub enum IsrError {
         /// The name.
         shard: ShardName,
     },
-    /// No one: the lease is over because the render took too long or another render replaced it. Nothing has changed.
+    /// The lease is over because the render took too long or another render replaced it. Nothing has changed.
     #[error("the lease is over")]
     LeaseLost,
     /// The tag index did not confirm that it recorded the invalidation. Try again.

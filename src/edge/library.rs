@@ -127,7 +127,7 @@ impl Isr {
         })
     }
 
-    /// Tells whether a request is a render that a cache asks for: the response is for every visitor, not for one.
+    /// Returns whether a request is a render from this cache: the response is for every client, not for one.
     ///
     /// A render is recognized by the `props` of the service binding that it came over, or by its signature with the secret
     /// `ISR_RENDER_SECRET`. A client can send neither.
@@ -272,8 +272,7 @@ impl Isr {
         receipt.ok_or(IsrError::NotRecorded(ObjectError::Garbled))
     }
 
-    /// Returns the progress of an invalidation, by the number of its receipt. The log
-    /// keeps the newest 100,000.
+    /// Returns the progress of an invalidation, by the number of its receipt.
     ///
     /// # Errors
     /// [`IsrError::UnknownInvalidation`]: the log keeps the newest 100,000. [`IsrError::Unreachable`].

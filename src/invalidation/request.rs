@@ -102,7 +102,7 @@ pub enum InvalidateError {
     Path {
         /// The field.
         field: &'static str,
-        /// What is wrong.
+        /// The reason.
         error: KeyError,
     },
     /// A prefix with too many segments.

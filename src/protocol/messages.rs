@@ -350,7 +350,7 @@ pub enum Verdict {
         #[serde(rename = "detail")]
         reason: Reason,
     },
-    /// Render the page, and offer it: see `Offer`. Only for who has said that he can.
+    /// Render the page, and store it with an `Offer`. Only for clients that can render it.
     Lease {
         /// The coordinator that owns the page. It may be another one than the edge asked.
         shard: ShardName,

@@ -112,7 +112,7 @@ impl AsRef<str> for TrailingSlash {
     }
 }
 
-/// Why a URL has no key. The request then passes to the site uncached.
+/// Why a URL has no key. The request then passes to the origin uncached.
 ///
 /// ```
 /// use cloudflare_isr::{CanonicalPath, KeyError};

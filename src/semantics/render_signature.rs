@@ -93,7 +93,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_999);
 
-    /// By another implementation: `printf '1700000000.GET./blog/hello?page=2' | openssl dgst -sha256 -hmac correct-horse`.
+    /// Computed by another implementation: `printf '1700000000.GET./blog/hello?page=2' | openssl dgst -sha256 -hmac correct-horse`.
     const SIGNED: &str = "t=1700000000,v1=5fa39f9747144df94f05a776214689d985dfefd35ab8b04001b33514b3cd2d9e";
 
     fn secret() -> RenderSecret {

@@ -19,7 +19,7 @@ use crate::semantics::key::{CanonicalPath, KeyError, PageKey, RequestUrl, Traili
 use crate::semantics::render_signature::RENDER_HEADER;
 use crate::semantics::vary::{Visitor, cookie};
 
-/// Where the gateway's own paths begin.
+/// The prefix of the gateway's own paths.
 pub const ADMIN_PREFIX: &str = "/__isr";
 
 /// The request header that carries the draft token.
@@ -87,7 +87,7 @@ pub struct Rules<'a> {
     pub bypass_token: Option<&'a Secret>,
 }
 
-/// A request, as far as classification reads it.
+/// The parts of a request that classification reads.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestParts<'a, H> {
     /// The method, in upper case.
@@ -96,11 +96,11 @@ pub struct RequestParts<'a, H> {
     pub url: &'a str,
     /// The headers, and the client's country.
     pub headers: &'a H,
-    /// Whether this cache sent the request, to render a page.
+    /// Whether this cache sent the request to render a page.
     pub is_render: bool,
 }
 
-/// What a request is to the cache.
+/// The class of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Class<'a> {
     /// The origin answers, and the response does not mention the cache.
@@ -144,7 +144,7 @@ pub struct PageRequest<'a> {
     pub authorized: bool,
 }
 
-/// What a URL alone says about a request.
+/// The class of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UrlClass<'a> {
     /// No route has pages there, or the URL is not one of HTTP.
@@ -155,12 +155,12 @@ pub enum UrlClass<'a> {
     Routed {
         /// The route.
         route: &'a Route,
-        /// What a GET without any headers gets.
+        /// The target of a GET without any headers.
         target: Target,
     },
 }
 
-/// What a GET for a URL of a route gets, before its headers are read.
+/// The target of a GET for a URL of a route, before its headers are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The origin's response.
@@ -222,8 +222,8 @@ pub fn by_url<'a>(config: &'a Config, url: &str) -> UrlClass<'a> {
     }
 }
 
-/// Returns the key of the page that every request with this URL gets that [`SHORT_PATH`] does not exclude; `None` if the
-/// URL is not enough to tell.
+/// Returns the key of the page for every request with this URL that [`SHORT_PATH`] does not exclude; `None` if the URL
+/// alone does not determine the page.
 #[must_use]
 pub fn short_path_key(config: &Config, url: &str) -> Option<PageKey> {
     match by_url(config, url) {
@@ -269,7 +269,7 @@ impl From<KeyError> for Pass {
     }
 }
 
-/// The header counts before the cookie.
+/// The header takes precedence over the cookie.
 fn has_bypass_token(headers: &impl Visitor, token: &Secret) -> bool {
     if let Some(claim) = headers.header(BYPASS_HEADER) {
         return token.is(&claim);

@@ -36,7 +36,7 @@ pub struct Visit<'a, B> {
     state: State<B>,
 }
 
-/// What a visit waits for.
+/// The event that a visit waits for.
 #[derive(Debug)]
 pub(super) enum State<B> {
     /// The feed and L1, with the results so far.
@@ -78,7 +78,7 @@ pub(super) struct Retrying {
 /// The next state, and the steps to perform.
 pub(super) type Turn<B> = (State<B>, Vec<Step<B>>);
 
-/// What a decision depends on besides the event.
+/// The inputs of a decision besides the event.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) request: Request<'a>,

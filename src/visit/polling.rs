@@ -33,7 +33,7 @@ pub const BLOCK: u64 = 100;
 /// The least bound for which answers are shared within a colo: the Cache API counts in whole seconds.
 const LEAST_SHARED_BOUND: Duration = Duration::from_secs(2);
 
-/// What an edge knows to be invalidated, and its polls.
+/// The invalidations that an edge knows, and its polls.
 #[derive(Clone, Debug)]
 pub struct Polling {
     feed: Feed,
@@ -54,7 +54,7 @@ pub struct Poll {
     sent: Timestamp,
 }
 
-/// What a request does about the feed before it judges a page.
+/// The action of a request before it judges a page by the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
     /// Nothing: the feed is current, or not available now.

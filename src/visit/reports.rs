@@ -21,7 +21,7 @@ const MAX_REPORTED: usize = 1000;
 #[derive(Clone, Debug, Default)]
 pub struct Reports(BTreeMap<PageKey, Timestamp>);
 
-/// What the answer to a report brings.
+/// The result of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replacement<B> {
     /// The page that replaces the stale one. It goes into L1 once all of it has arrived.

@@ -28,7 +28,7 @@ pub struct PassMark {
     pub until: Timestamp,
 }
 
-/// What L1 has under a key.
+/// The content of L1 under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<B> {
     /// A page of this key.

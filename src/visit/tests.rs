@@ -24,7 +24,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
-/// A page that is fresh until 110, stale until 130, and stands in until 150, if it was rendered at 100.
+/// A page that was rendered at 100 is fresh until 110, stale until 130, and served in place of an error until 150.
 fn page(start: u64) -> Stored<&'static str> {
     let second = Duration::from_secs(1);
     let meta = PageMeta {
@@ -63,7 +63,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Has asked the feed at `polled`.
+    /// Starts with a feed that was polled at `polled`.
     fn polled(polled: u64) -> Self {
         let mut polling = Polling::default();
         let Refresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
@@ -82,7 +82,7 @@ impl Bench {
         Request { key, route, renders: *renders, freshness_bound: BOUND, miss_timeout: MISS_TIMEOUT }
     }
 
-    /// Plays events at their times, and returns in short what was to be done after the last.
+    /// Plays events at their times, and returns the steps after the last in short form.
     fn play(&self, events: Vec<(u64, Event<&'static str>)>) -> String {
         let (mut visit, mut steps) = Visit::begin(self.request());
         assert_eq!(steps, [Step::Look]);
@@ -92,12 +92,12 @@ impl Bench {
         short(&steps)
     }
 
-    /// Plays what L1 and then L2 have, and returns what was to be done.
+    /// Plays the contents of L1 and then L2, and returns the steps.
     fn looks(&self, now: u64, l1: Found<&'static str>, l2: Option<Stored<&'static str>>) -> String {
         self.play(vec![(now, Event::FeedReady), (now, Event::L1(l1)), (now, Event::L2(l2))])
     }
 
-    /// Plays a miss with an expired page at hand, and what comes of it.
+    /// Plays a miss with an expired page at hand, and returns the steps.
     fn misses(&self, stand_in: Option<Stored<&'static str>>, events: Vec<(u64, Event<&'static str>)>) -> String {
         let found = stand_in.map_or(Found::Nothing, Found::Page);
         let is_found = matches!(found, Found::Page(_));
@@ -108,7 +108,7 @@ impl Bench {
     }
 }
 
-/// Writes steps in short.
+/// Writes steps in short form.
 fn short(steps: &[Step<&'static str>]) -> String {
     let one = |step: &Step<&'static str>| match step {
         Step::Look => "look".to_owned(),
@@ -374,7 +374,7 @@ mod short_path {
         invalidation: Option<(Mode, u64)>,
         planned_at: u64,
         later: u64,
-        /// What comes between the plan and its use.
+        /// An event between the plan and its use.
         noted: Option<u64>,
         polls: bool,
     }

@@ -3,15 +3,15 @@
  * client and its own origin. This file adapts it to a cache that renders:
  *
  * - The suite's origin distinguishes requests by a header of its client. A render has no header of a client, so the
- * origin gets the name of the current test instead (`current`).
+ *   origin gets the name of the current test instead (`current`).
  * - If a response may not be stored, the gateway sends the client's own request to the origin as well, and it repeats a
- * render whose connection broke. The suite takes that for a client that retries. The two requests count as one here
- * (`forgetRender`).
+ *   render whose connection broke. The suite takes that for a client that retries. The two requests count as one here
+ *   (`forgetRender`).
  * - After a failed render, the gateway does not render the page again for about a second: clients get a 503, which the
- * suite takes for a stored response. A test that continues after a failure pauses there.
+ *   suite takes for a stored response. A test that continues after a failure pauses there.
  * - The gateway sends its own values of the headers in `MADE_ANEW`. So the suite's general check that every header of
- * the origin arrives leaves them out, as its own tests for surrogates do. What a test requires of them in particular
- * still counts.
+ *   the origin arrives leaves them out, as its own tests for surrogates do. What a test requires of them in particular
+ *   still counts.
  */
 import { createServer } from "node:http";
 import { availableParallelism } from "node:os";

@@ -54,8 +54,8 @@ enum Today {
     Read,
 }
 
-/// Every form in which a page was ever written, oldest first. Append; change neither a name nor the bytes under it. When
-/// a field is added, the old bytes say here with which value they are read.
+/// Every format in which a page was ever written, oldest first. Append; change neither a name nor the bytes under it.
+/// When a field is added, this list says with which value old bytes are read.
 fn pages() -> Vec<(&'static str, Today, PageHead, &'static [u8])> {
     vec![
         ("format 1, first fields", Today::Written, page(), b"<p>Hello"),
@@ -142,15 +142,15 @@ fn pages_in_l2_are_read_forever() {
     assert_eq!(pinned.names(), pages().iter().map(|(name, ..)| *name).collect::<Vec<_>>());
 }
 
-/// Where both stores are bound, KV keeps this for a page that lies in R2. A version of this cache that knows format 1 alone takes
-/// it for a miss.
+/// If both stores are bound, KV has this value for a page that is in R2. A version of this cache that knows only format
+/// 1 takes it for a miss.
 #[test]
 fn what_stands_for_a_page_in_another_store_is_read_forever() {
     assert_eq!(ELSEWHERE, [0x49, 0x53, 0x52, 0x02, 0, 0, 0, 0]);
     assert_eq!(Prefix::read(&ELSEWHERE), Err(FormatError::Format(2)), "it is no page");
 }
 
-/// L1 keeps a page with this header for up to a day, over deployments.
+/// L1 keeps a page with this header for up to a day, across deployments.
 #[test]
 fn pages_in_l1_are_read_forever() {
     let pinned = Pinned::read(include_str!("meta.txt"));
@@ -264,7 +264,7 @@ fn messages_are_what_they_were() {
     now.end();
 }
 
-/// Their names are also those of the fields that callers of an inspection get.
+/// The names of the fields are also those in the answers of an inspection.
 #[test]
 fn messages_of_an_inspection_are_what_they_were() {
     let page = key("https://example.com/blog/hello");
@@ -379,7 +379,7 @@ fn verdicts_are_what_they_were() {
     now.end();
 }
 
-/// A ticket is for a minute or so, but callers may be deployed apart from the gateway.
+/// A ticket lasts about a minute, but callers may be deployed separately from the gateway.
 #[test]
 fn tickets_and_offers_are_what_they_were() {
     let ticket = Ticket { shard: shard("/blog/[slug]#3"), key: page().meta.key, token: version(), authorized: false };
@@ -399,7 +399,7 @@ fn messages_go_by_these_paths_and_headers() {
     assert_eq!((META_HEADER, VERDICT_HEADER, OFFER_HEADER), ("x-isr-meta", "x-isr-verdict", "x-isr-offer"));
 }
 
-/// Every object keeps its SQLite under its name: an object of another name begins with nothing. Append, never change.
+/// Every object keeps its SQLite under its name: an object of another name starts empty. Append, never change.
 #[test]
 fn objects_are_found_under_their_names_forever() {
     assert_eq!(TagIndexName::ROOT.to_string(), "tags#0");
@@ -465,7 +465,7 @@ fn versions_are_read_forever() {
     }
 }
 
-/// What the messages are now, beside what is pinned.
+/// The current messages, next to the pinned ones.
 struct Messages {
     file: &'static str,
     pinned: Pinned,
@@ -491,24 +491,24 @@ impl Messages {
         }
     }
 
-    /// Compares the file as a whole: no message is missing, and none is left over.
+    /// Compares the file as a whole: no message is missing, and none is superfluous.
     fn end(self) {
         assert_same(self.file, &self.now.join("\n"));
     }
 }
 
-/// Writes a header value, and the CBOR that it is.
+/// Writes a header value, and the CBOR in it.
 fn in_header(name: &str, value: &str) -> String {
     let bytes = URL_SAFE_NO_PAD.decode(value).expect("it is unpadded base64url");
     format!("{name}: {value}\n{}", cbor(&bytes))
 }
 
-/// Returns a section as it stands, or nothing.
+/// Returns the text of a section, or nothing.
 fn text_of(section: Option<&Section>) -> &str {
     section.map_or("", |section| &section.text)
 }
 
-/// Compares texts of many lines, and shows the whole of what is written now.
+/// Compares texts of many lines, and shows the whole new text.
 fn assert_same(pinned: &str, now: &str) {
     let first = pinned.lines().zip(now.lines()).find(|(pinned, now)| pinned != now);
     assert!(pinned == now, "the bytes are not those that are pinned, first at {first:?}; now they are\n\n{now}");

@@ -13,7 +13,7 @@ pub(crate) struct Pinned {
     sections: Vec<Section>,
 }
 
-/// What is pinned under one name: the section as it stands, the header's text if there is one, and the bytes.
+/// The pinned value of one name: its section, the text of its header if there is one, and its bytes.
 pub(crate) struct Section {
     pub(crate) name: String,
     pub(crate) text: String,
@@ -22,7 +22,7 @@ pub(crate) struct Section {
 }
 
 impl Pinned {
-    /// Takes a file apart.
+    /// Parses a file.
     pub(crate) fn read(file: &str) -> Self {
         let mut sections: Vec<Section> = Vec::new();
         for line in file.lines().filter(|line| !line.is_empty()) {
@@ -53,17 +53,17 @@ impl Pinned {
     }
 }
 
-/// Begins a section, as a file has it.
+/// Writes the head of a section.
 pub(crate) fn head(name: &str) -> String {
     format!("== {name}\n")
 }
 
-/// Writes bytes and what they mean.
+/// Writes bytes and their meaning.
 pub(crate) fn line(bytes: &[u8], meaning: &str) -> String {
     indented(bytes, 0, meaning)
 }
 
-/// Writes CBOR: an item a line, the items of a list or a map under it.
+/// Writes CBOR: one item per line, with the items of a list or a map below it.
 pub(crate) fn cbor(bytes: &[u8]) -> String {
     let value: Value = ciborium::from_reader(bytes).expect("it is CBOR");
     assert_eq!(encoded(&value), bytes, "it is in the shortest form, with nothing behind it");

@@ -99,7 +99,7 @@ fn check_meta(meta: &PageMeta) {
     assert_eq!(PageMeta::from_header_value(&meta.to_header_value()).as_ref(), Ok(meta));
 }
 
-/// A value that is read has the key that was asked for and the body that it announces, and is written as it was read.
+/// A decoded value has the requested key and the announced body, and encodes to the same bytes.
 #[test]
 fn an_l2_value() {
     let whole = [head().encode(), BODY.to_vec()].concat();
@@ -116,13 +116,13 @@ fn an_l2_value() {
             let again = head.encode();
             let total = again.len() + value.len() - offset;
             assert_eq!(PageHead::decode(&again, total, &key), Ok(head));
-            // The whole value does as well as what stands before the body.
+            // The whole value gives the same result as the part before the body.
             assert_eq!(PageHead::decode(&value, value.len(), &key).map(|_| ()), Ok(()));
         }
     });
 }
 
-/// What is read of a header value is in one spelling: nothing stands behind it.
+/// A header value has one spelling: nothing may follow the value.
 #[test]
 fn a_meta_header() {
     let samples = [encode(&head().meta)];
@@ -163,7 +163,7 @@ fn a_verdict_header() {
     });
 }
 
-/// Decodes damaged messages; what is decoded comes back from its own encoding, and nothing may stand behind a message.
+/// Decodes damaged messages. A decoded message survives its own encoding, and nothing may follow a message.
 fn a_message<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8], check: impl Fn(&T)) {
     if let Some(message) = decode::<T>(bytes) {
         check(&message);

@@ -25,7 +25,7 @@ fn configuration(pattern: &str, shards: u16) -> Result<Config, ConfigError> {
     Config::from_json(&json!({ "routes": { pattern: { "shards": shards } } }))
 }
 
-/// The rule, read off the pattern's text: does it match this canonical path?
+/// The rule according to the pattern's text: does it match this canonical path?
 fn matches(pattern: &str, path: &str) -> bool {
     let split = |text: &str| text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (pattern, path) = (split(pattern), split(path));
@@ -43,7 +43,7 @@ fn matches(pattern: &str, path: &str) -> bool {
             .all(|(pattern, path)| pattern.starts_with([':', '[']) || literal(pattern).as_ref() == Ok(path))
 }
 
-/// A pattern that is parsed can be routed, finds what the rule says, and names objects that can be stored.
+/// A parsed pattern can be routed, matches according to the rule, and names objects that can be stored.
 #[test]
 fn a_pattern() {
     check!().with_test_time(TIME).with_type::<(Text, Text, u8)>().for_each(|(pattern, path, shards)| {
@@ -54,7 +54,7 @@ fn a_pattern() {
         let routes = configuration(&written, u16::from(*shards) + 1).expect("one route is not in conflict").routes;
         let route = routes.by_id(&written).expect("it is named by its pattern");
         assert_eq!(route.pattern(), &pattern);
-        // Some path, and one that is like the pattern.
+        // Any path, and one that resembles the pattern.
         let like = written.replace([':', '[', ']', '*'], "").replace("...", "");
         for path in [path.of(PATH), like] {
             let Ok(path) = CanonicalPath::parse(&format!("/{path}")) else { continue };
@@ -67,7 +67,7 @@ fn a_pattern() {
     });
 }
 
-/// A setting's value: mostly of a kind that some setting takes.
+/// A setting's value: mostly of a type that some setting accepts.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Json {
     Null,
@@ -124,7 +124,7 @@ fn table(settings: &[(u8, Json)], other: Option<&Text>) -> Map<String, Value> {
     table
 }
 
-/// Every table of settings is read or refused, and what is read is within the bounds that the documentation states.
+/// Every table of settings is accepted or refused, and accepted values are within the documented bounds.
 #[test]
 fn a_configuration() {
     let few = || produce::<Vec<(u8, Json)>>().with().len(0..=3_usize);
@@ -145,7 +145,7 @@ fn a_configuration() {
     });
 }
 
-/// The same from the JSON as it stands in the variable.
+/// The same from the JSON text of the variable.
 #[test]
 fn a_configuration_as_text() {
     let whole = json!({
@@ -165,7 +165,7 @@ fn check_configuration(value: &Value) {
     let config = match Config::from_json(value) {
         Ok(config) => config,
         Err(error) => {
-            // One line for each problem, whatever the texts in it are.
+            // One line for each problem, whatever text it contains.
             assert_eq!(error.to_string().lines().count(), error.problems().len(), "{error}");
             return assert!(!error.problems().is_empty());
         }

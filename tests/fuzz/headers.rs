@@ -94,7 +94,7 @@ const VALUES: &[&str] = &[
     "\r\n",
 ];
 
-/// What forbids to store is seen wherever it stands and whatever stands around it, and no lifetime is over its bound.
+/// A directive that forbids storing is found at any place among any others, and no lifetime is above its limit.
 #[test]
 fn cache_control() {
     check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
@@ -113,8 +113,8 @@ fn cache_control() {
     });
 }
 
-/// Of fields for caches, the one for this cache counts; whatever the others say, and however it is written, the policy has
-/// bounds, and what is plainly forbidden in the field that counts stays so.
+/// Among the fields for caches, the one for this cache counts. Whatever the others contain, and whatever its spelling,
+/// the policy is bounded, and directives that plainly forbid storing in the field that counts are obeyed.
 #[test]
 fn a_policy() {
     check!().with_test_time(TIME).with_type::<(Text, Text, Text)>().for_each(|(cloudflare, cdn, plain)| {
@@ -160,7 +160,7 @@ const CONDITIONS: &[&str] = &[
     "Sun Nov  6 08:49:37 1994",
 ];
 
-/// Whatever a visitor asks, he gets bytes of the page, or is told that he has it only where the page has what he says.
+/// Whatever a client asks for, it gets bytes of the page, and a 304 only if the page has the client's validator.
 #[test]
 fn conditions() {
     check!().with_test_time(TIME).with_type::<([Option<Text>; 4], Text, Option<u64>)>().for_each(
@@ -196,7 +196,7 @@ fn conditions() {
     );
 }
 
-/// The headers of a response: a few that mean something, and perhaps many that don't.
+/// The headers of a response: a few with a meaning, and perhaps many without.
 #[derive(Clone, Debug, TypeGenerator)]
 struct Response {
     #[generator(produce::<Vec<Header>>().with().len(0..=6_usize))]
@@ -220,7 +220,7 @@ impl Response {
     }
 }
 
-/// What is stored is within its bounds, holds nothing that must not be shared, and can be read back from L2.
+/// A stored page is within its limits, contains nothing that must not be shared, and can be read back from L2.
 #[test]
 fn a_response() {
     let key = PageKey::from_stored("https://e.com/a").expect("it is a key");

@@ -2,7 +2,7 @@
 
 use bolero::{TypeGenerator, produce};
 
-/// Bytes: one of the target's samples, damaged, or anything.
+/// Bytes: one of the target's samples, a damaged one, or any bytes.
 #[derive(Clone, Debug, TypeGenerator)]
 pub(crate) struct Bytes {
     sample: u8,
@@ -10,7 +10,7 @@ pub(crate) struct Bytes {
     damage: Vec<Damage>,
 }
 
-/// What happens to bytes on their way.
+/// A kind of damage to bytes.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Damage {
     Flip { at: u16, bits: u8 },
@@ -22,7 +22,7 @@ enum Damage {
 }
 
 impl Bytes {
-    /// Makes the bytes, of the samples of this target.
+    /// Makes the bytes from the samples of this target.
     pub(crate) fn of(&self, samples: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = samples[usize::from(self.sample) % samples.len()].clone();
         for damage in &self.damage {
@@ -61,7 +61,7 @@ impl Damage {
     }
 }
 
-/// A text: words of the target's language, and characters between them.
+/// A text of the target's words, and characters between them.
 #[derive(Clone, Debug, TypeGenerator)]
 pub(crate) struct Text {
     #[generator(produce::<Vec<Piece>>().with().len(0..=12_usize))]
@@ -77,14 +77,14 @@ enum Piece {
 }
 
 impl Text {
-    /// Makes the text, of the words of this target; about 20 kB at most.
+    /// Makes the text from the words of this target; about 20 kB at most.
     pub(crate) fn of(&self, words: &[&str]) -> String {
         let mut text = String::new();
         let word = |number: u8| words[usize::from(number) % words.len()];
         for piece in &self.pieces {
             match piece {
                 Piece::Word(number) => text += word(*number),
-                // Now and then enough to pass every bound.
+                // Occasionally enough to exceed every limit.
                 Piece::Again { word: number, times } if times.is_multiple_of(16) => {
                     text += &word(*number).repeat(usize::from(times / 16));
                 }

@@ -54,7 +54,7 @@ const URL: &[&str] = &[
     "\t",
 ];
 
-/// A path that was parsed is within its bound, and is its own canonical form.
+/// A parsed path is within its limit, and is its own canonical form.
 pub(crate) fn check_path(path: &CanonicalPath) {
     let text = path.as_str();
     assert!(text.len() <= MAX_KEY_BYTES, "{} bytes", text.len());
@@ -63,7 +63,7 @@ pub(crate) fn check_path(path: &CanonicalPath) {
     assert_eq!(CanonicalPath::parse(text).as_ref(), Ok(path));
 }
 
-/// A key that was taken is within its bound, and comes back from its text; its name fits KV.
+/// An accepted key is within its limit, and survives as text; its name fits KV.
 pub(crate) fn check_key(key: &PageKey) {
     assert!(key.as_str().len() <= MAX_KEY_BYTES);
     assert_eq!(PageKey::from_stored(key.as_str()).as_ref(), Ok(key));
@@ -73,7 +73,7 @@ pub(crate) fn check_key(key: &PageKey) {
     assert_eq!(name == key.as_str(), key.as_str().len() <= 512);
 }
 
-/// A name that was taken is one that a route and a number make.
+/// An accepted name is one that a route and a number make.
 pub(crate) fn check_shard(shard: &ShardName) {
     assert_eq!(ShardName::from_stored(shard.as_str()).as_ref(), Some(shard));
     let (route, number) = shard.as_str().rsplit_once('#').expect("it has a number");
@@ -93,7 +93,7 @@ fn a_path() {
     });
 }
 
-/// A URL has one key: the key's own. Its path is the one by which the route is found.
+/// A URL has one key, which is the key of that key. Its path is the one that finds the route.
 #[test]
 fn a_url() {
     let some = QueryPolicy::Only(["page".to_owned(), "q".to_owned(), "ü".to_owned()].into());
@@ -173,7 +173,7 @@ fn tags() {
     });
 }
 
-/// A version has one text, and texts are in the order of what they say.
+/// A version has one text, and texts sort like versions.
 #[test]
 fn versions() {
     let words = ["01HF7YAT0004HMASW9NF6YY09", "7ZZZZZZZZZZZZZZZZZZZZZZZZ", "0", "Z", "8", "z", "o", "l", "U", "-", "ü"];
@@ -215,7 +215,7 @@ fn urls_of_the_configuration() {
     });
 }
 
-/// A question that is understood is within its bounds, and the cursor in it comes back from its text.
+/// A valid question is within its bounds, and its cursor survives as text.
 #[test]
 fn an_inspection() {
     let words = [

@@ -58,7 +58,7 @@ fn value(kind: ValueKind) -> Value {
             values["minItems"] = json!(1);
             json!({ "type": "object", "maxProperties": MAX_VALUES, "additionalProperties": values })
         }
-        // A reference stands alone in draft 7: what stands beside it is ignored.
+        // A reference stands alone in draft 7: its siblings are ignored.
         ValueKind::Vary => json!({ "allOf": [{ "$ref": "#/definitions/vary" }] }),
         ValueKind::Routes => json!({
             "type": "object",

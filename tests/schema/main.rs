@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packages/cloudflare-isr");
 
-/// Configurations with what becomes of them. `tests/e2e/package.test.mjs` holds the schema beside the same list.
+/// Configurations and their results. `tests/e2e/package.test.mjs` checks the schema with the same list.
 const SAMPLES: &str = include_str!("samples.json");
 
 /// Returns the settings that are accepted in a table.
@@ -25,12 +25,12 @@ fn settings_of(level: SettingLevel) -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(move |setting| setting.is_accepted_in(level))
 }
 
-/// Returns what editors show about a setting.
+/// Returns the text that editors show for a setting.
 fn description(setting: &Setting) -> String {
     format!("{} Accepts {}. Default: {}.", setting.documentation(), setting.accepts(), setting.default_text())
 }
 
-/// Compares a file with what it should be, or writes it if that is asked for.
+/// Compares a file with its expected text, or writes it if that is requested.
 fn is_up_to_date(file: &str, text: &str) {
     let path = Path::new(PACKAGE).join(file);
     if env::var_os("UPDATE").is_some() {

@@ -22,7 +22,7 @@
 //! | wide, ended | the same | is refused | is at the end |
 //! | broken | none | is refused | gets an error, never a clean end |
 //!
-//! What may go wrong:
+//! Failures:
 //!
 //! | what | then |
 //! |---|---|

@@ -40,10 +40,10 @@ function entrypointOf(handler: Handler<unknown>): OwnClass {
 }
 
 /**
- * Puts the cache in front of a Worker's own handler, for `export default`; `[vars.ISR]` says `origin = "self"`.
+ * Puts the cache in front of a Worker's own handler, for `export default`. `[vars.ISR]` must have `origin = "self"`.
  *
- * Pages of routes come from the cache. The handler renders them from a request that contains nothing of a visitor. It answers all other
- * requests as before, and all other events are its own.
+ * Pages of routes come from the cache. The handler renders them from a request that contains nothing of a client. It
+ * answers all other requests as before, and all other events are its own.
  *
  * ```ts
  * export default withIsr<Env>({

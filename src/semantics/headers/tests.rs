@@ -6,7 +6,7 @@ fn list(pairs: &[(&str, &str)]) -> HeaderList {
     HeaderList::from_pairs(pairs)
 }
 
-/// A header of each name that is told apart, and some that are not; the directions in which it travels.
+/// A header of each name with a kind of its own, and some others; with the directions in which it is passed.
 #[test]
 fn names_travel_as_the_table_says() {
     let table = [
@@ -24,7 +24,7 @@ fn names_travel_as_the_table_says() {
     ];
     for (kind, (is_stored, reaches_visitor, reaches_site), names) in table {
         for name in names {
-            // An upgrade is looked at below.
+            // An upgrade is tested below.
             let one = list(&[(name, "identity")]);
             let found = (
                 one.for_sharing() == one,
@@ -125,7 +125,7 @@ fn read_back(headers: &HeaderList) -> Result<HeaderList, String> {
     ciborium::from_reader(bytes.as_slice()).map_err(|error: ciborium::de::Error<_>| error.to_string())
 }
 
-/// Whoever may write to L2 still can't split a response.
+/// Even a manipulated L2 value can't split a response.
 #[test]
 fn what_http_does_not_allow_is_not_read_from_storage() {
     for (name, value) in [("x", "a\r\nset-cookie: b"), ("x\r\nset-cookie", "b"), ("X", "a"), ("", "a"), ("x", "\0")] {
@@ -135,7 +135,7 @@ fn what_http_does_not_allow_is_not_read_from_storage() {
     }
 }
 
-/// Names that mean something, in any case, and names that don't.
+/// Names with a meaning, in any case, and names without one.
 fn name() -> impl Strategy<Value = String> {
     let known =
         [CONNECTION.as_slice(), &PERSONAL, &CONSUMED, &CODING, &FRAMEWORK, &["x-isr-meta", "link", "x-hop"]].concat();
@@ -149,25 +149,25 @@ fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 proptest! {
-    /// The same end-to-end headers come back in the same order, each as often as it came.
+    /// The same end-to-end headers are kept in the same order, each as often as it occurs.
     #[test]
     fn what_is_replayed_is_what_came_without_what_is_not_shared(pairs in headers()) {
         let came = HeaderList::from_pairs(&pairs);
         let kept = came.for_sharing();
         prop_assert_eq!(kept.check(), Ok(()));
         prop_assert_eq!(read_back(&kept), Ok(kept.clone()));
-        // What is kept is kept as often as it came and in that order: by names, the two lists are one.
+        // Headers are kept in number and order: the two lists have the same names.
         let is_kept = |name: &str| kept.get(name).is_some();
         let expected: Vec<_> = came.iter().filter(|(name, _)| is_kept(name)).collect();
         prop_assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
-        // Nothing is lost but what the table says, and what `Connection` names.
+        // Only headers of the table's kinds and those that `Connection` names are dropped.
         let hops = came.joined("connection").unwrap_or_default().to_ascii_lowercase();
         for (name, _) in came.iter().filter(|(name, _)| !is_kept(name)) {
             let is_nominated = hops.split(',').any(|hop| hop.trim() == name);
             let stays_by_kind = matches!(Kind::of(name), Kind::EndToEnd | Kind::Framework);
             prop_assert!(!stays_by_kind || is_nominated, "{name} was lost");
         }
-        // Once is enough.
+        // One match is enough.
         prop_assert_eq!(kept.for_sharing(), kept);
     }
 }

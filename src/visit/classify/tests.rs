@@ -37,7 +37,7 @@ fn config() -> Config {
     Config::from_json(&json!({ "hosts": ["e.com", "*.e.com"], "routes": routes })).unwrap()
 }
 
-/// Classifies, and writes the class in short.
+/// Classifies a request, and writes the class in short form.
 fn class(method: &str, url: &str, headers: &[(&str, &str)], is_render: bool) -> String {
     let (config, token) = (config(), Secret::new("draft"));
     let rules = Rules { config: &config, bypass_token: Some(&token) };
@@ -64,7 +64,7 @@ fn a_request_is_classified_by_url_then_method_then_headers() {
             "page /shop/* https://e.com/shop/a#cookie.currency=EUR",
         ),
         ("GET", "https://e.com/keep/a/", &[], "page /keep/* https://e.com/keep/a/"),
-        // Not for the cache: neither the URL nor the method is one of a page.
+        // Not for the cache: the URL or the method is not a page's.
         ("GET", "https://e.com/other", &[], "not for the cache"),
         ("GET", "ftp://e.com/", &[], "not for the cache"),
         ("GET", "https://e.com/%", &[], "not for the cache"),
@@ -74,7 +74,7 @@ fn a_request_is_classified_by_url_then_method_then_headers() {
         ("POST", "https://e.com/__isr/revalidate", &[], "admin /__isr/revalidate"),
         ("GET", "https://other.com/__isr", &[("x-isr-bypass", "draft")], "admin /__isr"),
         ("GET", "https://e.com/__israel", &[], "not for the cache"),
-        // A draft comes before everything that the URL says about a page.
+        // A draft token takes precedence over the URL's class.
         ("GET", "https://e.com/", &[("x-isr-bypass", "draft")], "Draft"),
         ("GET", "https://e.com/", &[("cookie", "a=b; __isr_bypass=draft")], "Draft"),
         ("GET", "https://e.com/live", &[("x-isr-bypass", "draft")], "Draft"),
@@ -142,8 +142,8 @@ fn a_url_is_enough_for_pages_without_variants_only() {
     }
 }
 
-/// Evaluates [`SHORT_PATH`] as `isPlain` in `src/edge/entry/plain.ts` does. `tests/vectors/short-path.json` keeps the two
-/// together.
+/// Evaluates [`SHORT_PATH`] like `isPlain` in `src/edge/entry/plain.ts`. Both are tested with
+/// `tests/vectors/short-path.json`.
 fn takes_short_path(method: &str, headers: &Sent) -> bool {
     let excludes = |excluded: &ExcludedHeader| {
         let Some(value) = headers.header(excluded.name) else { return false };
@@ -234,7 +234,7 @@ proptest! {
         let Some(key) = short_path_key(&config, &url).filter(|_| takes_short_path(method, &headers)) else {
             return Ok(());
         };
-        // By its signature: a request with `props` never takes the short path.
+        // Recognised by its signature: a request with `props` never takes the short path.
         let is_render = headers.header(RENDER_HEADER).is_some();
         let parts = RequestParts { method, url: &url, headers: &headers, is_render };
         let class = classify(&Rules { config: &config, bypass_token: Some(&token) }, &parts);

@@ -12,7 +12,7 @@ fn page(seq: u64, more: bool) -> FeedPage {
     FeedPage { seq, more, ..FeedPage::default() }
 }
 
-/// Polls, and has the poll answered.
+/// Polls, and answers the poll.
 fn polled(at: Timestamp) -> Polling {
     let mut polling = Polling::default();
     let Refresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };

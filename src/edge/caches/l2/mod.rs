@@ -140,7 +140,7 @@ pub type L2Future<'a, T> = Pin<Box<dyn Future<Output = Result<T, L2Error>> + 'a>
 ///     }
 /// }
 ///
-/// /// Runs whenever the code is loaded, for edges and objects alike.
+/// /// Runs whenever the code is loaded, for edges and objects.
 /// #[event(start)]
 /// fn start() {
 ///     set_l2(|env: &Env| Ok(Rc::new(Shared(env.kv("SHARED").map_err(failed)?))));
