@@ -62,17 +62,15 @@ impl View<'_> {
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Verdict::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
-            Verdict::Relay { reason } => match asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
-                Some(copy) => {
+            Verdict::Relay { reason } => {
+                if let Some(copy) = asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
                     let (state, steps) = stand_in(self, copy, reason);
-                    (state, discard(page).chain(steps).collect())
+                    return (state, discard(page).chain(steps).collect());
                 }
-                None => {
-                    let fwd_status = Some(page.meta.status);
-                    let status = CacheStatus { fwd_status, ..CacheStatus::forwarded(Forward::UriMiss) };
-                    serve(served(page, Outcome::Skip, status.with_detail(Some(reason)), None))
-                }
-            },
+                let fwd_status = Some(page.meta.status);
+                let status = CacheStatus { fwd_status, ..CacheStatus::forwarded(Forward::UriMiss) };
+                serve(served(page, Outcome::Skip, status.with_detail(Some(reason)), None))
+            }
             verdict => {
                 let (state, steps) = self.with_bare_answer(asking, verdict);
                 (state, discard(page).chain(steps).collect())

@@ -97,10 +97,9 @@ impl Polling {
         }
         match (self.is_within(now, bound), self.may_poll(now)) {
             (true, true) => Refresh::PollBehind(self.begin(now)),
-            (true, false) => Refresh::Nothing,
             (false, true) => Refresh::PollFirst(self.begin(now)),
             (false, false) if self.awaits_other(now, bound) => Refresh::WaitForOther,
-            (false, false) => Refresh::Nothing,
+            (_, false) => Refresh::Nothing,
         }
     }
 

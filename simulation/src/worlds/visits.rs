@@ -54,7 +54,7 @@ pub(super) struct Visit<'w> {
 /// The purpose of a request.
 #[derive(Debug)]
 pub(super) enum Why<'w> {
-    Client(Decisions<'w, Body>),
+    Client(Box<Decisions<'w, Body>>),
     /// A stale page was served.
     Report,
     /// A final check after all failures have ended. Holds whether it succeeded.
@@ -94,7 +94,7 @@ impl<'w> World<'w> {
             miss_timeout: layout.config.miss_timeout,
         };
         let (decisions, steps) = Decisions::begin(request);
-        let id = self.new_visit(edge, key, Why::Client(decisions));
+        let id = self.new_visit(edge, key, Why::Client(Box::new(decisions)));
         let now = self.now;
         self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
         self.perform_steps(id, steps)?;
@@ -182,7 +182,7 @@ impl<'w> World<'w> {
         self.queue.push(due, Coming::FromL2 { visit: id, value });
     }
 
-    pub(super) fn from_l2(&mut self, id: u64, value: Option<(PageMeta, Body)>) -> Checked {
+    pub(super) fn l2_was_read(&mut self, id: u64, value: Option<(PageMeta, Body)>) -> Checked {
         self.take(id, Event::L2(value.map(|(meta, body)| Stored { meta, body })))
     }
 

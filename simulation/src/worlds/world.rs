@@ -329,7 +329,7 @@ impl<'w> World<'w> {
             Coming::Polled { edge, poll, sent, page } => self.polled(edge, poll, sent, page),
             Coming::PollOver { edge, poll } => self.poll_over(edge, poll),
             Coming::FeedOver { visit } => self.feed_over(visit),
-            Coming::FromL2 { visit, value } => self.from_l2(visit, value),
+            Coming::FromL2 { visit, value } => self.l2_was_read(visit, value),
             Coming::Woke { visit } => self.take(visit, Event::Waited),
             Coming::Leave { visit } => {
                 self.leave(visit);
