@@ -57,8 +57,13 @@ impl View<'_> {
             }
             Verdict::Page { rendered: false, .. } => {
                 // Another colo's request rendered the page; L2 did not show it yet.
-                let outcome = if ttl.is_none_or(|ttl| ttl > 0) { Outcome::Hit } else { Outcome::Stale };
-                let status = CacheStatus::hit(ttl).with_detail(Some(Reason::Coordinator));
+                let (outcome, reason) = match self.judge(&page.meta) {
+                    Judgement::Fresh => (Outcome::Hit, Reason::Coordinator),
+                    // The coordinator may not know of all invalidations that are recorded.
+                    Judgement::Stale { reason } => (Outcome::Stale, reason.unwrap_or(Reason::Coordinator)),
+                    Judgement::Unusable { .. } => (Outcome::Stale, Reason::Coordinator),
+                };
+                let status = CacheStatus::hit(ttl).with_detail(Some(reason));
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Verdict::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),

@@ -259,6 +259,14 @@ fn what_the_coordinator_answers_is_served() {
 }
 
 #[test]
+fn without_a_current_feed_an_answer_that_was_not_rendered_for_the_client_is_stale() {
+    let verdict = Verdict::Page { rendered: false, collapsed: false };
+    let answer = Event::Answered(Answer { verdict, page: Some(page(139)) });
+    let seen = Bench::polled(100).misses(None, vec![(141, answer)]);
+    assert_eq!(seen, "STALE hit; ttl=8; detail=feed-unavailable, keep when whole");
+}
+
+#[test]
 fn an_answer_about_another_page_is_none() {
     let bench = Bench::polled(139);
     let mut other = page(139);

@@ -193,7 +193,7 @@ impl<'w> World<'w> {
         let (now, told_at) = (self.now, self.edges[edge].told_at);
         match outcome {
             Outcome::Hit | Outcome::Miss => {
-                if questions == 0 {
+                if outcome == Outcome::Hit {
                     // A page counts as fresh only while the edge knows the invalidations.
                     promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
                         format!(
