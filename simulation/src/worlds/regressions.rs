@@ -10,11 +10,11 @@ use crate::fault::Fault;
 /// - the tag index's clock had gone back, and two invalidations had the same time: a page rendered between them counted as newer;
 /// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation.
 pub const SEEDS: [(u64, Fault); 5] = [
-    (7, Fault::KeepRunning),
-    (8_229, Fault::RunAhead),
-    (5, Fault::PutOffApplied),
-    (1_929, Fault::TimeStandsStill),
-    (36, Fault::RegisterWithoutPaths),
+    (2, Fault::KeepRunning),
+    (877, Fault::RunAhead),
+    (21, Fault::PutOffApplied),
+    (877, Fault::TimeStandsStill),
+    (721, Fault::RegisterWithoutPaths),
 ];
 
 /// Returns the seed that is known to show a fault.
