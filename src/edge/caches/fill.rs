@@ -96,7 +96,7 @@ impl Fill {
                 l1::put_pass(config, &self.key, mark, now).await;
             }
             Ok(Collected::NoRoom) => {}
-            Ok(Collected::OtherLength) => worker::console_error!("L1: {}: the answer has another length", self.key),
+            Ok(Collected::OtherLength) => worker::console_error!("L1: {}: the body has another length", self.key),
             Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
         }
     }

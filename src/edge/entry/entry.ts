@@ -1,5 +1,5 @@
 /**
- * The cache as a Worker, prebuilt: Rust as Wasm, and the module around it. A Worker in front of a site is
+ * The cache as a Worker, prebuilt: Rust as Wasm, and the module around it. A Worker in front of an origin is
  *
  * ```js
  * export { default, IsrCoordinator, IsrTagIndex } from "cloudflare-isr/gateway";
@@ -20,7 +20,7 @@ import { callEntrypoint, expose } from "./rpc.js";
 export { IsrCoordinator, IsrTagIndex, type IsrObject, type IsrObjectClass } from "./objects.js";
 export { withIsr, type Handler, type WithIsr } from "./with_isr.js";
 
-/** The entrypoint: answers visitors from the cache, and other Workers by RPC. */
+/** The entrypoint: answers clients from the cache, and other Workers by RPC. */
 class Gateway extends WorkerEntrypoint<unknown> {
   override async fetch(request: Request): Promise<Response> {
     const { ctx, env } = this;

@@ -251,7 +251,7 @@ impl Object {
         match js::within(patience, calls::forward(&self.env, owner, message)).await {
             Some(Ok(response)) => Ok(response.into()),
             failure => {
-                worker::console_error!("coordinator: {owner} owns the page, but: {failure:?}");
+                worker::console_error!("coordinator: {owner} owns the page, but did not answer: {failure:?}");
                 Response::error("the owner of the page can't be reached", 503)
             }
         }

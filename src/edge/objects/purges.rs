@@ -85,7 +85,7 @@ async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String])
     let success = || serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value["success"] == true);
     match response.status() {
         429 => {
-            worker::console_warn!("zone purge: the API takes no more for now: {retry_after:?}");
+            worker::console_warn!("zone purge: the API accepts no more purges for now: {retry_after:?}");
             Purged::Limited { retry_after }
         }
         200..300 if success() => Purged::Done,

@@ -280,7 +280,7 @@ async fn stream_on(mut writer: Writer, source: Source, abort: AbortController, l
     });
     match passed.await {
         Some(Ok(())) => {}
-        Some(Err(error)) => worker::console_warn!("render: broken off over the bound: {}", js::describe(&error)),
+        Some(Err(error)) => worker::console_warn!("render: broken off above the limit: {}", js::describe(&error)),
         None => abort.abort(),
     }
 }

@@ -230,7 +230,7 @@ impl Object {
         let pages = match told {
             Some(Ok(told)) => Some(told.into_iter().reduce(ShardProgress::and).unwrap_or_default()),
             failure => {
-                worker::console_warn!("tag index: the progress of {seq} is not known: {failure:?}");
+                worker::console_warn!("tag index: the progress of {seq} is unknown: {failure:?}");
                 None
             }
         };

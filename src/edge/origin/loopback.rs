@@ -32,19 +32,19 @@ impl Exports {
         match js::within(WITHIN, self.ask(tags)).await {
             Some(Ok(response)) if response.status() == 204 => Purged::Done,
             Some(Ok(response)) if response.status() == 429 => {
-                worker::console_warn!("the platform takes no more purges of the cache in front for now");
+                worker::console_warn!("the platform accepts no more purges of the downstream cache for now");
                 Purged::Limited { retry_after: None }
             }
             Some(Ok(response)) => {
-                worker::console_error!("the cache in front is not purged: the Worker answered {}", response.status());
+                worker::console_error!("the downstream cache is not purged: the Worker answered {}", response.status());
                 Purged::Failed { retry_after: None }
             }
             Some(Err(error)) => {
-                worker::console_error!("the cache in front is not purged: {}", js::describe(&error));
+                worker::console_error!("the downstream cache is not purged: {}", js::describe(&error));
                 Purged::Failed { retry_after: None }
             }
             None => {
-                worker::console_error!("the cache in front is not purged: no answer in time");
+                worker::console_error!("the downstream cache is not purged: no answer in time");
                 Purged::Failed { retry_after: None }
             }
         }

@@ -21,7 +21,7 @@ pub(in crate::edge) enum PageError {
     #[error(transparent)]
     Store(#[from] L2Error),
     /// The page's body is incomplete.
-    #[error("the page is not whole")]
+    #[error("the page is incomplete")]
     Partial,
     /// This code can't read the value as a page.
     #[error("the value is not usable: {0}")]
