@@ -103,11 +103,9 @@ use bolero as _;
 pub use config::{Builder, ConfigError, L2Kind, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Inspect, InspectError};
-pub use invalidation::{
-    Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Scope as Target,
-};
-pub use page_policy::{PageSettings, PageSettingsError, Scope};
-pub use protocol::{InvalidateAnswer, Progress, ShardProgress, SinkProgress, Ticket};
+pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
+pub use page_policy::{PagePolicy, PageSettings, PageSettingsError};
+pub use protocol::{DownstreamProgress, InvalidateAnswer, Progress, ShardProgress, Ticket};
 pub use reason::Reason;
 pub use route::{RenderValue, RouteId};
 pub use semantics::freshness::Revalidate;

@@ -176,22 +176,22 @@ fn lifetime(value: &Value) -> Option<Revalidate> {
 ///
 /// ```
 /// use std::time::Duration;
-/// use cloudflare_isr::{PageSettings, Scope};
+/// use cloudflare_isr::{PageSettings, PagePolicy};
 ///
-/// let mut scope = Scope::default();
-/// scope.set(PageSettings::default().revalidate(Duration::from_secs(30)).tags(["post:42"])?);
-/// scope.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts"])?);
+/// let mut policy = PagePolicy::default();
+/// policy.set(PageSettings::default().revalidate(Duration::from_secs(30)).tags(["post:42"])?);
+/// policy.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["posts"])?);
 /// let both = PageSettings::default().revalidate(Duration::from_secs(30)).tags(["posts", "post:42"])?;
-/// assert_eq!(scope.resolve(), Some(both));
+/// assert_eq!(policy.resolve(), Some(both));
 /// # Ok::<(), cloudflare_isr::TagError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct PagePolicy {
     defaults: Option<PageSettings>,
     own: Option<PageSettings>,
 }
 
-impl Scope {
+impl PagePolicy {
     /// Sets values that apply unless the page overrides them: for layouts.
     pub fn defaults(&mut self, settings: PageSettings) {
         unite(&mut self.defaults, settings);
@@ -267,20 +267,20 @@ mod tests {
                 Some(json!({ "revalidate": 5, "tags": ["x"] })),
             ),
         ] {
-            let mut orders = [Scope::default(), Scope::default()];
+            let mut orders = [PagePolicy::default(), PagePolicy::default()];
             for settings in &defaults {
                 orders[0].defaults(said(settings));
             }
             for settings in &own {
-                for scope in &mut orders {
-                    scope.set(said(settings));
+                for policy in &mut orders {
+                    policy.set(said(settings));
                 }
             }
             for settings in &defaults {
                 orders[1].defaults(said(settings));
             }
-            for scope in orders {
-                assert_eq!(scope.resolve(), resolved.as_ref().map(said), "{defaults:?} {own:?}");
+            for policy in orders {
+                assert_eq!(policy.resolve(), resolved.as_ref().map(said), "{defaults:?} {own:?}");
             }
         }
     }

@@ -79,7 +79,7 @@ reasons! {
     Failure {
         Invalidated, "invalidated",
             "The page is invalidated, and may be served stale. SKIP: it was invalidated during each render.";
-        SiteError, "site-error",
+        OriginError, "site-error",
             "The origin has just failed. STALE: the last good copy. SKIP: the origin's own answer.";
         RenderTimeout, "render-timeout", "The render reported nothing within its time limit.";
         Backoff, "backoff",

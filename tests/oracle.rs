@@ -14,7 +14,7 @@ use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
 use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
 use cloudflare_isr::internals::semantics::statuses::{ALLOWED, Statuses};
-use cloudflare_isr::internals::semantics::storable::{Asked, Verdict, judge};
+use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, judge};
 use cloudflare_isr::internals::semantics::vary::Vary;
 use cloudflare_isr::internals::time::Timestamp;
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -258,7 +258,7 @@ impl Response {
     fn ours(&self) -> Kept {
         let start = Timestamp::from_millis(NOW * 1000);
         let vary = Vary::default();
-        let asked = Asked {
+        let criteria = Criteria {
             vary: &vary,
             trailing_slash: TrailingSlash::Strip,
             key: &PageKey::from_stored("https://e.com/").expect("it is a key"),
@@ -272,12 +272,12 @@ impl Response {
             tags: &[],
             max_body_bytes: 1000,
         };
-        match judge(self.status, &HeaderList::from_pairs(&self.headers()), &asked) {
-            Verdict::Store(storable) => {
+        match judge(self.status, &HeaderList::from_pairs(&self.headers()), &criteria) {
+            Storability::Store(storable) => {
                 let end = storable.windows.fresh_until.expect("none of these never ages");
                 Kept::Fresh(end.since(start).as_secs())
             }
-            Verdict::Pass(_) | Verdict::Fail(_) => Kept::No,
+            Storability::Pass(_) | Storability::Fail(_) => Kept::No,
         }
     }
 

@@ -18,12 +18,12 @@ pub enum Action {
         answer: Answer,
     },
     /// Lets the request wait for the render under way.
-    Park {
+    Wait {
         /// The request.
         waiter: WaiterId,
     },
     /// Answers all requests that wait for the render.
-    AnswerParked {
+    AnswerWaiters {
         /// The answer.
         answer: Answer,
     },

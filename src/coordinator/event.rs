@@ -1,7 +1,7 @@
 //! The events of one key.
 
 use crate::page::PageMeta;
-use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::semantics::storable::{NotStored, OriginFailure};
 use crate::version::Version;
 
 /// Identifies a request that waits for an answer. The object gives each request its own number.
@@ -51,7 +51,7 @@ pub enum Event {
         /// The token of the render.
         token: Version,
         /// Its outcome.
-        outcome: Outcome,
+        outcome: RenderOutcome,
     },
     /// A write to L2 is due.
     WriteDue,
@@ -74,13 +74,13 @@ pub enum Event {
 
 /// How a lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RenderOutcome {
     /// A page that may be stored. Its tags are registered with the tag index.
     Done(PageMeta),
     /// The response may not be stored, so there is no use in waiting for this page.
     Uncacheable(NotStored),
     /// The origin failed.
-    Failed(SiteFailure),
+    Failed(OriginFailure),
     /// The page's tags could not be registered with the tag index. A published page could not be invalidated.
     Unregistered,
     /// The object died during the render, or a caller did not use its ticket. The origin has not failed.

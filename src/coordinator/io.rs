@@ -1,9 +1,9 @@
 //! The inputs of a shard, and the effects that it returns.
 
-use crate::coordinator::{Outcome, WaiterId};
+use crate::coordinator::{RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Verdict};
+use crate::protocol::{RegisterAnswer, Reply};
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
@@ -63,7 +63,7 @@ pub enum Input<B> {
         /// The token of the render.
         token: Version,
         /// Its outcome.
-        outcome: Outcome,
+        outcome: RenderOutcome,
         /// The origin's response, even if it may not be published.
         answer: Option<(PageMeta, B)>,
     },
@@ -77,9 +77,9 @@ pub enum Input<B> {
     /// L2 was read for waiters.
     Read {
         /// The page that was requested.
-        wanted: Wanted,
+        read: PageRead,
         /// The content of L2 under this key and version.
-        found: Found<B>,
+        found: ReadResult<B>,
     },
     /// A write to L2 has succeeded or failed.
     Wrote {
@@ -99,18 +99,18 @@ pub enum Input<B> {
 
 /// A page to send to waiters whose bytes are not held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct PageRead {
     /// The page as waiters receive it.
     pub page: PageMeta,
     /// Another version under which L2 may have the same content.
     pub copy: Option<Version>,
     /// The verdict that waiters receive with it.
-    pub verdict: Verdict,
+    pub reply: Reply,
     /// The waiters.
     pub waiters: Vec<WaiterId>,
 }
 
-impl Wanted {
+impl PageRead {
     /// Returns whether a version in L2 has the requested content.
     #[must_use]
     pub fn is_met_by(&self, version: Version) -> bool {
@@ -120,7 +120,7 @@ impl Wanted {
 
 /// The content of L2.
 #[derive(Clone, Debug)]
-pub enum Found<B> {
+pub enum ReadResult<B> {
     /// The page in a requested version.
     Same(B),
     /// Another version, nothing, or something unreadable.
@@ -137,7 +137,7 @@ pub enum Effect<B> {
         /// The request.
         waiter: WaiterId,
         /// The answer.
-        verdict: Verdict,
+        reply: Reply,
         /// The page that belongs to it. Its body may still be streaming.
         page: Option<(PageMeta, B)>,
     },
@@ -178,7 +178,7 @@ pub enum Effect<B> {
         since: Timestamp,
     },
     /// Reads L2. [`Input::Read`] follows.
-    Read(Wanted),
+    Read(PageRead),
     /// Writes to L2. [`Input::Wrote`] follows.
     Write(PageMeta, B),
     /// Deletes from L2. [`Input::Wrote`] follows.

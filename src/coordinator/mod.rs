@@ -15,7 +15,7 @@
 //!
 //! A key has a state according to its lease: *idle* (none), *rendering for a client* ([`Purpose::Cold`]: the render
 //! runs in the request), or *rendering in the background* ([`Purpose::Background`]: the alarm drives it). A lease ends
-//! with an [`Outcome`]. `docs/design.md` has the tables of states, outcomes and failures.
+//! with an [`RenderOutcome`]. `docs/design.md` has the tables of states, outcomes and failures.
 //!
 //! [`Shard`] manages all keys of an object: it loads, steps and saves them, and holds the state that is in memory only.
 
@@ -25,7 +25,7 @@ mod breaker;
 mod entry;
 mod event;
 mod handle;
-mod held;
+mod held_pages;
 mod io;
 mod renders;
 mod shard;
@@ -37,7 +37,7 @@ pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;
 pub use self::breaker::Breaker;
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};
-pub use self::event::{Event, Outcome, WaiterId};
-pub use self::handle::{Context, Policy, Room, handle};
-pub use self::io::{Effect, Found, Input, Moment, Wanted};
+pub use self::event::{Event, RenderOutcome, WaiterId};
+pub use self::handle::{Context, Room, RoutePolicy, handle};
+pub use self::io::{Effect, Input, Moment, PageRead, ReadResult};
 pub use self::shard::Shard;

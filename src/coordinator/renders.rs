@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::coordinator::{Outcome, Room};
+use crate::coordinator::{RenderOutcome, Room};
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -45,7 +45,7 @@ pub(super) enum Stage<B> {
     Asked,
     /// The origin has sent a response with tags that are new to this shard. Their registration with the tag index is
     /// under way.
-    Registering(Box<Registering<B>>),
+    Registering(Box<TagRegistration<B>>),
     /// The body is arriving, and other requests may join it.
     Growing {
         /// The metadata known so far.
@@ -61,7 +61,7 @@ pub(super) enum Stage<B> {
 
 /// A page that waits for the registration of its tags.
 #[derive(Debug)]
-pub(super) struct Registering<B> {
+pub(super) struct TagRegistration<B> {
     /// The tags that are new to this shard.
     pub(super) tags: Vec<Tag>,
     /// The number of shards of the route.
@@ -71,7 +71,7 @@ pub(super) struct Registering<B> {
     /// The origin's response.
     pub(super) answer: (PageMeta, B),
     /// The end of the render, if it has ended.
-    pub(super) ended: Option<(Outcome, Option<(PageMeta, B)>)>,
+    pub(super) ended: Option<(RenderOutcome, Option<(PageMeta, B)>)>,
 }
 
 impl<B> Default for Renders<B> {

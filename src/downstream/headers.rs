@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::invalidation::{PathPrefix, Scope};
+use crate::invalidation::{PathPrefix, Target};
 use crate::route::RouteId;
 use crate::semantics::freshness::Windows;
 use crate::semantics::tag::Tag;
@@ -74,13 +74,13 @@ pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
 
 /// Returns the tag of a target's pages.
 #[must_use]
-pub fn tag_of(scope: &Scope) -> String {
-    match scope {
-        Scope::Path(path) => hashed("path", path.as_str()),
-        Scope::Tag(tag) => plain(tag),
-        Scope::Prefix(prefix) => hashed("prefix", prefix.as_str()),
-        Scope::Route(route) => hashed("route", route.as_str()),
-        Scope::Everything => EVERYTHING.to_owned(),
+pub fn tag_of(target: &Target) -> String {
+    match target {
+        Target::Path(path) => hashed("path", path.as_str()),
+        Target::Tag(tag) => plain(tag),
+        Target::Prefix(prefix) => hashed("prefix", prefix.as_str()),
+        Target::Route(route) => hashed("route", route.as_str()),
+        Target::Everything => EVERYTHING.to_owned(),
     }
 }
 
@@ -146,31 +146,31 @@ mod tests {
     fn a_page_carries_the_tag_of_each_scope_that_names_it_and_of_no_other() {
         let tag = |text: &str| Tag::parse(text).unwrap();
         let path = |text: &str| CanonicalPath::parse(text).unwrap();
-        let prefix = |text: &str| Scope::Prefix(path(text).try_into().unwrap());
+        let prefix = |text: &str| Target::Prefix(path(text).try_into().unwrap());
         let long = "x".repeat(MAX_PLAIN_BYTES + 1);
         let carried = [tag("post:1"), tag("ISR:everything"), tag(&long)];
         let header = tags(&carried, "/blog/a", &route());
-        for (scope, is_named) in [
-            (Scope::Everything, true),
-            (Scope::Path(path("/blog/a")), true),
+        for (target, is_named) in [
+            (Target::Everything, true),
+            (Target::Path(path("/blog/a")), true),
             (prefix("/"), true),
             (prefix("/blog"), true),
             (prefix("/blog/a"), true),
-            (Scope::Route(route()), true),
-            (Scope::Tag(tag("post:1")), true),
-            (Scope::Tag(tag("ISR:everything")), true),
-            (Scope::Tag(tag(&long)), true),
-            (Scope::Path(path("/blog")), false),
+            (Target::Route(route()), true),
+            (Target::Tag(tag("post:1")), true),
+            (Target::Tag(tag("ISR:everything")), true),
+            (Target::Tag(tag(&long)), true),
+            (Target::Path(path("/blog")), false),
             (prefix("/blo"), false),
-            (Scope::Route(RouteId::from_stored("/blog/a").unwrap()), false),
-            (Scope::Tag(tag("post:2")), false),
-            (Scope::Tag(tag("isr:everything")), false),
-            (Scope::Tag(tag("x")), false),
+            (Target::Route(RouteId::from_stored("/blog/a").unwrap()), false),
+            (Target::Tag(tag("post:2")), false),
+            (Target::Tag(tag("isr:everything")), false),
+            (Target::Tag(tag("x")), false),
         ] {
-            assert_eq!(is_carried(&tag_of(&scope), &header), is_named, "{scope:?}");
+            assert_eq!(is_carried(&tag_of(&target), &header), is_named, "{target:?}");
         }
-        assert_eq!(tag_of(&Scope::Tag(tag("post:1"))), "post:1");
-        assert_eq!(tag_of(&Scope::Path(path("/"))), "isr:path:8a5edab282632443219e051e4ade2d1d");
+        assert_eq!(tag_of(&Target::Tag(tag("post:1"))), "post:1");
+        assert_eq!(tag_of(&Target::Path(path("/"))), "isr:path:8a5edab282632443219e051e4ade2d1d");
     }
 
     #[test]

@@ -31,14 +31,14 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// A downstream cache that is purged after invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sink {
+pub enum DownstreamCache {
     /// The Worker's own cache, Workers Caching: purged from within, by `ctx.cache.purge`.
     PlatformCache,
     /// The cache of a zone: purged by the zone's API.
     ZonePurge,
 }
 
-impl Sink {
+impl DownstreamCache {
     /// All downstream caches.
     pub const ALL: [Self; 2] = [Self::PlatformCache, Self::ZonePurge];
 
@@ -66,14 +66,14 @@ impl Sink {
 
 /// The configured downstream caches, and the time until all edges know of an invalidation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sinks {
+pub struct DownstreamCaches {
     /// The downstream caches.
-    pub active: Vec<Sink>,
+    pub active: Vec<DownstreamCache>,
     /// The configured `freshness_bound`.
     pub freshness_bound: Duration,
 }
 
-impl Sinks {
+impl DownstreamCaches {
     /// Returns the time from which no edge fills a downstream cache with a page that was invalidated at `at`.
     #[must_use]
     pub fn settled_at(&self, at: Timestamp) -> Timestamp {
@@ -83,7 +83,7 @@ impl Sinks {
 
 /// The outcome of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purged {
+pub enum PurgeOutcome {
     /// The cache has accepted it.
     Done,
     /// The cache accepts no more purges for now.
@@ -114,8 +114,8 @@ pub struct Pace {
 impl Pace {
     /// Returns when the next purge may be sent.
     #[must_use]
-    pub fn ready_at(&self, sink: Sink) -> Timestamp {
-        let (at_once, interval) = sink.rate();
+    pub fn ready_at(&self, cache: DownstreamCache) -> Timestamp {
+        let (at_once, interval) = cache.rate();
         let credit = interval.saturating_mul(at_once.saturating_sub(1));
         let credit = u64::try_from(credit.as_millis()).unwrap_or(u64::MAX);
         self.not_before.max(Timestamp::from_millis(self.paid_until.as_millis().saturating_sub(credit)))
@@ -124,9 +124,9 @@ impl Pace {
     /// Counts a purge that begins at `now`, before its outcome is known. If the object dies and the outcome never
     /// becomes known, the purge is repeated after a pause like any failed one.
     #[must_use]
-    pub fn begun(self, sink: Sink, now: Timestamp) -> Self {
+    pub fn begun(self, cache: DownstreamCache, now: Timestamp) -> Self {
         let failures = self.failures.saturating_add(1);
-        let (_, interval) = sink.rate();
+        let (_, interval) = cache.rate();
         Self {
             failures,
             not_before: now.plus(backoff::delivery(failures)),
@@ -136,19 +136,19 @@ impl Pace {
 
     /// Returns the pace after the outcome of a purge that was [begun](Self::begun).
     #[must_use]
-    pub fn after(self, outcome: Purged, now: Timestamp) -> Self {
+    pub fn after(self, outcome: PurgeOutcome, now: Timestamp) -> Self {
         let pause = |least: Duration, asked: Option<Duration>| {
             let asked = asked.unwrap_or_default().min(LONGEST_RETRY_AFTER);
             now.plus(backoff::delivery(self.failures).max(least).max(asked))
         };
         match outcome {
-            Purged::Done => Self { failures: 0, not_before: Timestamp::default(), ..self },
+            PurgeOutcome::Done => Self { failures: 0, not_before: Timestamp::default(), ..self },
             // One token of the Free plan's bucket takes this long.
-            Purged::Limited { retry_after: None } => {
-                Self { not_before: pause(Sink::PlatformCache.rate().1, None), ..self }
+            PurgeOutcome::Limited { retry_after: None } => {
+                Self { not_before: pause(DownstreamCache::PlatformCache.rate().1, None), ..self }
             }
-            Purged::Refused => Self { not_before: pause(Duration::ZERO, None), ..self },
-            Purged::Limited { retry_after } | Purged::Failed { retry_after } => {
+            PurgeOutcome::Refused => Self { not_before: pause(Duration::ZERO, None), ..self },
+            PurgeOutcome::Limited { retry_after } | PurgeOutcome::Failed { retry_after } => {
                 Self { not_before: pause(Duration::ZERO, retry_after), ..self }
             }
         }
@@ -197,32 +197,39 @@ mod tests {
     }
 
     #[test]
-    fn purges_keep_within_the_rate_of_the_sink() {
-        for (sink, at_once, millis) in [(Sink::PlatformCache, 20, 15_000), (Sink::ZonePurge, 10, 1000)] {
+    fn purges_keep_within_the_rate_of_the_cache() {
+        for (cache, at_once, millis) in
+            [(DownstreamCache::PlatformCache, 20, 15_000), (DownstreamCache::ZonePurge, 10, 1000)]
+        {
             let mut pace = Pace::default();
             let mut now = at(1_000_000);
             let mut times = Vec::new();
             for _ in 0..at_once + 5 {
-                now = now.max(pace.ready_at(sink));
+                now = now.max(pace.ready_at(cache));
                 times.push(now.as_millis() - 1_000_000);
-                pace = pace.begun(sink, now).after(Purged::Done, now);
+                pace = pace.begun(cache, now).after(PurgeOutcome::Done, now);
             }
             let expected: Vec<u64> = (0..at_once + 5).map(|n: u64| n.saturating_sub(at_once - 1) * millis).collect();
-            assert_eq!(times, expected, "{sink:?}");
+            assert_eq!(times, expected, "{cache:?}");
             let rested = at(now.as_millis() + at_once * millis);
-            assert!(pace.begun(sink, rested).after(Purged::Done, rested).ready_at(sink) < rested, "it recovers");
+            assert!(
+                pace.begun(cache, rested).after(PurgeOutcome::Done, rested).ready_at(cache) < rested,
+                "it recovers"
+            );
         }
     }
 
     #[test]
-    fn after_a_failure_the_pause_grows_and_what_the_sink_asks_for_is_heeded() {
-        let sink = Sink::ZonePurge;
+    fn after_a_failure_the_pause_grows_and_what_the_cache_asks_for_is_heeded() {
+        let cache = DownstreamCache::ZonePurge;
         let now = at(1_000_000);
-        let failed = |retry_after: Option<u64>| Purged::Failed { retry_after: retry_after.map(Duration::from_secs) };
-        let limited = |retry_after: Option<u64>| Purged::Limited { retry_after: retry_after.map(Duration::from_secs) };
+        let failed =
+            |retry_after: Option<u64>| PurgeOutcome::Failed { retry_after: retry_after.map(Duration::from_secs) };
+        let limited =
+            |retry_after: Option<u64>| PurgeOutcome::Limited { retry_after: retry_after.map(Duration::from_secs) };
         for (failures, outcome, millis) in [
             (0, failed(None), 500),
-            (1, Purged::Refused, 1000),
+            (1, PurgeOutcome::Refused, 1000),
             (3, failed(None), 4000),
             (40, failed(None), 60_000),
             (0, failed(Some(7)), 7000),
@@ -231,14 +238,18 @@ mod tests {
             (40, limited(Some(7)), 60_000),
             (0, limited(Some(1_000_000)), 3_600_000),
         ] {
-            let pace = Pace { failures, ..Pace::default() }.begun(sink, now);
-            assert_eq!(pace.ready_at(sink), now.plus(backoff::delivery(failures + 1)), "should nothing be heard of it");
+            let pace = Pace { failures, ..Pace::default() }.begun(cache, now);
+            assert_eq!(
+                pace.ready_at(cache),
+                now.plus(backoff::delivery(failures + 1)),
+                "should nothing be heard of it"
+            );
             let after = pace.after(outcome, now);
-            assert_eq!(after.ready_at(sink).as_millis() - 1_000_000, millis, "{failures} {outcome:?}");
+            assert_eq!(after.ready_at(cache).as_millis() - 1_000_000, millis, "{failures} {outcome:?}");
             assert_eq!(after.failures, failures + 1);
         }
-        let well = Pace { failures: 4, ..Pace::default() }.begun(sink, now).after(Purged::Done, now);
-        assert_eq!((well.failures, well.ready_at(sink) <= now), (0, true));
+        let well = Pace { failures: 4, ..Pace::default() }.begun(cache, now).after(PurgeOutcome::Done, now);
+        assert_eq!((well.failures, well.ready_at(cache) <= now), (0, true));
     }
 
     #[test]
@@ -258,8 +269,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_in_front_is_settled_once_every_edge_has_heard() {
-        let sinks = Sinks { active: vec![Sink::ZonePurge], freshness_bound: Duration::from_secs(10) };
-        assert_eq!(sinks.settled_at(at(1000)), at(16_000));
+    fn a_downstream_cache_is_settled_once_every_edge_has_heard() {
+        let downstream =
+            DownstreamCaches { active: vec![DownstreamCache::ZonePurge], freshness_bound: Duration::from_secs(10) };
+        assert_eq!(downstream.settled_at(at(1000)), at(16_000));
     }
 }

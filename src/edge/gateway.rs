@@ -6,9 +6,9 @@ use web_sys::{Request, Response};
 use worker::{Context, Env};
 
 use crate::edge::caches::envelope;
-use crate::edge::origin::{self, Site, SiteError};
+use crate::edge::origin::{self, FetchError, OriginClient};
 use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
-use crate::edge::visitor::isr::{Handled, Isr, misconfigured};
+use crate::edge::visitor::isr::{Decision, Isr, misconfigured};
 use crate::edge::visitor::{downstream, respond};
 use crate::route::{Origin, Route};
 use crate::semantics::key::RequestUrl;
@@ -44,11 +44,11 @@ pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Re
     if isr.config().origin == Some(Origin::Own) {
         return Ok(no_handler()?);
     }
-    let site = async |request: &Request| match origin::site(&env, &isr.settings, route_of(&isr, request)) {
-        Some(site) => site.pass(request).await,
+    let origin = async |request: &Request| match origin::client_of(&env, &isr.settings, route_of(&isr, request)) {
+        Some(origin) => origin.pass(request).await,
         None => Ok(no_handler()?),
     };
-    Ok(answer(&isr, &request, &context, site).await?.or_else(|error| failed(&error))?)
+    Ok(answer(&isr, &request, &context, origin).await?.or_else(|error| failed(&error))?)
 }
 
 /// Answers every request of a Worker that has the cache in front of its own handler. The entry module calls it.
@@ -65,12 +65,12 @@ pub async fn gateway_of_own(
         Ok(isr) => isr,
         Err(error) => return misconfigured(&error),
     };
-    let own = Site::Service(own.unchecked_into::<Fetcher>());
+    let own = OriginClient::Service(own.unchecked_into::<Fetcher>());
     match answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await? {
         Ok(response) => Ok(response),
         // An exception of the handler is passed on unchanged.
-        Err(SiteError::Unreachable(thrown)) => Err(thrown),
-        Err(error @ SiteError::Status(_)) => failed(&error),
+        Err(FetchError::Unreachable(thrown)) => Err(thrown),
+        Err(error @ FetchError::Status(_)) => failed(&error),
     }
 }
 
@@ -80,12 +80,12 @@ pub(in crate::edge) async fn answer_by_own(
     isr: &Isr,
     request: &Request,
     context: &Context,
-    own: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
-) -> Result<Result<Response, SiteError>, JsValue> {
+    own: impl AsyncFnOnce(&Request) -> Result<Response, FetchError>,
+) -> Result<Result<Response, FetchError>, JsValue> {
     let elsewhere = route_of(isr, request).filter(|route| route.origin() != isr.config().origin.as_ref());
-    match elsewhere.and_then(|route| origin::site(&isr.env, &isr.settings, Some(route))) {
-        Some(site) => {
-            let answer = answer(isr, request, context, async |request| site.pass(request).await).await?;
+    match elsewhere.and_then(|route| origin::client_of(&isr.env, &isr.settings, Some(route))) {
+        Some(origin) => {
+            let answer = answer(isr, request, context, async |request| origin.pass(request).await).await?;
             answer.or_else(|error| failed(&error)).map(Ok)
         }
         None => answer(isr, request, context, own).await,
@@ -101,8 +101,8 @@ pub(in crate::edge) async fn answer(
     isr: &Isr,
     request: &Request,
     context: &Context,
-    site: impl AsyncFnOnce(&Request) -> Result<Response, SiteError>,
-) -> Result<Result<Response, SiteError>, JsValue> {
+    origin: impl AsyncFnOnce(&Request) -> Result<Response, FetchError>,
+) -> Result<Result<Response, FetchError>, JsValue> {
     let is_render = isr.is_render_request(request, context);
     // A render may pass through another gateway on its way to the origin. Its signature is already removed when it
     // returns.
@@ -110,32 +110,32 @@ pub(in crate::edge) async fn answer(
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }
-    let told = match isr.handle(request, context).await {
-        Ok(Handled::Response(response, _)) => return Ok(Ok(response)),
-        Ok(Handled::Pass(told)) => told,
+    let status_headers = match isr.handle(request, context).await {
+        Ok(Decision::Response(response, _)) => return Ok(Ok(response)),
+        Ok(Decision::Pass(status_headers)) => status_headers,
         // A lease is given only to callers that asked for one.
-        Ok(Handled::Lease(_)) => None,
+        Ok(Decision::Lease(_)) => None,
         Err(error) => {
             // Availability wins: the origin can answer without the cache.
             worker::console_error!("the cache failed: {}", js::describe(&error));
             None
         }
     };
-    let response = match site(request).await {
+    let response = match origin(request).await {
         // The cache that sent the render stores its response, so it must see all of the origin's headers.
-        Ok(response) if told.is_none() && is_render => return Ok(Ok(response)),
-        Ok(response) => respond::passed(response, told.as_ref(), isr.config().expose_headers)?,
+        Ok(response) if status_headers.is_none() && is_render => return Ok(Ok(response)),
+        Ok(response) => respond::passed(response, status_headers.as_ref(), isr.config().expose_headers)?,
         Err(error) => return Ok(Err(error)),
     };
     downstream::forbidden(isr.config(), response).map(Ok)
 }
 
 /// Builds the response to a request that the origin did not answer usably.
-fn failed(error: &SiteError) -> Result<Response, JsValue> {
+fn failed(error: &FetchError) -> Result<Response, JsValue> {
     worker::console_error!("{error}");
     match error {
-        SiteError::Unreachable(_) => failure(502, "site_unreachable", "The site could not be reached."),
-        SiteError::Status(_) => failure(502, "site_invalid", "The site answered with a status that is none."),
+        FetchError::Unreachable(_) => failure(502, "site_unreachable", "The site could not be reached."),
+        FetchError::Status(_) => failure(502, "site_invalid", "The site answered with a status that is none."),
     }
 }
 

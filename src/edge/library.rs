@@ -8,14 +8,14 @@ use worker::{Context, Env, Request, Response};
 use crate::config::Builder;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::error::IsrError;
-use crate::edge::origin::{self, SiteError, Task};
-use crate::edge::visitor::isr::{self, Handled, Isr};
+use crate::edge::origin::{self, FetchError, Task};
+use crate::edge::visitor::isr::{self, Decision, Isr};
 use crate::edge::visitor::lookup::Lookup;
 use crate::edge::{gateway, settings};
 use crate::error::{CallError, ObjectError};
 use crate::inspection::Inspect;
 use crate::invalidation::{Call, Invalidate, Mode};
-use crate::page_policy::Scope;
+use crate::page_policy::PagePolicy;
 use crate::protocol::{InvalidateAnswer, Progress, Ticket};
 
 /// Sets the configuration in code, for the edge and for the objects. Call it in the event `start`, which each isolate
@@ -70,14 +70,14 @@ pub async fn serve(
         Err(error) => return Ok(isr::misconfigured(&error)?.into()),
     };
     let mut failed = None;
-    let site = async |request: &web_sys::Request| {
+    let origin = async |request: &web_sys::Request| {
         let passed = origin::passed(request)?;
         handler(passed.into()).await.map(WebResponse::from).map_err(|error| {
             failed = Some(error);
-            SiteError::Unreachable(JsValue::UNDEFINED)
+            FetchError::Unreachable(JsValue::UNDEFINED)
         })
     };
-    let answer = gateway::answer_by_own(&isr, request.inner(), context, site).await?;
+    let answer = gateway::answer_by_own(&isr, request.inner(), context, origin).await?;
     match (answer, failed) {
         (Ok(response), _) => Ok(response.into()),
         (Err(_), Some(error)) => Err(error),
@@ -122,8 +122,8 @@ impl Isr {
     /// ```
     pub async fn handle_request(&self, request: &Request, context: &Context) -> Result<Option<Response>, IsrError> {
         Ok(match self.handle(request.inner(), context).await? {
-            Handled::Response(response, _) => Some(response.into()),
-            Handled::Lease(_) | Handled::Pass(_) => None,
+            Decision::Response(response, _) => Some(response.into()),
+            Decision::Lease(_) | Decision::Pass(_) => None,
         })
     }
 
@@ -159,9 +159,9 @@ impl Isr {
     /// [`IsrError::Platform`]. An unreachable coordinator gives [`Lookup::Skip`].
     ///
     /// ```no_run
-    /// use cloudflare_isr::{Isr, Lookup, PageSettings, Scope};
-    /// # async fn render(request: worker::Request, scope: &mut Scope) -> worker::Result<worker::Response> {
-    /// #     let _ = scope.set(PageSettings::default());
+    /// use cloudflare_isr::{Isr, Lookup, PageSettings, PagePolicy};
+    /// # async fn render(request: worker::Request, policy: &mut PagePolicy) -> worker::Result<worker::Response> {
+    /// #     let _ = policy.set(PageSettings::default());
     /// #     worker::Response::ok(request.path())
     /// # }
     /// # async fn fetch(request: worker::Request, env: worker::Env, ctx: worker::Context) -> worker::Result<worker::Response> {
@@ -169,11 +169,11 @@ impl Isr {
     /// match isr.lookup(&request, &ctx).await? {
     ///     Lookup::Hit(response) | Lookup::Stale(response) | Lookup::Miss(response) => Ok(response),
     ///     Lookup::Lease { ticket, request } => {
-    ///         let mut scope = Scope::default();
-    ///         let page = render(request, &mut scope).await?;
-    ///         Ok(isr.store(ticket, page, &scope, &ctx)?)
+    ///         let mut policy = PagePolicy::default();
+    ///         let page = render(request, &mut policy).await?;
+    ///         Ok(isr.store(ticket, page, &policy, &ctx)?)
     ///     }
-    ///     Lookup::Skip { .. } | Lookup::Bypass | Lookup::Pass => render(request, &mut Scope::default()).await,
+    ///     Lookup::Skip { .. } | Lookup::Bypass | Lookup::Pass => render(request, &mut PagePolicy::default()).await,
     /// }
     /// # }
     /// ```
@@ -182,7 +182,7 @@ impl Isr {
     }
 
     /// Stores a page that was rendered under a ticket, and returns the response for the client at once: the second half
-    /// of the split life cycle. The settings in `scope` count as if they were response headers.
+    /// of the split life cycle. The settings in `policy` count as if they were response headers.
     ///
     /// If the page is stored, the response has no cookies and this cache's `Cache-Control`, as for all other clients.
     /// If not, the response is unchanged except for `X-ISR-Status: SKIP`; if such a page is personal, render the
@@ -195,11 +195,11 @@ impl Isr {
         &self,
         ticket: Ticket,
         response: Response,
-        scope: &Scope,
+        policy: &PagePolicy,
         context: &Context,
     ) -> Result<Response, IsrError> {
         let response = WebResponse::from(response);
-        let (isr, copy, settings) = (self.clone(), response.clone()?, scope.resolve().unwrap_or_default());
+        let (isr, copy, settings) = (self.clone(), response.clone()?, policy.resolve().unwrap_or_default());
         let shown = self.shown(&ticket, response, &settings)?;
         context.wait_until(async move {
             let key = ticket.key.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::invalidation::{Invalidation, Mode, PathPrefix, Scope};
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::key::CanonicalPath;
@@ -55,16 +55,16 @@ impl Marks {
         self.stale.max(self.expire).max(self.purge).unwrap_or_default()
     }
 
-    fn concerning(&self, start: Timestamp) -> impl Iterator<Item = Invalidated> {
+    fn concerning(&self, start: Timestamp) -> impl Iterator<Item = PageInvalidation> {
         [(Mode::Stale, self.stale), (Mode::Expire, self.expire), (Mode::Purge, self.purge)]
             .into_iter()
-            .filter_map(move |(mode, at)| at.filter(|at| *at >= start).map(|at| Invalidated { mode, at }))
+            .filter_map(move |(mode, at)| at.filter(|at| *at >= start).map(|at| PageInvalidation { mode, at }))
     }
 }
 
 /// The effect of invalidations on a page: the strongest mode since its render began, with its latest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Invalidated {
+pub struct PageInvalidation {
     /// What the invalidation does to the page.
     pub mode: Mode,
     /// Its time: a render that began later is valid.
@@ -95,7 +95,7 @@ impl Feed {
     pub fn extend(&mut self, page: FeedPage) {
         self.floor = self.floor.max(page.floor);
         for row in page.rows {
-            self.note(row.scope, row.mode, row.at);
+            self.note(row.target, row.mode, row.at);
         }
         if let Some(index) = TagIndexName::of_seq(page.seq) {
             let known = self.known.entry(index).or_default();
@@ -105,13 +105,13 @@ impl Feed {
 
     /// Adds one invalidation that passed through this isolate. Its number is not counted, because earlier ones may
     /// still be unknown.
-    pub fn note(&mut self, scope: Scope, mode: Mode, at: Timestamp) {
-        match scope {
-            Scope::Path(path) => self.paths.entry(path).or_default().note(mode, at),
-            Scope::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
-            Scope::Prefix(prefix) => self.prefixes.entry(prefix).or_default().note(mode, at),
-            Scope::Route(route) => self.routes.entry(route).or_default().note(mode, at),
-            Scope::Everything => self.everything.note(mode, at),
+    pub fn note(&mut self, target: Target, mode: Mode, at: Timestamp) {
+        match target {
+            Target::Path(path) => self.paths.entry(path).or_default().note(mode, at),
+            Target::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
+            Target::Prefix(prefix) => self.prefixes.entry(prefix).or_default().note(mode, at),
+            Target::Route(route) => self.routes.entry(route).or_default().note(mode, at),
+            Target::Everything => self.everything.note(mode, at),
         }
         if self.paths.len() + self.tags.len() + self.prefixes.len() + self.routes.len() > MAX_KNOWN {
             self.forget_half();
@@ -137,17 +137,17 @@ impl Feed {
     /// A page from before the floor counts as expired, because the invalidations of that time are not known here any
     /// more.
     #[must_use]
-    pub fn verdict(&self, page: &PageMeta, route: &RouteId) -> Option<Invalidated> {
+    pub fn invalidation_of(&self, page: &PageMeta, route: &RouteId) -> Option<PageInvalidation> {
         let start = page.render_start();
         let by_tag = page.tags.iter().filter_map(|tag| self.tags.get(tag)).flat_map(|marks| marks.concerning(start));
-        by_tag.chain(self.path_verdict(page.key.path(), route, start)).max()
+        by_tag.chain(self.path_invalidation(page.key.path(), route, start)).max()
     }
 
     /// Returns whether a path of a route was invalidated at `since` or later.
     #[must_use]
-    pub fn path_verdict(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<Invalidated> {
+    pub fn path_invalidation(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<PageInvalidation> {
         let floor = (since <= self.floor && self.floor > Timestamp::default())
-            .then_some(Invalidated { mode: Mode::Expire, at: self.floor });
+            .then_some(PageInvalidation { mode: Mode::Expire, at: self.floor });
         // Most sites never invalidate a prefix: then there is nothing to look up.
         let prefixes = PathPrefix::all_of(path).take(if self.prefixes.is_empty() { 0 } else { usize::MAX });
         let prefixes = prefixes.filter_map(|prefix| self.prefixes.get(prefix));
@@ -183,8 +183,8 @@ mod tests {
         }
     }
 
-    fn tag(name: &str) -> Scope {
-        Scope::Tag(Tag::parse(name).unwrap())
+    fn tag(name: &str) -> Target {
+        Target::Tag(Tag::parse(name).unwrap())
     }
 
     fn route() -> RouteId {
@@ -196,7 +196,7 @@ mod tests {
         let mut feed = Feed::default();
         feed.note(tag("posts"), Mode::Expire, at(100));
         feed.note(tag("posts"), Mode::Stale, at(200));
-        feed.note(Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Stale, at(300));
+        feed.note(Target::Path(CanonicalPath::parse("/a").unwrap()), Mode::Stale, at(300));
         for (page, verdict) in [
             (page("/b", &[], 50), None),
             (page("/b", &["other"], 50), None),
@@ -207,8 +207,8 @@ mod tests {
             (page("/a?x=1", &[], 300), Some((Mode::Stale, 300))),
             (page("/a", &[], 301), None),
         ] {
-            let verdict = verdict.map(|(mode, time)| Invalidated { mode, at: at(time) });
-            assert_eq!(feed.verdict(&page, &route()), verdict, "{page:?}");
+            let verdict = verdict.map(|(mode, time)| PageInvalidation { mode, at: at(time) });
+            assert_eq!(feed.invalidation_of(&page, &route()), verdict, "{page:?}");
         }
     }
 
@@ -220,14 +220,14 @@ mod tests {
         }
         let half = MAX_KNOWN as u64 / 2;
         assert_eq!((feed.tags.len() as u64, feed.floor), (half, at(1000 + half)));
-        let floor = Invalidated { mode: Mode::Expire, at: feed.floor };
-        assert_eq!(feed.verdict(&page("/", &[], 1000 + half), &route()), Some(floor));
-        assert_eq!(feed.verdict(&page("/", &[], 1001 + half), &route()), None);
+        let floor = PageInvalidation { mode: Mode::Expire, at: feed.floor };
+        assert_eq!(feed.invalidation_of(&page("/", &[], 1000 + half), &route()), Some(floor));
+        assert_eq!(feed.invalidation_of(&page("/", &[], 1001 + half), &route()), None);
     }
 
     #[test]
     fn an_answer_is_taken_in_once_or_twice_alike() {
-        let row = Invalidation { seq: 3, at: at(5), scope: tag("a"), mode: Mode::Expire, refresh: Refresh::Lazy };
+        let row = Invalidation { seq: 3, at: at(5), target: tag("a"), mode: Mode::Expire, refresh: Refresh::Lazy };
         let answer = FeedPage { seq: 3, floor: at(0), rows: vec![row], more: false };
         let mut once = Feed::default();
         once.extend(answer.clone());
@@ -250,19 +250,19 @@ mod tests {
     #[test]
     fn wide_scopes_concern_all_that_is_in_them() {
         let blog = PathPrefix::try_from(CanonicalPath::parse("/blog").unwrap()).unwrap();
-        for (scope, path, is_concerned) in [
-            (Scope::Prefix(blog.clone()), "/blog", true),
-            (Scope::Prefix(blog.clone()), "/blog/a/b", true),
-            (Scope::Prefix(blog), "/blogs", false),
-            (Scope::Route(route()), "/x", true),
-            (Scope::Route(RouteId::from_stored("/x").unwrap()), "/x", false),
-            (Scope::Everything, "/x", true),
+        for (target, path, is_concerned) in [
+            (Target::Prefix(blog.clone()), "/blog", true),
+            (Target::Prefix(blog.clone()), "/blog/a/b", true),
+            (Target::Prefix(blog), "/blogs", false),
+            (Target::Route(route()), "/x", true),
+            (Target::Route(RouteId::from_stored("/x").unwrap()), "/x", false),
+            (Target::Everything, "/x", true),
         ] {
             let mut feed = Feed::default();
-            feed.note(scope.clone(), Mode::Purge, at(100));
-            let expected = is_concerned.then_some(Invalidated { mode: Mode::Purge, at: at(100) });
-            assert_eq!(feed.verdict(&page(path, &[], 100), &route()), expected, "{scope:?} {path}");
-            assert_eq!(feed.verdict(&page(path, &[], 101), &route()), None);
+            feed.note(target.clone(), Mode::Purge, at(100));
+            let expected = is_concerned.then_some(PageInvalidation { mode: Mode::Purge, at: at(100) });
+            assert_eq!(feed.invalidation_of(&page(path, &[], 100), &route()), expected, "{target:?} {path}");
+            assert_eq!(feed.invalidation_of(&page(path, &[], 101), &route()), None);
         }
     }
 }

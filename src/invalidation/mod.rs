@@ -13,8 +13,8 @@ mod record;
 mod request;
 mod target;
 
-pub use self::feed::{Feed, FeedPage, Invalidated, MAX_FEED_ROWS};
+pub use self::feed::{Feed, FeedPage, MAX_FEED_ROWS, PageInvalidation};
 pub use self::mode::{Mode, Refresh};
 pub use self::record::Invalidation;
 pub use self::request::{Call, Invalidate, InvalidateError, MAX_SCOPES};
-pub use self::target::{PathPrefix, PrefixTooDeep, Scope};
+pub use self::target::{PathPrefix, PrefixTooDeep, Target};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::invalidation::{Mode, Refresh, Scope};
+use crate::invalidation::{Mode, Refresh, Target};
 use crate::time::Timestamp;
 
 /// One invalidation, numbered by the tag index.
@@ -22,7 +22,8 @@ pub struct Invalidation {
     /// When the tag index received it.
     pub at: Timestamp,
     /// Which pages are affected.
-    pub scope: Scope,
+    #[serde(rename = "scope")]
+    pub target: Target,
     /// The effect on them.
     pub mode: Mode,
     /// When they are rendered again. Edges do not get this field.

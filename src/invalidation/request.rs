@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Scope};
+use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
 use crate::route::RouteId;
 use crate::semantics::key::{CanonicalPath, KeyError};
 use crate::semantics::tag::{Tag, TagError};
@@ -44,7 +44,7 @@ pub struct Invalidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Which pages; at least one and at most [`MAX_SCOPES`].
-    pub scopes: Vec<Scope>,
+    pub targets: Vec<Target>,
     /// The effect on them.
     pub mode: Mode,
     /// When they are rendered again.
@@ -128,21 +128,21 @@ impl TryFrom<&Invalidate> for Call {
     type Error = InvalidateError;
 
     fn try_from(what: &Invalidate) -> Result<Self, InvalidateError> {
-        let mut scopes = Vec::new();
+        let mut targets = Vec::new();
         for path in &what.paths {
-            scopes.push(Scope::Path(path_of("path", path)?));
+            targets.push(Target::Path(path_of("path", path)?));
         }
         for tag in &what.tags {
-            scopes.push(Scope::Tag(Tag::parse(tag)?));
+            targets.push(Target::Tag(Tag::parse(tag)?));
         }
         for prefix in &what.prefixes {
-            scopes.push(Scope::Prefix(PathPrefix::try_from(path_of("prefix", prefix)?)?));
+            targets.push(Target::Prefix(PathPrefix::try_from(path_of("prefix", prefix)?)?));
         }
         for route in &what.routes {
-            scopes.push(Scope::Route(RouteId::from_stored(route).ok_or(InvalidateError::Route)?));
+            targets.push(Target::Route(RouteId::from_stored(route).ok_or(InvalidateError::Route)?));
         }
-        scopes.extend(what.everything.then_some(Scope::Everything));
-        Self { scopes, mode: what.mode, refresh: what.refresh }.checked()
+        targets.extend(what.everything.then_some(Target::Everything));
+        Self { targets, mode: what.mode, refresh: what.refresh }.checked()
     }
 }
 
@@ -155,7 +155,7 @@ impl Call {
         let Value::Object(fields) = value else {
             return Err(InvalidateError::NotAnObject);
         };
-        let mut call = Self { scopes: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
+        let mut call = Self { targets: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
         for (name, value) in fields {
             call.read(name, value)?;
         }
@@ -163,7 +163,7 @@ impl Call {
     }
 
     fn checked(self) -> Result<Self, InvalidateError> {
-        match self.scopes.len() {
+        match self.targets.len() {
             0 => Err(InvalidateError::NoScope),
             found if found > MAX_SCOPES => Err(InvalidateError::TooMany { found }),
             _ => Ok(self),
@@ -189,21 +189,21 @@ impl Call {
 
     fn read(&mut self, name: &str, value: &Value) -> Result<(), InvalidateError> {
         match name {
-            "path" => self.scopes.push(Scope::Path(path("path", value)?)),
-            "prefix" => self.scopes.push(Scope::Prefix(PathPrefix::try_from(path("prefix", value)?)?)),
-            "tag" => self.scopes.push(Scope::Tag(Tag::parse(text("tag", value)?)?)),
+            "path" => self.targets.push(Target::Path(path("path", value)?)),
+            "prefix" => self.targets.push(Target::Prefix(PathPrefix::try_from(path("prefix", value)?)?)),
+            "tag" => self.targets.push(Target::Tag(Tag::parse(text("tag", value)?)?)),
             "tags" => {
                 let wrong = InvalidateError::Type { field: "tags", expected: "a list of strings" };
                 for tag in value.as_array().ok_or_else(|| wrong.clone())? {
-                    self.scopes.push(Scope::Tag(Tag::parse(tag.as_str().ok_or_else(|| wrong.clone())?)?));
+                    self.targets.push(Target::Tag(Tag::parse(tag.as_str().ok_or_else(|| wrong.clone())?)?));
                 }
             }
             "route" => {
                 let route = RouteId::from_stored(text("route", value)?).ok_or(InvalidateError::Route)?;
-                self.scopes.push(Scope::Route(route));
+                self.targets.push(Target::Route(route));
             }
             "everything" => match value {
-                Value::Bool(true) => self.scopes.push(Scope::Everything),
+                Value::Bool(true) => self.targets.push(Target::Everything),
                 _ => return Err(InvalidateError::Type { field: "everything", expected: "true" }),
             },
             "mode" => {
@@ -248,25 +248,29 @@ mod tests {
 
     use super::*;
 
-    fn tag(name: &str) -> Scope {
-        Scope::Tag(Tag::parse(name).unwrap())
+    fn tag(name: &str) -> Target {
+        Target::Tag(Tag::parse(name).unwrap())
     }
 
     #[test]
     fn each_field_names_a_scope() {
         let path = CanonicalPath::parse("/a b").unwrap();
-        for (json, scopes, mode) in [
-            (json!({ "path": "/a b/" }), vec![Scope::Path(path.clone())], Mode::Expire),
+        for (json, targets, mode) in [
+            (json!({ "path": "/a b/" }), vec![Target::Path(path.clone())], Mode::Expire),
             (json!({ "tag": "x", "mode": "stale" }), vec![tag("x")], Mode::Stale),
             (json!({ "tags": ["x", "y"], "mode": "purge" }), vec![tag("x"), tag("y")], Mode::Purge),
-            (json!({ "prefix": "/a b" }), vec![Scope::Prefix(path.try_into().unwrap())], Mode::Expire),
-            (json!({ "route": "/blog/*" }), vec![Scope::Route(RouteId::from_stored("/blog/*").unwrap())], Mode::Expire),
-            (json!({ "everything": true, "mode": "expire" }), vec![Scope::Everything], Mode::Expire),
+            (json!({ "prefix": "/a b" }), vec![Target::Prefix(path.try_into().unwrap())], Mode::Expire),
+            (
+                json!({ "route": "/blog/*" }),
+                vec![Target::Route(RouteId::from_stored("/blog/*").unwrap())],
+                Mode::Expire,
+            ),
+            (json!({ "everything": true, "mode": "expire" }), vec![Target::Everything], Mode::Expire),
         ] {
-            assert_eq!(Call::from_json(&json), Ok(Call { scopes, mode, refresh: Refresh::Lazy }), "{json}");
+            assert_eq!(Call::from_json(&json), Ok(Call { targets, mode, refresh: Refresh::Lazy }), "{json}");
         }
         let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale", "refresh": "eager" }));
-        assert_eq!(call, Ok(Call { scopes: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
+        assert_eq!(call, Ok(Call { targets: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
         assert_eq!(Call::from_arguments("tag", &json!("x"), &Value::Null).map(|call| call.mode), Ok(Mode::Expire));
     }
 

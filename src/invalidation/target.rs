@@ -16,7 +16,7 @@ use crate::tag_index_name::TagIndexName;
 /// use cloudflare_isr::{InvalidateAnswer, Target};
 ///
 /// fn describe(receipt: &InvalidateAnswer) -> String {
-///     match &receipt.invalidation.scope {
+///     match &receipt.invalidation.target {
 ///         Target::Path(path) => format!("the page {}", path.as_str()),
 ///         Target::Tag(tag) => format!("all pages with the tag {tag}"),
 ///         Target::Prefix(prefix) => format!("{} and all pages below it", prefix.as_str()),
@@ -27,7 +27,7 @@ use crate::tag_index_name::TagIndexName;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub enum Target {
     /// All variants of one path, on every host.
     Path(CanonicalPath),
     /// All pages that carry the tag.
@@ -40,7 +40,7 @@ pub enum Scope {
     Everything,
 }
 
-impl Scope {
+impl Target {
     /// Returns the kind and the name for the objects' tables. The name of `Everything` is empty.
     #[must_use]
     #[doc(hidden)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::codec;
 use crate::inspection::answer::ShardQuestion;
-use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -27,8 +27,8 @@ pub const RPC_PATH: &str = "/v1/rpc";
 /// The header that carries the [`crate::page::PageMeta`] of a page.
 pub const META_HEADER: &str = "x-isr-meta";
 
-/// The header that carries a coordinator's [`Verdict`].
-pub const VERDICT_HEADER: &str = "x-isr-verdict";
+/// The header that carries a coordinator's [`Reply`].
+pub const REPLY_HEADER: &str = "x-isr-verdict";
 
 /// A message to a coordinator, from an edge or from the tag index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub enum ToCoordinator {
         /// Whether another coordinator has forwarded the message.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
-        /// Whether the client can render the page: the answer may be [`Verdict::Lease`].
+        /// Whether the client can render the page: the answer may be [`Reply::Lease`].
         #[serde(default, skip_serializing_if = "is_false")]
         renders: bool,
     },
@@ -63,7 +63,7 @@ pub enum ToCoordinator {
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
     },
-    /// An invalidation that affects the shard. The answer is an [`Applied`].
+    /// An invalidation that affects the shard. The answer is an [`ApplyAnswer`].
     Invalidate(Invalidation),
     /// Asks for the progress of an invalidation. The answer is a [`ShardProgress`].
     Progress(Invalidation),
@@ -73,7 +73,7 @@ pub enum ToCoordinator {
 
 /// A coordinator's answer to [`ToCoordinator::Invalidate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied {
+pub struct ApplyAnswer {
     /// The number of affected pages, counted up to [`crate::coordinator::tables::MAX_COUNTED`].
     pub matched: u64,
 }
@@ -120,8 +120,8 @@ impl ShardProgress {
 /// use cloudflare_isr::{Isr, IsrError, Progress};
 ///
 /// async fn is_applied(isr: &Isr, seq: u64) -> Result<bool, IsrError> {
-///     let Progress { pending, sinks, .. } = isr.invalidation(seq).await?;
-///     Ok(pending == 0 && sinks.iter().all(|sink| sink.is_done))
+///     let Progress { pending, downstream, .. } = isr.invalidation(seq).await?;
+///     Ok(pending == 0 && downstream.iter().all(|cache| cache.is_done))
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,23 +137,24 @@ pub struct Progress {
     /// The sum of the coordinators' progress; `None` if one of them was unreachable.
     pub pages: Option<ShardProgress>,
     /// The progress in downstream caches; empty without any.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sinks: Vec<SinkProgress>,
+    #[serde(rename = "sinks", default, skip_serializing_if = "Vec::is_empty")]
+    pub downstream: Vec<DownstreamProgress>,
 }
 
 /// The progress of an invalidation in a downstream cache.
 ///
 /// ```
-/// use cloudflare_isr::{Progress, SinkProgress};
+/// use cloudflare_isr::{Progress, DownstreamProgress};
 ///
 /// fn pending(progress: &Progress) -> impl Iterator<Item = &str> {
-///     progress.sinks.iter().filter(|sink: &&SinkProgress| !sink.is_done).map(|sink| sink.sink.as_str())
+///     progress.downstream.iter().filter(|cache: &&DownstreamProgress| !cache.is_done).map(|cache| cache.cache.as_str())
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SinkProgress {
-    /// Its name: see [`crate::downstream::purges::Sink`].
-    pub sink: String,
+pub struct DownstreamProgress {
+    /// Its name: see [`crate::downstream::purges::DownstreamCache`].
+    #[serde(rename = "sink")]
+    pub cache: String,
     /// Whether it is purged for good: no edge fills the cache with the old page again.
     pub is_done: bool,
 }
@@ -205,7 +206,8 @@ pub enum ToTagIndex {
     /// Invalidate pages. The answer is an [`InvalidateAnswer`].
     Invalidate {
         /// Which pages.
-        scope: Scope,
+        #[serde(rename = "scope")]
+        target: Target,
         /// The effect on them.
         mode: Mode,
         /// When they are rendered again.
@@ -285,16 +287,16 @@ impl InvalidateAnswer {
     /// `shards.applied` and `shards.pending`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let (scope, name) = match &self.invalidation.scope {
-            Scope::Path(path) => ("path", json!(path.as_str())),
-            Scope::Tag(tag) => ("tag", json!(tag.as_str())),
-            Scope::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
-            Scope::Route(route) => ("route", json!(route.as_str())),
-            Scope::Everything => ("everything", json!(true)),
+        let (target, name) = match &self.invalidation.target {
+            Target::Path(path) => ("path", json!(path.as_str())),
+            Target::Tag(tag) => ("tag", json!(tag.as_str())),
+            Target::Prefix(prefix) => ("prefix", json!(prefix.as_str())),
+            Target::Route(route) => ("route", json!(route.as_str())),
+            Target::Everything => ("everything", json!(true)),
         };
         json!({
             "seq": self.invalidation.seq,
-            scope: name,
+            target: name,
             "mode": self.invalidation.mode,
             "refresh": self.invalidation.refresh,
             "pages": { "matched": self.matched },
@@ -306,7 +308,7 @@ impl InvalidateAnswer {
 /// A coordinator's answer to a miss or to the report of a stale page. A page may come with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Reply {
     /// Serve the page, and store it.
     Page {
         /// Whether it was rendered for this request.
@@ -364,7 +366,7 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-impl Verdict {
+impl Reply {
     /// Encodes the verdict for a header value.
     #[must_use]
     pub fn to_header_value(&self) -> String {

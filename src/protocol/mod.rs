@@ -5,7 +5,7 @@ mod messages;
 mod tickets;
 
 pub use self::messages::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, RPC_PATH, RegisterAnswer, ShardProgress,
-    SinkProgress, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER, Verdict,
+    ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, REPLY_HEADER, RPC_PATH,
+    RegisterAnswer, Reply, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex,
 };
-pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, Offered, Ticket};
+pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

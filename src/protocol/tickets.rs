@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  caller ──lookup──▶ edge ──miss, renders: true──▶ coordinator
-//!         ◀──ticket──      ◀──Verdict::Lease───────     │ lease
+//!         ◀──ticket──      ◀──Reply::Lease───────     │ lease
 //!  renders                                              │
 //!         ──store(ticket, response)──▶ edge ──Offer────▶│ judged as a site's answer
-//!         ◀──Stored──                       ◀──Offered──┘
+//!         ◀──Stored──                       ◀──StoreResult──┘
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ impl Offer {
 /// A coordinator's answer to an [`Offer`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Offered {
+pub enum StoreResult {
     /// The page is published.
     Stored,
     /// The page is not published.

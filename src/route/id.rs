@@ -16,7 +16,7 @@ use super::pattern::{MAX_PATTERN_BYTES, Pattern};
 /// use cloudflare_isr::{InvalidateAnswer, Target};
 ///
 /// fn pattern(receipt: &InvalidateAnswer) -> Option<&str> {
-///     match &receipt.invalidation.scope {
+///     match &receipt.invalidation.target {
 ///         Target::Route(route) => Some(route.as_str()),
 ///         _ => None,
 ///     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::semantics::cache_status::Outcome;
+use crate::semantics::cache_status::CacheOutcome;
 
 /// Makes caches revalidate each time, so that an invalidation reaches all clients. `must-revalidate` applies to shared
 /// caches as well (RFC 9111 §5.2.2.2).
@@ -18,16 +18,16 @@ pub const ALWAYS_ASK: &str = "public, max-age=0, must-revalidate";
 /// would not, because it has no effect before `max-age` is over (§5.2.2.8).
 #[must_use]
 pub fn cache_control(
-    outcome: Outcome,
+    outcome: CacheOutcome,
     browser_max_age: Duration,
     ttl: Option<i64>,
     age: Duration,
 ) -> Cow<'static, str> {
     let keep = match outcome {
         // The response must not be stored anywhere: another one may follow at once.
-        Outcome::Skip | Outcome::Bypass => return Cow::Borrowed("no-store"),
-        Outcome::Stale => 0,
-        Outcome::Hit | Outcome::Miss => {
+        CacheOutcome::Skip | CacheOutcome::Bypass => return Cow::Borrowed("no-store"),
+        CacheOutcome::Stale => 0,
+        CacheOutcome::Hit | CacheOutcome::Miss => {
             let most = ttl.map_or(u64::MAX, |ttl| u64::try_from(ttl).unwrap_or(0));
             browser_max_age.as_secs().min(most)
         }
@@ -46,17 +46,17 @@ mod tests {
     fn only_a_fresh_page_is_kept_without_asking_and_only_by_browsers() {
         let (ask, never) = ("public, max-age=0, must-revalidate", "no-store");
         for (outcome, setting, ttl, age, expected) in [
-            (Outcome::Hit, 0, Some(60), 5, ask),
-            (Outcome::Miss, 0, None, 0, ask),
-            (Outcome::Hit, 30, Some(60), 5, "public, max-age=35, s-maxage=0, must-revalidate"),
-            (Outcome::Hit, 30, None, 5, "public, max-age=35, s-maxage=0, must-revalidate"),
-            (Outcome::Miss, 30, Some(60), 0, "public, max-age=30, s-maxage=0, must-revalidate"),
-            (Outcome::Hit, 30, Some(10), 5, "public, max-age=15, s-maxage=0, must-revalidate"),
-            (Outcome::Hit, 30, Some(0), 5, ask),
-            (Outcome::Miss, 30, Some(-3), 5, ask),
-            (Outcome::Stale, 30, Some(60), 5, ask),
-            (Outcome::Skip, 30, Some(60), 5, never),
-            (Outcome::Bypass, 30, Some(60), 5, never),
+            (CacheOutcome::Hit, 0, Some(60), 5, ask),
+            (CacheOutcome::Miss, 0, None, 0, ask),
+            (CacheOutcome::Hit, 30, Some(60), 5, "public, max-age=35, s-maxage=0, must-revalidate"),
+            (CacheOutcome::Hit, 30, None, 5, "public, max-age=35, s-maxage=0, must-revalidate"),
+            (CacheOutcome::Miss, 30, Some(60), 0, "public, max-age=30, s-maxage=0, must-revalidate"),
+            (CacheOutcome::Hit, 30, Some(10), 5, "public, max-age=15, s-maxage=0, must-revalidate"),
+            (CacheOutcome::Hit, 30, Some(0), 5, ask),
+            (CacheOutcome::Miss, 30, Some(-3), 5, ask),
+            (CacheOutcome::Stale, 30, Some(60), 5, ask),
+            (CacheOutcome::Skip, 30, Some(60), 5, never),
+            (CacheOutcome::Bypass, 30, Some(60), 5, never),
         ] {
             let told = cache_control(outcome, Duration::from_secs(setting), ttl, Duration::from_secs(age));
             assert_eq!(told, expected, "{outcome:?} {setting} {ttl:?}");

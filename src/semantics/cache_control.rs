@@ -45,7 +45,7 @@ impl CacheControl {
     /// The first occurrence of a repeated directive counts (RFC 9111 §4.2.1).
     #[must_use]
     pub fn parse(value: &str) -> Self {
-        let mut found = Found::default();
+        let mut found = DirectiveReader::default();
         for directive in split_outside_quotes(value) {
             let (name, argument) = match directive.split_once('=') {
                 Some((name, argument)) => (name.trim_matches([' ', '\t']), Some(argument.trim_matches([' ', '\t']))),
@@ -68,7 +68,7 @@ impl CacheControl {
     #[must_use]
     pub fn parse_targeted(value: &str) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok().filter(|members: &Dictionary| !members.is_empty())?;
-        let mut found = Found::default();
+        let mut found = DirectiveReader::default();
         for (name, member) in &members {
             let argument = match member {
                 ListEntry::Item(item) => match &item.bare_item {
@@ -113,9 +113,9 @@ enum Argument {
 
 /// The directives so far. For a lifetime, also whether its first occurrence has been seen, whatever its value.
 #[derive(Default)]
-struct Found(CacheControl, [bool; 4]);
+struct DirectiveReader(CacheControl, [bool; 4]);
 
-impl Found {
+impl DirectiveReader {
     fn add(&mut self, name: &str, argument: Argument) {
         let Self(found, [has_s_maxage, has_max_age, has_swr, has_sie]) = self;
         // Without a value, a lifetime is invalid, and a stale window is not set.

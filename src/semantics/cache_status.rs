@@ -9,7 +9,7 @@ const CACHE_NAME: &str = "cloudflare-isr";
 
 /// The outcome of a request: the value of `X-ISR-Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CacheOutcome {
     /// Served from the cache, fresh.
     Hit,
     /// Served from the cache, stale, while it is revalidated or because the origin fails.
@@ -22,7 +22,7 @@ pub enum Outcome {
     Bypass,
 }
 
-impl Outcome {
+impl CacheOutcome {
     /// Returns the value of `X-ISR-Status`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -52,7 +52,7 @@ pub struct Conditions {
 
 /// The metadata of a stored page that conditions need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Selected<'a> {
+pub struct SelectedRepresentation<'a> {
     /// Its status.
     pub status: u16,
     /// Its `ETag`.
@@ -86,7 +86,7 @@ impl Conditions {
 
     /// Decides the form, in the order of RFC 9110 §13.2.2. `is_get` is false for HEAD.
     #[must_use]
-    pub fn form(&self, is_get: bool, page: &Selected<'_>) -> Form {
+    pub fn form(&self, is_get: bool, page: &SelectedRepresentation<'_>) -> Form {
         // RFC 9110 §13.2.1: preconditions count only if the response without them would be a success.
         if page.status != 200 {
             return Form::Whole;
@@ -111,7 +111,7 @@ impl Conditions {
     }
 
     /// Returns whether the part that the client already has is of this version of the page (RFC 9110 §13.1.5).
-    fn if_range_holds(&self, page: &Selected<'_>, etag: Option<EntityTag<'_>>) -> bool {
+    fn if_range_holds(&self, page: &SelectedRepresentation<'_>, etag: Option<EntityTag<'_>>) -> bool {
         let Some(if_range) = &self.if_range else {
             return true;
         };
@@ -125,7 +125,7 @@ impl Conditions {
     }
 }
 
-impl Selected<'_> {
+impl SelectedRepresentation<'_> {
     /// Compares dates in whole seconds. `Date` replaces a missing `Last-Modified` (RFC 9111 §4.3.2), but not an
     /// unreadable one (RFC 9110 §13.1.3: no modification date is available).
     fn is_unmodified_since(&self, since: Timestamp) -> bool {
@@ -148,8 +148,8 @@ mod tests {
     const HOUR_LATER_850: &str = "Sunday, 06-Nov-94 09:49:37 GMT";
     const HOUR_LATER_ASCTIME: &str = "Sun Nov  6 09:49:37 1994";
 
-    fn page() -> Selected<'static> {
-        Selected {
+    fn page() -> SelectedRepresentation<'static> {
+        SelectedRepresentation {
             status: 200,
             etag: Some(TAG),
             last_modified: Some(MODIFIED),
@@ -212,15 +212,16 @@ mod tests {
     fn the_page_and_the_method_decide_which_conditions_count() {
         let (tag, since) = (("if-none-match", TAG), ("if-modified-since", HOUR_LATER));
         let range = ("range", "bytes=0-9");
-        let weak = Selected { etag: Some("W/\"a\""), ..page() };
-        let bare = Selected { etag: None, last_modified: None, ..page() };
-        let streams = Selected { body_bytes: None, ..page() };
-        let fresh = Selected { date: http_date::read(MODIFIED).unwrap().plus(Duration::from_secs(59)), ..page() };
-        let undated = Selected { last_modified: Some("yesterday"), ..page() };
+        let weak = SelectedRepresentation { etag: Some("W/\"a\""), ..page() };
+        let bare = SelectedRepresentation { etag: None, last_modified: None, ..page() };
+        let streams = SelectedRepresentation { body_bytes: None, ..page() };
+        let fresh =
+            SelectedRepresentation { date: http_date::read(MODIFIED).unwrap().plus(Duration::from_secs(59)), ..page() };
+        let undated = SelectedRepresentation { last_modified: Some("yesterday"), ..page() };
         for (section, is_get, page, fields, expected) in [
-            ("§13.2.1: another status", true, Selected { status: 404, ..page() }, vec![tag], Form::Whole),
-            ("§13.2.1", true, Selected { status: 404, ..page() }, vec![since], Form::Whole),
-            ("§14.2: only of a 200", true, Selected { status: 203, ..page() }, vec![range], Form::Whole),
+            ("§13.2.1: another status", true, SelectedRepresentation { status: 404, ..page() }, vec![tag], Form::Whole),
+            ("§13.2.1", true, SelectedRepresentation { status: 404, ..page() }, vec![since], Form::Whole),
+            ("§14.2: only of a 200", true, SelectedRepresentation { status: 203, ..page() }, vec![range], Form::Whole),
             ("§13.1.2: HEAD as well", false, page(), vec![tag], Form::NotModified),
             ("§14.2: GET only", false, page(), vec![range], Form::Whole),
             ("§13.1.2: * needs no tag", true, bare, vec![("if-none-match", "*")], Form::NotModified),

@@ -114,7 +114,7 @@ pub fn of_body(body_sha256: &[u8; 32], content_type: Option<&str>) -> String {
 /// Bytes are stored without their content coding, and a strong tag distinguishes codings (RFC 9110 §8.8.3.3). So the
 /// tag of a coded response becomes weak: it still identifies the page, and `If-Range` does not trust it any more.
 #[must_use]
-pub fn of_site(headers: &HeaderList) -> Option<String> {
+pub fn of_origin(headers: &HeaderList) -> Option<String> {
     let tag = EntityTag::parse(headers.get("etag")?)?;
     let coding = headers.joined("content-encoding");
     let is_coded = coding.is_some_and(|coding| !coding.trim_matches(OWS).eq_ignore_ascii_case("identity"));
@@ -222,7 +222,7 @@ mod tests {
             (vec![("etag", "\"a\""), ("content-encoding", "Identity")], Some("\"a\"")),
             (vec![("etag", "a")], None),
         ] {
-            assert_eq!(of_site(&HeaderList::from_pairs(&headers)).as_deref(), expected, "{headers:?}");
+            assert_eq!(of_origin(&HeaderList::from_pairs(&headers)).as_deref(), expected, "{headers:?}");
         }
     }
 }

@@ -230,7 +230,7 @@ impl HeaderList {
 
     /// Returns the names that are removed from a client's request to the origin, each once.
     #[must_use]
-    pub fn withheld_from_site(&self) -> Vec<String> {
+    pub fn withheld_from_origin(&self) -> Vec<String> {
         let kept_for_upgrade = self.get("upgrade").is_some();
         let is_known_to_all = |name: &str| {
             NEVER_NOMINATED

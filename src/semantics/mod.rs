@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod cache_control;
+pub mod cache_policy;
 pub mod cache_status;
 pub mod conditional;
 pub mod digest;
@@ -11,7 +12,6 @@ pub mod headers;
 pub mod http_date;
 pub mod key;
 pub mod language;
-pub mod policy;
 pub mod range;
 pub mod render_signature;
 pub mod statuses;

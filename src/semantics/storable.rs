@@ -6,10 +6,10 @@ use thiserror::Error;
 use url::Url;
 
 use crate::reason::Reason;
+use crate::semantics::cache_policy::{self, CachePolicy};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
-use crate::semantics::policy::{self, Policy};
 use crate::semantics::statuses::{self, Statuses};
 use crate::semantics::tag::{Tag, TagError};
 use crate::semantics::vary::Vary;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// The request, and the route's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'a> {
+pub struct Criteria<'a> {
     /// The page.
     pub key: &'a PageKey,
     /// When the render began.
@@ -125,7 +125,7 @@ impl From<TagError> for NotStored {
 
 /// Why a response counts as a failure of the origin: it never replaces a good page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SiteFailure {
+pub enum OriginFailure {
     /// A status of 5xx, or 429.
     #[error("the site answered {0}")]
     Status(u16),
@@ -142,24 +142,24 @@ pub enum SiteFailure {
 
 /// The verdict about a response's status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Storability {
     /// Store it, if the body is within its limit and not empty.
     Store(Storable),
     /// Pass it on, and remember that it is not storable.
     Pass(NotStored),
     /// Treat it as a failure of the origin.
-    Fail(SiteFailure),
+    Fail(OriginFailure),
 }
 
 /// Judges status and headers, before the body is read.
 #[must_use]
-pub fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Verdict {
+pub fn judge(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Storability {
     if status >= 500 || status == 429 {
-        return Verdict::Fail(SiteFailure::Status(status));
+        return Storability::Fail(OriginFailure::Status(status));
     }
-    match storable(status, headers, asked) {
-        Ok(storable) => Verdict::Store(storable),
-        Err(reason) => Verdict::Pass(reason),
+    match storable(status, headers, criteria) {
+        Ok(storable) => Storability::Store(storable),
+        Err(reason) => Storability::Pass(reason),
     }
 }
 
@@ -167,11 +167,11 @@ pub fn judge(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Verdict {
 ///
 /// # Errors
 /// A 200 without a body is a failure, and so is a body of another length than announced (RFC 9111 §3.3).
-pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(), SiteFailure> {
+pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(), OriginFailure> {
     if announced.is_some_and(|announced| announced != bytes) {
-        return Err(SiteFailure::Broken);
+        return Err(OriginFailure::Broken);
     }
-    if status == 200 && bytes == 0 { Err(SiteFailure::Empty) } else { Ok(()) }
+    if status == 200 && bytes == 0 { Err(OriginFailure::Empty) } else { Ok(()) }
 }
 
 /// Returns the headers to relay the response of a failing origin to all waiting requests; `None` if it can't be
@@ -182,34 +182,34 @@ pub fn relayable(status: u16, headers: &HeaderList) -> Option<HeaderList> {
     (statuses::is_valid(status) && is_decoded(headers) && kept.check().is_ok()).then_some(kept)
 }
 
-fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Storable, NotStored> {
-    if !asked.statuses.contains(status) {
+fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Result<Storable, NotStored> {
+    if !criteria.statuses.contains(status) {
         return Err(NotStored::Status);
     }
     if headers.get("content-range").is_some() {
         return Err(NotStored::Partial);
     }
-    let policy = Policy::of(headers);
+    let policy = CachePolicy::of(headers);
     if policy.forbids_storing() {
         return Err(NotStored::CacheControl);
     }
-    if asked.authorized && !policy.allows_authorized() {
+    if criteria.authorized && !policy.allows_authorized() {
         return Err(NotStored::Authorization);
     }
-    if headers.joined("vary").is_some_and(|value| !asked.vary.covers(&value)) {
+    if headers.joined("vary").is_some_and(|value| !criteria.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
-    let (expire, stale_if_error) = policy.stale_windows(asked.expire, asked.stale_if_error);
-    let revalidate = lifetime(status, headers, &policy, asked)?;
-    let windows = Windows::new(asked.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
-    if headers.get("location").is_some_and(|location| leads_to(location, asked)) {
+    let (expire, stale_if_error) = policy.stale_windows(criteria.expire, criteria.stale_if_error);
+    let revalidate = lifetime(status, headers, &policy, criteria)?;
+    let windows = Windows::new(criteria.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
+    if headers.get("location").is_some_and(|location| leads_to(location, criteria)) {
         return Err(NotStored::RedirectToItself);
     }
     if !is_decoded(headers) {
         return Err(NotStored::ContentEncoding);
     }
     let content_length = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
-    if content_length.is_some_and(|length| length > asked.max_body_bytes) {
+    if content_length.is_some_and(|length| length > criteria.max_body_bytes) {
         return Err(NotStored::TooLarge);
     }
     let kept = headers.for_sharing();
@@ -217,20 +217,25 @@ fn storable(status: u16, headers: &HeaderList, asked: &Asked<'_>) -> Result<Stor
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
     // The length of a coded body is that of its coding (RFC 9110 §8.6).
     let announced = content_length.filter(|_| headers.get("content-encoding").is_none());
-    Ok(Storable { windows, tags: Tag::unite(asked.tags, own)?, headers: kept, announced })
+    Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced })
 }
 
 /// Decides the freshness lifetime: the page's own takes precedence over the route's.
 ///
 /// A standard lifetime began when the page was made, so the time that it has spent in another cache is subtracted (RFC
 /// 9111 §4.2.3). Seconds of `X-ISR-Revalidate` and of a route count from the beginning of the render.
-fn lifetime(status: u16, headers: &HeaderList, policy: &Policy, asked: &Asked<'_>) -> Result<Revalidate, NotStored> {
-    let of_route = if statuses::is_not_found(status) { asked.not_found_revalidate } else { asked.revalidate };
+fn lifetime(
+    status: u16,
+    headers: &HeaderList,
+    policy: &CachePolicy,
+    criteria: &Criteria<'_>,
+) -> Result<Revalidate, NotStored> {
+    let of_route = if statuses::is_not_found(status) { criteria.not_found_revalidate } else { criteria.revalidate };
     match (Revalidate::from_header(headers), policy.lifetime()) {
         (Some(own), _) => Ok(own),
         (None, None) => Ok(of_route),
         (None, Some(Duration::ZERO)) => Ok(Revalidate::NoStore),
-        (None, Some(lifetime)) => match lifetime.saturating_sub(policy::age(headers)) {
+        (None, Some(lifetime)) => match lifetime.saturating_sub(cache_policy::age(headers)) {
             Duration::ZERO => Err(NotStored::Age),
             left => Ok(Revalidate::After(left)),
         },
@@ -245,11 +250,11 @@ fn is_decoded(headers: &HeaderList) -> bool {
 }
 
 /// Returns whether a `Location` is the page itself. The key may drop a trailing slash that an origin requires.
-fn leads_to(location: &str, asked: &Asked<'_>) -> bool {
-    let target = Url::parse(asked.key.url()).and_then(|base| base.join(location));
+fn leads_to(location: &str, criteria: &Criteria<'_>) -> bool {
+    let target = Url::parse(criteria.key.url()).and_then(|base| base.join(location));
     let target = target.ok().and_then(|url| RequestUrl::parse(url.as_str()).ok());
-    let target = target.and_then(|url| url.key(None, &QueryPolicy::All, asked.trailing_slash).ok());
-    target.is_some_and(|target| target.url() == asked.key.url())
+    let target = target.and_then(|url| url.key(None, &QueryPolicy::All, criteria.trailing_slash).ok());
+    target.is_some_and(|target| target.url() == criteria.key.url())
 }
 
 #[cfg(test)]

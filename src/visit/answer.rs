@@ -10,12 +10,12 @@
 
 use std::time::Duration;
 
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::visit::judge::Judgement;
-use crate::visit::machine::{Asking, Retrying, State, Turn, View, pass, serve};
-use crate::visit::step::{Answer, Found, PassMark, Served, Step, Stored, WhenToKeep};
+use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass, serve};
+use crate::visit::step::{CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The pauses before each read of L1: after 100, 300 and 600 ms.
 const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(300)];
@@ -26,91 +26,89 @@ const NO_PAUSE: &[Duration] = &[Duration::ZERO];
 impl View<'_> {
     /// Decides what an answer means. If this edge knows of an invalidation of the answer that the coordinator does not
     /// know yet, the edge asks once more.
-    pub(super) fn answered<B>(self, asking: Asking<B>, answer: Answer<B>) -> Turn<B> {
-        let Answer { verdict, page } = answer;
-        match (&verdict, page) {
-            (Verdict::Page { .. }, Some(page)) if self.is_outdated(&asking, &page) => {
+    pub(super) fn answered<B>(self, asking: Asking<B>, answer: CoordinatorReply<B>) -> Transition<B> {
+        let CoordinatorReply { reply, page } = answer;
+        match (&reply, page) {
+            (Reply::Page { .. }, Some(page)) if self.is_outdated(&asking, &page) => {
                 let newer_than = self.invalidated_at(&page.meta);
                 let (state, steps) = self.ask_until(Asking { newer_than, is_again: true, ..asking });
                 (state, discard(page).chain(steps).collect())
             }
-            (_, Some(page)) if page.meta.key == *self.request.key => self.with_answer(asking, verdict, page),
+            (_, Some(page)) if page.meta.key == *self.request.key => self.with_answer(asking, reply, page),
             (_, page) => {
-                let (state, steps) = self.with_bare_answer(asking, verdict);
+                let (state, steps) = self.with_bare_answer(asking, reply);
                 (state, page.into_iter().flat_map(discard).chain(steps).collect())
             }
         }
     }
 
-    fn is_outdated<B>(self, asking: &Asking<B>, page: &Stored<B>) -> bool {
+    fn is_outdated<B>(self, asking: &Asking<B>, page: &StoredPage<B>) -> bool {
         !asking.is_again && page.meta.key == *self.request.key && self.invalidated_at(&page.meta) > asking.newer_than
     }
 
     /// Decides what an answer means that contains the requested page.
-    fn with_answer<B>(self, asking: Asking<B>, verdict: Verdict, page: Stored<B>) -> Turn<B> {
+    fn with_answer<B>(self, asking: Asking<B>, reply: Reply, page: StoredPage<B>) -> Transition<B> {
         let ttl = page.meta.windows.ttl_seconds(self.now);
-        match verdict {
-            Verdict::Page { rendered: true, collapsed } => {
+        match reply {
+            Reply::Page { rendered: true, collapsed } => {
                 let fwd_status = Some(page.meta.status);
                 let status = CacheStatus { fwd_status, stored: true, collapsed, ..forwarded(&asking) };
-                serve(served(page, Outcome::Miss, status, Some(WhenToKeep::WhenWhole)))
+                serve(served(page, CacheOutcome::Miss, status, Some(WhenToKeep::WhenWhole)))
             }
-            Verdict::Page { rendered: false, .. } => {
+            Reply::Page { rendered: false, .. } => {
                 // Another colo's request rendered the page; L2 did not show it yet.
                 let (outcome, reason) = match self.judge(&page.meta) {
-                    Judgement::Fresh => (Outcome::Hit, Reason::Coordinator),
+                    Judgement::Fresh => (CacheOutcome::Hit, Reason::Coordinator),
                     // The coordinator may not know of all invalidations that are recorded.
-                    Judgement::Stale { reason } => (Outcome::Stale, reason.unwrap_or(Reason::Coordinator)),
-                    Judgement::Unusable { .. } => (Outcome::Stale, Reason::Coordinator),
+                    Judgement::Stale { reason } => (CacheOutcome::Stale, reason.unwrap_or(Reason::Coordinator)),
+                    Judgement::Unusable { .. } => (CacheOutcome::Stale, Reason::Coordinator),
                 };
                 let status = CacheStatus::hit(ttl).with_detail(Some(reason));
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
-            Verdict::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
-            Verdict::Relay { reason } => {
+            Reply::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
+            Reply::Relay { reason } => {
                 if let Some(copy) = asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
                     let (state, steps) = stand_in(self, copy, reason);
                     return (state, discard(page).chain(steps).collect());
                 }
                 let fwd_status = Some(page.meta.status);
                 let status = CacheStatus { fwd_status, ..CacheStatus::forwarded(Forward::UriMiss) };
-                serve(served(page, Outcome::Skip, status.with_detail(Some(reason)), None))
+                serve(served(page, CacheOutcome::Skip, status.with_detail(Some(reason)), None))
             }
-            verdict => {
-                let (state, steps) = self.with_bare_answer(asking, verdict);
+            reply => {
+                let (state, steps) = self.with_bare_answer(asking, reply);
                 (state, discard(page).chain(steps).collect())
             }
         }
     }
 
     /// Decides what an answer means that has no page, or no usable page.
-    fn with_bare_answer<B>(self, asking: Asking<B>, verdict: Verdict) -> Turn<B> {
-        match verdict {
-            Verdict::Pass { until, reason } => {
+    fn with_bare_answer<B>(self, asking: Asking<B>, reply: Reply) -> Transition<B> {
+        match reply {
+            Reply::Pass { until, reason } => {
                 let (state, mut steps) = pass(reason.unwrap_or(Reason::NotStored));
-                steps.insert(0, Step::MarkPass(PassMark { since: self.now, until }));
+                steps.insert(0, Step::MarkPass(PassMarker { since: self.now, until }));
                 (state, steps)
             }
-            Verdict::Unavailable { retry_at, reason } => {
+            Reply::Unavailable { retry_at, reason } => {
                 let status = forwarded(&asking).with_detail(Some(reason));
                 match asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
                     Some(page) => stand_in(self, page, reason),
                     None => (State::Over, vec![Step::Unavailable { retry_at, status }]),
                 }
             }
-            Verdict::Lease { shard, token } if self.request.renders => {
-                (State::Over, vec![Step::Lease { shard, token }])
-            }
+            Reply::Lease { shard, token } if self.request.renders => (State::Over, vec![Step::Lease { shard, token }]),
             // This edge may know of a purge of the page that the coordinator would serve instead.
-            Verdict::Refused { reason } | Verdict::StandIn { reason } => self.without_answer(reason, asking.stand_in),
-            Verdict::Page { .. } | Verdict::Relay { .. } | Verdict::Unchanged | Verdict::Lease { .. } => {
+            Reply::Refused { reason } | Reply::StandIn { reason } => self.without_answer(reason, asking.stand_in),
+            Reply::Page { .. } | Reply::Relay { .. } | Reply::Unchanged | Reply::Lease { .. } => {
                 self.without_answer(Reason::CoordinatorFailed, asking.stand_in)
             }
         }
     }
 
     /// Continues without an answer: with the page at hand, or by reading L1 again.
-    pub(super) fn without_answer<B>(self, failure: Reason, at_hand: Option<Stored<B>>) -> Turn<B> {
+    pub(super) fn without_answer<B>(self, failure: Reason, at_hand: Option<StoredPage<B>>) -> Transition<B> {
         match at_hand.filter(|page| self.may_stand_in(&page.meta)) {
             Some(page) => stand_in(self, page, failure),
             None => retry(failure, if failure.has_waited_in_full() { NO_PAUSE } else { PAUSES }),
@@ -118,25 +116,25 @@ impl View<'_> {
     }
 
     /// Continues with the result of reading L1 after the coordinator has failed.
-    pub(super) fn retried<B>(self, retrying: &Retrying, found: Found<B>) -> Turn<B> {
+    pub(super) fn retried<B>(self, retrying: &Retrying, found: L1Entry<B>) -> Transition<B> {
         match found {
-            Found::Page(page) => {
+            L1Entry::Page(page) => {
                 let outcome = match self.judge(&page.meta) {
-                    Judgement::Fresh => Outcome::Hit,
-                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => Outcome::Stale,
+                    Judgement::Fresh => CacheOutcome::Hit,
+                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => CacheOutcome::Stale,
                     Judgement::Unusable { stands_in: false } => return retry(retrying.failure, retrying.pauses),
                 };
                 let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now)).with_l1_after(retrying.failure);
                 serve(served(page, outcome, status, None))
             }
-            Found::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
-            Found::Pass(_) | Found::Nothing => retry(retrying.failure, retrying.pauses),
+            L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+            L1Entry::Pass(_) | L1Entry::Nothing => retry(retrying.failure, retrying.pauses),
         }
     }
 }
 
 /// Reads L1 again after the next pause. Passes to the origin if no pause is left.
-fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Turn<B> {
+fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Transition<B> {
     match pauses {
         [] => pass(failure),
         [Duration::ZERO, pauses @ ..] => {
@@ -149,13 +147,18 @@ fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Turn<B> {
 }
 
 /// Serves a page in place of the requested one.
-fn stand_in<B>(view: View<'_>, page: Stored<B>, reason: Reason) -> Turn<B> {
+fn stand_in<B>(view: View<'_>, page: StoredPage<B>, reason: Reason) -> Transition<B> {
     let status = CacheStatus::hit(page.meta.windows.ttl_seconds(view.now)).with_detail(Some(reason));
-    serve(served(page, Outcome::Stale, status, None))
+    serve(served(page, CacheOutcome::Stale, status, None))
 }
 
-fn served<B>(page: Stored<B>, outcome: Outcome, status: CacheStatus, keep: Option<WhenToKeep>) -> Served<B> {
-    Served { page, outcome, status, keep, is_for_downstream: false }
+fn served<B>(
+    page: StoredPage<B>,
+    outcome: CacheOutcome,
+    status: CacheStatus,
+    keep: Option<WhenToKeep>,
+) -> ServedPage<B> {
+    ServedPage { page, outcome, status, keep, is_for_downstream: false }
 }
 
 /// Describes a request that passes to the origin because there is no page, or because the page at hand is not usable.
@@ -163,6 +166,6 @@ fn forwarded<B>(asking: &Asking<B>) -> CacheStatus {
     CacheStatus::forwarded(if asking.stand_in.is_some() { Forward::Stale } else { Forward::UriMiss })
 }
 
-fn discard<B>(page: Stored<B>) -> std::iter::Once<Step<B>> {
+fn discard<B>(page: StoredPage<B>) -> std::iter::Once<Step<B>> {
     std::iter::once(Step::Discard(page.body))
 }

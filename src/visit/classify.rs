@@ -156,13 +156,13 @@ pub enum UrlClass<'a> {
         /// The route.
         route: &'a Route,
         /// The target of a GET without any headers.
-        target: Target,
+        destination: Destination,
     },
 }
 
 /// The target of a GET for a URL of a route, before its headers are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// The origin's response.
     Pass(Pass),
     /// A redirect to the path without its trailing slash.
@@ -177,10 +177,10 @@ pub enum Target {
 /// Classifies a request.
 #[must_use]
 pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>) -> Class<'a> {
-    let (route, target) = match by_url(rules.config, request.url) {
+    let (route, destination) = match by_url(rules.config, request.url) {
         UrlClass::NotForCache => return Class::NotForCache,
         UrlClass::Admin(path) => return Class::Admin(path),
-        UrlClass::Routed { route, target } => (route, target),
+        UrlClass::Routed { route, destination } => (route, destination),
     };
     let RequestParts { method, headers, is_render, .. } = *request;
     let is_page = matches!(method, "GET" | "HEAD") && headers.header("upgrade").is_none();
@@ -190,10 +190,10 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
     if rules.bypass_token.is_some_and(|token| has_bypass_token(headers, token)) {
         return Class::Pass(Pass::Draft);
     }
-    let key = match target {
-        Target::Pass(pass) => return Class::Pass(pass),
-        Target::Redirect { location } => return Class::Redirect { location },
-        Target::Page(key) => key,
+    let key = match destination {
+        Destination::Pass(pass) => return Class::Pass(pass),
+        Destination::Redirect { location } => return Class::Redirect { location },
+        Destination::Page(key) => key,
     };
     match key.with_variant(&route.vary().variant(headers)) {
         Ok(key) => Class::Page(PageRequest {
@@ -217,7 +217,7 @@ pub fn by_url<'a>(config: &'a Config, url: &str) -> UrlClass<'a> {
         return UrlClass::Admin(url.path().clone());
     }
     match config.routes.find(url.path().as_str()) {
-        Some(route) => UrlClass::Routed { route, target: target(config, route, &url) },
+        Some(route) => UrlClass::Routed { route, destination: destination(config, route, &url) },
         None => UrlClass::NotForCache,
     }
 }
@@ -227,7 +227,7 @@ pub fn by_url<'a>(config: &'a Config, url: &str) -> UrlClass<'a> {
 #[must_use]
 pub fn short_path_key(config: &Config, url: &str) -> Option<PageKey> {
     match by_url(config, url) {
-        UrlClass::Routed { route, target: Target::Page(key) } if route.vary().is_empty() => Some(key),
+        UrlClass::Routed { route, destination: Destination::Page(key) } if route.vary().is_empty() => Some(key),
         UrlClass::NotForCache | UrlClass::Admin(_) | UrlClass::Routed { .. } => None,
     }
 }
@@ -243,20 +243,20 @@ fn is_admin(path: &CanonicalPath) -> bool {
     path.as_str().strip_prefix(ADMIN_PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn target(config: &Config, route: &Route, url: &RequestUrl) -> Target {
+fn destination(config: &Config, route: &Route, url: &RequestUrl) -> Destination {
     if route.revalidate() == Revalidate::NoStore {
-        return Target::Pass(Pass::NeverStored);
+        return Destination::Pass(Pass::NeverStored);
     }
     if !config.serves_host(url.host()) {
-        return Target::Pass(Pass::NoKey(Reason::Host));
+        return Destination::Pass(Pass::NoKey(Reason::Host));
     }
     if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
-        return Target::Redirect { location: url.without_slash() };
+        return Destination::Redirect { location: url.without_slash() };
     }
     let origin = config.canonical_origin.as_ref().map(CanonicalOrigin::as_str);
     match url.key(origin, route.query(), route.trailing_slash()) {
-        Ok(key) => Target::Page(key),
-        Err(error) => Target::Pass(error.into()),
+        Ok(key) => Destination::Page(key),
+        Err(error) => Destination::Pass(error.into()),
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Judgement {
 #[must_use]
 pub fn judge(page: &PageMeta, route: &RouteId, feed: &Feed, is_current: bool, now: Timestamp) -> Judgement {
     let unusable = Judgement::Unusable { stands_in: page.windows.serves_errors(now) };
-    let invalidated = feed.verdict(page, route).map(|invalidated| invalidated.mode);
+    let invalidated = feed.invalidation_of(page, route).map(|invalidated| invalidated.mode);
     match (page.windows.freshness(now), invalidated) {
         (_, Some(Mode::Purge)) => Judgement::Unusable { stands_in: false },
         (Freshness::Expired, _) | (_, Some(Mode::Expire)) => unusable,
@@ -45,7 +45,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::invalidation::Scope;
+    use crate::invalidation::Target;
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::semantics::key::PageKey;
     use crate::semantics::tag::Tag;
@@ -71,7 +71,7 @@ mod tests {
         let silent = Feed::default();
         let with = |mode| {
             let mut feed = Feed::default();
-            feed.note(Scope::Tag(Tag::parse("posts").unwrap()), mode, at(105));
+            feed.note(Target::Tag(Tag::parse("posts").unwrap()), mode, at(105));
             feed
         };
         let (stale, expire, purge) = (with(Mode::Stale), with(Mode::Expire), with(Mode::Purge));

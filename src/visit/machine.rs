@@ -7,12 +7,12 @@ use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::route::RouteId;
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
-use crate::visit::step::{Event, Found, PassMark, Question, Report, Served, Step, Stored, WhenToKeep};
+use crate::visit::step::{Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The subject of a visit, and its limits.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub struct Visit<'a, B> {
 #[derive(Debug)]
 pub(super) enum State<B> {
     /// The feed and L1, with the results so far.
-    Looking { is_feed_ready: bool, found: Option<Found<B>> },
+    Looking { is_feed_ready: bool, found: Option<L1Entry<B>> },
     /// L2.
     ReadingL2,
     /// The coordinator.
@@ -55,7 +55,7 @@ pub(super) enum State<B> {
 #[derive(Debug)]
 pub(super) struct Asking<B> {
     /// A page that may be served if there is no answer.
-    pub(super) stand_in: Option<Stored<B>>,
+    pub(super) stand_in: Option<StoredPage<B>>,
     /// As in [`Question`].
     pub(super) newer_than: Option<Timestamp>,
     /// Whether the edge knew of an invalidation of the first answer.
@@ -76,7 +76,7 @@ pub(super) struct Retrying {
 }
 
 /// The next state, and the steps to perform.
-pub(super) type Turn<B> = (State<B>, Vec<Step<B>>);
+pub(super) type Transition<B> = (State<B>, Vec<Step<B>>);
 
 /// The inputs of a decision besides the event.
 #[derive(Clone, Copy)]
@@ -134,33 +134,33 @@ impl<'a, B> Visit<'a, B> {
 
 impl View<'_> {
     /// Continues once the feed and L1 have both arrived: judges what L1 has by the feed.
-    fn looked<B>(self, is_feed_ready: bool, found: Option<Found<B>>) -> Turn<B> {
+    fn looked<B>(self, is_feed_ready: bool, found: Option<L1Entry<B>>) -> Transition<B> {
         match found {
             Some(found) if is_feed_ready => match found {
-                Found::Page(page) => self.with_page(page, Tier::L1),
-                Found::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
-                Found::Pass(_) | Found::Nothing => (State::ReadingL2, vec![Step::ReadL2]),
+                L1Entry::Page(page) => self.with_page(page, Tier::L1),
+                L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+                L1Entry::Pass(_) | L1Entry::Nothing => (State::ReadingL2, vec![Step::ReadL2]),
             },
             found => (State::Looking { is_feed_ready, found }, Vec::new()),
         }
     }
 
-    fn with_page<B>(self, page: Stored<B>, tier: Tier) -> Turn<B> {
+    fn with_page<B>(self, page: StoredPage<B>, tier: Tier) -> Transition<B> {
         let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now));
         let source = (tier == Tier::L2).then_some(Reason::L2);
         match self.judge(&page.meta) {
-            Judgement::Fresh => serve(Served {
+            Judgement::Fresh => serve(ServedPage {
                 page,
-                outcome: Outcome::Hit,
+                outcome: CacheOutcome::Hit,
                 status: status.with_detail(source),
                 keep: (tier == Tier::L2).then_some(WhenToKeep::AtOnce),
                 is_for_downstream: true,
             }),
             Judgement::Stale { reason } => {
                 let report = Report { version: page.meta.version, newer_than: self.invalidated_at(&page.meta) };
-                let (state, mut steps) = serve(Served {
+                let (state, mut steps) = serve(ServedPage {
                     page,
-                    outcome: Outcome::Stale,
+                    outcome: CacheOutcome::Stale,
                     status: status.with_detail(reason.or(source)),
                     keep: None,
                     is_for_downstream: false,
@@ -176,13 +176,13 @@ impl View<'_> {
     }
 
     /// Asks the coordinator, and waits for its answer.
-    fn ask<B>(self, stand_in: Option<Stored<B>>, newer_than: Option<Timestamp>) -> Turn<B> {
+    fn ask<B>(self, stand_in: Option<StoredPage<B>>, newer_than: Option<Timestamp>) -> Transition<B> {
         let deadline = self.now.plus(self.request.miss_timeout);
         self.ask_until(Asking { stand_in, newer_than, is_again: false, deadline })
     }
 
     /// Asks the coordinator, with the rest of the client's waiting time as the limit.
-    pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Turn<B> {
+    pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Transition<B> {
         let question = Question {
             newer_than: asking.newer_than,
             renders: self.request.renders,
@@ -199,30 +199,30 @@ impl View<'_> {
 
     /// Returns the time of the latest known invalidation of a page.
     pub(super) fn invalidated_at(self, meta: &PageMeta) -> Option<Timestamp> {
-        self.polling.known().verdict(meta, self.request.route).map(|invalidated| invalidated.at)
+        self.polling.known().invalidation_of(meta, self.request.route).map(|invalidated| invalidated.at)
     }
 
     /// Returns whether a page may be served in place of a better one. A purged page may not be; the edge may have
     /// learnt of the purge while it asked the coordinator.
     pub(super) fn may_stand_in(self, meta: &PageMeta) -> bool {
-        let invalidated = self.polling.known().verdict(meta, self.request.route);
+        let invalidated = self.polling.known().invalidation_of(meta, self.request.route);
         invalidated.is_none_or(|invalidated| invalidated.mode != Mode::Purge)
     }
 
     /// Returns whether a hit-for-pass marker holds: an invalidation of the path lifts it.
-    pub(super) fn passes(self, mark: PassMark) -> bool {
+    pub(super) fn passes(self, mark: PassMarker) -> bool {
         let path = self.request.key.path();
-        let is_lifted = self.polling.known().path_verdict(path, self.request.route, mark.since).is_some();
+        let is_lifted = self.polling.known().path_invalidation(path, self.request.route, mark.since).is_some();
         self.now < mark.until && !is_lifted
     }
 }
 
 /// Serves a page and ends the visit.
-pub(super) fn serve<B>(served: Served<B>) -> Turn<B> {
+pub(super) fn serve<B>(served: ServedPage<B>) -> Transition<B> {
     (State::Over, vec![Step::Serve(served)])
 }
 
 /// Passes to the origin, because the page is not stored or not available here, and ends the visit.
-pub(super) fn pass<B>(reason: Reason) -> Turn<B> {
+pub(super) fn pass<B>(reason: Reason) -> Transition<B> {
     (State::Over, vec![Step::Pass(CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))])
 }

@@ -54,7 +54,10 @@ mod tests;
 
 pub use self::judge::{Judgement, judge};
 pub use self::machine::{Request, Visit};
-pub use self::polling::{PartPoll, Poll, Polling, Refresh};
+pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};
 pub use self::reports::{Replacement, Reports};
 pub use self::short_path::{Plan, plan};
-pub use self::step::{Answer, CallFailure, Event, Found, PassMark, Question, Report, Served, Step, Stored, WhenToKeep};
+pub use self::step::{
+    CallFailure, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage,
+    WhenToKeep,
+};

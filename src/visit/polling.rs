@@ -56,7 +56,7 @@ pub struct Poll {
 
 /// The action of a request before it judges a page by the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresh {
+pub enum FeedRefresh {
     /// Nothing: the feed is current, or not available now.
     Nothing,
     /// Polls behind the response: the feed is current, but not for long.
@@ -88,18 +88,18 @@ impl Polling {
     }
 
     /// Decides what a request does about the feed. A poll counts as sent from now on.
-    pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> Refresh {
+    pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> FeedRefresh {
         if bound.is_zero() {
-            return Refresh::PollFirst(self.begin(now));
+            return FeedRefresh::PollFirst(self.begin(now));
         }
         if self.is_within(now, bound / 2) {
-            return Refresh::Nothing;
+            return FeedRefresh::Nothing;
         }
         match (self.is_within(now, bound), self.may_poll(now)) {
-            (true, true) => Refresh::PollBehind(self.begin(now)),
-            (false, true) => Refresh::PollFirst(self.begin(now)),
-            (false, false) if self.awaits_other(now, bound) => Refresh::WaitForOther,
-            (_, false) => Refresh::Nothing,
+            (true, true) => FeedRefresh::PollBehind(self.begin(now)),
+            (false, true) => FeedRefresh::PollFirst(self.begin(now)),
+            (false, false) if self.awaits_other(now, bound) => FeedRefresh::WaitForOther,
+            (_, false) => FeedRefresh::Nothing,
         }
     }
 
@@ -138,7 +138,7 @@ impl Polling {
     /// Notes an invalidation that passed through this edge, without waiting for the next poll.
     pub fn note(&mut self, invalidation: Invalidation) {
         self.epoch += 1;
-        self.feed.note(invalidation.scope, invalidation.mode, invalidation.at);
+        self.feed.note(invalidation.target, invalidation.mode, invalidation.at);
     }
 
     /// Returns whether the feed is complete up to `bound` ago. With a bound of 0 each request has just polled.

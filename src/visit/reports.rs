@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::visit::{Answer, PassMark, Stored};
+use crate::visit::{CoordinatorReply, PassMarker, StoredPage};
 
 /// How long the edge waits for the page that replaces a stale one. `waitUntil` ends after 30 s (platform limit).
 pub const PATIENCE: Duration = Duration::from_secs(25);
@@ -25,9 +25,9 @@ pub struct Reports(BTreeMap<PageKey, Timestamp>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replacement<B> {
     /// The page that replaces the stale one. It goes into L1 once all of it has arrived.
-    Page(Stored<B>),
+    Page(StoredPage<B>),
     /// The page is not stored any more: the hit-for-pass marker replaces it in L1.
-    Pass(PassMark),
+    Pass(PassMarker),
     /// Nothing: there is no answer, no newer page, or the answer is not usable.
     Nothing,
 }
@@ -56,10 +56,10 @@ impl Reports {
 impl<B> Replacement<B> {
     /// Decides how the answer to a report is used.
     #[must_use]
-    pub fn of(key: &PageKey, answer: Answer<B>, now: Timestamp) -> Self {
-        match (answer.verdict, answer.page) {
-            (Verdict::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page),
-            (Verdict::Pass { until, .. }, _) => Self::Pass(PassMark { since: now, until }),
+    pub fn of(key: &PageKey, answer: CoordinatorReply<B>, now: Timestamp) -> Self {
+        match (answer.reply, answer.page) {
+            (Reply::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page),
+            (Reply::Pass { until, .. }, _) => Self::Pass(PassMarker { since: now, until }),
             _ => Self::Nothing,
         }
     }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
-use crate::semantics::cache_status::{CacheStatus, Outcome};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
 /// A stored page as the performer holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored<B> {
+pub struct StoredPage<B> {
     /// Its metadata.
     pub meta: PageMeta,
     /// Its headers and its body.
@@ -21,7 +21,7 @@ pub struct Stored<B> {
 
 /// A hit-for-pass marker: the page is not stored, so requests pass to the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PassMark {
+pub struct PassMarker {
     /// When the marker was set: a later invalidation of the path lifts it.
     pub since: Timestamp,
     /// Until when it holds.
@@ -30,22 +30,22 @@ pub struct PassMark {
 
 /// The content of L1 under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found<B> {
+pub enum L1Entry<B> {
     /// A page of this key.
-    Page(Stored<B>),
+    Page(StoredPage<B>),
     /// A hit-for-pass marker.
-    Pass(PassMark),
+    Pass(PassMarker),
     /// Nothing, or nothing usable.
     Nothing,
 }
 
 /// A coordinator's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer<B> {
+pub struct CoordinatorReply<B> {
     /// The coordinator's decision.
-    pub verdict: Verdict,
+    pub reply: Reply,
     /// The page that comes with it. Its body may still be growing.
-    pub page: Option<Stored<B>>,
+    pub page: Option<StoredPage<B>>,
 }
 
 /// Why there is no answer of the coordinator.
@@ -80,11 +80,11 @@ pub enum Event<B> {
     /// The feed is as current as possible now.
     FeedReady,
     /// L1 was read.
-    L1(Found<B>),
+    L1(L1Entry<B>),
     /// L2 was read. An unusable or unavailable value counts as none: the coordinator overwrites it.
-    L2(Option<Stored<B>>),
+    L2(Option<StoredPage<B>>),
     /// The coordinator has answered.
-    Answered(Answer<B>),
+    Answered(CoordinatorReply<B>),
     /// The coordinator has not answered.
     NotAnswered(CallFailure),
     /// A pause is over.
@@ -122,11 +122,11 @@ pub enum WhenToKeep {
 
 /// A page for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served<B> {
+pub struct ServedPage<B> {
     /// The page.
-    pub page: Stored<B>,
+    pub page: StoredPage<B>,
     /// For `X-ISR-Status`.
-    pub outcome: Outcome,
+    pub outcome: CacheOutcome,
     /// For `Cache-Status`.
     pub status: CacheStatus,
     /// Whether the page goes into L1, behind the response.
@@ -153,18 +153,18 @@ pub enum Step<B> {
     /// [`Reports::begin`](crate::visit::Reports::begin) allows it.
     Report(Report),
     /// Put a hit-for-pass marker into L1, behind the response.
-    MarkPass(PassMark),
+    MarkPass(PassMarker),
     /// Release a body that no client reads.
     Discard(B),
     /// Serve a page. The visit is over.
-    Serve(Served<B>),
-    /// Let the origin answer the client's request; the outcome is [`Outcome::Skip`]. The visit is over.
+    Serve(ServedPage<B>),
+    /// Let the origin answer the client's request; the outcome is [`CacheOutcome::Skip`]. The visit is over.
     Pass(CacheStatus),
     /// Report to the client that the page is not available. The visit is over.
     Unavailable {
         /// When the next render may begin.
         retry_at: Timestamp,
-        /// For `Cache-Status`; the outcome is [`Outcome::Skip`].
+        /// For `Cache-Status`; the outcome is [`CacheOutcome::Skip`].
         status: CacheStatus,
     },
     /// Give the client the lease to render the page itself. The visit is over.

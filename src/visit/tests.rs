@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{Invalidation, Mode, Refresh as Eagerness, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::route::RouteId;
-use crate::semantics::cache_status::Outcome;
+use crate::semantics::cache_status::CacheOutcome;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::{
-    Answer, CallFailure, Event, Found, PassMark, Polling, Refresh, Request, Step, Stored, Visit, WhenToKeep,
+    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, PassMarker, Polling, Request, Step, StoredPage, Visit,
+    WhenToKeep,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 /// A page that was rendered at 100 is fresh until 110, stale until 130, and served in place of an error until 150.
-fn page(start: u64) -> Stored<&'static str> {
+fn page(start: u64) -> StoredPage<&'static str> {
     let second = Duration::from_secs(1);
     let meta = PageMeta {
         key: PageKey::from_stored("https://e.com/a").unwrap(),
@@ -37,21 +38,21 @@ fn page(start: u64) -> Stored<&'static str> {
         body_bytes: Some(4),
         digest: None,
     };
-    Stored { meta, body: "body" }
+    StoredPage { meta, body: "body" }
 }
 
 fn invalidation(mode: Mode, time: u64) -> Invalidation {
-    let scope = Scope::Path(CanonicalPath::parse("/a").unwrap());
-    Invalidation { seq: 1, at: at(time), scope, mode, refresh: Eagerness::Lazy }
+    let target = Target::Path(CanonicalPath::parse("/a").unwrap());
+    Invalidation { seq: 1, at: at(time), target, mode, refresh: Refresh::Lazy }
 }
 
-fn rendered(page: Stored<&'static str>) -> Event<&'static str> {
-    let verdict = Verdict::Page { rendered: true, collapsed: false };
-    Event::Answered(Answer { verdict, page: Some(page) })
+fn rendered(page: StoredPage<&'static str>) -> Event<&'static str> {
+    let reply = Reply::Page { rendered: true, collapsed: false };
+    Event::Answered(CoordinatorReply { reply, page: Some(page) })
 }
 
-fn bare(verdict: Verdict) -> Event<&'static str> {
-    Event::Answered(Answer { verdict, page: None })
+fn bare(reply: Reply) -> Event<&'static str> {
+    Event::Answered(CoordinatorReply { reply, page: None })
 }
 
 /// A visit in its world.
@@ -66,7 +67,7 @@ impl Bench {
     /// Starts with a feed that was polled at `polled`.
     fn polled(polled: u64) -> Self {
         let mut polling = Polling::default();
-        let Refresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
+        let FeedRefresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
         polling.end(poll, at(polled), BOUND, Some(&[at(polled)]));
         let key = PageKey::from_stored("https://e.com/a").unwrap();
         Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false }
@@ -93,14 +94,14 @@ impl Bench {
     }
 
     /// Plays the contents of L1 and then L2, and returns the steps.
-    fn looks(&self, now: u64, l1: Found<&'static str>, l2: Option<Stored<&'static str>>) -> String {
+    fn looks(&self, now: u64, l1: L1Entry<&'static str>, l2: Option<StoredPage<&'static str>>) -> String {
         self.play(vec![(now, Event::FeedReady), (now, Event::L1(l1)), (now, Event::L2(l2))])
     }
 
     /// Plays a miss with an expired page at hand, and returns the steps.
-    fn misses(&self, stand_in: Option<Stored<&'static str>>, events: Vec<(u64, Event<&'static str>)>) -> String {
-        let found = stand_in.map_or(Found::Nothing, Found::Page);
-        let is_found = matches!(found, Found::Page(_));
+    fn misses(&self, stand_in: Option<StoredPage<&'static str>>, events: Vec<(u64, Event<&'static str>)>) -> String {
+        let found = stand_in.map_or(L1Entry::Nothing, L1Entry::Page);
+        let is_found = matches!(found, L1Entry::Page(_));
         let mut all = vec![(140, Event::FeedReady), (140, Event::L1(found))];
         all.extend((!is_found).then_some((140, Event::L2(None))));
         all.extend(events);
@@ -151,7 +152,7 @@ fn words(status: &str) -> String {
 #[test]
 fn a_page_of_l1_is_judged_once_the_feed_has_come_too() {
     let bench = Bench::polled(100);
-    let found = || Event::L1(Found::Page(page(100)));
+    let found = || Event::L1(L1Entry::Page(page(100)));
     for (events, expected) in [
         (vec![(105, Event::FeedReady)], ""),
         (vec![(105, found())], ""),
@@ -167,38 +168,38 @@ fn a_page_of_l1_is_judged_once_the_feed_has_come_too() {
 #[test]
 fn what_l1_and_l2_have_is_served_or_asked_for() {
     let current = || Bench::polled(105);
-    let nothing = Found::Nothing;
-    let mark = |since| Found::Pass(PassMark { since: at(since), until: at(200) });
+    let nothing = L1Entry::Nothing;
+    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200) });
     for (bench, now, l1, l2, expected) in [
         (current(), 105, nothing.clone(), Some(page(100)), "HIT hit; ttl=5; detail=l2, keep, downstream"),
-        (current(), 112, Found::Page(page(100)), None, "report, then STALE hit; ttl=-2"),
+        (current(), 112, L1Entry::Page(page(100)), None, "report, then STALE hit; ttl=-2"),
         (current(), 112, nothing.clone(), Some(page(100)), "report, then STALE hit; ttl=-2; detail=l2"),
         (
             Bench::polled(90),
             105,
-            Found::Page(page(100)),
+            L1Entry::Page(page(100)),
             None,
             "report, then STALE hit; ttl=5; detail=feed-unavailable",
         ),
         (
             current().invalidated(Mode::Stale, 103),
             105,
-            Found::Page(page(100)),
+            L1Entry::Page(page(100)),
             None,
             "report newer than 103, then STALE hit; ttl=5; detail=invalidated",
         ),
-        (current().invalidated(Mode::Expire, 103), 105, Found::Page(page(100)), None, "ask newer than 103 for 15s"),
-        (current().invalidated(Mode::Expire, 99), 105, Found::Page(page(100)), None, "HIT hit; ttl=5, downstream"),
-        (current(), 131, Found::Page(page(100)), None, "ask for 15s"),
+        (current().invalidated(Mode::Expire, 103), 105, L1Entry::Page(page(100)), None, "ask newer than 103 for 15s"),
+        (current().invalidated(Mode::Expire, 99), 105, L1Entry::Page(page(100)), None, "HIT hit; ttl=5, downstream"),
+        (current(), 131, L1Entry::Page(page(100)), None, "ask for 15s"),
         (current(), 105, nothing.clone(), None, "ask for 15s"),
         (current(), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
         (current(), 200, mark(100), None, "ask for 15s"),
         (current().invalidated(Mode::Stale, 103), 105, mark(100), None, "ask for 15s"),
         (current().invalidated(Mode::Stale, 99), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
     ] {
-        let ends_early = !matches!(l1, Found::Nothing) && l2.is_none() && !expected.starts_with("ask for");
+        let ends_early = !matches!(l1, L1Entry::Nothing) && l2.is_none() && !expected.starts_with("ask for");
         let events = vec![(now, Event::FeedReady), (now, Event::L1(l1.clone()))];
-        let seen = if ends_early || matches!(l1, Found::Page(_)) {
+        let seen = if ends_early || matches!(l1, L1Entry::Page(_)) {
             bench.play(events)
         } else {
             bench.looks(now, l1.clone(), l2)
@@ -209,12 +210,12 @@ fn what_l1_and_l2_have_is_served_or_asked_for() {
 
 #[test]
 fn what_the_coordinator_answers_is_served() {
-    let with = |verdict| Event::Answered(Answer { verdict, page: Some(page(139)) });
+    let with = |reply| Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
     let (stands_in, relayed) =
-        (Verdict::StandIn { reason: Reason::Backoff }, Verdict::Relay { reason: Reason::SiteError });
-    let unavailable = Verdict::Unavailable { retry_at: at(160), reason: Reason::Breaker };
-    let passed = Verdict::Pass { until: at(170), reason: Some(Reason::Vary) };
-    let found = Verdict::Page { rendered: false, collapsed: false };
+        (Reply::StandIn { reason: Reason::Backoff }, Reply::Relay { reason: Reason::OriginError });
+    let unavailable = Reply::Unavailable { retry_at: at(160), reason: Reason::Breaker };
+    let passed = Reply::Pass { until: at(170), reason: Some(Reason::Vary) };
+    let found = Reply::Page { rendered: false, collapsed: false };
     for (event, without_copy, with_copy) in [
         (
             rendered(page(139)),
@@ -238,13 +239,9 @@ fn what_the_coordinator_answers_is_served() {
             "mark 141-170, then pass fwd=uri-miss; detail=vary",
         ),
         (bare(unavailable), "unavailable until 160 fwd=uri-miss; detail=breaker", "STALE hit; ttl=-31; detail=breaker"),
-        (bare(Verdict::Refused { reason: Reason::QueueFull }), "wait 100ms", "STALE hit; ttl=-31; detail=queue-full"),
-        (
-            bare(Verdict::Refused { reason: Reason::QueueTimeout }),
-            "read L1",
-            "STALE hit; ttl=-31; detail=queue-timeout",
-        ),
-        (bare(Verdict::Unchanged), "wait 100ms", "STALE hit; ttl=-31; detail=coordinator-failed"),
+        (bare(Reply::Refused { reason: Reason::QueueFull }), "wait 100ms", "STALE hit; ttl=-31; detail=queue-full"),
+        (bare(Reply::Refused { reason: Reason::QueueTimeout }), "read L1", "STALE hit; ttl=-31; detail=queue-timeout"),
+        (bare(Reply::Unchanged), "wait 100ms", "STALE hit; ttl=-31; detail=coordinator-failed"),
         (Event::NotAnswered(CallFailure::Timeout), "read L1", "STALE hit; ttl=-31; detail=coordinator-timeout"),
         (
             Event::NotAnswered(CallFailure::Unreachable),
@@ -260,8 +257,8 @@ fn what_the_coordinator_answers_is_served() {
 
 #[test]
 fn without_a_current_feed_an_answer_that_was_not_rendered_for_the_client_is_stale() {
-    let verdict = Verdict::Page { rendered: false, collapsed: false };
-    let answer = Event::Answered(Answer { verdict, page: Some(page(139)) });
+    let reply = Reply::Page { rendered: false, collapsed: false };
+    let answer = Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
     let seen = Bench::polled(100).misses(None, vec![(141, answer)]);
     assert_eq!(seen, "STALE hit; ttl=8; detail=feed-unavailable, keep when whole");
 }
@@ -295,11 +292,11 @@ fn what_is_purged_meanwhile_does_not_stand_in() {
     let request = Request { key: &key, route: &route, ..bench.request() };
     let (mut visit, _) = Visit::begin(request);
     visit.handle(Event::FeedReady, at(140), &bench.polling);
-    visit.handle(Event::L1(Found::Page(page(100))), at(140), &bench.polling);
+    visit.handle(Event::L1(L1Entry::Page(page(100))), at(140), &bench.polling);
     bench.polling.note(invalidation(Mode::Purge, 141));
     let steps = visit.handle(Event::NotAnswered(CallFailure::Overloaded), at(142), &bench.polling);
     assert_eq!(short(&steps), "wait 100ms");
-    let stands_in = Answer { verdict: Verdict::StandIn { reason: Reason::Backoff }, page: Some(page(139)) };
+    let stands_in = CoordinatorReply { reply: Reply::StandIn { reason: Reason::Backoff }, page: Some(page(139)) };
     let seen = bench.misses(None, vec![(142, Event::Answered(stands_in))]);
     assert_eq!(seen, "discard, then wait 100ms");
 }
@@ -309,31 +306,31 @@ fn after_a_failure_l1_is_read_three_times() {
     let bench = Bench::polled(139);
     let failed = (141, Event::NotAnswered(CallFailure::Unreachable));
     let look = |found| [(141, Event::Waited), (141, Event::L1(found))];
-    let mark = Found::Pass(PassMark { since: at(140), until: at(200) });
-    let after = |looks: Vec<Found<&'static str>>| {
+    let mark = L1Entry::Pass(PassMarker { since: at(140), until: at(200) });
+    let after = |looks: Vec<L1Entry<&'static str>>| {
         bench.misses(None, [failed.clone()].into_iter().chain(looks.into_iter().flat_map(look)).collect())
     };
     for (looks, expected) in [
         (vec![], "wait 100ms"),
-        (vec![Found::Nothing], "wait 200ms"),
-        (vec![Found::Nothing, Found::Nothing], "wait 300ms"),
-        (vec![Found::Nothing; 3], "pass fwd=uri-miss; detail=coordinator-unreachable"),
-        (vec![Found::Nothing, Found::Page(page(139))], "HIT hit; ttl=8; detail=l1-after-coordinator-unreachable"),
-        (vec![Found::Page(page(120))], "STALE hit; ttl=-11; detail=l1-after-coordinator-unreachable"),
-        (vec![Found::Page(page(110))], "STALE hit; ttl=-21; detail=l1-after-coordinator-unreachable"),
-        (vec![Found::Page(page(100))], "STALE hit; ttl=-31; detail=l1-after-coordinator-unreachable"),
-        (vec![Found::Page(page(50))], "wait 200ms"),
+        (vec![L1Entry::Nothing], "wait 200ms"),
+        (vec![L1Entry::Nothing, L1Entry::Nothing], "wait 300ms"),
+        (vec![L1Entry::Nothing; 3], "pass fwd=uri-miss; detail=coordinator-unreachable"),
+        (vec![L1Entry::Nothing, L1Entry::Page(page(139))], "HIT hit; ttl=8; detail=l1-after-coordinator-unreachable"),
+        (vec![L1Entry::Page(page(120))], "STALE hit; ttl=-11; detail=l1-after-coordinator-unreachable"),
+        (vec![L1Entry::Page(page(110))], "STALE hit; ttl=-21; detail=l1-after-coordinator-unreachable"),
+        (vec![L1Entry::Page(page(100))], "STALE hit; ttl=-31; detail=l1-after-coordinator-unreachable"),
+        (vec![L1Entry::Page(page(50))], "wait 200ms"),
         (vec![mark], "pass fwd=uri-miss; detail=not-stored"),
     ] {
         assert_eq!(after(looks.clone()), expected, "{looks:?}");
     }
-    let timed_out = vec![(155, Event::NotAnswered(CallFailure::Timeout)), (155, Event::L1(Found::Nothing))];
+    let timed_out = vec![(155, Event::NotAnswered(CallFailure::Timeout)), (155, Event::L1(L1Entry::Nothing))];
     assert_eq!(bench.misses(None, timed_out), "pass fwd=uri-miss; detail=coordinator-timeout");
 }
 
 #[test]
 fn only_a_client_that_renders_gets_a_lease() {
-    let lease = bare(Verdict::Lease { shard: ShardName::from_stored("/*#0").unwrap(), token: page(140).meta.version });
+    let lease = bare(Reply::Lease { shard: ShardName::from_stored("/*#0").unwrap(), token: page(140).meta.version });
     let mut bench = Bench::polled(139);
     assert_eq!(bench.misses(None, vec![(141, lease.clone())]), "wait 100ms");
     bench.renders = true;
@@ -346,7 +343,7 @@ fn an_event_that_is_not_waited_for_changes_nothing() {
     let late = || {
         vec![
             (141, Event::FeedReady),
-            (141, Event::L1(Found::Page(page(100)))),
+            (141, Event::L1(L1Entry::Page(page(100)))),
             (141, Event::L2(Some(page(100)))),
             (141, Event::Waited),
         ]
@@ -364,8 +361,10 @@ fn no_outcome_but_a_hit_goes_downstream() {
     let bench = Bench::polled(139);
     let (mut visit, _) = Visit::begin(bench.request());
     visit.handle(Event::FeedReady, at(140), &bench.polling);
-    let steps = visit.handle(Event::L1(Found::Page(page(139))), at(140), &bench.polling);
-    assert!(matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit && served.is_for_downstream));
+    let steps = visit.handle(Event::L1(L1Entry::Page(page(139))), at(140), &bench.polling);
+    assert!(
+        matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit && served.is_for_downstream)
+    );
     assert!(visit.is_over());
 }
 
@@ -422,11 +421,11 @@ mod short_path {
             }
             let now = Timestamp::from_millis(now.as_millis() + drawn.later);
             if plan.is_some_and(|plan| plan.holds(&bench.polling, now)) {
-                prop_assert_eq!(bench.polling.clone().refresh(now, BOUND), Refresh::Nothing);
+                prop_assert_eq!(bench.polling.clone().refresh(now, BOUND), FeedRefresh::Nothing);
                 let (mut visit, _) = Visit::begin(bench.request());
                 visit.handle(Event::FeedReady, now, &bench.polling);
-                let steps = visit.handle(Event::L1(Found::Page(found)), now, &bench.polling);
-                let is_plain = matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit && served.keep.is_none());
+                let steps = visit.handle(Event::L1(L1Entry::Page(found)), now, &bench.polling);
+                let is_plain = matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit && served.keep.is_none());
                 prop_assert!(is_plain, "{}", short(&steps));
             }
         }
@@ -441,9 +440,9 @@ mod short_path {
             let found = page(drawn.start);
             let (mut visit, _) = Visit::begin(bench.request());
             visit.handle(Event::FeedReady, now, &bench.polling);
-            let steps = visit.handle(Event::L1(Found::Page(found.clone())), now, &bench.polling);
-            let is_hit = matches!(&steps[..], [Step::Serve(served)] if served.outcome == Outcome::Hit);
-            let is_quiet = bench.polling.clone().refresh(now, BOUND) == Refresh::Nothing;
+            let steps = visit.handle(Event::L1(L1Entry::Page(found.clone())), now, &bench.polling);
+            let is_hit = matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit);
+            let is_quiet = bench.polling.clone().refresh(now, BOUND) == FeedRefresh::Nothing;
             let plan = plan(&found.meta, &bench.route, &bench.polling, BOUND, now);
             prop_assert_eq!(plan.is_some(), is_hit && is_quiet);
             prop_assert!(plan.is_none_or(|plan| plan.holds(&bench.polling, now)));

@@ -19,12 +19,12 @@ use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
 };
-use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer, Offered, Progress, RPC_PATH,
-    RegisterAnswer, ShardProgress, SinkProgress, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, VERDICT_HEADER,
-    Verdict,
+    ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer,
+    Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, ShardProgress, StoreResult, TagIndexCall, Ticket,
+    ToCoordinator, ToTagIndex,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
@@ -167,17 +167,17 @@ fn pages_in_l1_are_read_forever() {
 
 #[test]
 fn messages_are_what_they_were() {
-    let invalidation = |scope, mode| Invalidation {
+    let invalidation = |target, mode| Invalidation {
         seq: 7,
         at: START.plus(Duration::from_secs(1)),
-        scope,
+        target,
         mode,
         refresh: Refresh::Lazy,
     };
-    let by_tag = || invalidation(Scope::Tag(tag("post:1")), Mode::Expire);
-    let everything = || Invalidation { refresh: Refresh::Eager, ..invalidation(Scope::Everything, Mode::Purge) };
+    let by_tag = || invalidation(Target::Tag(tag("post:1")), Mode::Expire);
+    let everything = || Invalidation { refresh: Refresh::Eager, ..invalidation(Target::Everything, Mode::Purge) };
     let page_of = |path: &str| key(&format!("https://example.com{path}"));
-    let by_path = || invalidation(Scope::Path(path("/blog/hello")), Mode::Stale);
+    let by_path = || invalidation(Target::Path(path("/blog/hello")), Mode::Stale);
     let (owner, page) = (shard("/blog/[slug]#3"), key("https://example.com/blog/hello"));
 
     let mut now = Messages::new(include_str!("messages.txt"));
@@ -230,23 +230,23 @@ fn messages_are_what_they_were() {
     );
     now.sent(
         "ToTagIndex::Invalidate",
-        &ToTagIndex::Invalidate { scope: Scope::Tag(tag("post:1")), mode: Mode::Expire, refresh: Refresh::Lazy },
+        &ToTagIndex::Invalidate { target: Target::Tag(tag("post:1")), mode: Mode::Expire, refresh: Refresh::Lazy },
     );
     let blog = path("/blog").try_into().expect("it is a prefix");
     now.sent(
         "ToTagIndex::Invalidate, a prefix",
-        &ToTagIndex::Invalidate { scope: Scope::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager },
+        &ToTagIndex::Invalidate { target: Target::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager },
     );
-    let route = Scope::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
+    let route = Target::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
     now.sent(
         "ToTagIndex::Invalidate, a route",
-        &ToTagIndex::Invalidate { scope: route, mode: Mode::Expire, refresh: Refresh::Lazy },
+        &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy },
     );
     now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
     now.sent("TagIndexCall, ToTagIndex::Feed", &TagIndexCall { tag_shards: 4, message: ToTagIndex::Feed { since: 6 } });
     now.sent("RegisterAnswer", &RegisterAnswer { invalidations: vec![by_tag()], floor: START });
     now.sent("InvalidateAnswer", &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9 });
-    now.sent("Applied", &Applied { matched: 9 });
+    now.sent("Applied", &ApplyAnswer { matched: 9 });
     let pages = ShardProgress { done: 4, failed: 1, pending: 4, done_at: Some(START) };
     now.sent("ShardProgress", &pages);
     let progress = Progress {
@@ -255,11 +255,11 @@ fn messages_are_what_they_were() {
         pending: 1,
         matched: 9,
         pages: Some(pages),
-        sinks: Vec::new(),
+        downstream: Vec::new(),
     };
     now.sent("Progress", &progress);
-    let sinks = vec![SinkProgress { sink: "zone_purge".to_owned(), is_done: true }];
-    now.sent("Progress, with a cache in front", &Progress { sinks, ..progress });
+    let downstream = vec![DownstreamProgress { cache: "zone_purge".to_owned(), is_done: true }];
+    now.sent("Progress, with a cache in front", &Progress { downstream, ..progress });
     now.sent("FeedPage", &FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true });
     now.end();
 }
@@ -367,15 +367,15 @@ fn shown_render() -> PageState {
 fn verdicts_are_what_they_were() {
     let reason = Reason::Backoff;
     let mut now = Messages::new(include_str!("verdicts.txt"));
-    now.said("Page", &Verdict::Page { rendered: true, collapsed: false });
-    now.said("StandIn", &Verdict::StandIn { reason });
-    now.said("Relay", &Verdict::Relay { reason });
-    now.said("Unchanged", &Verdict::Unchanged);
-    now.said("Pass", &Verdict::Pass { until: START, reason: None });
-    now.said("Pass, with a word", &Verdict::Pass { until: START, reason: Some(reason) });
-    now.said("Unavailable", &Verdict::Unavailable { retry_at: START, reason });
-    now.said("Refused", &Verdict::Refused { reason });
-    now.said("Lease", &Verdict::Lease { shard: shard("/blog/[slug]#3"), token: version() });
+    now.said("Page", &Reply::Page { rendered: true, collapsed: false });
+    now.said("StandIn", &Reply::StandIn { reason });
+    now.said("Relay", &Reply::Relay { reason });
+    now.said("Unchanged", &Reply::Unchanged);
+    now.said("Pass", &Reply::Pass { until: START, reason: None });
+    now.said("Pass, with a word", &Reply::Pass { until: START, reason: Some(reason) });
+    now.said("Unavailable", &Reply::Unavailable { retry_at: START, reason });
+    now.said("Refused", &Reply::Refused { reason });
+    now.said("Lease", &Reply::Lease { shard: shard("/blog/[slug]#3"), token: version() });
     now.end();
 }
 
@@ -387,16 +387,16 @@ fn tickets_and_offers_are_what_they_were() {
     let mut now = Messages::new(include_str!("offers.txt"));
     now.sent("Ticket", &ticket);
     now.sent("Offer", &Offer::new(ticket, 200, &page().headers));
-    now.sent("Offered::Stored", &Offered::Stored);
-    now.sent("Offered::NotStored", &Offered::NotStored { reason: Reason::Vary });
-    now.sent("Offered::LeaseLost", &Offered::LeaseLost);
+    now.sent("Offered::Stored", &StoreResult::Stored);
+    now.sent("Offered::NotStored", &StoreResult::NotStored { reason: Reason::Vary });
+    now.sent("Offered::LeaseLost", &StoreResult::LeaseLost);
     now.end();
 }
 
 #[test]
 fn messages_go_by_these_paths_and_headers() {
     assert_eq!((MESSAGE_PATH, RPC_PATH, OFFER_PATH), ("/v1/message", "/v1/rpc", "/v1/offer"));
-    assert_eq!((META_HEADER, VERDICT_HEADER, OFFER_HEADER), ("x-isr-meta", "x-isr-verdict", "x-isr-offer"));
+    assert_eq!((META_HEADER, REPLY_HEADER, OFFER_HEADER), ("x-isr-meta", "x-isr-verdict", "x-isr-offer"));
 }
 
 /// Every object keeps its SQLite under its name: an object of another name starts empty. Append, never change.
@@ -484,10 +484,10 @@ impl Messages {
         }
     }
 
-    fn said(&mut self, name: &str, verdict: &Verdict) {
-        self.now.push(head(name) + &in_header(VERDICT_HEADER, &verdict.to_header_value()));
+    fn said(&mut self, name: &str, verdict: &Reply) {
+        self.now.push(head(name) + &in_header(REPLY_HEADER, &verdict.to_header_value()));
         if let Some(section) = self.pinned.get(name) {
-            assert_eq!(Verdict::from_header_value(&section.header).as_ref(), Some(verdict), "{name}");
+            assert_eq!(Reply::from_header_value(&section.header).as_ref(), Some(verdict), "{name}");
         }
     }
 

@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bolero::check;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
-use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Scope};
+use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Target};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    InvalidateAnswer, Offer, RegisterAnswer, Ticket, ToCoordinator, ToTagIndex, Verdict,
+    InvalidateAnswer, Offer, RegisterAnswer, Reply, Ticket, ToCoordinator, ToTagIndex,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
@@ -60,11 +60,11 @@ fn tags() -> Vec<Tag> {
 }
 
 fn invalidations() -> Vec<Invalidation> {
-    let path = Scope::Path(CanonicalPath::parse("/blog/hello").expect("it is a path"));
-    let tag = Scope::Tag(Tag::parse("blog").expect("it is a tag"));
+    let path = Target::Path(CanonicalPath::parse("/blog/hello").expect("it is a path"));
+    let tag = Target::Tag(Tag::parse("blog").expect("it is a tag"));
     vec![
-        Invalidation { seq: 1, at: START, scope: path, mode: Mode::Stale, refresh: Refresh::Lazy },
-        Invalidation { seq: 2, at: START, scope: tag, mode: Mode::Expire, refresh: Refresh::Eager },
+        Invalidation { seq: 1, at: START, target: path, mode: Mode::Stale, refresh: Refresh::Lazy },
+        Invalidation { seq: 2, at: START, target: tag, mode: Mode::Expire, refresh: Refresh::Eager },
     ]
 }
 
@@ -80,16 +80,16 @@ fn check_tags(tags: &[Tag]) {
 }
 
 fn check_invalidation(invalidation: &Invalidation) {
-    check_scope(&invalidation.scope);
+    check_target(&invalidation.target);
 }
 
-fn check_scope(scope: &Scope) {
-    match scope {
-        Scope::Path(path) => check_path(path),
-        Scope::Tag(tag) => check_tags(std::slice::from_ref(tag)),
-        Scope::Prefix(prefix) => assert!(PathPrefix::all_of(prefix.as_str()).any(|own| own == prefix.as_str())),
-        Scope::Route(route) => assert_eq!(RouteId::from_stored(route.as_str()).as_ref(), Some(route)),
-        Scope::Everything => {}
+fn check_target(target: &Target) {
+    match target {
+        Target::Path(path) => check_path(path),
+        Target::Tag(tag) => check_tags(std::slice::from_ref(tag)),
+        Target::Prefix(prefix) => assert!(PathPrefix::all_of(prefix.as_str()).any(|own| own == prefix.as_str())),
+        Target::Route(route) => assert_eq!(RouteId::from_stored(route.as_str()).as_ref(), Some(route)),
+        Target::Everything => {}
     }
 }
 
@@ -144,21 +144,21 @@ fn a_meta_header() {
 #[test]
 fn a_verdict_header() {
     let verdicts = [
-        Verdict::Page { rendered: true, collapsed: false },
-        Verdict::StandIn { reason: Reason::Backoff },
-        Verdict::Relay { reason: Reason::Unknown },
-        Verdict::Unchanged,
-        Verdict::Pass { until: START, reason: Some(Reason::Vary) },
-        Verdict::Unavailable { retry_at: START, reason: Reason::Breaker },
-        Verdict::Refused { reason: Reason::QueueFull },
-        Verdict::Lease { shard: shard(), token: version() },
+        Reply::Page { rendered: true, collapsed: false },
+        Reply::StandIn { reason: Reason::Backoff },
+        Reply::Relay { reason: Reason::Unknown },
+        Reply::Unchanged,
+        Reply::Pass { until: START, reason: Some(Reason::Vary) },
+        Reply::Unavailable { retry_at: START, reason: Reason::Breaker },
+        Reply::Refused { reason: Reason::QueueFull },
+        Reply::Lease { shard: shard(), token: version() },
     ];
-    let samples = verdicts.map(|verdict| encode(&verdict));
+    let samples = verdicts.map(|reply| encode(&reply));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
         let bytes = input.of(&samples);
-        let _ = Verdict::from_header_value(&String::from_utf8_lossy(&bytes));
-        if let Some(verdict) = Verdict::from_header_value(&URL_SAFE_NO_PAD.encode(&bytes)) {
-            assert_eq!(Verdict::from_header_value(&verdict.to_header_value()), Some(verdict));
+        let _ = Reply::from_header_value(&String::from_utf8_lossy(&bytes));
+        if let Some(reply) = Reply::from_header_value(&URL_SAFE_NO_PAD.encode(&bytes)) {
+            assert_eq!(Reply::from_header_value(&reply.to_header_value()), Some(reply));
         }
     });
 }
@@ -234,7 +234,11 @@ fn a_ticket_and_an_offer() {
 fn a_message_to_the_tag_index() {
     let messages = [
         ToTagIndex::Register { shard: shard(), shards: 4, tags: tags(), since: START },
-        ToTagIndex::Invalidate { scope: invalidations().remove(0).scope, mode: Mode::Expire, refresh: Refresh::Eager },
+        ToTagIndex::Invalidate {
+            target: invalidations().remove(0).target,
+            mode: Mode::Expire,
+            refresh: Refresh::Eager,
+        },
         ToTagIndex::Progress { seq: 6 },
         ToTagIndex::Feed { since: 6 },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
@@ -247,7 +251,7 @@ fn a_message_to_the_tag_index() {
                 check_shard(shard);
                 check_tags(tags);
             }
-            ToTagIndex::Invalidate { scope, .. } => check_scope(scope),
+            ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } => check_shard(shard),
             ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}

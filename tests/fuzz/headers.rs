@@ -5,15 +5,15 @@ use std::time::Duration;
 use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::semantics::cache_control::CacheControl;
-use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, Selected};
+use cloudflare_isr::internals::semantics::cache_policy::{self, CachePolicy};
+use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, SelectedRepresentation};
 use cloudflare_isr::internals::semantics::etag;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::{HeaderList, Kind};
 use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
-use cloudflare_isr::internals::semantics::policy::{self, Policy};
 use cloudflare_isr::internals::semantics::range::Range;
 use cloudflare_isr::internals::semantics::statuses::Statuses;
-use cloudflare_isr::internals::semantics::storable::{Asked, Storable, Verdict, judge};
+use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, Storable, judge};
 use cloudflare_isr::internals::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::internals::semantics::vary::Vary;
 use cloudflare_isr::internals::time::Timestamp;
@@ -123,7 +123,7 @@ fn a_policy() {
         let policy = |cloudflare: &str, cdn: &str| {
             let fields =
                 [("cloudflare-cdn-cache-control", cloudflare), ("cdn-cache-control", cdn), ("cache-control", plain)];
-            Policy::of(&HeaderList::from_pairs(&fields))
+            CachePolicy::of(&HeaderList::from_pairs(&fields))
         };
         let read = policy(cloudflare, cdn);
         let day = Duration::from_hours(24);
@@ -135,7 +135,7 @@ fn a_policy() {
         for text in &texts {
             let control = CacheControl::parse_targeted(text);
             assert!(control.is_none() || text.is_ascii(), "{text:?}");
-            assert!(policy::age(&HeaderList::from_pairs(&[("age", text)])) <= Duration::from_secs(1 << 31));
+            assert!(cache_policy::age(&HeaderList::from_pairs(&[("age", text)])) <= Duration::from_secs(1 << 31));
         }
     });
 }
@@ -179,7 +179,13 @@ fn conditions() {
             let names_tag = parsed.zip(if_none_match.as_ref()).is_some_and(|(tag, list)| list.contains(tag.opaque));
             let conditions = Conditions { if_none_match, if_modified_since, range, if_range };
             let date = Timestamp::from_millis(1_700_000_000_000);
-            let page = Selected { status: 200, etag: Some(&etag), last_modified: None, date, body_bytes: *body_bytes };
+            let page = SelectedRepresentation {
+                status: 200,
+                etag: Some(&etag),
+                last_modified: None,
+                date,
+                body_bytes: *body_bytes,
+            };
             match conditions.form(true, &page) {
                 Form::Whole => {}
                 Form::NotModified => assert!(names_all || names_tag || has_since, "{conditions:?}"),
@@ -191,7 +197,7 @@ fn conditions() {
                 }
                 Form::Ranged(Range::Unsatisfiable) => assert!(has_range && body_bytes.is_some(), "{conditions:?}"),
             }
-            assert_eq!(conditions.form(true, &Selected { status: 404, ..page }), Form::Whole);
+            assert_eq!(conditions.form(true, &SelectedRepresentation { status: 404, ..page }), Form::Whole);
         },
     );
 }
@@ -227,7 +233,7 @@ fn a_response() {
     let route_tags = [Tag::parse("route").expect("it is a tag")];
     let (start, minute) = (Timestamp::from_millis(1_700_000_000_000), Duration::from_mins(1));
     let vary = Vary::default();
-    let asked = Asked {
+    let criteria = Criteria {
         vary: &vary,
         trailing_slash: TrailingSlash::Strip,
         key: &key,
@@ -245,32 +251,32 @@ fn a_response() {
         let headers = response.headers();
         // Half of them may be stored.
         let status = if status % 2 == 0 { 200 } else { *status };
-        match judge(status, &headers, &asked) {
-            Verdict::Store(storable) => check_storable(status, storable, &asked),
-            Verdict::Fail(_) => assert!(status == 429 || status >= 500),
-            Verdict::Pass(_) => assert!(status < 500),
+        match judge(status, &headers, &criteria) {
+            Storability::Store(storable) => check_storable(status, storable, &criteria),
+            Storability::Fail(_) => assert!(status == 429 || status >= 500),
+            Storability::Pass(_) => assert!(status < 500),
         }
     });
 }
 
-fn check_storable(status: u16, storable: Storable, asked: &Asked<'_>) {
+fn check_storable(status: u16, storable: Storable, criteria: &Criteria<'_>) {
     let Storable { windows, tags, headers, announced } = storable;
-    assert!(announced <= Some(asked.max_body_bytes));
+    assert!(announced <= Some(criteria.max_body_bytes));
     assert!([200, 203, 301, 308, 404, 410].contains(&status), "{status}");
-    assert!(tags.len() <= MAX_TAGS_PER_PAGE && tags.is_sorted_by(|a, b| a < b) && tags.contains(&asked.tags[0]));
+    assert!(tags.len() <= MAX_TAGS_PER_PAGE && tags.is_sorted_by(|a, b| a < b) && tags.contains(&criteria.tags[0]));
     assert_eq!(headers.check(), Ok(()));
     assert_eq!(headers.for_sharing(), headers);
     let may_be_kept = |name: &str| matches!(Kind::of(name), Kind::EndToEnd | Kind::Coding | Kind::Framework);
     assert!(headers.iter().all(|(name, _)| may_be_kept(name)), "{headers:?}");
     assert!(windows.fresh_until <= windows.stale_until && windows.fresh_until <= windows.error_until, "{windows:?}");
     if let Some(end) = windows.fresh_until {
-        assert!(end > asked.start && windows.end() <= Some(end.plus(asked.stale_if_error)), "{windows:?}");
+        assert!(end > criteria.start && windows.end() <= Some(end.plus(criteria.stale_if_error)), "{windows:?}");
     }
     let meta = PageMeta {
-        key: asked.key.clone(),
-        version: Version::from_parts(asked.start, 0),
+        key: criteria.key.clone(),
+        version: Version::from_parts(criteria.start, 0),
         status,
-        rendered_at: asked.start,
+        rendered_at: criteria.start,
         windows,
         tags,
         body_bytes: Some(5),
@@ -279,5 +285,5 @@ fn check_storable(status: u16, storable: Storable, asked: &Asked<'_>) {
     let head = PageHead { meta, headers };
     let bytes = head.encode();
     assert_eq!(Prefix::read(&bytes).map(Prefix::body_offset), Ok(bytes.len()));
-    assert_eq!(PageHead::decode(&bytes, bytes.len() + 5, asked.key), Ok(head));
+    assert_eq!(PageHead::decode(&bytes, bytes.len() + 5, criteria.key), Ok(head));
 }

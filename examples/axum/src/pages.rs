@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use cloudflare_isr::TagError;
-use cloudflare_isr::{PageSettings, Revalidate, Scope};
+use cloudflare_isr::{PagePolicy, PageSettings, Revalidate};
 use std::time::Duration;
 use worker::Env;
 
@@ -36,13 +36,13 @@ impl IntoResponse for Failed {
 
 #[worker::send]
 pub(crate) async fn home(State(env): State<Env>) -> Result<Response, Failed> {
-    let mut scope = Scope::default();
-    scope.set(PageSettings::default().tags(["posts"])?);
+    let mut policy = PagePolicy::default();
+    policy.set(PageSettings::default().tags(["posts"])?);
     let posts = posts::list(&env).await?;
     let links = posts
         .iter()
         .map(|Post { slug, title, .. }| format!("<li><a href=\"/blog/{}\">{}</a></li>", escaped(slug), escaped(title)));
-    Ok(page(&scope, "home", "Posts", &format!("<ul>{}</ul>", links.collect::<String>())))
+    Ok(page(&policy, "home", "Posts", &format!("<ul>{}</ul>", links.collect::<String>())))
 }
 
 #[worker::send]
@@ -50,8 +50,8 @@ pub(crate) async fn blog_post(State(env): State<Env>, Path(slug): Path<String>) 
     let Some(Post { slug, title, text }) = posts::list(&env).await?.into_iter().find(|post| post.slug == slug) else {
         return Ok(missing().await);
     };
-    let mut scope = Scope::default();
-    scope.set(PageSettings::default().tags(["posts", &format!("post:{slug}")])?);
+    let mut policy = PagePolicy::default();
+    policy.set(PageSettings::default().tags(["posts", &format!("post:{slug}")])?);
     let (slug, title, text) = (escaped(&slug), escaped(&title), escaped(&text));
     let content = format!(
         r#"<p>{text}</p>
@@ -72,14 +72,14 @@ form.addEventListener("submit", async (event) => {{
 }});
 </script>"#
     );
-    Ok(page(&scope, "post", &title, &content))
+    Ok(page(&policy, "post", &title, &content))
 }
 
 /// Returns the settings of the layout of all pages under `/nested`.
-fn nested_layout() -> Result<Scope, TagError> {
-    let mut scope = Scope::default();
-    scope.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["nested"])?);
-    Ok(scope)
+fn nested_layout() -> Result<PagePolicy, TagError> {
+    let mut policy = PagePolicy::default();
+    policy.defaults(PageSettings::default().revalidate(Duration::from_secs(300)).tags(["nested"])?);
+    Ok(policy)
 }
 
 pub(crate) async fn nested() -> Result<Response, Failed> {
@@ -87,22 +87,22 @@ pub(crate) async fn nested() -> Result<Response, Failed> {
 }
 
 pub(crate) async fn nested_override() -> Result<Response, Failed> {
-    let mut scope = nested_layout()?;
-    scope.set(PageSettings::default().revalidate(Duration::from_secs(30)).tags(["override"])?);
-    Ok(page(&scope, "override", "Override", "<p>The page says otherwise: 30 seconds, and one tag more.</p>"))
+    let mut policy = nested_layout()?;
+    policy.set(PageSettings::default().revalidate(Duration::from_secs(30)).tags(["override"])?);
+    Ok(page(&policy, "override", "Override", "<p>The page says otherwise: 30 seconds, and one tag more.</p>"))
 }
 
 pub(crate) async fn nested_optout() -> Result<Response, Failed> {
-    let mut scope = nested_layout()?;
-    scope.set(PageSettings::default().revalidate(Revalidate::NoStore));
-    Ok(page(&scope, "optout", "Opted out", "<p>Never stored: each visitor has a render of his own.</p>"))
+    let mut policy = nested_layout()?;
+    policy.set(PageSettings::default().revalidate(Revalidate::NoStore));
+    Ok(page(&policy, "optout", "Opted out", "<p>Never stored: each visitor has a render of his own.</p>"))
 }
 
 pub(crate) async fn missing() -> Response {
-    let page = page(&Scope::default(), "missing", "Not found", "<p>There is no such page.</p>");
+    let page = page(&PagePolicy::default(), "missing", "Not found", "<p>There is no such page.</p>");
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
-fn page(scope: &Scope, name: &str, title: &str, content: &str) -> Response {
-    (AppendHeaders(scope.headers()), Html(layout(name, title, content))).into_response()
+fn page(policy: &PagePolicy, name: &str, title: &str, content: &str) -> Response {
+    (AppendHeaders(policy.headers()), Html(layout(name, title, content))).into_response()
 }

@@ -1,20 +1,20 @@
 //! Messages between an edge and a coordinator.
 
-use super::checks::{Checked, promise};
-use super::edge::Kept;
-use super::queue::{Coming, Own, Question, Told};
-use super::site::{Body, End, Plan};
+use super::checks::{CheckResult, promise};
+use super::edge::L1Slot;
+use super::origin::{Body, End, Plan};
+use super::queue::{Arrival, ObjectEvent, ObjectReply, Question};
 use super::story::short;
-use super::visits::{Ended, Visit, Why, millis};
+use super::visits::{Visit, VisitKind, VisitResult, millis};
 use super::world::{EDGES, World};
 use crate::coordinator::{Input, WaiterId};
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
-use crate::semantics::cache_status::Outcome;
+use crate::semantics::cache_status::CacheOutcome;
 use crate::version::Version;
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
-use crate::visit::{Answer, CallFailure, Event, Found, Replacement, Stored};
+use crate::visit::{CallFailure, CoordinatorReply, Event, L1Entry, Replacement, StoredPage};
 
 /// The maximum delay of messages at which the last visits must have a HIT, in milliseconds.
 const QUICK: u64 = 100;
@@ -31,7 +31,7 @@ const BETWEEN_VISITS: u64 = 1_500;
 
 impl World<'_> {
     /// Delivers an edge's message to the coordinator that owns the page according to the edge.
-    pub(super) fn ask(&mut self, question: Question) -> Checked {
+    pub(super) fn ask(&mut self, question: Question) -> CheckResult {
         let Question { visit, key, served, newer_than, forwarded, .. } = question;
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
@@ -48,58 +48,61 @@ impl World<'_> {
             format!("visit {visit} asks as {}: {} in place of {served}{newer}", waiter.0, workshop.keys[key])
         });
         let patience = if served.is_some() { REPORT_PATIENCE } else { self.layout.config.miss_timeout };
-        let outcome = Own::TimedOut { waiter };
-        self.queue.push(now + millis(patience), Coming::Own { object: at, life: self.objects[at].life, outcome });
+        let outcome = ObjectEvent::TimedOut { waiter };
+        self.queue.push(now + millis(patience), Arrival::Object { object: at, life: self.objects[at].life, outcome });
         let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
         self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded })
     }
 
     /// Ends the wait of a request at the coordinator. Promise 4: the request must have had something to wait for.
-    pub(super) fn time_out(&mut self, at: usize, waiter: WaiterId) -> Checked {
+    pub(super) fn time_out(&mut self, at: usize, waiter: WaiterId) -> CheckResult {
         if !self.checks.timed_out(waiter) {
             return Ok(());
         }
         let now = self.now;
         self.story.tell(now, || format!("{} has waited for long enough", waiter.0));
         if let Some(Question { visit, number, key, .. }) = self.asked.remove(&waiter) {
-            let reads = |coming: &Coming| {
-                let wanted =
-                    if let Coming::Own { outcome: Own::Read(wanted), .. } = coming { Some(wanted) } else { None };
-                wanted.is_some_and(|wanted| wanted.waiters.contains(&waiter))
+            let reads = |arrival: &Arrival| {
+                let read = if let Arrival::Object { outcome: ObjectEvent::Read(read), .. } = arrival {
+                    Some(read)
+                } else {
+                    None
+                };
+                read.is_some_and(|read| read.waiters.contains(&waiter))
             };
             let waits = self.entry(key).lease.is_some() || self.queue.any(reads);
             promise(4, waits, || format!("{waiter:?} is forgotten"))?;
             let due = now + self.latency();
-            let answer = Some((Verdict::Refused { reason: Reason::Timeout }, None));
-            self.queue.push(due, Coming::Answer { visit, number, answer });
+            let answer = Some((Reply::Refused { reason: Reason::Timeout }, None));
+            self.queue.push(due, Arrival::Answer { visit, number, answer });
         }
         self.give(at, Input::TimedOut { waiter })
     }
 
     /// Delivers the coordinator's answer to the edge; `None` if the object has died.
-    pub(super) fn answer(&mut self, id: u64, number: u32, answer: Told) -> Checked {
+    pub(super) fn answer(&mut self, id: u64, number: u32, answer: ObjectReply) -> CheckResult {
         let Some(visit) = self.visits.get_mut(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
-        let answer = answer.map(|(verdict, page)| {
-            let page = page.map(|(meta, body)| Stored { meta, body });
-            Answer { verdict, page }
+        let answer = answer.map(|(reply, page)| {
+            let page = page.map(|(meta, body)| StoredPage { meta, body });
+            CoordinatorReply { reply, page }
         });
         match &mut visit.why {
-            Why::Client(_) => {
+            VisitKind::Client(_) => {
                 self.take(id, answer.map_or(Event::NotAnswered(CallFailure::Unreachable), Event::Answered))
             }
-            Why::Report => {
+            VisitKind::Report => {
                 self.answer_report(id, answer);
                 Ok(())
             }
-            Why::Last { got_page } => {
-                *got_page = answer
-                    .is_some_and(|answer| matches!(answer.verdict, Verdict::Page { .. }) && answer.page.is_some());
+            VisitKind::Last { got_page } => {
+                *got_page =
+                    answer.is_some_and(|answer| matches!(answer.reply, Reply::Page { .. }) && answer.page.is_some());
                 Ok(())
             }
         }
     }
 
-    fn answer_report(&mut self, id: u64, answer: Option<Answer<Body>>) {
+    fn answer_report(&mut self, id: u64, answer: Option<CoordinatorReply<Body>>) {
         let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return };
         let (local, name) = (self.edges[edge].local(self.now), &self.workshop.keys[key]);
         let replacement = answer.map_or(Replacement::Nothing, |answer| Replacement::of(name, answer, local));
@@ -115,7 +118,7 @@ impl World<'_> {
     }
 
     /// Stores a page in L1 as soon as it is complete.
-    pub(super) fn keep(&mut self, edge: usize, key: usize, page: Stored<Body>) {
+    pub(super) fn keep(&mut self, edge: usize, key: usize, page: StoredPage<Body>) {
         let owner = &mut self.objects[self.layout.owners[key]];
         if page.meta.body_bytes.is_some() {
             self.keep_whole(edge, key, page);
@@ -127,8 +130,8 @@ impl World<'_> {
     }
 
     /// Stores a complete page in L1.
-    pub(super) fn keep_whole(&mut self, edge: usize, key: usize, page: Stored<Body>) {
-        let kept = Kept { at: self.now, found: Found::Page(page) };
+    pub(super) fn keep_whole(&mut self, edge: usize, key: usize, page: StoredPage<Body>) {
+        let kept = L1Slot { at: self.now, found: L1Entry::Page(page) };
         self.edges[edge].l1.insert(key, kept);
     }
 
@@ -137,37 +140,37 @@ impl World<'_> {
         if plan.end == End::Page {
             self.whole.insert(token);
             for (edge, meta) in readers {
-                self.keep_whole(edge, key, Stored { meta, body: plan.body });
+                self.keep_whole(edge, key, StoredPage { meta, body: plan.body });
             }
         }
     }
 
     /// Ends an edge's wait for the answer to a question.
-    pub(super) fn give_up(&mut self, id: u64, number: u32) -> Checked {
+    pub(super) fn give_up(&mut self, id: u64, number: u32) -> CheckResult {
         let Some(visit) = self.visits.get(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
         match visit.why {
-            Why::Client(_) => self.take(id, Event::NotAnswered(CallFailure::Timeout)),
-            Why::Report => {
+            VisitKind::Client(_) => self.take(id, Event::NotAnswered(CallFailure::Timeout)),
+            VisitKind::Report => {
                 self.answer_report(id, None);
                 Ok(())
             }
-            Why::Last { .. } => Ok(()),
+            VisitKind::Last { .. } => Ok(()),
         }
     }
 
     /// Sends a client to the coordinator after all failures have ended.
-    pub(super) fn last_visit(&mut self, key: usize) -> Checked {
-        let id = self.new_visit(0, key, Why::Last { got_page: false });
+    pub(super) fn last_visit(&mut self, key: usize) -> CheckResult {
+        let id = self.new_visit(0, key, VisitKind::Last { got_page: false });
         self.ask(Question { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
     /// Promise 4, after all failures have ended: every request gets a page, and no client waits at an edge.
-    pub(super) fn check_last_visits(&self) -> Checked {
+    pub(super) fn check_last_visits(&self) -> CheckResult {
         self.visits.iter().try_for_each(|(id, visit)| {
             let key = &self.workshop.keys[visit.key];
             match visit.why {
-                Why::Last { got_page } => promise(4, got_page, || format!("{key} can't be had when all is well")),
-                Why::Client(_) | Why::Report => {
+                VisitKind::Last { got_page } => promise(4, got_page, || format!("{key} can't be had when all is well")),
+                VisitKind::Client(_) | VisitKind::Report => {
                     promise(4, false, || format!("visit {id} is not over when all is quiet: {visit:?}"))
                 }
             }
@@ -175,7 +178,7 @@ impl World<'_> {
     }
 
     /// Promise 9, after all failures have ended: at each edge, a client soon has a HIT, which costs no call.
-    pub(super) fn check_hits(&mut self) -> Checked {
+    pub(super) fn check_hits(&mut self) -> CheckResult {
         if self.weather.latency > QUICK || !self.seed.is_multiple_of(HITS_EVERY) {
             return Ok(());
         }
@@ -187,12 +190,12 @@ impl World<'_> {
         Ok(())
     }
 
-    fn check_hit(&mut self, edge: usize, key: usize) -> Checked {
+    fn check_hit(&mut self, edge: usize, key: usize) -> CheckResult {
         for _ in 0..VISITS_TO_HIT {
             self.last_ended = None;
             self.client(edge, key)?;
             self.all_is_answered()?;
-            if self.last_ended == Some(Ended { outcome: Outcome::Hit, questions: 0 }) {
+            if self.last_ended == Some(VisitResult { outcome: CacheOutcome::Hit, questions: 0 }) {
                 return Ok(());
             }
             self.pass_until(self.now + BETWEEN_VISITS)?;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::site::Body;
+use super::origin::Body;
 use crate::coordinator::{Lease, WaiterId};
-use crate::invalidation::{Invalidation, Mode, Scope};
+use crate::invalidation::{Invalidation, Mode, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ const REPORT_LASTS: u64 = 25_000;
 const REPORT_PAUSE: u64 = 1_000;
 
 /// The result of a check: success, or a violation.
-pub(super) type Checked = Result<(), Violation>;
+pub(super) type CheckResult = Result<(), Violation>;
 
 /// A broken promise.
 #[derive(Clone, Debug)]
@@ -46,58 +46,58 @@ impl Violation {
 }
 
 /// Fails unless a condition holds.
-pub(super) fn promise(number: u8, holds: bool, what: impl FnOnce() -> String) -> Checked {
+pub(super) fn promise(number: u8, holds: bool, what: impl FnOnce() -> String) -> CheckResult {
     if holds { Ok(()) } else { Err(Violation::of(number, what())) }
 }
 
 /// An invalidation. Pages rendered before it are outdated.
 #[derive(Debug)]
-struct Told {
+struct KnownInvalidation {
     at: u64,
-    scope: Scope,
+    target: Target,
     mode: Mode,
     edit: u64,
     /// The paths of its route, if it names a route.
     of_route: Vec<&'static str>,
 }
 
-impl Told {
+impl KnownInvalidation {
     fn concerns(&self, page: &PageMeta, body: Body) -> bool {
         body.shows < self.edit && self.names(page)
     }
 
     fn names(&self, page: &PageMeta) -> bool {
-        match &self.scope {
-            Scope::Tag(tag) => page.tags.contains(tag),
+        match &self.target {
+            Target::Tag(tag) => page.tags.contains(tag),
             _ => self.names_path(page.key.path()),
         }
     }
 
     /// Returns whether it names all pages of a path, regardless of their tags.
     fn names_path(&self, path: &str) -> bool {
-        match &self.scope {
-            Scope::Path(named) => named.as_str() == path,
-            Scope::Tag(_) => false,
-            Scope::Prefix(prefix) => {
+        match &self.target {
+            Target::Path(named) => named.as_str() == path,
+            Target::Tag(_) => false,
+            Target::Prefix(prefix) => {
                 let below = path.strip_prefix(prefix.as_str());
                 prefix.as_str() == "/" || below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
             }
-            Scope::Route(_) => self.of_route.contains(&path),
-            Scope::Everything => true,
+            Target::Route(_) => self.of_route.contains(&path),
+            Target::Everything => true,
         }
     }
 }
 
 /// The quality that a response claims for its page, best first. The mode of an invalidation forbids some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shown {
+pub(super) enum ServedAs {
     Fresh,
     Stale,
     /// As a fallback for a page that is unavailable.
     InPlace,
 }
 
-impl Shown {
+impl ServedAs {
     fn is_forbidden_by(self, mode: Mode) -> bool {
         match mode {
             Mode::Stale => self == Self::Fresh,
@@ -109,7 +109,7 @@ impl Shown {
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct WaitingRequest {
     /// Its coordinator.
     object: usize,
     /// The number of invalidations acknowledged before it arrived.
@@ -122,7 +122,7 @@ pub(super) struct Asked {
 
 /// The model of one key.
 #[derive(Debug, Default)]
-struct Known {
+struct KeyModel {
     /// Its owner.
     object: usize,
     /// The running render, and the end of its lease.
@@ -154,15 +154,15 @@ struct Streak {
 /// The models of all promises. The times of a coordinator are by its own clock.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    keys: Vec<Known>,
+    keys: Vec<KeyModel>,
     objects: Vec<Streak>,
     /// The route of each path.
     routes: Vec<(&'static str, RouteId)>,
     /// The invalidations that every affected coordinator has applied.
-    acknowledged: Vec<Told>,
+    acknowledged: Vec<KnownInvalidation>,
     /// The invalidations in the log, or sent to it. Some are not applied everywhere yet.
-    recorded: Vec<Told>,
-    waiting: BTreeMap<WaiterId, Asked>,
+    recorded: Vec<KnownInvalidation>,
+    waiting: BTreeMap<WaiterId, WaitingRequest>,
     /// The input after which each lease was granted.
     granted: BTreeMap<Version, u64>,
     inputs: u64,
@@ -175,7 +175,7 @@ impl Checks {
     /// Creates the models for `objects` coordinators, for keys with these owners, and for these paths with their
     /// routes.
     pub(super) fn new(objects: usize, owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
-        let known = |object: &usize| Known { object: *object, ..Known::default() };
+        let known = |object: &usize| KeyModel { object: *object, ..KeyModel::default() };
         let objects = vec![Streak::default(); objects];
         Self { keys: owners.iter().map(known).collect(), objects, routes, ..Self::default() }
     }
@@ -187,19 +187,19 @@ impl Checks {
 
     /// Records that every affected coordinator has applied an invalidation.
     pub(super) fn acknowledge(&mut self, at: u64, invalidation: &Invalidation, edit: u64) {
-        let told = self.told(at, &invalidation.scope, invalidation.mode, edit);
+        let told = self.told(at, &invalidation.target, invalidation.mode, edit);
         self.acknowledged.push(told);
     }
 
-    fn told(&self, at: u64, scope: &Scope, mode: Mode, edit: u64) -> Told {
-        let is_of_route = |id: &RouteId| matches!(scope, Scope::Route(route) if route == id);
+    fn told(&self, at: u64, target: &Target, mode: Mode, edit: u64) -> KnownInvalidation {
+        let is_of_route = |id: &RouteId| matches!(target, Target::Route(route) if route == id);
         let of_route = self.routes.iter().filter(|(_, id)| is_of_route(id)).map(|(path, _)| *path).collect();
-        Told { at, scope: scope.clone(), mode, edit, of_route }
+        KnownInvalidation { at, target: target.clone(), mode, edit, of_route }
     }
 
     /// Promise 8: while the origin fails for all keys, one render begins per pause. Repetitions of a render that could
     /// not be used do not count: there are at most five.
-    pub(super) fn granted(&mut self, object: usize, lease: &Lease, now: u64) -> Checked {
+    pub(super) fn granted(&mut self, object: usize, lease: &Lease, now: u64) -> CheckResult {
         if self.knows(lease.token) {
             return Ok(());
         }
@@ -224,7 +224,7 @@ impl Checks {
 
     /// Promise 1: there is at most one live lease per key. Promise 8: after the n-th consecutive failure, the next
     /// attempt waits 2^(n-1) seconds, at most five minutes.
-    pub(super) fn render_begins(&mut self, key: usize, token: Version, now: u64, until: u64) -> Checked {
+    pub(super) fn render_begins(&mut self, key: usize, token: Version, now: u64, until: u64) -> CheckResult {
         let known = &mut self.keys[key];
         let live = known.live.filter(|(_, until)| now < *until);
         promise(1, live.is_none(), || format!("a render begins while that of {live:?} is under way"))?;
@@ -242,7 +242,7 @@ impl Checks {
     }
 
     /// Promises 1 and 2: versions rise, and a page that an acknowledged invalidation names is not published as good.
-    pub(super) fn published(&mut self, key: usize, page: &PageMeta, body: Body, shown: Shown) -> Checked {
+    pub(super) fn published(&mut self, key: usize, page: &PageMeta, body: Body, shown: ServedAs) -> CheckResult {
         let last = self.keys[key].published.replace(page.version);
         promise(1, last.is_none_or(|last| last < page.version), || {
             format!("{} is published after {last:?}", page.version)
@@ -253,7 +253,7 @@ impl Checks {
     /// Records a request that waits for its answer.
     pub(super) fn asked(&mut self, object: usize, waiter: WaiterId, newer_than: Option<Timestamp>) {
         let acknowledged = self.acknowledged.len();
-        self.waiting.insert(waiter, Asked { object, acknowledged, newer_than, input: self.inputs });
+        self.waiting.insert(waiter, WaitingRequest { object, acknowledged, newer_than, input: self.inputs });
     }
 
     /// Ends a request's wait. Returns whether it was still waiting.
@@ -262,25 +262,25 @@ impl Checks {
     }
 
     /// Promise 4: each request is answered once.
-    pub(super) fn answered(&mut self, waiter: WaiterId) -> Result<Asked, Violation> {
+    pub(super) fn answered(&mut self, waiter: WaiterId) -> Result<WaitingRequest, Violation> {
         let asked = self.waiting.remove(&waiter);
         asked.ok_or_else(|| Violation::of(4, format!("{waiter:?} is answered, but does not wait")))
     }
 
     /// Promise 2: a request that arrives after the acknowledgement gets no page from before it. Neither does a request
     /// that itself knows of an invalidation, unless it was waiting for a render that had begun before.
-    pub(super) fn shown(&self, asked: Asked, page: &PageMeta, body: Body, shown: Shown) -> Checked {
+    pub(super) fn shown(&self, asked: WaitingRequest, page: &PageMeta, body: Body, shown: ServedAs) -> CheckResult {
         let start = page.render_start();
         let has_begun = |at: &u64| *at <= asked.input && asked.input + 1 < self.inputs;
         let has_waited = self.granted.get(&page.version).is_some_and(has_begun);
-        let may_be_old = has_waited || shown == Shown::InPlace;
+        let may_be_old = has_waited || shown == ServedAs::InPlace;
         promise(2, may_be_old || asked.newer_than.is_none_or(|time| start > time), || {
             format!("{} is the answer to a request that wants it newer than {:?}", page.version, asked.newer_than)
         })?;
         self.not_invalidated(asked.acknowledged, page, body, shown, "is answered")
     }
 
-    fn not_invalidated(&self, first: usize, page: &PageMeta, body: Body, shown: Shown, what: &str) -> Checked {
+    fn not_invalidated(&self, first: usize, page: &PageMeta, body: Body, shown: ServedAs, what: &str) -> CheckResult {
         let broken = self.acknowledged[..first]
             .iter()
             .find(|invalidation| shown.is_forbidden_by(invalidation.mode) && invalidation.concerns(page, body));
@@ -291,7 +291,7 @@ impl Checks {
 
     /// Promise 2: no edge serves a page as fresh longer than the bound after its invalidation, even if the coordinators
     /// do not know the invalidation yet. An invalidation in the log is also in the feed.
-    pub(super) fn served_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> Checked {
+    pub(super) fn served_fresh(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> CheckResult {
         let broken = self.recorded.iter().find(|known| known.at + bound < now && known.concerns(page, body));
         promise(2, broken.is_none(), || {
             format!(
@@ -303,8 +303,8 @@ impl Checks {
 
     /// Promise 2: an edge that has asked for any version of a page does not serve it as fresh if it was invalidated
     /// before the edge's last question to the feed, even if the coordinator does not know that yet.
-    pub(super) fn served_unknowingly(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> Checked {
-        let is_known = |known: &&Told| told_at.is_some_and(|told_at| known.at < told_at);
+    pub(super) fn served_unknowingly(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> CheckResult {
+        let is_known = |known: &&KnownInvalidation| told_at.is_some_and(|told_at| known.at < told_at);
         let broken = self.recorded.iter().find(|known| is_known(known) && known.concerns(page, body));
         promise(2, broken.is_none(), || {
             format!("{} of {} is served as fresh, though the edge knows of {broken:?}", page.version, page.key)
@@ -313,8 +313,8 @@ impl Checks {
 
     /// Promise 2: an edge serves no page that was purged before its last question to the feed, not even instead of an
     /// error.
-    pub(super) fn served_stale(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> Checked {
-        let is_known = |known: &&Told| told_at.is_some_and(|told_at| known.at < told_at);
+    pub(super) fn served_stale(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> CheckResult {
+        let is_known = |known: &&KnownInvalidation| told_at.is_some_and(|told_at| known.at < told_at);
         let mut purges = self.recorded.iter().filter(|known| known.mode == Mode::Purge);
         let broken = purges.find(|known| is_known(known) && known.concerns(page, body));
         promise(2, broken.is_none(), || format!("{} of {} stands in, in spite of {broken:?}", page.version, page.key))
@@ -322,14 +322,15 @@ impl Checks {
 
     /// Promise 2: a marker from `marked_at` does not hold after an invalidation of its path that was recorded before
     /// the edge's last question to the feed.
-    pub(super) fn passed(&self, marked_at: u64, told_at: Option<u64>, path: &str) -> Checked {
-        let is_known = |known: &&Told| told_at.is_some_and(|told_at| marked_at < known.at && known.at < told_at);
+    pub(super) fn passed(&self, marked_at: u64, told_at: Option<u64>, path: &str) -> CheckResult {
+        let is_known =
+            |known: &&KnownInvalidation| told_at.is_some_and(|told_at| marked_at < known.at && known.at < told_at);
         let broken = self.recorded.iter().find(|known| is_known(known) && known.names_path(path));
         promise(2, broken.is_none(), || format!("{path} passes by a marker of {marked_at}, in spite of {broken:?}"))
     }
 
     /// Promise 10: an edge polls at most once in two seconds.
-    pub(super) fn polls(&mut self, edge: usize, now: u64) -> Checked {
+    pub(super) fn polls(&mut self, edge: usize, now: u64) -> CheckResult {
         let last = self.polled.insert(edge, now);
         promise(10, last.is_none_or(|last| now >= last + POLL_INTERVAL), || {
             format!("edge {edge} polls at {now} and at {last:?}")
@@ -337,7 +338,7 @@ impl Checks {
     }
 
     /// Promise 10: an edge sends one report of a page at a time, and waits a second after an unsuccessful one.
-    pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64) -> Checked {
+    pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64) -> CheckResult {
         let last = self.reported.insert((edge, key), now + REPORT_LASTS);
         promise(10, last.is_none_or(|until| now >= until), || format!("edge {edge} reports page {key} before {last:?}"))
     }
@@ -348,14 +349,15 @@ impl Checks {
     }
 
     /// Records an invalidation in the log, or one that was reported as recorded.
-    pub(super) fn record(&mut self, at: u64, scope: &Scope, mode: Mode, edit: u64) {
-        let told = self.told(at, scope, mode, edit);
+    pub(super) fn record(&mut self, at: u64, target: &Target, mode: Mode, edit: u64) {
+        let told = self.told(at, target, mode, edit);
         self.recorded.push(told);
     }
 
     /// Promise 3: a coordinator treats each page from before a recorded invalidation that names it as invalidated.
-    pub(super) fn applied(&self, page: &PageMeta, body: Body, invalidated: Option<Mode>) -> Checked {
-        let is_missed = |known: &&Told| known.concerns(page, body) && invalidated.is_none_or(|mode| mode < known.mode);
+    pub(super) fn applied(&self, page: &PageMeta, body: Body, invalidated: Option<Mode>) -> CheckResult {
+        let is_missed =
+            |known: &&KnownInvalidation| known.concerns(page, body) && invalidated.is_none_or(|mode| mode < known.mode);
         let missed = self.recorded.iter().find(is_missed);
         promise(3, missed.is_none(), || {
             format!(
@@ -377,7 +379,7 @@ impl Checks {
 
     /// Promise 6: L2 gets at most one write per key and second, with a tolerance of `clock_was_set`, the clock's
     /// adjustment since the last write.
-    pub(super) fn written(&mut self, key: usize, now: u64, clock_was_set: u64) -> Checked {
+    pub(super) fn written(&mut self, key: usize, now: u64, clock_was_set: u64) -> CheckResult {
         let last = self.keys[key].written.replace(now);
         let is_late = |last| now + clock_was_set >= last + WRITE_INTERVAL;
         promise(6, last.is_none_or(is_late), || format!("L2 is written at {now} and at {last:?}"))
@@ -428,13 +430,13 @@ impl Checks {
     }
 
     /// Promise 4, when all is quiet: no request waits.
-    pub(super) fn all_answered(&self) -> Checked {
+    pub(super) fn all_answered(&self) -> CheckResult {
         promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))
     }
 
     /// Resets the model of a key whose owner has changed. The new owner knows nothing of the former one's work.
     pub(super) fn moved(&mut self, key: usize, object: usize) {
-        self.keys[key] = Known { object, ..Known::default() };
+        self.keys[key] = KeyModel { object, ..KeyModel::default() };
     }
 
     /// Removes the state that was lost with a coordinator.

@@ -1,17 +1,17 @@
 //! The coordinators of a world: feeds them inputs, and checks the effects they return.
 
-use super::checks::{Checked, Shown, promise};
-use super::queue::{Coming, Own, Question};
-use super::site::{Body, End, Site};
+use super::checks::{CheckResult, ServedAs, promise};
+use super::origin::{Body, End, Origin};
+use super::queue::{Arrival, ObjectEvent, Question};
 use super::story::short;
 use super::visits::millis;
 use super::world::World;
 use crate::coordinator::alarm_run::Next;
-use crate::coordinator::{AlarmRun, Effect, Entry, Input, Moment, Outcome};
+use crate::coordinator::{AlarmRun, Effect, Entry, Input, Moment, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::semantics::freshness::Freshness;
-use crate::semantics::storable::SiteFailure;
+use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -20,7 +20,7 @@ pub(super) const OUTLIVES: u64 = 900;
 
 impl World<'_> {
     /// Feeds an input to a coordinator, and performs the effects it returns.
-    pub(super) fn give(&mut self, at: usize, input: Input<Body>) -> Checked {
+    pub(super) fn give(&mut self, at: usize, input: Input<Body>) -> CheckResult {
         self.wake(at)?;
         self.checks.input();
         let moment = self.moment(at);
@@ -29,7 +29,7 @@ impl World<'_> {
     }
 
     /// Begins a life of the object, unless it is alive. Promise 7: work of its previous life does not block it.
-    pub(super) fn wake(&mut self, at: usize) -> Checked {
+    pub(super) fn wake(&mut self, at: usize) -> CheckResult {
         if self.objects[at].is_alive() {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl World<'_> {
         page.windows.freshness(self.local_time(at)) == Freshness::Fresh
     }
 
-    fn perform_all(&mut self, at: usize, effects: Vec<Effect<Body>>) -> Checked {
+    fn perform_all(&mut self, at: usize, effects: Vec<Effect<Body>>) -> CheckResult {
         // A cancelled render is not live any more when the next one begins, regardless of the order of the effects.
         for effect in &effects {
             if let Effect::Abandon { token } = effect {
@@ -72,37 +72,37 @@ impl World<'_> {
     }
 
     /// Feeds a coordinator the result of something that its current life began.
-    pub(super) fn own(&mut self, at: usize, outcome: Own) -> Checked {
+    pub(super) fn own(&mut self, at: usize, outcome: ObjectEvent) -> CheckResult {
         match outcome {
-            Own::Head { token } => self.head(at, token),
-            Own::Ended { token } => self.ended(at, token),
-            Own::Registered { token, answer } => self.registered(at, token, answer),
-            Own::Wrote { key, version, taken } => {
+            ObjectEvent::Head { token } => self.head(at, token),
+            ObjectEvent::Ended { token } => self.ended(at, token),
+            ObjectEvent::Registered { token, answer } => self.registered(at, token, answer),
+            ObjectEvent::Wrote { key, version, taken } => {
                 self.give(at, Input::Wrote { key: self.workshop.keys[key].clone(), version, taken })
             }
-            Own::Read(wanted) => self.read(at, *wanted),
-            Own::TimedOut { waiter } => self.time_out(at, waiter),
-            Own::Nap { number } if number == self.objects[at].nap => self.run_alarm(at),
-            Own::Nap { .. } => Ok(()),
+            ObjectEvent::Read(read) => self.read(at, *read),
+            ObjectEvent::TimedOut { waiter } => self.time_out(at, waiter),
+            ObjectEvent::Nap { number } if number == self.objects[at].nap => self.run_alarm(at),
+            ObjectEvent::Nap { .. } => Ok(()),
         }
     }
 
     fn page(&self, number: usize, token: Version, body: Body) -> PageMeta {
         let key = self.workshop.keys[number].clone();
-        let digest = Site::digest(key.path(), body);
+        let digest = Origin::digest(key.path(), body);
         PageMeta {
             version: token,
             status: 200,
             rendered_at: self.local_time(self.layout.owners[number]),
-            windows: Site::windows(key.path(), token.time()),
-            tags: Site::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
+            windows: Origin::windows(key.path(), token.time()),
+            tags: Origin::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
             body_bytes: Some(8),
             digest: Some(digest),
             key,
         }
     }
 
-    fn head(&mut self, at: usize, token: Version) -> Checked {
+    fn head(&mut self, at: usize, token: Version) -> CheckResult {
         let Some(render) = self.objects[at].renders.get(&token) else { return Ok(()) };
         let (key, body) = (render.key, render.plan.body);
         let page = PageMeta { body_bytes: None, digest: None, ..self.page(key, token, body) };
@@ -113,7 +113,7 @@ impl World<'_> {
         if is_current { self.give(at, input) } else { self.give_in_vain(key, token, input) }
     }
 
-    fn ended(&mut self, at: usize, token: Version) -> Checked {
+    fn ended(&mut self, at: usize, token: Version) -> CheckResult {
         let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.has_ended = true;
         let (key, plan, waits) = (render.key, render.plan, render.is_registering);
@@ -123,10 +123,10 @@ impl World<'_> {
         self.end_readers(key, token, readers, plan);
         let page = self.page(key, token, plan.body);
         let (outcome, answer) = match plan.end {
-            End::Page => (Outcome::Done(page.clone()), Some((page, plan.body))),
-            End::NotStored(reason) => (Outcome::Uncacheable(reason), None),
-            End::Fails(failure @ SiteFailure::Status(_)) => (Outcome::Failed(failure), Some((page, plan.body))),
-            End::Fails(failure) => (Outcome::Failed(failure), None),
+            End::Page => (RenderOutcome::Done(page.clone()), Some((page, plan.body))),
+            End::NotStored(reason) => (RenderOutcome::Uncacheable(reason), None),
+            End::Fails(failure @ OriginFailure::Status(_)) => (RenderOutcome::Failed(failure), Some((page, plan.body))),
+            End::Fails(failure) => (RenderOutcome::Failed(failure), None),
         };
         let input = Input::Ended { key: self.workshop.keys[key].clone(), token, outcome, answer };
         self.checks.render_ends(key, token);
@@ -144,7 +144,7 @@ impl World<'_> {
         }
     }
 
-    fn registered(&mut self, at: usize, token: Version, answer: Option<RegisterAnswer>) -> Checked {
+    fn registered(&mut self, at: usize, token: Version, answer: Option<RegisterAnswer>) -> CheckResult {
         let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.is_registering = false;
         let (key, has_ended) = (render.key, render.has_ended);
@@ -177,7 +177,7 @@ impl World<'_> {
     }
 
     /// Promise 1: a result under a token that is not current changes nothing.
-    fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> Checked {
+    fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> CheckResult {
         let at = self.layout.owners[key];
         if self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page)) {
             // Any step for a purged page deletes it.
@@ -192,13 +192,13 @@ impl World<'_> {
 
     /// Feeds a coordinator the end of a render whose token is current, and checks the consequences. `is_unseen` means
     /// that no request has received any part of the response.
-    fn conclude(&mut self, at: usize, token: Version, input: Input<Body>, is_unseen: bool) -> Checked {
+    fn conclude(&mut self, at: usize, token: Version, input: Input<Body>, is_unseen: bool) -> CheckResult {
         let render = &self.objects[at].renders[&token];
         let (key, plan) = (render.key, render.plan);
         let before = self.entry(key).page;
         match plan.end {
             End::Fails(failure) => {
-                self.checks.failed(key, token, self.local(at), failure == SiteFailure::Broken, is_unseen);
+                self.checks.failed(key, token, self.local(at), failure == OriginFailure::Broken, is_unseen);
                 let now = self.local_time(at);
                 let is_good = |page: &&PageMeta| page.windows.serves_errors(now) && !self.checks.may_be_purged(page);
                 self.failing = before.as_ref().is_some_and(|page| is_good(&page));
@@ -223,7 +223,7 @@ impl World<'_> {
     }
 
     /// Checks promises 1 and 2 for a page that may have been published just now.
-    fn check_published(&mut self, key: usize, before: Option<&PageMeta>, token: Version) -> Checked {
+    fn check_published(&mut self, key: usize, before: Option<&PageMeta>, token: Version) -> CheckResult {
         let Some(page) = self.entry(key).page else {
             // A purge of the rendered page also removes the older page.
             let rendered = self.page(key, token, self.bodies[&token]);
@@ -237,12 +237,12 @@ impl World<'_> {
         let body = self.bodies[&page.version];
         let now = self.now;
         self.story.tell(now, || format!("published: {} of {}, showing {}", short(page.version), page.key, body.shows));
-        let shown = if self.is_fresh(self.layout.owners[key], &page) { Shown::Fresh } else { Shown::Stale };
+        let shown = if self.is_fresh(self.layout.owners[key], &page) { ServedAs::Fresh } else { ServedAs::Stale };
         self.checks.published(key, &page, body, shown)
     }
 
     /// Fires the alarm of a coordinator.
-    pub(super) fn alarm(&mut self, at: usize) -> Checked {
+    pub(super) fn alarm(&mut self, at: usize) -> CheckResult {
         self.objects[at].alarm = None;
         self.wake(at)?;
         let now = self.now;
@@ -250,7 +250,7 @@ impl World<'_> {
         self.run_alarm(at)
     }
 
-    fn run_alarm(&mut self, at: usize) -> Checked {
+    fn run_alarm(&mut self, at: usize) -> CheckResult {
         let local = self.local_time(at);
         let Some(room) = self.objects[at].run.as_ref().map(|run| run.room(local)) else { return Ok(()) };
         let (now, shard) = (self.now, &self.layout.shards[at]);
@@ -267,11 +267,11 @@ impl World<'_> {
     pub(super) fn nap(&mut self, at: usize, length: u64) {
         let object = &mut self.objects[at];
         object.nap += 1;
-        let outcome = Own::Nap { number: object.nap };
-        self.queue.push(self.now + length, Coming::Own { object: at, life: object.life, outcome });
+        let outcome = ObjectEvent::Nap { number: object.nap };
+        self.queue.push(self.now + length, Arrival::Object { object: at, life: object.life, outcome });
     }
 
-    fn render_is_over(&mut self, at: usize, token: Version) -> Checked {
+    fn render_is_over(&mut self, at: usize, token: Version) -> CheckResult {
         let object = &mut self.objects[at];
         object.renders.remove(&token);
         if object.run.as_mut().is_some_and(|run| run.ended(token)) { self.run_alarm(at) } else { Ok(()) }
@@ -296,9 +296,9 @@ impl World<'_> {
         let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
         self.evict(at);
         let half = self.random.next();
-        self.queue.retain(|due, coming| match coming {
-            Coming::Own { object, .. } => *object != at,
-            Coming::Commit { object, key, value, .. } if *object == at => {
+        self.queue.retain(|due, arrival| match arrival {
+            Arrival::Object { object, .. } => *object != at,
+            Arrival::Commit { object, key, value, .. } if *object == at => {
                 let version = value.as_ref().map(|(page, _)| page.version);
                 due <= now + OUTLIVES && (half ^ due).is_multiple_of(2) && is_last(*key, version)
             }
@@ -310,7 +310,7 @@ impl World<'_> {
         for (_, question) in self.asked.extract_if(.., |_, question| owners[question.key] == at).collect::<Vec<_>>() {
             let due = now + self.latency();
             let Question { visit, number, .. } = question;
-            self.queue.push(due, Coming::Answer { visit, number, answer: None });
+            self.queue.push(due, Arrival::Answer { visit, number, answer: None });
         }
     }
 
@@ -332,7 +332,7 @@ impl World<'_> {
     }
 
     /// Checks the final state of each page, when all is quiet.
-    pub(super) fn check_quiet(&self) -> Checked {
+    pub(super) fn check_quiet(&self) -> CheckResult {
         self.checks.all_answered()?;
         for key in 0..self.workshop.keys.len() {
             let (entry, name) = (self.entry(key), &self.workshop.keys[key]);
@@ -344,7 +344,7 @@ impl World<'_> {
     }
 
     /// Promise 3, when all is quiet: no coordinator treats an invalidated page as good.
-    pub(super) fn check_applied(&self) -> Checked {
+    pub(super) fn check_applied(&self) -> CheckResult {
         (0..self.workshop.keys.len()).try_for_each(|key| {
             let Some(page) = self.entry(key).page else { return Ok(()) };
             let invalidated = self.objects[self.layout.owners[key]].invalidated(&page);
@@ -353,7 +353,7 @@ impl World<'_> {
     }
 
     /// Promise 6, before a client has asked for pages with unfinished work: L2 has every page without a due write.
-    pub(super) fn check_writes(&self) -> Checked {
+    pub(super) fn check_writes(&self) -> CheckResult {
         (0..self.workshop.keys.len()).try_for_each(|key| {
             let entry = self.entry(key);
             if entry.pending.is_some() { Ok(()) } else { self.check_l2(key, &entry) }
@@ -362,7 +362,7 @@ impl World<'_> {
 
     /// Promise 6: when all is quiet, L2 has the page that the coordinator has published, or the same content under an
     /// older, equivalent version.
-    fn check_l2(&self, key: usize, entry: &Entry) -> Checked {
+    fn check_l2(&self, key: usize, entry: &Entry) -> CheckResult {
         let l2 = self.l2.last_written(key);
         let is_met = match (&entry.page, &l2) {
             (Some(page), Some((copy, body))) => {

@@ -1,11 +1,11 @@
 //! The deliveries of the tag index, and the failures in between.
 
-use super::checks::{Checked, promise};
-use super::queue::{Attempt, Coming, Outcome, Own};
-use super::tag_index::{Attempted, PATIENCE};
+use super::checks::{CheckResult, promise};
+use super::queue::{Arrival, Attempt, ObjectEvent, TagIndexEvent};
+use super::tag_index::{DeliveryAttempt, PATIENCE};
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
-use crate::invalidation::{Invalidation, Scope};
+use crate::invalidation::{Invalidation, Target};
 use crate::protocol::RegisterAnswer;
 use crate::tag_index::{Round, attempts, settle};
 
@@ -38,7 +38,7 @@ impl World<'_> {
         }
         let skew = self.weather.skew;
         self.tag_index.skew = self.draw_skew(skew);
-        self.queue.retain(|_, coming| !matches!(coming, Coming::TagIndex { .. }));
+        self.queue.retain(|_, arrival| !matches!(arrival, Arrival::TagIndex { .. }));
     }
 
     /// Fires the alarm of the tag index, which attempts the deliveries that are due.
@@ -59,7 +59,7 @@ impl World<'_> {
             if self.random.one_in(self.weather.tag_index_deaths * 4) {
                 return self.tag_index_dies();
             }
-            let number = self.tag_index.attempt(Attempted { delivery: delivery.clone(), by_alarm });
+            let number = self.tag_index.attempt(DeliveryAttempt { delivery: delivery.clone(), by_alarm });
             let attempt = Attempt { life: self.tag_index.life, number };
             self.send(self.layout.number_of(&delivery.shard), delivery.invalidation, attempt);
         }
@@ -77,21 +77,21 @@ impl World<'_> {
         if self.random.one_in(self.weather.delivery_twice) {
             let most = self.random.pick(&[self.weather.latency, LATE]);
             let again = self.now + travels + self.random.below(most);
-            self.queue.push(again, Coming::Deliver { object, invalidation: invalidation.clone(), answer: None });
+            self.queue.push(again, Arrival::Deliver { object, invalidation: invalidation.clone(), answer: None });
         }
         if comes {
             let answer = is_heard.then_some((attempt, returns));
-            self.queue.push(self.now + travels, Coming::Deliver { object, invalidation, answer });
+            self.queue.push(self.now + travels, Arrival::Deliver { object, invalidation, answer });
         }
         if !is_heard {
             // Some calls fail at once.
             let is_refused = lost && self.random.one_in(2);
             let (after, outcome) = if is_refused {
-                (returns, Outcome::Refused { attempt: number })
+                (returns, TagIndexEvent::Refused { attempt: number })
             } else {
-                (PATIENCE, Outcome::Silent { attempt: number })
+                (PATIENCE, TagIndexEvent::Silent { attempt: number })
             };
-            self.queue.push(self.now + after, Coming::TagIndex { life, outcome });
+            self.queue.push(self.now + after, Arrival::TagIndex { life, outcome });
         }
     }
 
@@ -101,11 +101,11 @@ impl World<'_> {
         object: usize,
         invalidation: Invalidation,
         answer: Option<(Attempt, u64)>,
-    ) -> Checked {
+    ) -> CheckResult {
         for (number, key) in self.workshop.keys.iter().enumerate() {
             // The tags of the pages are not checked: an invalidation by tag may lift a pause, but need not.
-            let concerns = match &invalidation.scope {
-                Scope::Path(path) => path.as_str() == key.path(),
+            let concerns = match &invalidation.target {
+                Target::Path(path) => path.as_str() == key.path(),
                 _ => true,
             };
             if concerns && self.layout.owners[number] == object {
@@ -116,23 +116,23 @@ impl World<'_> {
         self.story.tell(now, || format!("invalidation {} reaches {shard}", invalidation.seq));
         self.give(object, Input::Invalidate(invalidation))?;
         if let Some((Attempt { life, number: attempt }, returns)) = answer {
-            self.queue.push(now + returns, Coming::TagIndex { life, outcome: Outcome::Applied { attempt } });
+            self.queue.push(now + returns, Arrival::TagIndex { life, outcome: TagIndexEvent::Applied { attempt } });
         }
         Ok(())
     }
 
     /// Feeds the tag index the result of something that its current life began.
-    pub(super) fn tag_index_hears(&mut self, outcome: Outcome) -> Checked {
+    pub(super) fn tag_index_hears(&mut self, outcome: TagIndexEvent) -> CheckResult {
         let (attempt, applied) = match outcome {
-            Outcome::Append { scope, mode, refresh, edit } => {
-                self.append(scope, mode, refresh, edit);
+            TagIndexEvent::Append { target, mode, refresh, edit } => {
+                self.append(target, mode, refresh, edit);
                 return Ok(());
             }
-            Outcome::Applied { attempt } => (attempt, Some(0)),
-            Outcome::Refused { attempt } | Outcome::Silent { attempt } => (attempt, None),
+            TagIndexEvent::Applied { attempt } => (attempt, Some(0)),
+            TagIndexEvent::Refused { attempt } | TagIndexEvent::Silent { attempt } => (attempt, None),
         };
-        let is_silent = matches!(outcome, Outcome::Silent { .. });
-        let Some(Attempted { delivery, by_alarm }) = self.tag_index.attempted(attempt) else { return Ok(()) };
+        let is_silent = matches!(outcome, TagIndexEvent::Silent { .. });
+        let Some(DeliveryAttempt { delivery, by_alarm }) = self.tag_index.attempted(attempt) else { return Ok(()) };
         let (now, seq, shard) = (self.now, delivery.invalidation.seq, &delivery.shard);
         self.story.tell(now, || format!("the tag index hears that {seq} is applied by {shard}: {}", applied.is_some()));
         // If a coordinator does not answer, the caller of the invalidation leaves, and the alarm takes over the
@@ -169,8 +169,8 @@ impl World<'_> {
     }
 
     /// Delivers a coordinator's registration of tags to the tag index.
-    pub(super) fn register(&mut self, coming: Coming) {
-        let Coming::Register { object, life, token, shards, tags, since } = coming else { return };
+    pub(super) fn register(&mut self, arrival: Arrival) {
+        let Arrival::Register { object, life, token, shards, tags, since } = arrival else { return };
         let now = self.now;
         let fails = self.random.one_in(self.weather.tag_index_fails);
         // Either the answer is lost, or the whole registration.
@@ -185,12 +185,12 @@ impl World<'_> {
         };
         self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
         let due = now + if fails { REGISTER_WITHIN } else { self.latency() };
-        self.queue.push(due, Coming::Own { object, life, outcome: Own::Registered { token, answer } });
+        self.queue.push(due, Arrival::Object { object, life, outcome: ObjectEvent::Registered { token, answer } });
     }
 
     /// Promise 3, when all is quiet: no delivery is pending, and every shard that an invalidation affects has received
     /// it.
-    pub(super) fn check_delivered(&mut self) -> Checked {
+    pub(super) fn check_delivered(&mut self) -> CheckResult {
         self.wake_tag_index();
         promise(3, self.unacknowledged.is_empty(), || format!("{:?} are never applied", self.unacknowledged))?;
         let due = self.tag_index.store().next_deadline().expect("it is sound");

@@ -6,8 +6,8 @@
 //!
 //! Assumption: a write to L2 that a former owner had begun takes effect at that moment, or never.
 
-use super::checks::{Checked, promise};
-use super::queue::{Coming, Question};
+use super::checks::{CheckResult, promise};
+use super::queue::{Arrival, Question};
 use super::random::Random;
 use super::workshop::{Layout, Workshop};
 use super::world::{EDGES, STEPS, World};
@@ -61,8 +61,8 @@ impl<'w> World<'w> {
         self.story.tell(now, || "the route has another number of shards".to_owned());
         let moves = |key: usize| before.owners[key] != after.owners[key];
         let mut written = Vec::new();
-        self.queue.retain(|_, coming| match coming {
-            Coming::Commit { key, value, .. } if moves(*key) => {
+        self.queue.retain(|_, arrival| match arrival {
+            Arrival::Commit { key, value, .. } if moves(*key) => {
                 if deployment.random.one_in(2) {
                     written.push((*key, value.clone()));
                 }
@@ -104,7 +104,7 @@ impl<'w> World<'w> {
 
     /// Forwards a request from a coordinator to the owner. Promise 4: the owner is another coordinator, and is asked
     /// once.
-    pub(super) fn hand_on(&mut self, waiter: WaiterId, owner: &ShardName) -> Checked {
+    pub(super) fn hand_on(&mut self, waiter: WaiterId, owner: &ShardName) -> CheckResult {
         self.checks.answered(waiter)?;
         let Some(question) = self.asked.remove(&waiter) else { return Ok(()) };
         let is_owner = self.layout.number_of(owner) == self.layout.owners[question.key];
@@ -112,7 +112,7 @@ impl<'w> World<'w> {
         let now = self.now;
         self.story.tell(now, || format!("{} is handed on to {owner}", waiter.0));
         let due = now + self.latency();
-        self.queue.push(due, Coming::Ask(Question { forwarded: true, ..question }));
+        self.queue.push(due, Arrival::Ask(Question { forwarded: true, ..question }));
         Ok(())
     }
 }

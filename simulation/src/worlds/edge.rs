@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::site::Body;
+use super::origin::Body;
 use crate::time::Timestamp;
-use crate::visit::{Found, PartPoll, Poll, Polling, Reports};
+use crate::visit::{L1Entry, PartPoll, Poll, Polling, Reports};
 
 /// Questions to the feed are rounded down to a multiple of this number. An answer has more rows than that, as in the
 /// shipped code.
@@ -23,9 +23,9 @@ pub(super) struct SentPoll {
 
 /// The page that L1 has under a key, and since when, in the world's time.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct L1Slot {
     pub(super) at: u64,
-    pub(super) found: Found<Body>,
+    pub(super) found: L1Entry<Body>,
 }
 
 /// The state of an edge. Its times are by its own clock.
@@ -33,7 +33,7 @@ pub(super) struct Kept {
 pub(super) struct Edge {
     /// How far its clock is ahead or behind.
     pub(super) skew: i64,
-    pub(super) l1: BTreeMap<usize, Kept>,
+    pub(super) l1: BTreeMap<usize, L1Slot>,
     pub(super) polling: Polling,
     pub(super) reports: Reports,
     /// Polls under way, by number.

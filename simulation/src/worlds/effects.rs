@@ -1,16 +1,16 @@
 //! Performs the effects that a coordinator returns.
 
-use super::checks::{Checked, Shown, promise};
+use super::checks::{CheckResult, ServedAs, promise};
 use super::coordinator::OUTLIVES;
 use super::object::{MAX_DRIVEN, Render};
-use super::queue::{Coming, Own};
-use super::site::{Body, End, Plan};
+use super::origin::{Body, End, Plan};
+use super::queue::{Arrival, ObjectEvent};
 use super::story::short;
 use super::world::{COORDINATOR, World};
-use crate::coordinator::{Effect, Found, Input, WaiterId, Wanted};
+use crate::coordinator::{Effect, Input, PageRead, ReadResult, WaiterId};
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
-use crate::semantics::storable::SiteFailure;
+use crate::protocol::Reply;
+use crate::semantics::storable::OriginFailure;
 use crate::version::Version;
 
 /// The object's time limit for a render, and the remaining time of the lease after that, in milliseconds.
@@ -21,10 +21,10 @@ const LEASE_GRACE: u64 = 10_000;
 const HANGS: u64 = 60_000;
 
 impl World<'_> {
-    pub(super) fn perform(&mut self, at: usize, effect: Effect<Body>) -> Checked {
+    pub(super) fn perform(&mut self, at: usize, effect: Effect<Body>) -> CheckResult {
         let (now, life) = (self.now, self.objects[at].life);
         match effect {
-            Effect::Reply { waiter, verdict, page } => return self.reply(at, waiter, verdict, page),
+            Effect::Reply { waiter, reply, page } => return self.reply(at, waiter, reply, page),
             Effect::Forward { waiter, owner } => return self.hand_on(waiter, &owner),
             Effect::Render { key, token, driven } => {
                 return self.render(at, self.workshop.number_of(&key), token, driven);
@@ -35,15 +35,15 @@ impl World<'_> {
                 }
                 self.story.tell(now, || format!("registers {tags:?} for {}", short(token)));
                 let due = now + self.latency();
-                self.queue.push(due, Coming::Register { object: at, life, token, shards, tags, since });
+                self.queue.push(due, Arrival::Register { object: at, life, token, shards, tags, since });
             }
-            Effect::Read(wanted) => {
-                self.story.tell(now, || format!("reads {} of {} in L2", short(wanted.page.version), wanted.page.key));
+            Effect::Read(read) => {
+                self.story.tell(now, || format!("reads {} of {} in L2", short(read.page.version), read.page.key));
                 if self.is_calm {
-                    return self.read(at, wanted);
+                    return self.read(at, read);
                 }
                 let due = now + self.latency();
-                self.queue.push(due, Coming::Own { object: at, life, outcome: Own::Read(Box::new(wanted)) });
+                self.queue.push(due, Arrival::Object { object: at, life, outcome: ObjectEvent::Read(Box::new(read)) });
             }
             Effect::Write(page, body) => {
                 let key = self.workshop.number_of(&page.key);
@@ -63,41 +63,41 @@ impl World<'_> {
     }
 
     /// Records the leases that were granted just now.
-    fn see_leases(&mut self, at: usize) -> Checked {
+    fn see_leases(&mut self, at: usize) -> CheckResult {
         let local = self.local(at);
         self.objects[at].leases().iter().try_for_each(|lease| self.checks.granted(at, lease, local))
     }
 
-    fn reply(&mut self, at: usize, waiter: WaiterId, verdict: Verdict, mut page: Option<(PageMeta, Body)>) -> Checked {
+    fn reply(&mut self, at: usize, waiter: WaiterId, reply: Reply, mut page: Option<(PageMeta, Body)>) -> CheckResult {
         let now = self.now;
         self.story.tell(now, || {
             let page = page.as_ref().map(|(page, body)| format!("{} showing {}", short(page.version), body.shows));
-            format!("answers {}: {verdict:?} {}", waiter.0, page.unwrap_or_default())
+            format!("answers {}: {reply:?} {}", waiter.0, page.unwrap_or_default())
         });
         let asked = self.checks.answered(waiter)?;
-        if let Some((page, body)) = page.as_mut().filter(|_| !matches!(verdict, Verdict::Relay { .. })) {
+        if let Some((page, body)) = page.as_mut().filter(|_| !matches!(reply, Reply::Relay { .. })) {
             // L2 may have the same bytes under an older version.
             let own = self.bodies[&page.version];
             promise(2, body.bytes == own.bytes, || format!("the bytes of {} are others: {body:?}", page.version))?;
             *body = own;
-            let shown = match verdict {
-                Verdict::Page { .. } if self.is_fresh(at, page) => Shown::Fresh,
-                Verdict::Page { .. } => Shown::Stale,
-                _ => Shown::InPlace,
+            let shown = match reply {
+                Reply::Page { .. } if self.is_fresh(at, page) => ServedAs::Fresh,
+                Reply::Page { .. } => ServedAs::Stale,
+                _ => ServedAs::InPlace,
             };
             self.checks.shown(asked, page, *body, shown)?;
         }
-        if matches!(verdict, Verdict::Relay { .. } | Verdict::Unavailable { .. }) {
-            promise(5, !self.failing, || format!("{verdict:?}, although there is a good copy"))?;
+        if matches!(reply, Reply::Relay { .. } | Reply::Unavailable { .. }) {
+            promise(5, !self.failing, || format!("{reply:?}, although there is a good copy"))?;
         }
         let (visit, number) = self.asked.remove(&waiter).map_or((0, 0), |question| (question.visit, question.number));
-        self.log_answer(visit, &verdict, page.as_ref());
+        self.log_answer(visit, &reply, page.as_ref());
         let due = now + self.latency();
-        self.queue.push(due, Coming::Answer { visit, number, answer: Some((verdict, page)) });
+        self.queue.push(due, Arrival::Answer { visit, number, answer: Some((reply, page)) });
         Ok(())
     }
 
-    fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> Checked {
+    fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> CheckResult {
         if let Some(run) = self.objects[at].run.as_mut().filter(|_| driven) {
             run.drive(token);
             let others = self.objects[at].renders.values().filter(|render| render.is_driven).count();
@@ -107,11 +107,11 @@ impl World<'_> {
             self.see_leases(at)?;
         }
         let workshop = self.workshop;
-        let plan = self.site.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
+        let plan = self.origin.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
         let is_given_up = plan.takes > RENDER_TIMEOUT && self.random.one_in(2);
         let plan = if is_given_up {
             let head = plan.head.filter(|head| *head < RENDER_TIMEOUT);
-            Plan { head, takes: RENDER_TIMEOUT, end: End::Fails(SiteFailure::Timeout), ..plan }
+            Plan { head, takes: RENDER_TIMEOUT, end: End::Fails(OriginFailure::Timeout), ..plan }
         } else {
             plan
         };
@@ -125,9 +125,9 @@ impl World<'_> {
             Render { key, plan, is_driven: driven, has_ended: false, is_registering: false, readers: Vec::new() };
         self.objects[at].renders.insert(token, render);
         if let Some(head) = plan.head {
-            self.queue.push(now + head, Coming::Own { object: at, life, outcome: Own::Head { token } });
+            self.queue.push(now + head, Arrival::Object { object: at, life, outcome: ObjectEvent::Head { token } });
         }
-        self.queue.push(now + plan.takes, Coming::Own { object: at, life, outcome: Own::Ended { token } });
+        self.queue.push(now + plan.takes, Arrival::Object { object: at, life, outcome: ObjectEvent::Ended { token } });
         let local = self.local(at);
         self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE)
     }
@@ -135,15 +135,15 @@ impl World<'_> {
     /// Cancels a render. Its end is still reported.
     pub(super) fn abandon(&mut self, at: usize, token: Version) {
         let Some(render) = self.objects[at].renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
-        render.plan.end = End::Fails(SiteFailure::Broken);
+        render.plan.end = End::Fails(OriginFailure::Broken);
         let key = render.key;
         let (life, now) = (self.objects[at].life, self.now);
         self.checks.render_ends(key, token);
         self.story.tell(now, || format!("breaks {} off", short(token)));
-        self.queue.push(now + 1, Coming::Own { object: at, life, outcome: Own::Ended { token } });
+        self.queue.push(now + 1, Arrival::Object { object: at, life, outcome: ObjectEvent::Ended { token } });
     }
 
-    fn write(&mut self, at: usize, key: usize, value: Option<(PageMeta, Body)>) -> Checked {
+    fn write(&mut self, at: usize, key: usize, value: Option<(PageMeta, Body)>) -> CheckResult {
         let (now, life) = (self.now, self.objects[at].life);
         promise(6, at == self.layout.owners[key], || {
             "L2 is written by a coordinator that is not the owner".to_owned()
@@ -163,30 +163,30 @@ impl World<'_> {
             let fate = if refused { "refused" } else { "to land" };
             format!("writes {what} of {} to L2: {fate} after {}, told={taken}", workshop.keys[key], lands - now)
         });
-        let coming = if refused {
-            Coming::Own { object: at, life, outcome: Own::Wrote { key, version, taken } }
+        let arrival = if refused {
+            Arrival::Object { object: at, life, outcome: ObjectEvent::Wrote { key, version, taken } }
         } else {
-            Coming::Commit { object: at, life, key, value, told: taken }
+            Arrival::Commit { object: at, life, key, value, told: taken }
         };
-        self.queue.push(lands, coming);
+        self.queue.push(lands, arrival);
         self.is_deleted[key] = version.is_none();
         let clock_was_set = if self.written_in[key] == life { 0 } else { 2 * self.weather.skew };
         self.written_in[key] = life;
         self.checks.written(key, now, clock_was_set)
     }
 
-    pub(super) fn read(&mut self, at: usize, wanted: Wanted) -> Checked {
-        let key = self.workshop.number_of(&wanted.page.key);
+    pub(super) fn read(&mut self, at: usize, read: PageRead) -> CheckResult {
+        let key = self.workshop.number_of(&read.page.key);
         if !self.is_calm && self.random.one_in(self.weather.l2_unreadable) {
-            return self.give(at, Input::Read { wanted, found: Found::Unknown });
+            return self.give(at, Input::Read { read, found: ReadResult::Unknown });
         }
         let value = self.l2.read(self.now, COORDINATOR, key, self.weather.l2_lag, &mut self.random);
         let found = match value {
-            Some((page, body)) if wanted.is_met_by(page.version) => Found::Same(body),
-            _ => Found::Other,
+            Some((page, body)) if read.is_met_by(page.version) => ReadResult::Same(body),
+            _ => ReadResult::Other,
         };
         let now = self.now;
         self.story.tell(now, || format!("L2 shows the coordinator {found:?}"));
-        self.give(at, Input::Read { wanted, found })
+        self.give(at, Input::Read { read, found })
     }
 }

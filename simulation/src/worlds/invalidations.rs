@@ -1,10 +1,10 @@
 //! Edits, and their invalidations.
 
-use super::queue::{Coming, Outcome};
+use super::queue::{Arrival, TagIndexEvent};
 use super::tag_index::PATIENCE;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
-use crate::invalidation::{Mode, Refresh, Scope};
+use crate::invalidation::{Mode, Refresh, Target};
 use crate::tag_index::Round;
 use crate::time::Timestamp;
 
@@ -17,9 +17,9 @@ const CUT_OFF: u64 = 40_000;
 impl World<'_> {
     /// Edits something, and invalidates the pages that show it.
     pub(super) fn edit(&mut self) {
-        if self.random.one_in(self.weather.site_goes_bad) {
+        if self.random.one_in(self.weather.origin_goes_bad) {
             let until = self.now + self.random.below(BAD_TIME);
-            self.site.go_bad(until);
+            self.origin.go_bad(until);
         }
         if self.random.one_in(self.weather.edge_cut_off) {
             let edge = self.random.index(EDGES);
@@ -34,15 +34,15 @@ impl World<'_> {
     }
 
     fn invalidate(&mut self) {
-        self.site.edit(&mut self.random);
-        let edit = self.site.edits;
+        self.origin.edit(&mut self.random);
+        let edit = self.origin.edits;
         let workshop = self.workshop;
-        let scope = match self.random.below(12) {
-            0..3 => Scope::Path(workshop.paths[self.random.index(workshop.paths.len())].clone()),
-            3 => Scope::Prefix(workshop.prefixes[self.random.index(workshop.prefixes.len())].clone()),
-            4 if self.random.one_in(2) => Scope::Everything,
-            4 => Scope::Route(self.layout.routes[self.random.index(self.layout.routes.len())].clone()),
-            _ => Scope::Tag(workshop.tags[self.random.index(workshop.tags.len())].clone()),
+        let target = match self.random.below(12) {
+            0..3 => Target::Path(workshop.paths[self.random.index(workshop.paths.len())].clone()),
+            3 => Target::Prefix(workshop.prefixes[self.random.index(workshop.prefixes.len())].clone()),
+            4 if self.random.one_in(2) => Target::Everything,
+            4 => Target::Route(self.layout.routes[self.random.index(self.layout.routes.len())].clone()),
+            _ => Target::Tag(workshop.tags[self.random.index(workshop.tags.len())].clone()),
         };
         let (is_stale, is_purge) =
             (self.random.one_in(self.weather.stale_mode), self.random.one_in(self.weather.purges));
@@ -54,26 +54,26 @@ impl World<'_> {
         let refresh = if self.random.one_in(self.weather.eager) { Refresh::Eager } else { Refresh::Lazy };
         self.wake_tag_index();
         if fault::on(Fault::AcknowledgeFirst) {
-            self.checks.record(self.now, &scope, mode, edit);
+            self.checks.record(self.now, &target, mode, edit);
             let (due, life) = (self.now + self.latency(), self.tag_index.life);
-            let outcome = Outcome::Append { scope, mode, refresh, edit };
-            return self.queue.push(due, Coming::TagIndex { life, outcome });
+            let outcome = TagIndexEvent::Append { target, mode, refresh, edit };
+            return self.queue.push(due, Arrival::TagIndex { life, outcome });
         }
-        self.append(scope, mode, refresh, edit);
+        self.append(target, mode, refresh, edit);
     }
 
     /// Makes the tag index record an invalidation and begin to deliver it.
-    pub(super) fn append(&mut self, scope: Scope, mode: Mode, refresh: Refresh, edit: u64) {
+    pub(super) fn append(&mut self, target: Target, mode: Mode, refresh: Refresh, edit: u64) {
         let owner =
-            if let Scope::Path(path) = &scope { self.layout_of_tag_index().owner_of(path.as_str()) } else { None };
+            if let Target::Path(path) = &target { self.layout_of_tag_index().owner_of(path.as_str()) } else { None };
         let local = self.tag_index.local(self.now);
         let store = self.tag_index.store();
-        let invalidation = store.append(scope, mode, refresh, owner.as_ref(), local).expect("it is sound");
+        let invalidation = store.append(target, mode, refresh, owner.as_ref(), local).expect("it is sound");
         let seq = invalidation.seq;
         let now = self.now;
         self.story.tell(now, || format!("edit {edit}: {invalidation:?}"));
         if !fault::on(Fault::AcknowledgeFirst) {
-            self.checks.record(now, &invalidation.scope, mode, edit);
+            self.checks.record(now, &invalidation.target, mode, edit);
         }
         self.unacknowledged.insert(seq, (invalidation, edit));
         if self.tag_index.store().pending(seq).expect("it is sound") > 0 {

@@ -1,7 +1,7 @@
 //! KV: one latest state, and each place's view of it.
 
+use super::origin::Body;
 use super::random::Random;
-use super::site::Body;
 use crate::page::PageMeta;
 
 /// The shortest lifetime that KV accepts (platform limit), in milliseconds.

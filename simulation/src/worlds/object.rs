@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::database::Database;
-use super::site::{Body, Plan};
+use super::origin::{Body, Plan};
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;

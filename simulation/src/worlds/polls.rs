@@ -1,8 +1,8 @@
 //! How an edge polls the feed: performs the decisions of `crate::visit::Polling`.
 
-use super::checks::Checked;
+use super::checks::CheckResult;
 use super::edge::{Edge, SentPoll};
-use super::queue::Coming;
+use super::queue::Arrival;
 use super::visits::millis;
 use super::world::World;
 use crate::fault::{self, Fault};
@@ -10,32 +10,32 @@ use crate::invalidation::FeedPage;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::PATIENCE;
-use crate::visit::{Event, PartPoll, Poll, Refresh};
+use crate::visit::{Event, FeedRefresh, PartPoll, Poll};
 
 /// The rows of one answer to a poll: so few that some polls need several answers, but more than a block.
 const FEED_ROWS: u32 = 3;
 
 impl World<'_> {
     /// Makes a visit ensure that the feed is current.
-    pub(super) fn refresh(&mut self, id: u64, edge: usize) -> Checked {
+    pub(super) fn refresh(&mut self, id: u64, edge: usize) -> CheckResult {
         let bound = self.layout.config.freshness_bound;
         let local = self.edges[edge].local(self.now);
         match self.edges[edge].polling.refresh(local, bound) {
-            Refresh::Nothing => self.take(id, Event::FeedReady),
-            Refresh::PollBehind(poll) => {
+            FeedRefresh::Nothing => self.take(id, Event::FeedReady),
+            FeedRefresh::PollBehind(poll) => {
                 self.begin_poll(edge, poll, None)?;
                 self.take(id, Event::FeedReady)
             }
-            Refresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id)),
-            Refresh::WaitForOther => {
+            FeedRefresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id)),
+            FeedRefresh::WaitForOther => {
                 self.edges[edge].waiting.push(id);
-                self.queue.push(self.now + millis(PATIENCE), Coming::FeedOver { visit: id });
+                self.queue.push(self.now + millis(PATIENCE), Arrival::FeedOver { visit: id });
                 Ok(())
             }
         }
     }
 
-    fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>) -> Checked {
+    fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>) -> CheckResult {
         let now = self.now;
         self.checks.polls(edge, now)?;
         let part = PartPoll::new(TagIndexName::ROOT);
@@ -43,7 +43,7 @@ impl World<'_> {
         let number = self.edges[edge].last_poll;
         self.edges[edge].polls.insert(number, SentPoll { poll, part, asked_at: now, visit });
         self.send_poll(edge, number);
-        self.queue.push(now + millis(PATIENCE), Coming::PollOver { edge, poll: number });
+        self.queue.push(now + millis(PATIENCE), Arrival::PollOver { edge, poll: number });
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl World<'_> {
         let Some(under_way) = at.polls.get_mut(&poll) else { return };
         let since = under_way.part.question(&at.polling);
         if !is_lost {
-            self.queue.push(due, Coming::Poll { edge, poll, since, sent });
+            self.queue.push(due, Arrival::Poll { edge, poll, since, sent });
         }
     }
 
@@ -75,11 +75,11 @@ impl World<'_> {
             self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
         };
         let due = self.now + self.poll_latency();
-        self.queue.push(due, Coming::Polled { edge, poll, sent, page });
+        self.queue.push(due, Arrival::Polled { edge, poll, sent, page });
     }
 
     /// Delivers rows of the feed to an edge, unless it has stopped waiting for them.
-    pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> Checked {
+    pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> CheckResult {
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
         let (complete_until, asked_at) = (under_way.part.take(&mut at.polling, sent, page), under_way.asked_at);
@@ -92,11 +92,11 @@ impl World<'_> {
     }
 
     /// Ends an edge's wait for a poll.
-    pub(super) fn poll_over(&mut self, edge: usize, poll: u64) -> Checked {
+    pub(super) fn poll_over(&mut self, edge: usize, poll: u64) -> CheckResult {
         self.poll_ends(edge, poll, None)
     }
 
-    fn poll_ends(&mut self, edge: usize, poll: u64, complete_until: Option<Timestamp>) -> Checked {
+    fn poll_ends(&mut self, edge: usize, poll: u64, complete_until: Option<Timestamp>) -> CheckResult {
         let Some(ended) = self.edges[edge].polls.remove(&poll) else { return Ok(()) };
         let (now, local) = (self.now, self.edges[edge].local(self.now));
         let what = if complete_until.is_some() { "done" } else { "in vain" };
@@ -112,7 +112,7 @@ impl World<'_> {
     }
 
     /// Ends a visit's wait for another visit's poll.
-    pub(super) fn feed_over(&mut self, visit: u64) -> Checked {
+    pub(super) fn feed_over(&mut self, visit: u64) -> CheckResult {
         let is_waiting = |edge: &mut Edge| {
             let position = edge.waiting.iter().position(|waiting| *waiting == visit);
             position.map(|position| edge.waiting.remove(position))

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::l2::Value;
-use super::site::Body;
-use crate::coordinator::{WaiterId, Wanted};
-use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Scope};
+use super::origin::Body;
+use crate::coordinator::{PageRead, WaiterId};
+use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Verdict};
+use crate::protocol::{RegisterAnswer, Reply};
 use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
 use crate::version::Version;
 
 /// The coordinator's answer; `None` if there will be none.
-pub(super) type Told = Option<(Verdict, Option<(PageMeta, Body)>)>;
+pub(super) type ObjectReply = Option<(Reply, Option<(PageMeta, Body)>)>;
 
 /// A future event.
 #[derive(Debug)]
-pub(super) enum Coming {
+pub(super) enum Arrival {
     /// An edge's poll reaches the tag index, its answer reaches the edge, or the edge stops waiting for it.
     Poll {
         edge: usize,
@@ -58,7 +58,7 @@ pub(super) enum Coming {
     Answer {
         visit: u64,
         number: u32,
-        answer: Told,
+        answer: ObjectReply,
     },
     /// An edge stops waiting for the answer to a question.
     GiveUp {
@@ -75,10 +75,10 @@ pub(super) enum Coming {
         since: Timestamp,
     },
     /// A result of something that a coordinator began. A later life ignores it.
-    Own {
+    Object {
         object: usize,
         life: u32,
-        outcome: Own,
+        outcome: ObjectEvent,
     },
     /// L2 accepts a write, and confirms it or fails to.
     Commit {
@@ -97,7 +97,7 @@ pub(super) enum Coming {
     /// A result of something that the tag index began. A later life ignores it.
     TagIndex {
         life: u32,
-        outcome: Outcome,
+        outcome: TagIndexEvent,
     },
 }
 
@@ -125,7 +125,7 @@ pub(super) struct Attempt {
 
 /// The result of something that a life of the tag index began.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum TagIndexEvent {
     /// A coordinator reports that it has applied an invalidation.
     Applied {
         attempt: u64,
@@ -139,7 +139,7 @@ pub(super) enum Outcome {
     },
     /// A requested invalidation is recorded.
     Append {
-        scope: Scope,
+        target: Target,
         mode: Mode,
         refresh: Refresh,
         edit: u64,
@@ -148,7 +148,7 @@ pub(super) enum Outcome {
 
 /// The result of something that a life of the object began.
 #[derive(Debug)]
-pub(super) enum Own {
+pub(super) enum ObjectEvent {
     /// The response of a render begins to arrive, or ends.
     Head {
         token: Version,
@@ -165,7 +165,7 @@ pub(super) enum Own {
         version: Option<Version>,
         taken: bool,
     },
-    Read(Box<Wanted>),
+    Read(Box<PageRead>),
     /// A request has waited for the maximum time.
     TimedOut {
         waiter: WaiterId,
@@ -179,33 +179,33 @@ pub(super) enum Own {
 /// All future events.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    coming: BTreeMap<(u64, u64), Coming>,
+    arrivals: BTreeMap<(u64, u64), Arrival>,
     count: u64,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, due: u64, coming: Coming) {
+    pub(super) fn push(&mut self, due: u64, arrival: Arrival) {
         self.count += 1;
-        self.coming.insert((due, self.count), coming);
+        self.arrivals.insert((due, self.count), arrival);
     }
 
     /// Returns the time of the next event.
     pub(super) fn next_due(&self) -> Option<u64> {
-        self.coming.first_key_value().map(|((due, _), _)| *due)
+        self.arrivals.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// Removes the next event and returns it.
-    pub(super) fn pop(&mut self) -> Option<(u64, Coming)> {
-        self.coming.pop_first().map(|((due, _), coming)| (due, coming))
+    pub(super) fn pop(&mut self) -> Option<(u64, Arrival)> {
+        self.arrivals.pop_first().map(|((due, _), arrival)| (due, arrival))
     }
 
     /// Removes the events that `keeps` rejects.
-    pub(super) fn retain(&mut self, mut keeps: impl FnMut(u64, &Coming) -> bool) {
-        self.coming.retain(|(due, _), coming| keeps(*due, coming));
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(u64, &Arrival) -> bool) {
+        self.arrivals.retain(|(due, _), arrival| keeps(*due, arrival));
     }
 
     /// Returns whether the queue has an event of some kind.
-    pub(super) fn any(&self, is: impl Fn(&Coming) -> bool) -> bool {
-        self.coming.values().any(is)
+    pub(super) fn any(&self, is: impl Fn(&Arrival) -> bool) -> bool {
+        self.arrivals.values().any(is)
     }
 }

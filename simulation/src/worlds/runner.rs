@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::checks::{Checked, Violation};
+use super::checks::{CheckResult, Violation};
 use super::progress::Progress;
 use super::twins;
 use super::workshop::Workshop;
@@ -109,13 +109,13 @@ fn failure(seed: u64, fault: Option<Fault>, violation: &Violation) -> String {
     format!("seed {seed} breaks promise {promise}: {what}\nits whole story: cargo xtask sim --seed {seed}{fault}")
 }
 
-fn told(seed: u64, fault: Option<Fault>) -> (Checked, Vec<String>) {
+fn told(seed: u64, fault: Option<Fault>) -> (CheckResult, Vec<String>) {
     let _guard = Guard::new(fault);
     run(&mut Workshop::new(), seed, true)
 }
 
 /// Runs the worlds of a seed. A panic counts as a violation.
-fn run(workshop: &mut Workshop, seed: u64, is_told: bool) -> (Checked, Vec<String>) {
+fn run(workshop: &mut Workshop, seed: u64, is_told: bool) -> (CheckResult, Vec<String>) {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(workshop, seed, is_told);
         let result = world.run();

@@ -14,7 +14,7 @@ pub(super) const PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
 
 /// A delivery attempt under way.
 #[derive(Clone, Debug)]
-pub(super) struct Attempted {
+pub(super) struct DeliveryAttempt {
     pub(super) delivery: Delivery,
     /// Whether the run of the alarm waits for it. Otherwise the caller of the invalidation does.
     pub(super) by_alarm: bool,
@@ -34,7 +34,7 @@ pub(super) struct TagIndex {
     decided: Alarm,
     alarm_runs: bool,
     /// The attempts that this life waits for.
-    attempts: BTreeMap<u64, Attempted>,
+    attempts: BTreeMap<u64, DeliveryAttempt>,
     last_attempt: u64,
 }
 
@@ -146,14 +146,14 @@ impl TagIndex {
     }
 
     /// Records an attempt, and returns its number.
-    pub(super) fn attempt(&mut self, attempted: Attempted) -> u64 {
+    pub(super) fn attempt(&mut self, attempted: DeliveryAttempt) -> u64 {
         self.last_attempt += 1;
         self.attempts.insert(self.last_attempt, attempted);
         self.last_attempt
     }
 
     /// Ends an attempt.
-    pub(super) fn attempted(&mut self, number: u64) -> Option<Attempted> {
+    pub(super) fn attempted(&mut self, number: u64) -> Option<DeliveryAttempt> {
         self.attempts.remove(&number)
     }
 }

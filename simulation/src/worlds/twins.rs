@@ -1,12 +1,12 @@
 //! Promise 7, by comparison: runs the same schedule unchanged, and with an object that is evicted whenever it is idle.
 //! The answers must be the same.
 
-use super::checks::{Checked, Violation};
+use super::checks::{CheckResult, Violation};
 use super::workshop::Workshop;
 use super::world::World;
 
 /// Runs both worlds of a seed, and compares their answers. The story is that of the world with evictions.
-pub(super) fn run(workshop: &Workshop, seed: u64, is_told: bool) -> (Checked, Vec<String>) {
+pub(super) fn run(workshop: &Workshop, seed: u64, is_told: bool) -> (CheckResult, Vec<String>) {
     let mut steady = World::calm(workshop, seed, false, is_told);
     let result = steady.run();
     let (story, expected) = steady.into_parts();

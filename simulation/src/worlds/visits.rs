@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use super::checks::{Checked, Violation, promise};
-use super::edge::Kept;
-use super::queue::{Coming, Question};
-use super::site::Body;
+use super::checks::{CheckResult, Violation, promise};
+use super::edge::L1Slot;
+use super::origin::Body;
+use super::queue::{Arrival, Question};
 use super::story::short;
 use super::world::{EDGES, World};
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
-use crate::semantics::cache_status::{Detail, Outcome};
+use crate::semantics::cache_status::{CacheOutcome, Detail};
 use crate::semantics::freshness::Freshness;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
-use crate::visit::{Event, Found, PassMark, Report, Request, Served, Step, Stored, Visit as Decisions, WhenToKeep};
+use crate::visit::{
+    Event, L1Entry, PassMarker, Report, Request, ServedPage, Step, StoredPage, Visit as Decisions, WhenToKeep,
+};
 
 /// How long the feed may be behind, in milliseconds.
 pub(super) const BOUND: u64 = 10_000;
@@ -42,7 +44,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 pub(super) struct Visit<'w> {
     pub(super) edge: usize,
     pub(super) key: usize,
-    pub(super) why: Why<'w>,
+    pub(super) why: VisitKind<'w>,
     /// When it began.
     began: u64,
     /// The number of questions so far. Only the last one still accepts an answer.
@@ -53,7 +55,7 @@ pub(super) struct Visit<'w> {
 
 /// The purpose of a request.
 #[derive(Debug)]
-pub(super) enum Why<'w> {
+pub(super) enum VisitKind<'w> {
     Client(Box<Decisions<'w, Body>>),
     /// A stale page was served.
     Report,
@@ -65,20 +67,20 @@ pub(super) enum Why<'w> {
 
 /// The result of a client's visit: the page it received, and the number of questions to the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) outcome: Outcome,
+pub(super) struct VisitResult {
+    pub(super) outcome: CacheOutcome,
     pub(super) questions: u32,
 }
 
 impl<'w> World<'w> {
     /// Sends a client to a random edge for a random page.
-    pub(super) fn visit(&mut self) -> Checked {
+    pub(super) fn visit(&mut self) -> CheckResult {
         let (edge, key) = (self.random.index(EDGES), self.random.index(self.workshop.keys.len()));
         let leaves = self.random.one_in(self.weather.clients_leave);
         let id = self.last_visit + 1;
         if leaves {
             let due = self.now + self.random.below(LEAVES_WITHIN);
-            self.queue.push(due, Coming::Leave { visit: id });
+            self.queue.push(due, Arrival::Leave { visit: id });
         }
         self.client(edge, key).map(drop)
     }
@@ -94,14 +96,14 @@ impl<'w> World<'w> {
             miss_timeout: layout.config.miss_timeout,
         };
         let (decisions, steps) = Decisions::begin(request);
-        let id = self.new_visit(edge, key, Why::Client(Box::new(decisions)));
+        let id = self.new_visit(edge, key, VisitKind::Client(Box::new(decisions)));
         let now = self.now;
         self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
         self.perform_steps(id, steps)?;
         Ok(id)
     }
 
-    pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: Why<'w>) -> u64 {
+    pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: VisitKind<'w>) -> u64 {
         self.last_visit += 1;
         let visit = Visit { edge, key, why, began: self.now, questions: 0, newer_than: None };
         self.visits.insert(self.last_visit, visit);
@@ -119,18 +121,18 @@ impl<'w> World<'w> {
     }
 
     /// Feeds an event to a client's visit, and performs the steps it decides.
-    pub(super) fn take(&mut self, id: u64, event: Event<Body>) -> Checked {
+    pub(super) fn take(&mut self, id: u64, event: Event<Body>) -> CheckResult {
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
-        let (edge, Why::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
+        let (edge, VisitKind::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
         let steps = decisions.handle(event, edge.local(self.now), &edge.polling);
         self.perform_steps(id, steps)
     }
 
-    fn perform_steps(&mut self, id: u64, steps: Vec<Step<Body>>) -> Checked {
+    fn perform_steps(&mut self, id: u64, steps: Vec<Step<Body>>) -> CheckResult {
         steps.into_iter().try_for_each(|step| self.perform_step(id, step))
     }
 
-    fn perform_step(&mut self, id: u64, step: Step<Body>) -> Checked {
+    fn perform_step(&mut self, id: u64, step: Step<Body>) -> CheckResult {
         let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return Ok(()) };
         match step {
             Step::Look => {
@@ -148,10 +150,10 @@ impl<'w> World<'w> {
                 let newer_than = question.newer_than;
                 let asks = Question { visit: id, number, key, served: None, newer_than, forwarded: false };
                 let due = self.now + self.latency();
-                self.queue.push(due, Coming::Ask(asks));
-                self.queue.push(self.now + millis(question.patience), Coming::GiveUp { visit: id, number });
+                self.queue.push(due, Arrival::Ask(asks));
+                self.queue.push(self.now + millis(question.patience), Arrival::GiveUp { visit: id, number });
             }
-            Step::Wait(pause) => self.queue.push(self.now + millis(pause), Coming::Woke { visit: id }),
+            Step::Wait(pause) => self.queue.push(self.now + millis(pause), Arrival::Woke { visit: id }),
             Step::Report(report) => self.report(edge, key, report)?,
             Step::MarkPass(mark) => self.mark(edge, key, mark),
             Step::Discard(_) => {}
@@ -160,18 +162,18 @@ impl<'w> World<'w> {
                 if status.detail == Some(Detail::Plain(Reason::NotStored)) {
                     self.check_mark(id, edge, key)?;
                 }
-                self.client_ends(id, "goes to the site", Outcome::Skip, None)?;
+                self.client_ends(id, "goes to the site", CacheOutcome::Skip, None)?;
             }
-            Step::Unavailable { .. } => self.client_ends(id, "can't be had", Outcome::Skip, None)?,
-            Step::Lease { .. } => self.client_ends(id, "renders", Outcome::Skip, None)?,
+            Step::Unavailable { .. } => self.client_ends(id, "can't be had", CacheOutcome::Skip, None)?,
+            Step::Lease { .. } => self.client_ends(id, "renders", CacheOutcome::Skip, None)?,
         }
         Ok(())
     }
 
-    fn read_l1(&mut self, id: u64, edge: usize, key: usize) -> Checked {
+    fn read_l1(&mut self, id: u64, edge: usize, key: usize) -> CheckResult {
         let is_lost = self.random.one_in(self.weather.l1_forgets);
         let kept = self.edges[edge].l1.get(&key).filter(|_| !is_lost);
-        let found = kept.map_or(Found::Nothing, |kept| kept.found.clone());
+        let found = kept.map_or(L1Entry::Nothing, |kept| kept.found.clone());
         self.take(id, Event::L1(found))
     }
 
@@ -179,21 +181,21 @@ impl<'w> World<'w> {
         let value = self.l2.read(self.now, edge, key, self.weather.l2_lag, &mut self.random);
         let value = value.filter(|_| !self.random.one_in(self.weather.l2_unreadable));
         let due = self.now + self.latency() / 4;
-        self.queue.push(due, Coming::FromL2 { visit: id, value });
+        self.queue.push(due, Arrival::FromL2 { visit: id, value });
     }
 
-    pub(super) fn l2_was_read(&mut self, id: u64, value: Option<(PageMeta, Body)>) -> Checked {
-        self.take(id, Event::L2(value.map(|(meta, body)| Stored { meta, body })))
+    pub(super) fn l2_was_read(&mut self, id: u64, value: Option<(PageMeta, Body)>) -> CheckResult {
+        self.take(id, Event::L2(value.map(|(meta, body)| StoredPage { meta, body })))
     }
 
     /// Serves a page to a client.
-    fn serve(&mut self, id: u64, served: Served<Body>) -> Checked {
+    fn serve(&mut self, id: u64, served: ServedPage<Body>) -> CheckResult {
         let Some(&Visit { edge, key, questions, newer_than, .. }) = self.visits.get(&id) else { return Ok(()) };
-        let Served { page: Stored { meta, body }, outcome, keep, .. } = served;
+        let ServedPage { page: StoredPage { meta, body }, outcome, keep, .. } = served;
         let (now, told_at) = (self.now, self.edges[edge].told_at);
         match outcome {
-            Outcome::Hit | Outcome::Miss => {
-                if outcome == Outcome::Hit {
+            CacheOutcome::Hit | CacheOutcome::Miss => {
+                if outcome == CacheOutcome::Hit {
                     // A page counts as fresh only while the edge knows the invalidations.
                     promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
                         format!(
@@ -212,61 +214,67 @@ impl<'w> World<'w> {
                     }
                 }
             }
-            Outcome::Stale => self.checks.served_stale(told_at, &meta, body)?,
-            Outcome::Skip | Outcome::Bypass => {}
+            CacheOutcome::Stale => self.checks.served_stale(told_at, &meta, body)?,
+            CacheOutcome::Skip | CacheOutcome::Bypass => {}
         }
         let page = (meta.version, body);
         match keep {
-            Some(WhenToKeep::AtOnce) => self.keep_whole(edge, key, Stored { meta, body }),
-            Some(WhenToKeep::WhenWhole) => self.keep(edge, key, Stored { meta, body }),
+            Some(WhenToKeep::AtOnce) => self.keep_whole(edge, key, StoredPage { meta, body }),
+            Some(WhenToKeep::WhenWhole) => self.keep(edge, key, StoredPage { meta, body }),
             None => {}
         }
         let what = match outcome {
-            Outcome::Hit => "hit",
-            Outcome::Stale => "stale",
-            Outcome::Miss => "answered",
-            Outcome::Skip | Outcome::Bypass => "relayed",
+            CacheOutcome::Hit => "hit",
+            CacheOutcome::Stale => "stale",
+            CacheOutcome::Miss => "answered",
+            CacheOutcome::Skip | CacheOutcome::Bypass => "relayed",
         };
         self.client_ends(id, what, outcome, Some(page))
     }
 
     /// Promise 2: a known invalidation of the path lifts a marker.
-    fn check_mark(&mut self, id: u64, edge: usize, key: usize) -> Checked {
+    fn check_mark(&mut self, id: u64, edge: usize, key: usize) -> CheckResult {
         let Some(Visit { questions: 0, .. }) = self.visits.get(&id) else { return Ok(()) };
         let (told_at, path) = (self.edges[edge].told_at, self.workshop.keys[key].path());
         match self.edges[edge].l1.get(&key) {
-            Some(Kept { at, found: Found::Pass(_) }) => self.checks.passed(*at, told_at, path),
+            Some(L1Slot { at, found: L1Entry::Pass(_) }) => self.checks.passed(*at, told_at, path),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn mark(&mut self, edge: usize, key: usize, mark: PassMark) {
-        let kept = Kept { at: self.now, found: Found::Pass(mark) };
+    pub(super) fn mark(&mut self, edge: usize, key: usize, mark: PassMarker) {
+        let kept = L1Slot { at: self.now, found: L1Entry::Pass(mark) };
         self.edges[edge].l1.insert(key, kept);
     }
 
     /// Reports a served stale page to the coordinator, after the response.
-    fn report(&mut self, edge: usize, key: usize, report: Report) -> Checked {
+    fn report(&mut self, edge: usize, key: usize, report: Report) -> CheckResult {
         let local = self.edges[edge].local(self.now);
         if !self.edges[edge].reports.begin(&self.workshop.keys[key], local) {
             return Ok(());
         }
         self.checks.reports(edge, key, self.now)?;
-        let id = self.new_visit(edge, key, Why::Report);
+        let id = self.new_visit(edge, key, VisitKind::Report);
         let Report { version, newer_than } = report;
         let due = self.now + self.latency();
         let asks = Question { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
-        self.queue.push(due, Coming::Ask(asks));
-        self.queue.push(self.now + millis(REPORT_PATIENCE), Coming::GiveUp { visit: id, number: 0 });
+        self.queue.push(due, Arrival::Ask(asks));
+        self.queue.push(self.now + millis(REPORT_PATIENCE), Arrival::GiveUp { visit: id, number: 0 });
         Ok(())
     }
 
     /// Ends a client's visit. Promise 4: no client waits longer than an edge may wait.
-    fn client_ends(&mut self, id: u64, what: &str, outcome: Outcome, page: Option<(Version, Body)>) -> Checked {
+    fn client_ends(
+        &mut self,
+        id: u64,
+        what: &str,
+        outcome: CacheOutcome,
+        page: Option<(Version, Body)>,
+    ) -> CheckResult {
         let Some(visit) = self.visits.get(&id) else { return Ok(()) };
         let (took, questions) = (self.now - visit.began, visit.questions);
         self.end(id, what, page);
-        self.last_ended = Some(Ended { outcome, questions });
+        self.last_ended = Some(VisitResult { outcome, questions });
         promise(4, took <= LONGEST_VISIT, || format!("visit {id} has taken {took} ms"))
     }
 
@@ -282,11 +290,11 @@ impl<'w> World<'w> {
     }
 
     /// Records the coordinator's answer.
-    pub(super) fn log_answer(&mut self, visit: u64, verdict: &Verdict, page: Option<&(PageMeta, Body)>) {
-        let kind = match verdict {
-            Verdict::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),
-            Verdict::StandIn { reason } => format!("stand-in {reason}"),
-            Verdict::Relay { reason } => format!("relay {reason}"),
+    pub(super) fn log_answer(&mut self, visit: u64, reply: &Reply, page: Option<&(PageMeta, Body)>) {
+        let kind = match reply {
+            Reply::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),
+            Reply::StandIn { reason } => format!("stand-in {reason}"),
+            Reply::Relay { reason } => format!("relay {reason}"),
             other => format!("{other:?}"),
         };
         self.log(visit, &kind, page.map(|(page, body)| (page.version, *body)));

@@ -10,9 +10,9 @@ pub(super) struct Weather {
     /// The alarm is lost when the object dies.
     pub(super) alarm_lost: u64,
     /// The origin fails, per render outside of its outages.
-    pub(super) site_fails: u64,
+    pub(super) origin_fails: u64,
     /// The origin has an outage, per edit.
-    pub(super) site_goes_bad: u64,
+    pub(super) origin_goes_bad: u64,
     /// The origin's response may not be stored, per render.
     pub(super) uncacheable: u64,
     /// A render is slow, per render.
@@ -63,8 +63,8 @@ impl Weather {
         Self {
             deaths: random.pick(&[0, 2, 4, 12]),
             alarm_lost: random.pick(&[0, 0, 4]),
-            site_fails: random.pick(&[0, 6, 20]),
-            site_goes_bad: random.pick(&[0, 3, 8]),
+            origin_fails: random.pick(&[0, 6, 20]),
+            origin_goes_bad: random.pick(&[0, 3, 8]),
             uncacheable: random.pick(&[0, 0, 10]),
             slow: random.pick(&[0, 8, 30]),
             render_time: random.pick(&[20, 2_000, 8_000]),

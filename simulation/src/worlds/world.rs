@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::checks::{Checked, Checks, Violation, promise};
+use super::checks::{CheckResult, Checks, Violation, promise};
 use super::database::Database;
 use super::deployment::Deployment;
 use super::edge::Edge;
 use super::l2::L2;
 use super::object::Object;
-use super::queue::{Coming, Own, Question, Queue};
+use super::origin::{Body, Origin};
+use super::queue::{Arrival, ObjectEvent, Question, Queue};
 use super::random::Random;
-use super::site::{Body, Site};
 use super::story::{BEGINNING, Story};
 use super::tag_index::TagIndex;
-use super::visits::{Ended, Visit, Why};
+use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
 use crate::coordinator::{Moment, WaiterId};
@@ -54,7 +54,7 @@ pub(super) struct World<'w> {
     pub(super) is_deleted: Vec<bool>,
     /// The life in which that write began.
     pub(super) written_in: Vec<u32>,
-    pub(super) site: Site,
+    pub(super) origin: Origin,
     /// The body of each version.
     pub(super) bodies: BTreeMap<Version, Body>,
     /// The versions that are complete.
@@ -66,7 +66,7 @@ pub(super) struct World<'w> {
     pub(super) visits: BTreeMap<u64, Visit<'w>>,
     pub(super) last_visit: u64,
     /// The result of the last client's visit that has ended.
-    pub(super) last_ended: Option<Ended>,
+    pub(super) last_ended: Option<VisitResult>,
     /// The question of each request.
     pub(super) asked: BTreeMap<WaiterId, Question>,
     pub(super) last_waiter: u64,
@@ -135,7 +135,7 @@ impl<'w> World<'w> {
             l2: L2::new(workshop.keys.len(), EDGES + 1),
             is_deleted: vec![false; workshop.keys.len()],
             written_in: vec![0; workshop.keys.len()],
-            site: Site::default(),
+            origin: Origin::default(),
             bodies: BTreeMap::new(),
             whole: BTreeSet::new(),
             checks: Checks::new(layout.shards.len(), &layout.owners, routes.collect()),
@@ -164,14 +164,14 @@ impl<'w> World<'w> {
     }
 
     /// Runs the schedule, ends all failures, and checks the final state.
-    pub(super) fn run(&mut self) -> Checked {
+    pub(super) fn run(&mut self) -> CheckResult {
         for step in 0..STEPS {
             self.maybe_deploy(step);
             self.step()?;
             self.maybe_evict();
         }
         self.weather.clear();
-        self.site.go_bad(0);
+        self.origin.go_bad(0);
         self.l2.catch_up();
         // A lost alarm is set again when the object is called.
         self.wake_tag_index();
@@ -197,7 +197,7 @@ impl<'w> World<'w> {
         (self.story.into_lines(), self.log)
     }
 
-    fn step(&mut self) -> Checked {
+    fn step(&mut self) -> CheckResult {
         match self.random.below(20) {
             0..6 => self.visit(),
             6 => {
@@ -250,8 +250,8 @@ impl<'w> World<'w> {
 
     fn is_idle(&self, at: usize) -> bool {
         let object = &self.objects[at];
-        let is_own = |coming: &Coming| match coming {
-            Coming::Own { object, .. } | Coming::Commit { object, .. } | Coming::Register { object, .. } => {
+        let is_own = |arrival: &Arrival| match arrival {
+            Arrival::Object { object, .. } | Arrival::Commit { object, .. } | Arrival::Register { object, .. } => {
                 *object == at
             }
             _ => false,
@@ -276,9 +276,9 @@ impl<'w> World<'w> {
             }
             return Ok(true);
         }
-        let Some((due, coming)) = self.queue.pop() else { return Ok(false) };
+        let Some((due, arrival)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(due);
-        self.arrive(coming)?;
+        self.arrive(arrival)?;
         Ok(true)
     }
 
@@ -292,7 +292,7 @@ impl<'w> World<'w> {
         of_objects.chain(self.tag_index.alarm().map(|alarm| (alarm, None))).min()
     }
 
-    pub(super) fn pass_until(&mut self, until: u64) -> Checked {
+    pub(super) fn pass_until(&mut self, until: u64) -> CheckResult {
         while self.next_due().is_some_and(|due| due <= until) {
             self.pass_time()?;
         }
@@ -300,7 +300,7 @@ impl<'w> World<'w> {
         Ok(())
     }
 
-    fn come_to_rest(&mut self) -> Checked {
+    fn come_to_rest(&mut self) -> CheckResult {
         for _ in 0..STEPS_TO_REST {
             if !self.pass_time()? {
                 return Ok(());
@@ -311,8 +311,8 @@ impl<'w> World<'w> {
     }
 
     /// Lets time pass until no visit and no render is under way.
-    pub(super) fn all_is_answered(&mut self) -> Checked {
-        let is_last = |visit: &Visit<'_>| matches!(visit.why, Why::Last { .. });
+    pub(super) fn all_is_answered(&mut self) -> CheckResult {
+        let is_last = |visit: &Visit<'_>| matches!(visit.why, VisitKind::Last { .. });
         while !self.visits.values().all(is_last) || self.objects.iter().any(|object| !object.renders.is_empty()) {
             let has_passed = self.pass_time()?;
             promise(4, has_passed, || format!("{:?} are never over", self.visits))?;
@@ -320,38 +320,38 @@ impl<'w> World<'w> {
         Ok(())
     }
 
-    fn arrive(&mut self, coming: Coming) -> Checked {
-        match coming {
-            Coming::Poll { edge, poll, since, sent } => {
+    fn arrive(&mut self, arrival: Arrival) -> CheckResult {
+        match arrival {
+            Arrival::Poll { edge, poll, since, sent } => {
                 self.poll(edge, poll, since, sent);
                 Ok(())
             }
-            Coming::Polled { edge, poll, sent, page } => self.polled(edge, poll, sent, page),
-            Coming::PollOver { edge, poll } => self.poll_over(edge, poll),
-            Coming::FeedOver { visit } => self.feed_over(visit),
-            Coming::FromL2 { visit, value } => self.l2_was_read(visit, value),
-            Coming::Woke { visit } => self.take(visit, Event::Waited),
-            Coming::Leave { visit } => {
+            Arrival::Polled { edge, poll, sent, page } => self.polled(edge, poll, sent, page),
+            Arrival::PollOver { edge, poll } => self.poll_over(edge, poll),
+            Arrival::FeedOver { visit } => self.feed_over(visit),
+            Arrival::FromL2 { visit, value } => self.l2_was_read(visit, value),
+            Arrival::Woke { visit } => self.take(visit, Event::Waited),
+            Arrival::Leave { visit } => {
                 self.leave(visit);
                 Ok(())
             }
-            Coming::Ask(question) => self.ask(question),
-            Coming::Answer { visit, number, answer } => self.answer(visit, number, answer),
-            Coming::GiveUp { visit, number } => self.give_up(visit, number),
-            Coming::Register { .. } => {
-                self.register(coming);
+            Arrival::Ask(question) => self.ask(question),
+            Arrival::Answer { visit, number, answer } => self.answer(visit, number, answer),
+            Arrival::GiveUp { visit, number } => self.give_up(visit, number),
+            Arrival::Register { .. } => {
+                self.register(arrival);
                 Ok(())
             }
-            Coming::Own { object, life, outcome } if life == self.objects[object].life => self.own(object, outcome),
-            Coming::Commit { object, life, key, value, told } => {
+            Arrival::Object { object, life, outcome } if life == self.objects[object].life => self.own(object, outcome),
+            Arrival::Commit { object, life, key, value, told } => {
                 let version = value.as_ref().map(|(page, _)| page.version);
                 self.l2.put(self.now, key, value);
                 let is_heard = life == self.objects[object].life;
-                if is_heard { self.own(object, Own::Wrote { key, version, taken: told }) } else { Ok(()) }
+                if is_heard { self.own(object, ObjectEvent::Wrote { key, version, taken: told }) } else { Ok(()) }
             }
-            Coming::Deliver { object, invalidation, answer } => self.delivered(object, invalidation, answer),
-            Coming::TagIndex { life, outcome } if life == self.tag_index.life => self.tag_index_hears(outcome),
-            Coming::Own { .. } | Coming::TagIndex { .. } => Ok(()),
+            Arrival::Deliver { object, invalidation, answer } => self.delivered(object, invalidation, answer),
+            Arrival::TagIndex { life, outcome } if life == self.tag_index.life => self.tag_index_hears(outcome),
+            Arrival::Object { .. } | Arrival::TagIndex { .. } => Ok(()),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::version::Clock;
 
 /// The settings of the key's route that the state machine needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct RoutePolicy {
     /// How long a stale page may be served.
     pub expire: Duration,
     /// How long a render may take.
@@ -51,7 +51,7 @@ pub struct Context<'a> {
     /// The breaker of the route. It must be saved with the entry.
     pub breaker: &'a mut Breaker,
     /// The settings.
-    pub policy: Policy,
+    pub policy: RoutePolicy,
     /// Whether there is room for another render.
     pub room: Room,
     /// Whether this key was invalidated since the render that `entry.marked_by` names began.

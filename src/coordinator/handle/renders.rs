@@ -6,11 +6,11 @@ use super::Step;
 use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::{Lease, Purpose};
-use crate::coordinator::event::Outcome;
+use crate::coordinator::event::RenderOutcome;
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
-use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::semantics::storable::{NotStored, OriginFailure};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -45,27 +45,29 @@ impl Step<'_, '_> {
         }
         let page = if self.context.invalidated.is_some() { self.stale_from_now(page) } else { page };
         self.actions.push(Action::Share { token });
-        self.actions.push(Action::AnswerParked { answer: Answer::Growing(Box::new(page)) });
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Growing(Box::new(page)) });
     }
 
-    pub(super) fn ended(&mut self, token: Version, outcome: Outcome) {
+    pub(super) fn ended(&mut self, token: Version, outcome: RenderOutcome) {
         let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
             return; // The token is not current: the outcome is ignored.
         };
         match &outcome {
-            Outcome::Done(_) | Outcome::Uncacheable(_) => self.context.breaker.succeeded(),
-            Outcome::Failed(_) | Outcome::TooOld => self.context.breaker.failed(self.context.now, self.context.random),
-            Outcome::Unregistered | Outcome::Lost | Outcome::Refused => {}
+            RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => self.context.breaker.succeeded(),
+            RenderOutcome::Failed(_) | RenderOutcome::TooOld => {
+                self.context.breaker.failed(self.context.now, self.context.random)
+            }
+            RenderOutcome::Unregistered | RenderOutcome::Lost | RenderOutcome::Refused => {}
         }
         match outcome {
-            Outcome::Done(page) => self.done(lease, page),
-            Outcome::Uncacheable(reason) => self.uncacheable(token, reason),
-            Outcome::Failed(SiteFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
-            Outcome::Failed(_) => self.failed(token),
-            Outcome::Unregistered => self.unpublished(token, Reason::TagIndex),
-            Outcome::Lost => self.lost(lease),
-            Outcome::TooOld => self.too_old(token),
-            Outcome::Refused => self.refused(Reason::QueueTimeout),
+            RenderOutcome::Done(page) => self.done(lease, page),
+            RenderOutcome::Uncacheable(reason) => self.uncacheable(token, reason),
+            RenderOutcome::Failed(OriginFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
+            RenderOutcome::Failed(_) => self.failed(token),
+            RenderOutcome::Unregistered => self.unpublished(token, Reason::TagIndex),
+            RenderOutcome::Lost => self.lost(lease),
+            RenderOutcome::TooOld => self.too_old(token),
+            RenderOutcome::Refused => self.refused(Reason::QueueTimeout),
         }
     }
 
@@ -81,7 +83,7 @@ impl Step<'_, '_> {
     fn publish(&mut self, page: PageMeta) {
         self.release_lease();
         self.actions.push(Action::Hold { version: page.version });
-        self.actions.push(Action::AnswerParked { answer: Answer::Page(Box::new(page.clone())) });
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Page(Box::new(page.clone())) });
         let (version, is_served) = (page.version, self.copy_serves(&page));
         self.entry.page = Some(page);
         if !is_served {
@@ -94,7 +96,7 @@ impl Step<'_, '_> {
         let until = self.context.now.plus(self.context.policy.pass_ttl);
         self.entry.pass_until = Some(until);
         self.entry.marked_by = Some(token);
-        self.actions.push(Action::AnswerParked { answer: Answer::Pass { until, reason: Some(reason) } });
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Pass { until, reason: Some(reason) } });
         self.drop_page();
     }
 
@@ -117,17 +119,17 @@ impl Step<'_, '_> {
 
     /// Counts a failed render. The last good page stays.
     fn failed(&mut self, token: Version) {
-        let reason = Reason::SiteError;
+        let reason = Reason::OriginError;
         self.back_off(token);
         let answer = self.stand_in(reason).unwrap_or(Answer::Relay { reason });
-        self.actions.push(Action::AnswerParked { answer });
+        self.actions.push(Action::AnswerWaiters { answer });
     }
 
     fn too_old(&mut self, token: Version) {
         let retry_at = self.back_off(token);
         let reason = Reason::RenderTimeout;
         let answer = self.stand_in(reason).unwrap_or(Answer::Unavailable { retry_at, reason });
-        self.actions.push(Action::AnswerParked { answer });
+        self.actions.push(Action::AnswerWaiters { answer });
     }
 
     /// Sends waiters a response that can't be published, although the origin did not fail.
@@ -135,14 +137,14 @@ impl Step<'_, '_> {
         self.entry.lease = None;
         self.entry.marked_by = Some(token);
         self.entry.retry_at = Some(self.context.now.plus(UNPUBLISHED_PAUSE));
-        self.actions.push(Action::AnswerParked { answer: Answer::Relay { reason } });
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Relay { reason } });
     }
 
     /// Gives up a render that has not begun. The origin has not failed.
     fn refused(&mut self, reason: Reason) {
         self.entry.lease = None;
         let answer = self.stand_in(reason).unwrap_or(Answer::Refused { reason });
-        self.actions.push(Action::AnswerParked { answer });
+        self.actions.push(Action::AnswerWaiters { answer });
     }
 
     /// Recovers a lease whose render died with the object, or whose caller did not use its ticket. A background render
@@ -159,7 +161,7 @@ impl Step<'_, '_> {
             let pause = backoff::pause(self.entry.failures - 1, self.context.random, backoff::LONGEST);
             self.entry.retry_at = Some(self.context.now.plus(pause));
         }
-        self.actions.push(Action::AnswerParked { answer: Answer::Refused { reason: Reason::Lost } });
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Refused { reason: Reason::Lost } });
     }
 
     /// Returns whether a broken connection is followed by another attempt at once. A GET may be repeated (RFC 9110

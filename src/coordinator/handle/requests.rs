@@ -80,18 +80,18 @@ impl Step<'_, '_> {
             return self.join(waiter);
         }
         let refused = |reason| (reason, Answer::Refused { reason });
-        let (reason, otherwise) = match (self.held_back(), self.context.room) {
-            (Some(HeldBack::Failing { reason, retry_at }), _) => (reason, Answer::Unavailable { retry_at, reason }),
-            (Some(HeldBack::Unpublished), _) => refused(Reason::Unpublished),
+        let (reason, otherwise) = match (self.refusal(), self.context.room) {
+            (Some(Refusal::Failing { reason, retry_at }), _) => (reason, Answer::Unavailable { retry_at, reason }),
+            (Some(Refusal::Unpublished), _) => refused(Reason::Unpublished),
             (None, Room::None) => refused(Reason::QueueFull),
             (None, Room::Now) => {
-                self.actions.push(Action::Park { waiter });
+                self.actions.push(Action::Wait { waiter });
                 let expires_at = self.render_deadline();
                 let token = self.grant(Purpose::Cold, expires_at, 0);
                 return self.actions.push(Action::Render { token });
             }
             (None, Room::Later) => {
-                self.actions.push(Action::Park { waiter });
+                self.actions.push(Action::Wait { waiter });
                 let token = self.grant(Purpose::Cold, self.context.now.plus(COLD_PATIENCE), 0);
                 return self.actions.push(Action::Enqueue { token });
             }
@@ -104,35 +104,35 @@ impl Step<'_, '_> {
     fn join(&mut self, waiter: WaiterId) {
         match self.context.growing {
             Some(page) => self.answer(waiter, Answer::Growing(Box::new(page.clone()))),
-            None => self.actions.push(Action::Park { waiter }),
+            None => self.actions.push(Action::Wait { waiter }),
         }
     }
 
     /// Begins a background render, unless one is running or may not begin. Without room for it, the next stale event
     /// tries again.
     fn revalidate(&mut self) {
-        if self.entry.lease.is_none() && self.held_back().is_none() && self.context.room != Room::None {
+        if self.entry.lease.is_none() && self.refusal().is_none() && self.context.room != Room::None {
             self.drive(0);
         }
     }
 
     /// Returns why no render may begin now: this page has failed, it could not be published, or the origin fails for
     /// other pages as well.
-    fn held_back(&self) -> Option<HeldBack> {
+    fn refusal(&self) -> Option<Refusal> {
         let now = self.context.now;
         match self.entry.retry_at.filter(|at| *at > now) {
-            Some(retry_at) if self.entry.failures > 0 => Some(HeldBack::Failing { reason: Reason::Backoff, retry_at }),
-            Some(_) => Some(HeldBack::Unpublished),
+            Some(retry_at) if self.entry.failures > 0 => Some(Refusal::Failing { reason: Reason::Backoff, retry_at }),
+            Some(_) => Some(Refusal::Unpublished),
             None => {
                 let retry_at = self.context.breaker.holds_until(now)?;
-                Some(HeldBack::Failing { reason: Reason::Breaker, retry_at })
+                Some(Refusal::Failing { reason: Reason::Breaker, retry_at })
             }
         }
     }
 }
 
 /// Why no render may begin.
-enum HeldBack {
+enum Refusal {
     /// The origin fails.
     Failing { reason: Reason, retry_at: Timestamp },
     /// The page could not be published, although the origin did not fail.

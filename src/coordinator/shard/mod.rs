@@ -15,14 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::coordinator::held::Held;
-use crate::coordinator::io::{Effect, Found, Input, Moment, Wanted};
+use crate::coordinator::held_pages::HeldPages;
+use crate::coordinator::io::{Effect, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::renders::Renders;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Event, Outcome, Purpose, WaiterId};
+use crate::coordinator::{Breaker, Event, Purpose, RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
@@ -55,7 +55,7 @@ pub struct Shard<S, B> {
     waiting: BTreeSet<WaiterId>,
     /// Requests that wait for a render, by page. The first of them started it. Requests that have stopped waiting are
     /// still listed.
-    parked: BTreeMap<PageKey, Vec<WaiterId>>,
+    waiters: BTreeMap<PageKey, Vec<WaiterId>>,
     renders: Renders<B>,
     /// No invalidation was received after this version, so pages rendered later need no comparison with invalidations.
     received: Version,
@@ -65,7 +65,7 @@ pub struct Shard<S, B> {
     forget_at: Timestamp,
     /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
-    held: Held<B>,
+    held: HeldPages<B>,
     effects: Vec<Effect<B>>,
 }
 
@@ -78,7 +78,7 @@ struct Turn<'a> {
 
 /// Facts that accompany an event.
 #[derive(Clone, Copy)]
-struct Beside<'a, B> {
+struct EventDetails<'a, B> {
     /// The origin's response.
     answer: Option<&'a (PageMeta, B)>,
     /// The edge knows of an invalidation at this time.
@@ -87,7 +87,7 @@ struct Beside<'a, B> {
     is_over: bool,
 }
 
-impl<B> Default for Beside<'_, B> {
+impl<B> Default for EventDetails<'_, B> {
     fn default() -> Self {
         Self { answer: None, newer_than: None, is_over: false }
     }
@@ -115,18 +115,18 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             clock,
             breaker,
             waiting: BTreeSet::new(),
-            parked: BTreeMap::new(),
+            waiters: BTreeMap::new(),
             renders: Renders::default(),
             received,
             keys: None,
             forget_at: Timestamp::default(),
             sweep_at: Timestamp::default(),
-            held: Held::default(),
+            held: HeldPages::default(),
             effects: Vec::new(),
         };
         // None of the recorded renders is running, and the time of the current alarm is unknown.
         for (key, lease) in shard.store.leases(u32::MAX)? {
-            shard.end(Turn { config, moment }, &key, lease.token, Outcome::Lost, None)?;
+            shard.end(Turn { config, moment }, &key, lease.token, RenderOutcome::Lost, None)?;
         }
         shard.wake_for_next()?;
         let effects = shard.take_effects();
@@ -155,7 +155,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Input::Head { key, token, answer } => self.head(turn, &key, token, answer),
             Input::Ended { key, token, outcome, answer } => self.ended(turn, &key, token, outcome, answer),
             Input::Registered { token, answer } => self.registered(turn, token, answer),
-            Input::Read { wanted, found } => self.read(turn, wanted, found),
+            Input::Read { read, found } => self.read(turn, read, found),
             Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
             Input::Alarm { room } => self.alarm(turn, room),
         };
@@ -215,7 +215,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         event: Event,
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let refuse = |reason| Effect::Reply { waiter, verdict: Verdict::Refused { reason }, page: None };
+        let refuse = |reason| Effect::Reply { waiter, reply: Reply::Refused { reason }, page: None };
         if self.name.is_none() {
             self.store.set_shard(shard.as_str())?;
             self.name = Some(shard.clone());
@@ -232,10 +232,10 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
         self.waiting.insert(waiter);
         let is_visitor = matches!(event, Event::Miss { .. });
-        let stepped = self.step(turn, key, event, Beside { newer_than, ..Beside::default() });
+        let stepped = self.step(turn, key, event, EventDetails { newer_than, ..EventDetails::default() });
         if stepped.is_err() {
             self.waiting.remove(&waiter);
-        } else if is_visitor && self.parked.get(key).is_some_and(|parked| parked.contains(&waiter)) {
+        } else if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.contains(&waiter)) {
             self.hurry(turn, key)?;
         }
         stepped
@@ -264,7 +264,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Begins a queued render.
     fn begin(&mut self, turn: Turn<'_>, key: PageKey, token: Version, driven: bool) -> Result<(), StoreError> {
-        self.step(turn, &key, Event::Begun { token }, Beside::default())?;
+        self.step(turn, &key, Event::Begun { token }, EventDetails::default())?;
         self.renders.begin(key.clone(), token);
         self.effects.push(Effect::Render { key, token, driven });
         Ok(())
@@ -280,16 +280,16 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    fn read(&mut self, turn: Turn<'_>, wanted: Wanted, found: Found<B>) -> Result<(), StoreError> {
-        let Wanted { page, verdict, waiters, .. } = wanted;
+    fn read(&mut self, turn: Turn<'_>, read: PageRead, found: ReadResult<B>) -> Result<(), StoreError> {
+        let PageRead { page, reply, waiters, .. } = read;
         match found {
-            Found::Same(content) => self.reply_all(&waiters, &verdict, Some(&(page, content))),
+            ReadResult::Same(content) => self.reply_all(&waiters, &reply, Some(&(page, content))),
             // The page exists, but can't be read now.
-            Found::Unknown => self.reply_all(&waiters, &Verdict::Refused { reason: Reason::Unreadable }, None),
-            Found::Other => {
+            ReadResult::Unknown => self.reply_all(&waiters, &Reply::Refused { reason: Reason::Unreadable }, None),
+            ReadResult::Other => {
                 for waiter in waiters {
                     let event = Event::BytesLost { waiter, version: page.version };
-                    self.step(turn, &page.key, event, Beside::default())?;
+                    self.step(turn, &page.key, event, EventDetails::default())?;
                 }
             }
         }
@@ -307,20 +307,25 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.held.written(key, version);
         }
         let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
-        self.step(turn, key, event, Beside::default())
+        self.step(turn, key, event, EventDetails::default())
     }
 
     /// Performs the work that is due: writes, and leases that have ended or expired. Then begins at most `room` queued
     /// renders.
     fn alarm(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
         for key in self.store.writes_due(turn.moment.now, WRITES_A_ROUND)? {
-            self.step(turn, &key, Event::WriteDue, Beside::default())?;
+            self.step(turn, &key, Event::WriteDue, EventDetails::default())?;
         }
         for (key, lease) in self.store.leases(LEASES_A_ROUND)? {
             if lease.expires_at <= turn.moment.now {
                 self.expire(turn, &key, lease.token)?;
             } else if lease.purpose == Purpose::Background && !self.renders.is_alive(lease.token) {
-                self.step(turn, &key, Event::Ended { token: lease.token, outcome: Outcome::Lost }, Beside::default())?;
+                self.step(
+                    turn,
+                    &key,
+                    Event::Ended { token: lease.token, outcome: RenderOutcome::Lost },
+                    EventDetails::default(),
+                )?;
             }
         }
         self.sweep(turn, room)?;
@@ -333,8 +338,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Ends an expired lease.
     fn expire(&mut self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<(), StoreError> {
-        let outcome = if self.renders.unqueue(token) { Outcome::Refused } else { Outcome::TooOld };
-        self.step(turn, key, Event::Ended { token, outcome }, Beside::default())
+        let outcome = if self.renders.unqueue(token) { RenderOutcome::Refused } else { RenderOutcome::TooOld };
+        self.step(turn, key, Event::Ended { token, outcome }, EventDetails::default())
     }
 
     fn wake_for_next(&mut self) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! The stages of a render: the head of the response, the registration of its tags, the end.
 
-use super::{Beside, Shard, Turn, owner};
+use super::{EventDetails, Shard, Turn, owner};
 use crate::coordinator::io::Effect;
-use crate::coordinator::renders::{Registering, Stage};
-use crate::coordinator::{Event, Outcome};
+use crate::coordinator::renders::{Stage, TagRegistration};
+use crate::coordinator::{Event, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::route::Route;
@@ -39,7 +39,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         answer: &(PageMeta, B),
     ) -> Result<(), StoreError> {
         let event = Event::Head { token, page: answer.0.clone() };
-        self.step(turn, key, event, Beside { answer: Some(answer), ..Beside::default() })
+        self.step(turn, key, event, EventDetails { answer: Some(answer), ..EventDetails::default() })
     }
 
     /// Registers the tags that no other page of this shard carries, and the shard itself with its first page. Returns
@@ -49,7 +49,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         turn: Turn<'_>,
         token: Version,
         answer: (PageMeta, B),
-        ended: Option<(Outcome, Option<(PageMeta, B)>)>,
+        ended: Option<(RenderOutcome, Option<(PageMeta, B)>)>,
     ) -> Result<Option<(PageMeta, B)>, StoreError> {
         let shard = self.name.clone().ok_or(StoreError::Corrupt { table: "facts", column: 0 })?;
         let shards = turn.config.routes.by_id(shard.route()).map_or(0, Route::shards);
@@ -64,7 +64,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let start = answer.0.render_start();
         let oldest = self.store.oldest_lease()?;
         let since = oldest.map_or(start, |oldest| oldest.min(start));
-        render.stage = Stage::Registering(Box::new(Registering { tags: tags.clone(), shards, since, answer, ended }));
+        render.stage =
+            Stage::Registering(Box::new(TagRegistration { tags: tags.clone(), shards, since, answer, ended }));
         self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
         Ok(None)
     }
@@ -75,7 +76,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         turn: Turn<'_>,
         key: &PageKey,
         token: Version,
-        outcome: Outcome,
+        outcome: RenderOutcome,
         answer: Option<(PageMeta, B)>,
     ) -> Result<(), StoreError> {
         let is_asked = match self.renders.get_mut(token).map(|render| &mut render.stage) {
@@ -86,7 +87,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Some(Stage::Asked) => true,
             Some(Stage::Growing { .. } | Stage::Private) | None => false,
         };
-        if is_asked && matches!(outcome, Outcome::Done(_)) && self.is_current(turn, key, token)? {
+        if is_asked && matches!(outcome, RenderOutcome::Done(_)) && self.is_current(turn, key, token)? {
             // The whole body has arrived at once.
             if let Some(whole) = answer.clone() {
                 let ended = Some((outcome.clone(), answer.clone()));
@@ -116,7 +117,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 return Ok(());
             }
         };
-        let Registering { tags, shards, since, answer: page, ended } = *registering;
+        let TagRegistration { tags, shards, since, answer: page, ended } = *registering;
         // The tag index may have forgotten invalidations from before its floor.
         let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
         let Some(known) = known else {
@@ -124,8 +125,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.step(
                 turn,
                 &key,
-                Event::Ended { token, outcome: Outcome::Unregistered },
-                Beside { answer: Some(&page), ..Beside::default() },
+                Event::Ended { token, outcome: RenderOutcome::Unregistered },
+                EventDetails { answer: Some(&page), ..EventDetails::default() },
             )?;
             return if is_over { self.after_end(turn, token) } else { Ok(()) };
         };
@@ -155,14 +156,14 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         turn: Turn<'_>,
         key: &PageKey,
         token: Version,
-        outcome: Outcome,
+        outcome: RenderOutcome,
         answer: Option<&(PageMeta, B)>,
     ) -> Result<(), StoreError> {
         let stepped = self.step(
             turn,
             key,
             Event::Ended { token, outcome },
-            Beside { answer, is_over: true, ..Beside::default() },
+            EventDetails { answer, is_over: true, ..EventDetails::default() },
         );
         self.after_end(turn, token)?;
         stepped

@@ -1,13 +1,13 @@
 //! One step of one key: load, decide, save, and turn the actions into effects.
 
-use super::{Beside, Shard, Turn, owner};
+use super::{EventDetails, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::Stage;
-use crate::coordinator::{Action, Context, Entry, Event, Outcome, Policy, WaiterId, handle};
+use crate::coordinator::{Action, Context, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
-use crate::protocol::Verdict;
+use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::key::PageKey;
@@ -23,35 +23,35 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         turn: Turn<'_>,
         key: &PageKey,
         event: Event,
-        beside: Beside<'_, B>,
+        details: EventDetails<'_, B>,
     ) -> Result<(), StoreError> {
         let before = self.store.load(key)?;
         if self.name.is_some() && owner(turn.config, key) != self.name {
-            return self.disown(key, &before, beside.is_over);
+            return self.disown(key, &before, details.is_over);
         }
         let Moment { now, random } = turn.moment;
         if let Some(lease) = before.lease.filter(|lease| is_request(&event) && lease.expires_at <= now) {
             // The alarm is late.
             self.expire(turn, key, lease.token)?;
-            return self.step(turn, key, event, beside);
+            return self.step(turn, key, event, details);
         }
         if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default())
             && !self.admits(turn, key)?
         {
-            self.reply(waiter, Verdict::Refused { reason: Reason::PagesFull }, None);
+            self.reply(waiter, Reply::Refused { reason: Reason::PagesFull }, None);
             return Ok(());
         }
         let page = match &event {
-            Event::Head { page, .. } | Event::Ended { outcome: Outcome::Done(page), .. } => Some(page),
+            Event::Head { page, .. } | Event::Ended { outcome: RenderOutcome::Done(page), .. } => Some(page),
             _ => before.page.as_ref(),
         };
         let growing = before.lease.and_then(|lease| self.renders.growing(lease.token));
         let growing = match growing {
-            Some(page) if self.invalidated(page, beside.newer_than)?.is_none() => Some(page.clone()),
+            Some(page) if self.invalidated(page, details.newer_than)?.is_none() => Some(page.clone()),
             _ => None,
         };
         let (mut clock, mut breaker) = (self.clock, self.breaker);
-        if let Some(time) = beside.newer_than {
+        if let Some(time) = details.newer_than {
             // Every later render gets a later time.
             clock.observe(time, now, random);
         }
@@ -62,8 +62,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             breaker: &mut breaker,
             policy: policy(turn.config, key),
             room: self.renders.room(),
-            lifted: self.is_lifted(key, &before, page, beside.newer_than)?,
-            invalidated: page.map(|page| self.invalidated(page, beside.newer_than)).transpose()?.flatten(),
+            lifted: self.is_lifted(key, &before, page, details.newer_than)?,
+            invalidated: page.map(|page| self.invalidated(page, details.newer_than)).transpose()?.flatten(),
             growing: growing.as_ref(),
             copy_invalidated: self.is_copy_invalidated(&before, page)?,
         };
@@ -78,9 +78,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.effects.push(Effect::WakeAt(deadline));
         }
         for action in actions {
-            self.perform(turn, key, &after, action, beside.answer)?;
+            self.perform(turn, key, &after, action, details.answer)?;
         }
-        if !beside.is_over {
+        if !details.is_over {
             self.abandon(&before, &after);
         }
         Ok(())
@@ -94,8 +94,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if let Some(lease) = before.lease.filter(|lease| !self.renders.unqueue(lease.token) && !is_over) {
             self.effects.push(Effect::Abandon { token: lease.token });
         }
-        let parked = self.parked.remove(key).unwrap_or_default();
-        self.reply_all(&parked, &Verdict::Refused { reason: Reason::Moved }, None);
+        let waiters = self.waiters.remove(key).unwrap_or_default();
+        self.reply_all(&waiters, &Reply::Refused { reason: Reason::Moved }, None);
         Ok(())
     }
 
@@ -153,12 +153,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         key: &PageKey,
         entry: &Entry,
         action: Action,
-        site: Option<&(PageMeta, B)>,
+        from_origin: Option<&(PageMeta, B)>,
     ) -> Result<(), StoreError> {
         match action {
             Action::Answer { waiter, answer } => self.answer(turn.moment, entry, vec![waiter], answer),
-            Action::Park { waiter } => self.parked.entry(key.clone()).or_default().push(waiter),
-            Action::AnswerParked { answer } => self.answer_parked(turn.moment, key, entry, answer, site),
+            Action::Wait { waiter } => self.waiters.entry(key.clone()).or_default().push(waiter),
+            Action::AnswerWaiters { answer } => self.answer_waiters(turn.moment, key, entry, answer, from_origin),
             Action::Render { token } => {
                 self.renders.begin(key.clone(), token);
                 self.effects.push(Effect::Render { key: key.clone(), token, driven: false });
@@ -170,13 +170,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 self.effects.push(Effect::Ring);
             }
             Action::Share { token } => {
-                if let (Some(render), Some((page, content))) = (self.renders.get_mut(token), site) {
+                if let (Some(render), Some((page, content))) = (self.renders.get_mut(token), from_origin) {
                     let (page, content) = (page.clone(), content.clone());
                     render.stage = Stage::Growing { page, content, joined: 0 };
                 }
             }
             Action::Hold { version } => {
-                if let Some((page, content)) = site.filter(|(page, _)| page.version == version) {
+                if let Some((page, content)) = from_origin.filter(|(page, _)| page.version == version) {
                     let is_unwritten = entry.pending.is_some_and(|write| write.version == Some(version));
                     self.held.put(page.clone(), content.clone(), is_unwritten);
                 }
@@ -184,7 +184,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Action::Release => self.held.remove(key),
             Action::Write { version } => match self.held.get(key, version) {
                 Some((page, content)) => self.effects.push(Effect::Write(page, content)),
-                None => self.step(turn, key, Event::WriteLost { version }, Beside::default())?,
+                None => self.step(turn, key, Event::WriteLost { version }, EventDetails::default())?,
             },
             Action::Delete => self.effects.push(Effect::Delete(key.clone())),
         }
@@ -204,9 +204,9 @@ fn waiter_of(event: &Event) -> Option<WaiterId> {
     }
 }
 
-fn policy(config: &Config, key: &PageKey) -> Policy {
+fn policy(config: &Config, key: &PageKey) -> RoutePolicy {
     let route = config.routes.find(key.path());
-    Policy {
+    RoutePolicy {
         expire: route.map_or(config.expire, Route::expire),
         render_timeout: config.render_timeout,
         pass_ttl: config.pass_ttl,

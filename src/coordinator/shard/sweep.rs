@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use super::{Beside, Shard, Turn};
+use super::{EventDetails, Shard, Turn};
 use crate::coordinator::io::Effect;
-use crate::coordinator::tables::Swept;
+use crate::coordinator::tables::SweepPage;
 use crate::coordinator::{Event, Room};
-use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
@@ -42,8 +42,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
-        self.store.matched(scope)
+    pub fn matched(&self, target: &Target) -> Result<u64, StoreError> {
+        self.store.matched(target)
     }
 
     /// Returns this shard's progress with an invalidation.
@@ -99,7 +99,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    fn sweep_page(&mut self, turn: Turn<'_>, swept: &Swept, may_begin: bool) -> Result<Fate, StoreError> {
+    fn sweep_page(&mut self, turn: Turn<'_>, swept: &SweepPage, may_begin: bool) -> Result<Fate, StoreError> {
         let Some(key) = &swept.key else {
             return Ok(Fate::Failed);
         };
@@ -109,7 +109,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
         if swept.refresh == Refresh::Lazy {
             // The state machine deletes a purged page in any step.
-            self.step(turn, key, Event::Swept, Beside::default())?;
+            self.step(turn, key, Event::Swept, EventDetails::default())?;
             return Ok(Fate::Done);
         }
         match (entry.lease.is_some(), swept.begun) {
@@ -117,7 +117,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             (false, true) => Ok(Fate::Failed),
             (false, false) if !may_begin || self.renders.room() == Room::None => Ok(Fate::Waits),
             (false, false) => {
-                self.step(turn, key, Event::Refresh, Beside::default())?;
+                self.step(turn, key, Event::Refresh, EventDetails::default())?;
                 let has_begun = self.store.load(key)?.lease.is_some();
                 Ok(if has_begun { Fate::Begun } else { Fate::Failed })
             }

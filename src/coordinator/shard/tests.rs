@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::coordinator::{Entry, Outcome};
-use crate::invalidation::{Mode, Refresh, Scope};
-use crate::protocol::{RegisterAnswer, Verdict};
+use crate::coordinator::{Entry, RenderOutcome};
+use crate::invalidation::{Mode, Refresh, Target};
+use crate::protocol::{RegisterAnswer, Reply};
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
-use crate::semantics::storable::SiteFailure;
+use crate::semantics::storable::OriginFailure;
 use crate::semantics::tag::Tag;
 use crate::sql::rusqlite::MemorySql;
 
@@ -62,7 +62,7 @@ fn miss(waiter: u64, path: &str) -> Input<&'static str> {
 
 fn rendered(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
     let page = page(path, token, tags);
-    let outcome = Outcome::Done(page.clone());
+    let outcome = RenderOutcome::Done(page.clone());
     Input::Ended { key: key(path), token, outcome, answer: Some((page, "body")) }
 }
 
@@ -74,12 +74,12 @@ fn on(shard: &mut TestShard, moment: Moment, input: Input<&'static str>) -> Vec<
 
 fn short(effect: &Effect<&'static str>) -> Option<String> {
     Some(match effect {
-        Effect::Reply { waiter, verdict, page } => {
-            let verdict = match verdict {
-                Verdict::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),
+        Effect::Reply { waiter, reply, page } => {
+            let reply = match reply {
+                Reply::Page { rendered, collapsed } => format!("page rendered={rendered} collapsed={collapsed}"),
                 other => format!("{other:?}"),
             };
-            format!("reply {} {verdict} {}", waiter.0, page.as_ref().map_or("-", |(_, body)| body))
+            format!("reply {} {reply} {}", waiter.0, page.as_ref().map_or("-", |(_, body)| body))
         }
         Effect::Render { key, driven, .. } => format!("render {} driven={driven}", key.path()),
         Effect::Forward { waiter, owner } => format!("forward {} to {owner}", waiter.0),
@@ -88,7 +88,7 @@ fn short(effect: &Effect<&'static str>) -> Option<String> {
             let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
             format!("register {} since {}", tags.join(" "), since.as_millis())
         }
-        Effect::Read(wanted) => format!("read {} for {}", wanted.page.key.path(), wanted.waiters.len()),
+        Effect::Read(read) => format!("read {} for {}", read.page.key.path(), read.waiters.len()),
         Effect::Write(page, _) => format!("write {}", page.key.path()),
         Effect::Delete(key) => format!("delete {}", key.path()),
         Effect::WakeAt(_) | Effect::Ring => return None,
@@ -134,7 +134,7 @@ fn a_shard_registers_itself_before_its_first_page() {
     let everything = Invalidation {
         seq: 1,
         at: Timestamp::from_millis(30),
-        scope: Scope::Everything,
+        target: Target::Everything,
         mode: Mode::Purge,
         refresh: Refresh::Lazy,
     };
@@ -214,7 +214,7 @@ fn tags_are_registered_before_the_page_is_published() {
     let invalidation = Invalidation {
         seq: 1,
         at: Timestamp::from_millis(30),
-        scope: Scope::Tag(tag("x")),
+        target: Target::Tag(tag("x")),
         mode: Mode::Expire,
         refresh: Refresh::Lazy,
     };
@@ -249,7 +249,7 @@ fn a_slow_render_is_not_overtaken_by_the_registration_of_another() {
     let invalidation = Invalidation {
         seq: 1,
         at: Timestamp::from_millis(80),
-        scope: Scope::Tag(tag("x")),
+        target: Target::Tag(tag("x")),
         mode: Mode::Expire,
         refresh: Refresh::Lazy,
     };
@@ -288,20 +288,20 @@ fn after_a_crash_the_page_is_found_in_l2_or_rendered_again() {
 
     let (mut shard, _) = reopen(shard, at(1000));
     assert_eq!(on(&mut shard, at(1001), miss(1, "/a")), ["read /a for 1"]);
-    let wanted = Wanted {
+    let read = PageRead {
         page: page("/a", first, &[]),
         copy: None,
-        verdict: Verdict::Page { rendered: false, collapsed: false },
+        reply: Reply::Page { rendered: false, collapsed: false },
         waiters: vec![WaiterId(1)],
     };
-    let unknown = Input::Read { wanted: wanted.clone(), found: Found::Unknown };
+    let unknown = Input::Read { read: read.clone(), found: ReadResult::Unknown };
     let mut other_life = shard.clone_for_test();
     on(&mut other_life, at(1001), miss(1, "/a"));
     assert_eq!(on(&mut other_life, at(1002), unknown), ["reply 1 Refused { reason: Unreadable } -"]);
-    let found = Input::Read { wanted: wanted.clone(), found: Found::Same("body") };
+    let found = Input::Read { read: read.clone(), found: ReadResult::Same("body") };
     on(&mut other_life, at(1001), miss(1, "/a"));
     assert_eq!(on(&mut other_life, at(1002), found), ["reply 1 page rendered=false collapsed=false body"]);
-    let other = Input::Read { wanted, found: Found::Other };
+    let other = Input::Read { read, found: ReadResult::Other };
     assert_eq!(on(&mut shard, at(1002), other), ["render /a driven=false"]);
 }
 
@@ -316,7 +316,7 @@ fn a_background_render_is_driven_again_in_the_next_life_and_a_cold_one_is_not_in
     let soft = Invalidation {
         seq: 1,
         at: Timestamp::from_millis(30),
-        scope: Scope::Path("/old".to_owned().try_into().unwrap()),
+        target: Target::Path("/old".to_owned().try_into().unwrap()),
         mode: Mode::Stale,
         refresh: Refresh::Lazy,
     };
@@ -391,9 +391,9 @@ fn a_request_does_not_join_what_was_invalidated_since_it_began() {
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
     on(&mut shard, at(20), head("/a", token, &[]));
-    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let target = Target::Path("/a".to_owned().try_into().unwrap());
     let invalidation =
-        Invalidation { seq: 1, at: Timestamp::from_millis(30), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
+        Invalidation { seq: 1, at: Timestamp::from_millis(30), target, mode: Mode::Expire, refresh: Refresh::Lazy };
     on(&mut shard, at(30), Input::Invalidate(invalidation));
     assert_eq!(on(&mut shard, at(31), miss(2, "/a")), [""; 0]);
     assert_eq!(on(&mut shard, at(90), rendered("/a", token, &[])), ["render /a driven=false"]);
@@ -407,12 +407,13 @@ fn an_answer_that_was_invalidated_before_its_head_is_broken_off() {
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/a"));
     let token = token(&shard, "/a");
-    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let target = Target::Path("/a".to_owned().try_into().unwrap());
     let invalidation =
-        Invalidation { seq: 1, at: Timestamp::from_millis(15), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
+        Invalidation { seq: 1, at: Timestamp::from_millis(15), target, mode: Mode::Expire, refresh: Refresh::Lazy };
     on(&mut shard, at(15), Input::Invalidate(invalidation));
     assert_eq!(on(&mut shard, at(20), head("/a", token, &[])), ["render /a driven=false", "abandon"]);
-    let late = Input::Ended { key: key("/a"), token, outcome: Outcome::Failed(SiteFailure::Broken), answer: None };
+    let late =
+        Input::Ended { key: key("/a"), token, outcome: RenderOutcome::Failed(OriginFailure::Broken), answer: None };
     assert_eq!(on(&mut shard, at(21), late), [""; 0]);
 }
 
@@ -457,11 +458,11 @@ fn a_visitor_does_not_wait_for_the_alarm() {
     on(&mut shard, at(10), miss(1, "/a"));
     let first = token(&shard, "/a");
     on(&mut shard, at(20), rendered("/a", first, &[]));
-    let scope = Scope::Path("/a".to_owned().try_into().unwrap());
+    let target = Target::Path("/a".to_owned().try_into().unwrap());
     let invalidation = |seq, mode| Invalidation {
         seq,
         at: Timestamp::from_millis(30),
-        scope: scope.clone(),
+        target: target.clone(),
         mode,
         refresh: Refresh::Lazy,
     };
@@ -489,7 +490,7 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
     let digest = Digest::parse("00000000000000000000000000000001");
     let whole = |token| PageMeta { digest, ..page("/a", token, &[]) };
     let done = |token| {
-        let outcome = Outcome::Done(whole(token));
+        let outcome = RenderOutcome::Done(whole(token));
         Input::Ended { key: key("/a"), token, outcome, answer: Some((whole(token), "body")) }
     };
     on(&mut shard, at(10), miss(1, "/a"));
@@ -511,9 +512,9 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
 
     let (mut shard, _) = reopen(shard, at(1000));
     let effects = shard.on(&config(), at(1001), miss(3, "/a")).unwrap();
-    let Effect::Read(wanted) = &effects[0] else { panic!("{effects:?}") };
-    assert_eq!((wanted.page.version, wanted.copy), (second, Some(first)));
-    assert!(wanted.is_met_by(first) && wanted.is_met_by(second));
+    let Effect::Read(read) = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!((read.page.version, read.copy), (second, Some(first)));
+    assert!(read.is_met_by(first) && read.is_met_by(second));
 }
 
 #[test]
@@ -524,11 +525,11 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     let old = token(&shard, &path);
     on(&mut shard, at(20), rendered(&path, old, &[]));
     let invalidation = |seq| {
-        let scope = Scope::Path(path.clone().try_into().unwrap());
+        let target = Target::Path(path.clone().try_into().unwrap());
         Input::Invalidate(Invalidation {
             seq,
             at: Timestamp::from_millis(20 + seq),
-            scope,
+            target,
             mode: Mode::Expire,
             refresh: Refresh::Lazy,
         })
@@ -563,7 +564,13 @@ fn publish(shard: &mut TestShard, paths: &[&str]) {
 }
 
 fn eager(mode: Mode) -> Invalidation {
-    Invalidation { seq: 5, at: Timestamp::from_millis(100), scope: Scope::Tag(tag("x")), mode, refresh: Refresh::Eager }
+    Invalidation {
+        seq: 5,
+        at: Timestamp::from_millis(100),
+        target: Target::Tag(tag("x")),
+        mode,
+        refresh: Refresh::Eager,
+    }
 }
 
 #[test]
@@ -578,7 +585,7 @@ fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object
     assert_eq!(on(&mut shard, at(2000), Input::Alarm { room: 6 }), ["write /c"]);
     on(&mut shard, at(2001), Input::Wrote { key: key("/c"), version: Some(hot), taken: true });
     let again = Invalidation { at: Timestamp::from_millis(3000), ..eager(Mode::Stale) };
-    assert_eq!(shard.matched(&again.scope), Ok(3));
+    assert_eq!(shard.matched(&again.target), Ok(3));
     on(&mut shard, at(3000), Input::Invalidate(again.clone()));
     on(&mut shard, at(3000), Input::Invalidate(again.clone()));
     let progress = |shard: &TestShard| {
@@ -598,7 +605,7 @@ fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object
     assert_eq!(effects, ["render /a driven=true", "render /b driven=true"], "the dead render is driven again");
     let (a, b) = (token(&shard, "/a"), token(&shard, "/b"));
     on(&mut shard, at(3300), rendered("/a", a, &["x"]));
-    let failed = Outcome::Failed(SiteFailure::Timeout);
+    let failed = RenderOutcome::Failed(OriginFailure::Timeout);
     on(&mut shard, at(3300), Input::Ended { key: key("/b"), token: b, outcome: failed, answer: None });
     assert_eq!(on(&mut shard, at(3400), Input::Alarm { room: 6 }), [""; 0]);
     assert_eq!(progress(&shard), (2, 1, 0, true));
@@ -629,7 +636,7 @@ fn a_purge_deletes_each_page_from_l2_and_no_render_from_before_brings_it_back() 
     assert_eq!(shard.progress(&purge).unwrap().done, 2);
     assert_eq!(on(&mut shard, at(2200), rendered("/b", before, &["x"])), [""; 0], "it is rendered once more");
     assert_eq!(shard.store.load(&key("/b")).unwrap().page, None);
-    let failed = Outcome::Failed(SiteFailure::Timeout);
+    let failed = RenderOutcome::Failed(OriginFailure::Timeout);
     on(&mut shard, at(2201), Input::Alarm { room: 6 });
     let token = token(&shard, "/b");
     on(&mut shard, at(2210), Input::Ended { key: key("/b"), token, outcome: failed, answer: None });

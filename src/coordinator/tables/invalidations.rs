@@ -51,7 +51,7 @@ impl<S: Sql> CoordinatorStore<S> {
         received: Version,
         clock: &Clock,
     ) -> Result<(), StoreError> {
-        let (kind, name) = invalidation.scope.kind_and_name();
+        let (kind, name) = invalidation.target.kind_and_name();
         self.sql.transaction(|| {
             self.sql.query(
                 "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \

@@ -17,4 +17,4 @@ mod sweeps;
 mod tests;
 
 pub use self::store::CoordinatorStore;
-pub use self::sweeps::{MAX_COUNTED, Swept};
+pub use self::sweeps::{MAX_COUNTED, SweepPage};

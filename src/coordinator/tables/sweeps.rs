@@ -1,7 +1,7 @@
 //! Pages that an invalidation names: counted, and processed one by one by a sweep.
 
 use crate::coordinator::tables::CoordinatorStore;
-use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::semantics::key::PageKey;
 use crate::sql::{Columns, Sql, StoreError, Value};
@@ -16,7 +16,7 @@ const KEPT: u64 = 1000;
 
 /// A page of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepPage {
     /// The number of the invalidation.
     pub seq: u64,
     /// The page's position in the list.
@@ -34,27 +34,27 @@ pub struct Swept {
 }
 
 /// A condition on `entries`, and its parameters.
-struct Concerned {
+struct PageFilter {
     condition: &'static str,
     parameters: Vec<Value>,
 }
 
-impl Concerned {
-    fn by(scope: &Scope) -> Self {
-        let (_, name) = scope.kind_and_name();
-        match scope {
-            Scope::Path(_) => Self { condition: "version IS NOT NULL AND path = ?", parameters: vec![name.into()] },
-            Scope::Tag(_) => Self {
+impl PageFilter {
+    fn by(target: &Target) -> Self {
+        let (_, name) = target.kind_and_name();
+        match target {
+            Target::Path(_) => Self { condition: "version IS NOT NULL AND path = ?", parameters: vec![name.into()] },
+            Target::Tag(_) => Self {
                 condition: "version IS NOT NULL AND key IN (SELECT key FROM entry_tags WHERE tag = ?)",
                 parameters: vec![name.into()],
             },
             // '0' is the character after '/'.
-            Scope::Prefix(_) if name != "/" => Self {
+            Target::Prefix(_) if name != "/" => Self {
                 condition: "version IS NOT NULL AND (path = ? OR (path > ? AND path < ?))",
                 parameters: vec![name.into(), format!("{name}/").into(), format!("{name}0").into()],
             },
             // An object holds the pages of one route only.
-            Scope::Prefix(_) | Scope::Route(_) | Scope::Everything => {
+            Target::Prefix(_) | Target::Route(_) | Target::Everything => {
                 Self { condition: "version IS NOT NULL", parameters: Vec::new() }
             }
         }
@@ -66,20 +66,20 @@ impl<S: Sql> CoordinatorStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn matched(&self, scope: &Scope) -> Result<u64, StoreError> {
-        if let Scope::Tag(tag) = scope {
+    pub fn matched(&self, target: &Target) -> Result<u64, StoreError> {
+        if let Target::Tag(tag) = target {
             // Only published pages have tags, so each page costs one row read.
             let tagged = "SELECT COUNT(*) FROM (SELECT 1 FROM entry_tags WHERE tag = ? LIMIT ?)";
             return self.count(tagged, &[tag.as_str().into(), MAX_COUNTED.into()]);
         }
-        let Concerned { condition, mut parameters } = Concerned::by(scope);
+        let PageFilter { condition, mut parameters } = PageFilter::by(target);
         parameters.push(MAX_COUNTED.into());
         self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)
     }
 
     /// Records a sweep over the pages of an invalidation. A sweep that is already recorded stays as it is.
     pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
-        let (kind, name) = invalidation.scope.kind_and_name();
+        let (kind, name) = invalidation.target.kind_and_name();
         self.sql()
             .query(
                 "INSERT OR IGNORE INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?)",
@@ -113,8 +113,8 @@ impl<S: Sql> CoordinatorStore<S> {
         for row in rows {
             let mut columns = Columns::of("sweeps", row);
             let (seq, kind, received) = (columns.number()?, columns.text()?, columns.text()?);
-            let scope = columns.parsed(|name| Scope::from_kind_and_name(&kind, name))?;
-            let Concerned { condition, parameters } = Concerned::by(&scope);
+            let target = columns.parsed(|name| Target::from_kind_and_name(&kind, name))?;
+            let PageFilter { condition, parameters } = PageFilter::by(&target);
             let mut bound = vec![Value::from(seq)];
             bound.extend(parameters);
             bound.push(received.into());
@@ -137,7 +137,7 @@ impl<S: Sql> CoordinatorStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn swept(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
+    pub fn swept(&self, limit: u32) -> Result<Vec<SweepPage>, StoreError> {
         let rows = self.sql().query(
             "SELECT p.seq, p.rank, p.begun, s.received, s.mode, s.refresh, p.key FROM sweep_pages p \
              JOIN sweeps s ON s.seq = p.seq ORDER BY p.seq, p.rank LIMIT ?",
@@ -146,7 +146,7 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("sweep_pages", row);
-                Ok(Swept {
+                Ok(SweepPage {
                     seq: columns.number()?,
                     rank: columns.number()?,
                     begun: columns.number()? > 0,
@@ -163,7 +163,7 @@ impl<S: Sql> CoordinatorStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn note_begun(&self, swept: &Swept) -> Result<(), StoreError> {
+    pub fn note_begun(&self, swept: &SweepPage) -> Result<(), StoreError> {
         let place = [swept.seq.into(), swept.rank.into()];
         self.sql().query("UPDATE sweep_pages SET begun = 1 WHERE seq = ? AND rank = ?", &place).map(drop)
     }
@@ -172,7 +172,7 @@ impl<S: Sql> CoordinatorStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn strike_off(&self, swept: &Swept, has_failed: bool) -> Result<(), StoreError> {
+    pub fn strike_off(&self, swept: &SweepPage, has_failed: bool) -> Result<(), StoreError> {
         let counter = if has_failed { "failed" } else { "done" };
         self.sql().transaction(|| {
             let place = [swept.seq.into(), swept.rank.into()];
@@ -216,8 +216,8 @@ impl<S: Sql> CoordinatorStore<S> {
                 done_at,
             });
         }
-        let Concerned { condition, mut parameters } = Concerned::by(&invalidation.scope);
-        let matched = self.matched(&invalidation.scope)?;
+        let PageFilter { condition, mut parameters } = PageFilter::by(&invalidation.target);
+        let matched = self.matched(&invalidation.target)?;
         // The time of an invalidation is before the version of every page rendered after it was received.
         let first_after = Version::from_parts(invalidation.at.plus(std::time::Duration::from_millis(1)), 0);
         parameters.extend([first_after.to_string().into(), MAX_COUNTED.into()]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
-use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::digest::Digest;
@@ -140,15 +140,15 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
     let store = coordinator();
     let mut clock = Clock::resume(None);
     let old = page("/a", &["x"], 1000);
-    let note = |seq, scope, mode, clock: &mut Clock| {
+    let note = |seq, target, mode, clock: &mut Clock| {
         let received = clock.observe(at(2000), at(1500), 9);
-        let invalidation = Invalidation { seq, at: at(2000), scope, mode, refresh: Refresh::Lazy };
+        let invalidation = Invalidation { seq, at: at(2000), target, mode, refresh: Refresh::Lazy };
         store.note_invalidation(&invalidation, received, clock).unwrap();
     };
     assert_eq!(store.invalidated(&old), Ok(None));
-    note(1, Scope::Tag(tag("x")), Mode::Stale, &mut clock);
+    note(1, Target::Tag(tag("x")), Mode::Stale, &mut clock);
     assert_eq!(store.invalidated(&old), Ok(Some(Mode::Stale)));
-    note(2, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    note(2, Target::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
     assert_eq!(store.invalidated(&old), Ok(Some(Mode::Expire)));
     assert_eq!(store.invalidated(&page("/b", &["y"], 1000)), Ok(None));
 
@@ -156,9 +156,9 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
     let newer = PageMeta { version: clock.issue(at(1501), 1), ..old.clone() };
     assert_eq!(store.invalidated(&newer), Ok(None));
     assert!(newer.render_start() > at(2000), "for edges, which compare times, too");
-    note(2, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    note(2, Target::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
     assert_eq!(store.invalidated(&newer), Ok(None), "the same invalidation, delivered again");
-    note(3, Scope::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
+    note(3, Target::Path(CanonicalPath::parse("/a").unwrap()), Mode::Expire, &mut clock);
     assert_eq!(store.invalidated(&newer), Ok(Some(Mode::Expire)));
 }
 
@@ -207,8 +207,8 @@ fn of_two_invalidations_of_one_scope_the_later_counts_whichever_object_has_numbe
     let store = coordinator();
     let mut clock = Clock::resume(None);
     let mut note = |seq, time| {
-        let scope = Scope::Tag(tag("x"));
-        let invalidation = Invalidation { seq, at: at(time), scope, mode: Mode::Expire, refresh: Refresh::Lazy };
+        let target = Target::Tag(tag("x"));
+        let invalidation = Invalidation { seq, at: at(time), target, mode: Mode::Expire, refresh: Refresh::Lazy };
         let received = clock.observe(at(time), at(time), 1);
         store.note_invalidation(&invalidation, received, &clock).unwrap();
         let later = Version::from_parts(received.time(), u128::MAX >> 48);
@@ -240,25 +240,25 @@ fn each_scope_and_mode_is_stored_and_read_back() {
     let page = page("/a/b", &["x"], 1000);
     assert_eq!(store.invalidated(&page), Ok(None));
     let path = |path: &str| CanonicalPath::parse(path).unwrap();
-    let scopes = [
-        (Scope::Path(path("/a/b")), true),
-        (Scope::Path(path("/a")), false),
-        (Scope::Tag(tag("x")), true),
-        (Scope::Tag(tag("y")), false),
-        (Scope::Prefix(path("/a").try_into().unwrap()), true),
-        (Scope::Prefix(path("/").try_into().unwrap()), true),
-        (Scope::Prefix(path("/b").try_into().unwrap()), false),
-        (Scope::Route(RouteId::from_stored("/*").unwrap()), true),
-        (Scope::Everything, true),
+    let targets = [
+        (Target::Path(path("/a/b")), true),
+        (Target::Path(path("/a")), false),
+        (Target::Tag(tag("x")), true),
+        (Target::Tag(tag("y")), false),
+        (Target::Prefix(path("/a").try_into().unwrap()), true),
+        (Target::Prefix(path("/").try_into().unwrap()), true),
+        (Target::Prefix(path("/b").try_into().unwrap()), false),
+        (Target::Route(RouteId::from_stored("/*").unwrap()), true),
+        (Target::Everything, true),
     ];
-    for (scope, is_concerned) in scopes {
+    for (target, is_concerned) in targets {
         for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
             let store = coordinator();
             let invalidation =
-                Invalidation { seq: 1, at: at(2000), scope: scope.clone(), mode, refresh: Refresh::Lazy };
+                Invalidation { seq: 1, at: at(2000), target: target.clone(), mode, refresh: Refresh::Lazy };
             let received = clock.observe(at(2000), at(1500), 9);
             store.note_invalidation(&invalidation, received, &clock).unwrap();
-            assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{scope:?}");
+            assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{target:?}");
         }
     }
 }

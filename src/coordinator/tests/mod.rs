@@ -13,7 +13,7 @@ use crate::reason::Reason;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::PageKey;
-use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::semantics::storable::{NotStored, OriginFailure};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
@@ -58,7 +58,7 @@ impl Key {
     }
 
     fn on(&mut self, event: Event) -> Vec<Action> {
-        let policy = Policy { expire: SECOND * 20, render_timeout: SECOND * 30, pass_ttl: SECOND * 5 };
+        let policy = RoutePolicy { expire: SECOND * 20, render_timeout: SECOND * 30, pass_ttl: SECOND * 5 };
         let mut context = Context {
             now: self.now,
             random: 0,
@@ -99,11 +99,11 @@ impl Key {
     }
 
     fn fails(&mut self) -> Vec<Action> {
-        self.ends(Outcome::Failed(SiteFailure::Status(500)))
+        self.ends(RenderOutcome::Failed(OriginFailure::Status(500)))
     }
 
     /// Ends the render under way.
-    fn ends(&mut self, outcome: Outcome) -> Vec<Action> {
+    fn ends(&mut self, outcome: RenderOutcome) -> Vec<Action> {
         let token = self.token();
         self.on(Event::Ended { token, outcome })
     }
@@ -119,7 +119,7 @@ impl Key {
         let mut key = Self::new();
         key.on(Event::Miss { waiter: ONE });
         let page = key.page(key.token());
-        key.on(Event::Ended { token: page.version, outcome: Outcome::Done(page.clone()) });
+        key.on(Event::Ended { token: page.version, outcome: RenderOutcome::Done(page.clone()) });
         key.on(Event::Written { version: Some(page.version) });
         (key, page)
     }

@@ -7,14 +7,14 @@ fn a_cold_page_is_rendered_once_and_all_who_wait_get_it() {
     let mut key = Key::new();
     let actions = key.on(Event::Miss { waiter: ONE });
     let token = key.token();
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token }]);
-    assert_eq!(key.after(SECOND).on(Event::Miss { waiter: TWO }), [Action::Park { waiter: TWO }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token }]);
+    assert_eq!(key.after(SECOND).on(Event::Miss { waiter: TWO }), [Action::Wait { waiter: TWO }]);
 
     let page = key.page(token);
-    let actions = key.on(Event::Ended { token, outcome: Outcome::Done(page.clone()) });
+    let actions = key.on(Event::Ended { token, outcome: RenderOutcome::Done(page.clone()) });
     let expected = [
         Action::Hold { version: token },
-        Action::AnswerParked { answer: page_answer(&page) },
+        Action::AnswerWaiters { answer: page_answer(&page) },
         Action::Write { version: token },
     ];
     assert_eq!(actions, expected);
@@ -30,7 +30,7 @@ fn a_result_without_the_current_token_changes_nothing() {
     key.after(SECOND * 40).on(Event::Miss { waiter: ONE });
     let before = key.entry.clone();
     let late = Version::from_parts(key.now, 99);
-    let outcome = Outcome::Done(key.page(late));
+    let outcome = RenderOutcome::Done(key.page(late));
     assert_eq!(key.on(Event::Ended { token: late, outcome }), []);
     assert_eq!(key.entry, before);
 }
@@ -39,8 +39,8 @@ fn a_result_without_the_current_token_changes_nothing() {
 fn a_failed_render_keeps_the_last_good_copy_and_backs_off() {
     let (mut key, page) = Key::published();
     key.after(SECOND * 40).on(Event::Miss { waiter: ONE });
-    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::SiteError };
-    assert_eq!(key.fails(), [Action::AnswerParked { answer: stand_in }]);
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::OriginError };
+    assert_eq!(key.fails(), [Action::AnswerWaiters { answer: stand_in }]);
     assert_eq!(key.entry.page.as_ref(), Some(&page));
 
     let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::Backoff };
@@ -49,7 +49,7 @@ fn a_failed_render_keeps_the_last_good_copy_and_backs_off() {
     assert_eq!(key.on(Event::Stale { waiter: ONE, version }), [answer(ONE, Answer::Unchanged)]);
 
     let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]);
     key.fails();
     assert_eq!(key.entry.retry_at, Some(key.now.plus(SECOND * 2)));
 }
@@ -58,7 +58,7 @@ fn a_failed_render_keeps_the_last_good_copy_and_backs_off() {
 fn a_failure_without_a_copy_is_relayed_once_and_then_held_back() {
     let mut key = Key::new();
     key.on(Event::Miss { waiter: ONE });
-    assert_eq!(key.fails(), [Action::AnswerParked { answer: Answer::Relay { reason: Reason::SiteError } }]);
+    assert_eq!(key.fails(), [Action::AnswerWaiters { answer: Answer::Relay { reason: Reason::OriginError } }]);
     let retry_at = key.now.plus(SECOND);
     assert_eq!(
         key.on(Event::Miss { waiter: ONE }),
@@ -74,11 +74,11 @@ fn what_may_not_be_stored_leaves_a_pass_mark_and_drops_the_old_page() {
     let (token, until) = (key.token(), key.now.plus(SECOND * 5));
     let reason = NotStored::CacheControl;
     let expected = [
-        Action::AnswerParked { answer: Answer::Pass { until, reason: Some(reason) } },
+        Action::AnswerWaiters { answer: Answer::Pass { until, reason: Some(reason) } },
         Action::Release,
         Action::Delete,
     ];
-    assert_eq!(key.on(Event::Ended { token, outcome: Outcome::Uncacheable(reason) }), expected);
+    assert_eq!(key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason) }), expected);
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Pass { until, reason: None })]);
     assert_eq!(
         key.after(SECOND * 5).on(Event::Miss { waiter: ONE }).last(),
@@ -92,7 +92,7 @@ fn what_is_invalidated_while_it_is_rendered_is_rendered_again() {
     key.on(Event::Miss { waiter: ONE });
     let first = key.token();
     key.invalidated = Some(Mode::Expire);
-    let outcome = Outcome::Done(key.page(first));
+    let outcome = RenderOutcome::Done(key.page(first));
     let actions = key.on(Event::Ended { token: first, outcome });
     let second = key.token();
     assert!(second > first);
@@ -101,7 +101,7 @@ fn what_is_invalidated_while_it_is_rendered_is_rendered_again() {
     // An origin whose page is invalidated all the time is not rendered forever.
     let attempts = std::iter::from_fn(|| {
         let token = key.entry.lease?.token;
-        let outcome = Outcome::Done(key.page(token));
+        let outcome = RenderOutcome::Done(key.page(token));
         key.on(Event::Ended { token, outcome });
         Some(())
     });
@@ -119,11 +119,11 @@ fn a_page_whose_tags_could_not_be_registered_is_handed_on_but_not_published() {
     let mut key = Key::new();
     key.on(Event::Miss { waiter: ONE });
     let token = key.token();
-    let actions = key.on(Event::Ended { token, outcome: Outcome::Unregistered });
-    assert_eq!(actions, [Action::AnswerParked { answer: Answer::Relay { reason: Reason::TagIndex } }]);
+    let actions = key.on(Event::Ended { token, outcome: RenderOutcome::Unregistered });
+    assert_eq!(actions, [Action::AnswerWaiters { answer: Answer::Relay { reason: Reason::TagIndex } }]);
     assert_eq!((&key.entry.page, key.entry.failures, key.entry.lease), (&None, 0, None));
     let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]);
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn what_is_made_stale_while_it_is_rendered_is_published_as_stale() {
     let page = key.page(token);
     key.invalidated = Some(Mode::Stale);
     let stale = key.stale(&page);
-    let actions = key.on(Event::Ended { token, outcome: Outcome::Done(page) });
-    assert_eq!(actions[1], Action::AnswerParked { answer: page_answer(&stale) });
+    let actions = key.on(Event::Ended { token, outcome: RenderOutcome::Done(page) });
+    assert_eq!(actions[1], Action::AnswerWaiters { answer: page_answer(&stale) });
     assert_eq!(key.on(Event::Miss { waiter: ONE })[1], Action::Drive { token: key.token() });
 }
 
@@ -143,14 +143,14 @@ fn what_is_made_stale_while_it_is_rendered_is_published_as_stale() {
 fn a_broken_connection_is_tried_again_once() {
     let mut key = Key::new();
     key.is_missed();
-    let broken = || Outcome::Failed(SiteFailure::Broken);
+    let broken = || RenderOutcome::Failed(OriginFailure::Broken);
     let actions = key.ends(broken());
     assert_eq!(actions, [Action::Render { token: key.token() }], "who waits needn't hear of it");
-    let relay = Answer::Relay { reason: Reason::SiteError };
-    assert_eq!(key.ends(broken()), [Action::AnswerParked { answer: relay.clone() }]);
+    let relay = Answer::Relay { reason: Reason::OriginError };
+    assert_eq!(key.ends(broken()), [Action::AnswerWaiters { answer: relay.clone() }]);
     assert_eq!((key.entry.failures, key.breaker.failures), (1, 2));
     key.after(SECOND).is_missed();
-    assert_eq!(key.ends(broken()), [Action::AnswerParked { answer: relay }], "the site is known to fail");
+    assert_eq!(key.ends(broken()), [Action::AnswerWaiters { answer: relay }], "the site is known to fail");
 
     let mut key = Key::new();
     let token = key.is_missed();
@@ -164,31 +164,31 @@ fn a_lease_that_is_too_old_answers_those_who_wait() {
     let mut key = Key::new();
     let token = key.is_missed();
     assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
-    let actions = key.after(SECOND * 40).on(Event::Ended { token, outcome: Outcome::TooOld });
+    let actions = key.after(SECOND * 40).on(Event::Ended { token, outcome: RenderOutcome::TooOld });
     let retry_at = key.now.plus(SECOND);
     assert_eq!(
         actions,
-        [Action::AnswerParked { answer: Answer::Unavailable { retry_at, reason: Reason::RenderTimeout } }]
+        [Action::AnswerWaiters { answer: Answer::Unavailable { retry_at, reason: Reason::RenderTimeout } }]
     );
     assert_eq!((key.entry.lease, key.entry.failures), (None, 1));
-    let outcome = Outcome::Done(key.page(token));
+    let outcome = RenderOutcome::Done(key.page(token));
     assert_eq!(key.on(Event::Ended { token, outcome }), [], "the result comes too late");
 
     let (mut key, page) = Key::published();
     key.after(SECOND * 30).is_missed();
     key.after(SECOND * 39);
     let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::RenderTimeout };
-    assert_eq!(key.ends(Outcome::TooOld), [Action::AnswerParked { answer: stand_in }]);
+    assert_eq!(key.ends(RenderOutcome::TooOld), [Action::AnswerWaiters { answer: stand_in }]);
 }
 
 #[test]
 fn a_lost_leader_is_replaced_by_the_alarm_or_by_the_next_visitor() {
     let mut key = Key::new();
     key.is_missed();
-    let lost = [Action::AnswerParked { answer: Answer::Refused { reason: Reason::Lost } }];
-    assert_eq!(key.ends(Outcome::Lost), lost);
+    let lost = [Action::AnswerWaiters { answer: Answer::Refused { reason: Reason::Lost } }];
+    assert_eq!(key.ends(RenderOutcome::Lost), lost);
     assert_eq!(key.on(Event::Miss { waiter: ONE })[1], Action::Render { token: key.token() }, "at once");
-    assert_eq!(key.ends(Outcome::Lost), lost);
+    assert_eq!(key.ends(RenderOutcome::Lost), lost);
     let retry_at = key.now.plus(SECOND);
     let actions = key.on(Event::Miss { waiter: ONE });
     assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Backoff })], "but not for ever");
@@ -197,11 +197,11 @@ fn a_lost_leader_is_replaced_by_the_alarm_or_by_the_next_visitor() {
     key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version: page.version });
     let dead = key.token();
     for _ in 0..5 {
-        let actions = key.ends(Outcome::Lost);
+        let actions = key.ends(RenderOutcome::Lost);
         assert_eq!(actions, [Action::Drive { token: key.token() }]);
         assert!(key.token() > dead);
     }
-    assert_eq!(key.ends(Outcome::Lost), lost, "what kills the object is not driven for ever");
+    assert_eq!(key.ends(RenderOutcome::Lost), lost, "what kills the object is not driven for ever");
     assert_eq!((key.entry.lease, key.entry.page.as_ref()), (None, Some(&page)));
 }
 
@@ -211,13 +211,13 @@ fn a_render_that_was_never_begun_is_no_failure() {
     key.room = Room::Later;
     key.is_missed();
     let refused = Answer::Refused { reason: Reason::QueueTimeout };
-    assert_eq!(key.after(SECOND * 10).ends(Outcome::Refused), [Action::AnswerParked { answer: refused }]);
+    assert_eq!(key.after(SECOND * 10).ends(RenderOutcome::Refused), [Action::AnswerWaiters { answer: refused }]);
     assert_eq!(key.entry, Entry::default());
 
     let (mut key, page) = Key::published();
     key.room = Room::Later;
     key.after(SECOND * 40).is_missed();
     let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::QueueTimeout };
-    assert_eq!(key.ends(Outcome::Refused), [Action::AnswerParked { answer: stand_in }]);
+    assert_eq!(key.ends(RenderOutcome::Refused), [Action::AnswerWaiters { answer: stand_in }]);
     assert_eq!((key.entry.retry_at, key.breaker), (None, Breaker::default()));
 }

@@ -10,12 +10,12 @@ fn a_stale_page_is_served_and_rendered_behind() {
 
     let actions = key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version });
     let token = key.token();
-    assert_eq!(actions, [Action::Drive { token }, Action::Park { waiter: ONE }]);
-    assert_eq!(key.on(Event::Stale { waiter: TWO, version }), [Action::Park { waiter: TWO }]);
+    assert_eq!(actions, [Action::Drive { token }, Action::Wait { waiter: ONE }]);
+    assert_eq!(key.on(Event::Stale { waiter: TWO, version }), [Action::Wait { waiter: TWO }]);
     assert_eq!(key.on(Event::Miss { waiter: TWO }), [answer(TWO, page_answer(&page))]);
 
     let newer = key.page(token);
-    key.on(Event::Ended { token, outcome: Outcome::Done(newer.clone()) });
+    key.on(Event::Ended { token, outcome: RenderOutcome::Done(newer.clone()) });
     assert_eq!(key.on(Event::Stale { waiter: ONE, version }), [answer(ONE, page_answer(&newer))]);
 }
 
@@ -24,7 +24,7 @@ fn an_expired_page_is_rendered_before_it_is_answered() {
     let (mut key, _) = Key::published();
     key.invalidated = Some(Mode::Expire);
     let actions = key.on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]);
 }
 
 #[test]
@@ -35,16 +35,16 @@ fn an_invalidation_lifts_a_pause_and_a_pass_mark_once() {
     key.lifted = true;
     assert_eq!(
         key.on(Event::Miss { waiter: ONE }),
-        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+        [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]
     );
     key.lifted = false;
     let (token, reason) = (key.token(), NotStored::Status);
-    key.on(Event::Ended { token, outcome: Outcome::Uncacheable(reason) });
+    key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason) });
     assert_eq!(key.entry.marked_by, Some(token));
     key.lifted = true;
     assert_eq!(
         key.on(Event::Miss { waiter: ONE }),
-        [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]
+        [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]
     );
 }
 
@@ -56,14 +56,14 @@ fn a_queued_render_has_its_whole_time_from_when_it_begins() {
     assert_eq!(key.after(SECOND * 300).on(Event::Begun { token }), []);
     assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 40)));
     let newer = key.page(token);
-    assert_eq!(key.on(Event::Ended { token, outcome: Outcome::Done(newer) }).len(), 3);
+    assert_eq!(key.on(Event::Ended { token, outcome: RenderOutcome::Done(newer) }).len(), 3);
 }
 
 #[test]
 fn a_page_whose_bytes_are_lost_is_rendered_again() {
     let (mut key, page) = Key::published();
     let actions = key.on(Event::BytesLost { waiter: ONE, version: page.version });
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Render { token: key.token() }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]);
     key.fails();
     assert_eq!(key.entry.page.as_ref(), Some(&page), "L2 may show it yet");
     let retry_at = key.now.plus(SECOND);
@@ -80,7 +80,7 @@ fn without_room_a_render_is_queued_and_then_refused() {
     let mut key = Key::new();
     key.room = Room::Later;
     let actions = key.on(Event::Miss { waiter: ONE });
-    assert_eq!(actions, [Action::Park { waiter: ONE }, Action::Enqueue { token: key.token() }]);
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Enqueue { token: key.token() }]);
     assert_eq!(key.entry.deadline(), Some(key.now.plus(SECOND * 10)));
 
     let mut key = Key::new();
@@ -105,7 +105,7 @@ fn an_answer_that_comes_is_shared_from_its_first_byte_on() {
     let head = PageMeta { body_bytes: None, digest: None, ..key.page(token) };
     let growing = Answer::Growing(Box::new(head.clone()));
     let actions = key.on(Event::Head { token, page: head.clone() });
-    assert_eq!(actions, [Action::Share { token }, Action::AnswerParked { answer: growing.clone() }]);
+    assert_eq!(actions, [Action::Share { token }, Action::AnswerWaiters { answer: growing.clone() }]);
 
     key.growing = Some(head.clone());
     assert_eq!(key.on(Event::Miss { waiter: TWO }), [answer(TWO, growing.clone())]);
@@ -114,9 +114,9 @@ fn an_answer_that_comes_is_shared_from_its_first_byte_on() {
 
     // The page was invalidated since: a request that arrives from now on waits for the next render.
     key.growing = None;
-    assert_eq!(key.on(Event::Miss { waiter: TWO }), [Action::Park { waiter: TWO }]);
+    assert_eq!(key.on(Event::Miss { waiter: TWO }), [Action::Wait { waiter: TWO }]);
     key.invalidated = Some(Mode::Expire);
-    let actions = key.ends(Outcome::Done(key.page(token)));
+    let actions = key.ends(RenderOutcome::Done(key.page(token)));
     assert_eq!(actions, [Action::Render { token: key.token() }]);
 }
 
@@ -133,7 +133,7 @@ fn an_answer_that_was_invalidated_before_its_first_byte_is_not_shared() {
     key.invalidated = Some(Mode::Stale);
     let growing = Answer::Growing(Box::new(key.stale(&key.page(token))));
     let actions = key.on(Event::Head { token, page: key.page(token) });
-    assert_eq!(actions, [Action::Share { token }, Action::AnswerParked { answer: growing }]);
+    assert_eq!(actions, [Action::Share { token }, Action::AnswerWaiters { answer: growing }]);
     assert_eq!(key.on(Event::Head { token: first, page: key.page(first) }), [], "its lease has passed on");
 }
 
@@ -154,7 +154,7 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
         [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Breaker })]
     );
     let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
-    assert_eq!(probe, [Action::Park { waiter: ONE }, Action::Render { token: other.token() }]);
+    assert_eq!(probe, [Action::Wait { waiter: ONE }, Action::Render { token: other.token() }]);
 
     // During the probe, the answer for a third key, which has a page, shows that the breaker is still open.
     let copy = PageMeta { windows: key.page(page.version).windows.stale_from(now, SECOND), ..page };
@@ -167,6 +167,6 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
     assert_eq!(*reason, Reason::Breaker);
 
     let token = other.token();
-    other.ends(Outcome::Done(other.page(token)));
+    other.ends(RenderOutcome::Done(other.page(token)));
     assert_eq!(other.breaker, Breaker::default());
 }

@@ -10,7 +10,7 @@ fn l2_is_written_once_a_second_and_the_newest_wins() {
         key.on(Event::Miss { waiter: ONE });
         key.invalidated = None;
         let token = key.token();
-        let outcome = Outcome::Done(key.page(token));
+        let outcome = RenderOutcome::Done(key.page(token));
         (token, key.on(Event::Ended { token, outcome }))
     };
     let (first, actions) = render(&mut key);
@@ -36,7 +36,7 @@ fn l2_is_written_once_a_second_and_the_newest_wins() {
 fn a_page_whose_bytes_died_before_l2_had_them_is_forgotten() {
     let mut key = Key::new();
     let token = key.is_missed();
-    key.ends(Outcome::Done(key.page(token)));
+    key.ends(RenderOutcome::Done(key.page(token)));
     assert_eq!(key.on(Event::WriteLost { version: token }), []);
     assert_eq!((&key.entry.page, key.entry.pending), (&None, None));
 }
@@ -46,7 +46,7 @@ fn renders_again(key: &mut Key, change: impl FnOnce(&mut PageMeta)) -> bool {
     let token = key.is_missed();
     let mut page = key.page(token);
     change(&mut page);
-    key.ends(Outcome::Done(page)).contains(&Action::Write { version: token })
+    key.ends(RenderOutcome::Done(page)).contains(&Action::Write { version: token })
 }
 
 #[test]

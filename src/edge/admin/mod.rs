@@ -18,7 +18,7 @@ use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::invalidation::{Call, Mode, Refresh, Scope};
+use crate::invalidation::{Call, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::semantics::tag::Tag;
@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 /// Records invalidations, and knows which shards carry a tag.
 pub(super) trait TagIndex {
     /// Records an invalidation, and delivers it.
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError>;
+    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError>;
 
     /// Returns the progress of an invalidation; `None` if the log does not have it (any more).
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError>;
@@ -45,10 +45,10 @@ pub(super) trait TagIndex {
 }
 
 impl TagIndex for Env {
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
+    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
         let tag_shards = tag_shards(self)?;
-        let index = scope.tag_index(tag_shards);
-        let message = ToTagIndex::Invalidate { scope, mode, refresh };
+        let index = target.tag_index(tag_shards);
+        let message = ToTagIndex::Invalidate { target, mode, refresh };
         calls::tag_index(self, index, tag_shards, message).await.map_err(CallError::NotRecorded)
     }
 
@@ -101,8 +101,9 @@ async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Val
 
 /// Performs a call, and notes the invalidations for this isolate.
 pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, CallError> {
-    let Call { scopes, mode, refresh } = call;
-    let answers = stream::iter(scopes).map(|scope| tag_index.invalidate(scope, mode, refresh)).buffered(OPEN_REQUESTS);
+    let Call { targets, mode, refresh } = call;
+    let answers =
+        stream::iter(targets).map(|target| tag_index.invalidate(target, mode, refresh)).buffered(OPEN_REQUESTS);
     answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
 }
 
@@ -120,9 +121,9 @@ async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, Call
         }),
         None => json!({ "matched": progress.matched }),
     };
-    if !progress.sinks.is_empty() {
-        let states = progress.sinks.into_iter();
-        let states = states.map(|state| (state.sink, json!(if state.is_done { "done" } else { "pending" })));
+    if !progress.downstream.is_empty() {
+        let states = progress.downstream.into_iter();
+        let states = states.map(|state| (state.cache, json!(if state.is_done { "done" } else { "pending" })));
         value["sinks"] = Value::Object(states.collect());
     }
     value["doneAt"] = json!(progress.pages.and_then(|pages| pages.done_at).map(Timestamp::as_millis));

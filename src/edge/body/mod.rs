@@ -56,7 +56,7 @@ use wasm_streams::ReadableStream;
 
 pub(in crate::edge) use self::chunk::Chunk;
 pub(in crate::edge) use self::state::Budget;
-use self::state::{Kept, Phase, Place, State};
+use self::state::{KeptChunk, Phase, Place, State};
 
 /// The bytes of a response: whole, or still growing. A clone is the same body.
 pub(in crate::edge) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
@@ -153,7 +153,7 @@ impl<C: Chunk> Writer<C> {
                 state.charge(bytes);
             }
             state.kept += bytes;
-            state.chunks.push_back(Kept { chunk, awaited_by });
+            state.chunks.push_back(KeptChunk { chunk, awaited_by });
         }
         let wakers = state.take_wakers();
         drop(state);

@@ -19,7 +19,7 @@ pub(in crate::edge) struct Budget {
 
 pub(super) struct State<C> {
     pub(super) phase: Phase<C>,
-    pub(super) chunks: VecDeque<Kept<C>>,
+    pub(super) chunks: VecDeque<KeptChunk<C>>,
     /// The number of chunks before the first that is kept.
     pub(super) dropped: usize,
     /// Bytes of the kept chunks: in a wide body, those that the slowest reader does not have yet.
@@ -39,7 +39,7 @@ pub(super) enum Phase<C> {
     Broken,
 }
 
-pub(super) struct Kept<C> {
+pub(super) struct KeptChunk<C> {
     pub(super) chunk: C,
     /// How many readers of a wide body have yet to take it.
     pub(super) awaited_by: usize,

@@ -17,7 +17,7 @@ use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::{LOOK_EVERY, PATIENCE};
-use crate::visit::{PartPoll, Poll, Polling, Refresh};
+use crate::visit::{FeedRefresh, PartPoll, Poll, Polling};
 
 thread_local! {
     static POLLING: RefCell<Polling> = RefCell::default();
@@ -37,13 +37,13 @@ pub(in crate::edge) fn with<T>(decide: impl FnOnce(&Polling) -> T) -> T {
 pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc<Settings>) {
     let bound = settings.config.freshness_bound;
     match POLLING.with_borrow_mut(|polling| polling.refresh(js::now(), bound)) {
-        Refresh::Nothing => {}
-        Refresh::PollBehind(sent) => {
+        FeedRefresh::Nothing => {}
+        FeedRefresh::PollBehind(sent) => {
             let (env, settings) = (env.clone(), Rc::clone(settings));
             context.wait_until(async move { poll(&env, &settings.config, sent).await });
         }
-        Refresh::PollFirst(sent) => poll(env, &settings.config, sent).await,
-        Refresh::WaitForOther => {
+        FeedRefresh::PollFirst(sent) => poll(env, &settings.config, sent).await,
+        FeedRefresh::WaitForOther => {
             // The platform does not allow this request to await another request's promise, but it can use a timer of
             // its own.
             let waited = async {

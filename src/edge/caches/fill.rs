@@ -28,7 +28,7 @@ use crate::page::PageMeta;
 use crate::semantics::etag;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::visit::PassMark;
+use crate::visit::PassMarker;
 
 /// The most bytes that this isolate collects at a time. An isolate has 128 MB in all (platform limit).
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -59,7 +59,7 @@ pub(in crate::edge) struct Fill {
 }
 
 /// The result of collecting a body.
-enum Collected {
+enum CollectResult {
     Whole(Uint8Array),
     OverBound,
     NoRoom,
@@ -83,46 +83,46 @@ impl Fill {
     /// Puts the page of an answer into L1 once all of it has arrived.
     pub(in crate::edge) async fn run(self, config: &Config, meta: &PageMeta, answer: &Response) {
         match self.collect(config, meta, answer).await {
-            Ok(Collected::Whole(body)) => {
+            Ok(CollectResult::Whole(body)) => {
                 let meta = PageMeta { body_bytes: Some(body.bytes()), ..meta.clone() };
                 match headers_of_whole(&meta, answer, &body).await {
                     Ok(headers) => l1::put_page(config, &meta, &headers, &body, js::now()).await,
                     Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
                 }
             }
-            Ok(Collected::OverBound) => {
+            Ok(CollectResult::OverBound) => {
                 let now = js::now();
-                let mark = PassMark { since: now, until: now.plus(config.pass_ttl) };
+                let mark = PassMarker { since: now, until: now.plus(config.pass_ttl) };
                 l1::put_pass(config, &self.key, mark, now).await;
             }
-            Ok(Collected::NoRoom) => {}
-            Ok(Collected::OtherLength) => worker::console_error!("L1: {}: the body has another length", self.key),
+            Ok(CollectResult::NoRoom) => {}
+            Ok(CollectResult::OtherLength) => worker::console_error!("L1: {}: the body has another length", self.key),
             Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
         }
     }
 
-    async fn collect(&self, config: &Config, meta: &PageMeta, answer: &Response) -> Result<Collected, JsValue> {
+    async fn collect(&self, config: &Config, meta: &PageMeta, answer: &Response) -> Result<CollectResult, JsValue> {
         if let Some(bytes) = meta.body_bytes {
             // The platform collects a body of known length more cheaply than this code can.
             if !self.take(bytes) {
-                return Ok(Collected::NoRoom);
+                return Ok(CollectResult::NoRoom);
             }
             let body = js::bytes(answer.array_buffer()?).await?;
-            return Ok(if body.bytes() == bytes { Collected::Whole(body) } else { Collected::OtherLength });
+            return Ok(if body.bytes() == bytes { CollectResult::Whole(body) } else { CollectResult::OtherLength });
         }
         let source = Source::of(answer.body())?;
         let (mut pieces, mut bytes) = (Vec::new(), 0);
         while let Some(piece) = source.next().await? {
             bytes += piece.bytes();
             if bytes > config.max_body_bytes {
-                return Ok(Collected::OverBound);
+                return Ok(CollectResult::OverBound);
             }
             if !self.take(piece.bytes()) {
-                return Ok(Collected::NoRoom);
+                return Ok(CollectResult::NoRoom);
             }
             pieces.push(piece);
         }
-        Ok(Collected::Whole(Uint8Array::join(pieces.iter(), bytes)))
+        Ok(CollectResult::Whole(Uint8Array::join(pieces.iter(), bytes)))
     }
 
     /// Reserves room for more bytes. Returns whether there was any.

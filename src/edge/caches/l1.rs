@@ -12,19 +12,19 @@ use crate::config::Config;
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
 use crate::page::PageMeta;
-use crate::protocol::{META_HEADER, VERDICT_HEADER};
+use crate::protocol::{META_HEADER, REPLY_HEADER};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::visit::{Found, PassMark, Stored};
+use crate::visit::{L1Entry, PassMarker, StoredPage};
 
 /// The header of a hit-for-pass marker: the time from which it holds, and its end.
 const PASS_HEADER: &str = "x-isr-pass";
 
 /// Reads a marker from the value of [`PASS_HEADER`].
-fn parse_mark(value: &str) -> Option<PassMark> {
+fn parse_mark(value: &str) -> Option<PassMarker> {
     let (since, until) = value.split_once('-')?;
     let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
-    Some(PassMark { since: time(since)?, until: time(until)? })
+    Some(PassMarker { since: time(since)?, until: time(until)? })
 }
 
 thread_local! {
@@ -45,23 +45,23 @@ pub(in crate::edge) async fn open(config: &Config) -> Result<Cache, JsValue> {
 }
 
 /// Looks a page up. A cache that fails counts as empty.
-pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> Found<Response> {
+pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> L1Entry<Response> {
     let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
     let response = match found {
         Ok(found) => match found.dyn_into::<Response>() {
             Ok(response) => response,
-            Err(_undefined) => return Found::Nothing,
+            Err(_undefined) => return L1Entry::Nothing,
         },
         Err(error) => {
             worker::console_error!("L1: look-up failed: {}", js::describe(&error));
-            return Found::Nothing;
+            return L1Entry::Nothing;
         }
     };
     if let Some(meta) = envelope::meta(&response).filter(|meta| meta.key == *key) {
-        return Found::Page(Stored { meta, body: response });
+        return L1Entry::Page(StoredPage { meta, body: response });
     }
     let mark = response.headers().get(PASS_HEADER).ok().flatten();
-    mark.as_deref().and_then(parse_mark).map_or(Found::Nothing, Found::Pass)
+    mark.as_deref().and_then(parse_mark).map_or(L1Entry::Nothing, L1Entry::Pass)
 }
 
 /// Stores a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the wrapped page. All
@@ -79,15 +79,15 @@ pub(in crate::edge) async fn put_page(
         let headers = Headers::new_with_headers(wrapped)?;
         headers.set(META_HEADER, &meta.to_header_value())?;
         // The coordinator's verdict is about one request; it is not part of the page.
-        headers.delete(VERDICT_HEADER)?;
+        headers.delete(REPLY_HEADER)?;
         put(config, &meta.key, headers, Some(body), useful.min(config.l1_ttl)).await
     };
     report(result.await);
 }
 
 /// Stores a hit-for-pass marker.
-pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, mark: PassMark, now: Timestamp) {
-    let PassMark { since, until } = mark;
+pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, mark: PassMarker, now: Timestamp) {
+    let PassMarker { since, until } = mark;
     let result = async {
         let headers = Headers::new()?;
         headers.set(PASS_HEADER, &format!("{}-{}", since.as_millis(), until.as_millis()))?;

@@ -29,11 +29,11 @@ use crate::edge::origin::Task;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
-use crate::edge::visitor::respond::{self, Terms, Told};
+use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
 use crate::route::Route;
-use crate::semantics::cache_status::{CacheStatus, Outcome};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::semantics::conditional::NOT_IN_304;
 use crate::semantics::etag::{self, EntityTag};
 use crate::time::Timestamp;
@@ -125,12 +125,13 @@ fn headers_of_hit(
     stored: &Headers,
     now: Timestamp,
 ) -> Result<PlannedHit, JsValue> {
-    let told = Told { outcome: Outcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
+    let status_headers =
+        StatusHeaders { outcome: CacheOutcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
     let expose = config.expose_headers;
     let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
     // The headers of a stored response are immutable.
     let headers = Headers::new_with_headers(stored)?;
-    respond::apply(&headers, respond::changes(meta, &told, &terms))?;
+    respond::apply(&headers, respond::changes(meta, &status_headers, &terms))?;
     respond::apply(&headers, downstream::changes(config, meta, route, now))?;
     let not_modified = Headers::new_with_headers(&headers)?;
     respond::remove(&not_modified, &NOT_IN_304)?;

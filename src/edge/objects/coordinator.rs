@@ -20,17 +20,17 @@ use crate::edge::admin;
 use crate::edge::body::{Budget, Reader};
 use crate::edge::caches::{envelope, feed_poll};
 use crate::edge::objects::alarm::Alarm;
-use crate::edge::objects::lease::Lending;
 use crate::edge::objects::render::Content;
 use crate::edge::objects::sql::ObjectSql;
+use crate::edge::objects::tickets::Tickets;
 use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::{
-    Applied, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, RPC_PATH, ToCoordinator, ToTagIndex, VERDICT_HEADER,
-    Verdict,
+    ApplyAnswer, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply, ToCoordinator,
+    ToTagIndex,
 };
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
@@ -90,11 +90,11 @@ impl DurableObject for IsrCoordinator {
 }
 
 /// The answer to a waiting request.
-enum Reply {
+enum WaiterReply {
     /// An answer without a page.
-    Bare(Verdict),
+    Bare(Reply),
     /// An answer with a page, and a reader of its body.
-    Page(Verdict, Box<PageMeta>, Rc<HeaderList>, Reader),
+    Page(Reply, Box<PageMeta>, Rc<HeaderList>, Reader),
     /// Another coordinator owns the page.
     Forward(ShardName),
 }
@@ -106,12 +106,12 @@ pub(in crate::edge) struct Object {
     sql: ObjectSql,
     pub(in crate::edge) shard: RefCell<Shard<ObjectSql, Content>>,
     pub(in crate::edge) alarm: Alarm,
-    waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<Reply>>>,
+    waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<WaiterReply>>>,
     last_waiter: Cell<u64>,
     /// The byte budget of all growing bodies together.
     pub(in crate::edge) budget: Budget,
     /// The leases that callers hold.
-    pub(in crate::edge) lending: Lending,
+    pub(in crate::edge) tickets: Tickets,
     /// The Worker's own entrypoints, for renders.
     pub(in crate::edge) exports: Exports,
     /// Abort controllers of the renders under way.
@@ -142,7 +142,7 @@ impl Object {
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
             budget: Budget::new(MAX_GROWING_BYTES),
-            lending: Lending::default(),
+            tickets: Tickets::default(),
             exports,
             aborts: RefCell::default(),
             to_drive: RefCell::default(),
@@ -171,7 +171,7 @@ impl Object {
     async fn offer(&self, request: &web_sys::Request) -> worker::Result<Response> {
         let value = request.headers().get(OFFER_HEADER)?;
         match value.as_deref().and_then(Offer::from_header_value) {
-            Some(offer) => message_response(&self.lending.bring(offer, request.body()).await),
+            Some(offer) => message_response(&self.tickets.redeem(offer, request.body()).await),
             None => Response::error("not an offer of this version", 400),
         }
     }
@@ -224,26 +224,26 @@ impl Object {
             return failed(&error);
         }
         match js::within(patience, receiver).await {
-            Some(Ok(Reply::Bare(verdict))) => answer(&verdict, envelope::response(200, &Headers::new()?, None)?),
-            Some(Ok(Reply::Page(verdict, meta, headers, reader))) => {
-                answer(&verdict, envelope::wrap(&meta, &headers, &reader.into_js())?)
+            Some(Ok(WaiterReply::Bare(reply))) => answer(&reply, envelope::response(200, &Headers::new()?, None)?),
+            Some(Ok(WaiterReply::Page(reply, meta, headers, reader))) => {
+                answer(&reply, envelope::wrap(&meta, &headers, &reader.into_js())?)
             }
-            Some(Ok(Reply::Forward(owner))) => self.forward(&owner, message, patience).await,
+            Some(Ok(WaiterReply::Forward(owner))) => self.forward(&owner, message, patience).await,
             Some(Err(oneshot::Canceled)) => Response::error("the request was given up", 503),
             None => {
                 self.waiters.borrow_mut().remove(&waiter);
                 self.on_or_log(Input::TimedOut { waiter });
-                answer(&Verdict::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
+                answer(&Reply::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
             }
         }
     }
 
     /// Applies an invalidation, and counts the affected pages.
-    fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<Applied, StoreError> {
+    fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<ApplyAnswer, StoreError> {
         self.on(Input::Invalidate(invalidation.clone()))?;
-        let matched = self.shard.borrow().matched(&invalidation.scope)?;
+        let matched = self.shard.borrow().matched(&invalidation.target)?;
         feed_poll::note(invalidation);
-        Ok(Applied { matched })
+        Ok(ApplyAnswer { matched })
     }
 
     /// Gets the answer of the coordinator that owns the page.
@@ -277,11 +277,11 @@ impl Object {
         let own = effects.iter().position(is_own).map(|at| effects.remove(at));
         self.perform_all(effects);
         if let Some(Effect::Render { key, token, .. }) = own {
-            let lent = self.lending.lend(key.clone(), token);
-            spawn_local(Rc::clone(self).render_lent(key, token, lent));
+            let pending = self.tickets.issue(key.clone(), token);
+            spawn_local(Rc::clone(self).render_for_ticket(key, token, pending));
             if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
                 // If the client has stopped waiting, it never stores the page: the render times out.
-                let _ = sender.send(Reply::Bare(Verdict::Lease { shard: shard.clone(), token }));
+                let _ = sender.send(WaiterReply::Bare(Reply::Lease { shard: shard.clone(), token }));
             }
             self.on_or_log(Input::TimedOut { waiter });
         }
@@ -302,16 +302,16 @@ impl Object {
     fn perform(self: &Rc<Self>, effect: Effect<Content>) -> Option<Registration> {
         let object = Rc::clone(self);
         match effect {
-            Effect::Reply { waiter, verdict, page } => {
+            Effect::Reply { waiter, reply, page } => {
                 if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
                     // A request that has stopped waiting needs no answer. Dropping the reader signs it off from the
                     // body.
-                    let _ = sender.send(Reply::new(verdict, page));
+                    let _ = sender.send(WaiterReply::new(reply, page));
                 }
             }
             Effect::Forward { waiter, owner } => {
                 if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
-                    let _ = sender.send(Reply::Forward(owner));
+                    let _ = sender.send(WaiterReply::Forward(owner));
                 }
             }
             Effect::Render { key, token, driven: true } => self.to_drive.borrow_mut().push((key, token)),
@@ -319,7 +319,7 @@ impl Object {
                 spawn_local(async move { object.render(key, token).await });
             }
             Effect::Abandon { token } => {
-                self.lending.end(token);
+                self.tickets.revoke(token);
                 if let Some(abort) = self.aborts.borrow().get(&token) {
                     abort.abort();
                 }
@@ -338,7 +338,7 @@ impl Object {
                 });
                 return Some(registration);
             }
-            Effect::Read(wanted) => spawn_local(async move { object.read(wanted).await }),
+            Effect::Read(read) => spawn_local(async move { object.read(read).await }),
             Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
             Effect::Delete(key) => spawn_local(async move { object.delete(key).await }),
             Effect::WakeAt(time) => self.alarm.wake_at(time),
@@ -371,15 +371,15 @@ pub(in crate::edge) fn failed(error: &StoreError) -> worker::Result<Response> {
     Response::error("the object's store failed", 500)
 }
 
-impl Reply {
-    fn new(verdict: Verdict, page: Option<(PageMeta, Content)>) -> Self {
+impl WaiterReply {
+    fn new(reply: Reply, page: Option<(PageMeta, Content)>) -> Self {
         let Some((meta, content)) = page else {
-            return Self::Bare(verdict);
+            return Self::Bare(reply);
         };
         match content.body.reader() {
-            Some(reader) => Self::Page(verdict, Box::new(meta), content.headers, reader),
+            Some(reader) => Self::Page(reply, Box::new(meta), content.headers, reader),
             // The body broke off, or is above its limit and its first bytes are gone.
-            None => Self::Bare(Verdict::Refused { reason: Reason::Lost }),
+            None => Self::Bare(Reply::Refused { reason: Reason::Lost }),
         }
     }
 }
@@ -388,7 +388,7 @@ fn moment() -> Moment {
     Moment { now: js::now(), random: js::random() }
 }
 
-fn answer(verdict: &Verdict, response: web_sys::Response) -> worker::Result<Response> {
-    response.headers().set(VERDICT_HEADER, &verdict.to_header_value())?;
+fn answer(reply: &Reply, response: web_sys::Response) -> worker::Result<Response> {
+    response.headers().set(REPLY_HEADER, &reply.to_header_value())?;
     Ok(response.into())
 }

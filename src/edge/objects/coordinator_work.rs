@@ -12,19 +12,19 @@ use web_sys::AbortController;
 use worker::Delay;
 
 use crate::coordinator::alarm_run::{MAX_DRIVEN, Next};
-use crate::coordinator::{AlarmRun, Found, Input, Outcome, Wanted};
+use crate::coordinator::{AlarmRun, Input, PageRead, ReadResult, RenderOutcome};
 use crate::edge::body::Body;
 use crate::edge::caches::l2::{self, PageError};
 use crate::edge::objects::coordinator::{Object, Registration};
-use crate::edge::objects::lease::Lent;
-use crate::edge::objects::render::{self, Content, Ended, Order, Renderer};
+use crate::edge::objects::render::{self, Content, Order, RenderResult, Renderer};
+use crate::edge::objects::tickets::PendingStore;
 use crate::edge::origin;
 use crate::edge::platform::{calls, js};
 use crate::page::{PageHead, PageMeta};
-use crate::protocol::{Offered, RegisterAnswer, ToTagIndex};
+use crate::protocol::{RegisterAnswer, StoreResult, ToTagIndex};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
-use crate::semantics::storable::SiteFailure;
+use crate::semantics::storable::OriginFailure;
 use crate::tag_index_name::TagIndexName;
 use crate::version::Version;
 
@@ -35,32 +35,37 @@ impl Object {
     /// Lets the origin render a page. Returns once the page is published or given up.
     pub(in crate::edge) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
         let route = self.settings.config.routes.find(key.path());
-        let site = origin::renderer(&self.env, &self.settings, route, &self.exports);
-        self.render_by(site.map(Renderer::Site), &key, token).await;
+        let origin = origin::renderer(&self.env, &self.settings, route, &self.exports);
+        self.render_by(origin.map(Renderer::Origin), &key, token).await;
     }
 
     /// Waits for a lease holder's page. Returns once the page is published or given up, and the holder knows the
     /// outcome.
-    pub(in crate::edge) async fn render_lent(self: Rc<Self>, key: PageKey, token: Version, lent: Lent) {
-        let (unpublished, rest) = self.render_by(Some(Renderer::Holder(lent.brought)), &key, token).await;
-        self.lending.end(token);
+    pub(in crate::edge) async fn render_for_ticket(
+        self: Rc<Self>,
+        key: PageKey,
+        token: Version,
+        pending: PendingStore,
+    ) {
+        let (unpublished, rest) = self.render_by(Some(Renderer::Ticket(pending.response)), &key, token).await;
+        self.tickets.revoke(token);
         if let Some(rest) = rest {
             // Once the holder has the outcome, it need not send any more of the body.
             let _ = rest.await;
         }
-        let offered = match unpublished {
-            Some(reason) => Offered::NotStored { reason },
-            None => self.offered(&key, token),
+        let store_result = match unpublished {
+            Some(reason) => StoreResult::NotStored { reason },
+            None => self.store_result(&key, token),
         };
         // It is fine if the holder no longer listens.
-        let _ = lent.offered.send(offered);
+        let _ = pending.result.send(store_result);
     }
 
     /// Returns the outcome of a page that was good enough to publish.
-    fn offered(&self, key: &PageKey, token: Version) -> Offered {
-        let not_stored = |reason| Offered::NotStored { reason };
+    fn store_result(&self, key: &PageKey, token: Version) -> StoreResult {
+        let not_stored = |reason| StoreResult::NotStored { reason };
         match self.shard.borrow().standing_of(key) {
-            Ok((Some(published), _)) if published == token => Offered::Stored,
+            Ok((Some(published), _)) if published == token => StoreResult::Stored,
             // Another render is under way.
             Ok((_, Some(_))) => not_stored(Reason::Invalidated),
             Ok((_, None)) => not_stored(Reason::Unpublished),
@@ -72,7 +77,7 @@ impl Object {
     }
 
     /// Renders a page to its end. Returns the reason why the response can't be published, if there is one, and
-    /// [`Ended::rest`].
+    /// [`RenderResult::rest`].
     async fn render_by(
         self: &Rc<Self>,
         renderer: Option<Renderer>,
@@ -82,13 +87,15 @@ impl Object {
         let mut registrations = Vec::new();
         let ended = self.run(renderer, key, token, &mut registrations).await;
         self.aborts.borrow_mut().remove(&token);
-        let Ended { outcome, answer, rest } = ended;
+        let RenderResult { outcome, answer, rest } = ended;
         let unpublished = match &outcome {
-            Outcome::Done(_) => None,
-            Outcome::Uncacheable(reason) => Some(reason.reason()),
-            Outcome::Failed(_) | Outcome::Unregistered | Outcome::Lost | Outcome::TooOld | Outcome::Refused => {
-                Some(Reason::SiteError)
-            }
+            RenderOutcome::Done(_) => None,
+            RenderOutcome::Uncacheable(reason) => Some(reason.reason()),
+            RenderOutcome::Failed(_)
+            | RenderOutcome::Unregistered
+            | RenderOutcome::Lost
+            | RenderOutcome::TooOld
+            | RenderOutcome::Refused => Some(Reason::OriginError),
         };
         let ended = Input::Ended { key: key.clone(), token, outcome, answer };
         registrations.extend(self.on_or_log(ended));
@@ -103,14 +110,14 @@ impl Object {
         key: &PageKey,
         token: Version,
         registrations: &mut Vec<Registration>,
-    ) -> Ended {
+    ) -> RenderResult {
         let config = &self.settings.config;
         let (Some(renderer), Some(route)) = (renderer, config.routes.find(key.path())) else {
             // The route has left the configuration: no request asks for the page any more.
-            return Outcome::Unregistered.into();
+            return RenderOutcome::Unregistered.into();
         };
         let Ok(abort) = AbortController::new() else {
-            return Outcome::Failed(SiteFailure::Broken).into();
+            return RenderOutcome::Failed(OriginFailure::Broken).into();
         };
         self.aborts.borrow_mut().insert(token, abort.clone());
         let order = Order {
@@ -146,22 +153,22 @@ impl Object {
         self.on_or_log(Input::Registered { token, answer });
     }
 
-    pub(in crate::edge) async fn read(self: Rc<Self>, wanted: Wanted) {
+    pub(in crate::edge) async fn read(self: Rc<Self>, read: PageRead) {
         let page = match l2::open(&self.env, self.settings.config.l2) {
-            Ok(l2) => l2.get(&wanted.page.key).await,
+            Ok(l2) => l2.get(&read.page.key).await,
             Err(error) => Err(error.into()),
         };
         let found = match page {
-            Ok(Some((head, body))) if wanted.is_met_by(head.meta.version) => {
-                Found::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
+            Ok(Some((head, body))) if read.is_met_by(head.meta.version) => {
+                ReadResult::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
             }
-            Ok(_) | Err(PageError::Format(_)) => Found::Other,
+            Ok(_) | Err(PageError::Format(_)) => ReadResult::Other,
             Err(error) => {
-                worker::console_error!("L2: {}: {error}", wanted.page.key);
-                Found::Unknown
+                worker::console_error!("L2: {}: {error}", read.page.key);
+                ReadResult::Unknown
             }
         };
-        self.on_or_log(Input::Read { wanted, found });
+        self.on_or_log(Input::Read { read, found });
     }
 
     pub(in crate::edge) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {

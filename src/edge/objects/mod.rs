@@ -13,8 +13,8 @@
 mod alarm;
 pub(in crate::edge) mod coordinator;
 mod coordinator_work;
-mod lease;
 mod purges;
 pub(in crate::edge) mod render;
 mod sql;
 pub(in crate::edge) mod tag_index;
+mod tickets;

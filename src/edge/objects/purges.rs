@@ -9,7 +9,7 @@ use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use worker::Env;
 
 use crate::config::{Config, ZoneId};
-use crate::downstream::purges::{Purged, Sink, Sinks, retry_after};
+use crate::downstream::purges::{DownstreamCache, DownstreamCaches, PurgeOutcome, retry_after};
 use crate::edge::objects::sql::ObjectSql;
 use crate::edge::origin::Exports;
 use crate::edge::platform::js;
@@ -27,10 +27,10 @@ const API_VARIABLE: &str = "ISR_PURGE_API";
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the downstream caches that a configuration names.
-pub(in crate::edge) fn of(config: &Config) -> Sinks {
-    let platform = config.platform_cache.then_some(Sink::PlatformCache);
-    let zone = config.zone_purge.is_some().then_some(Sink::ZonePurge);
-    Sinks { active: platform.into_iter().chain(zone).collect(), freshness_bound: config.freshness_bound }
+pub(in crate::edge) fn of(config: &Config) -> DownstreamCaches {
+    let platform = config.platform_cache.then_some(DownstreamCache::PlatformCache);
+    let zone = config.zone_purge.is_some().then_some(DownstreamCache::ZonePurge);
+    DownstreamCaches { active: platform.into_iter().chain(zone).collect(), freshness_bound: config.freshness_bound }
 }
 
 /// Purges all downstream caches side by side: of each, one batch of its due tags.
@@ -42,7 +42,7 @@ pub(in crate::edge) async fn purge(
     let Ok(settings) = Settings::of(env) else {
         return Ok(());
     };
-    let purges = of(&settings.config).active.into_iter().map(|sink| one(store, env, &settings, exports, sink));
+    let purges = of(&settings.config).active.into_iter().map(|cache| one(store, env, &settings, exports, cache));
     futures::future::join_all(purges).await.into_iter().collect()
 }
 
@@ -51,22 +51,22 @@ async fn one(
     env: &Env,
     settings: &Settings,
     exports: &Exports,
-    sink: Sink,
+    cache: DownstreamCache,
 ) -> Result<(), StoreError> {
-    let Some(batch) = store.begin_purge(sink, js::now())? else {
+    let Some(batch) = store.begin_purge(cache, js::now())? else {
         return Ok(());
     };
-    let outcome = match (sink, &settings.config.zone_purge, &settings.purge_token) {
-        (Sink::PlatformCache, ..) => exports.purge(&batch.tags).await,
-        (Sink::ZonePurge, Some(zone), Some(token)) => purge_zone(env, zone, token, &batch.tags).await,
+    let outcome = match (cache, &settings.config.zone_purge, &settings.purge_token) {
+        (DownstreamCache::PlatformCache, ..) => exports.purge(&batch.tags).await,
+        (DownstreamCache::ZonePurge, Some(zone), Some(token)) => purge_zone(env, zone, token, &batch.tags).await,
         // Unreachable: a cache that is not configured is not in the list.
-        (Sink::ZonePurge, ..) => Purged::Failed { retry_after: None },
+        (DownstreamCache::ZonePurge, ..) => PurgeOutcome::Failed { retry_after: None },
     };
     store.end_purge(&batch, outcome, js::now())
 }
 
 /// Purges a zone by tags: `POST /zones/{zone_id}/purge_cache`.
-async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String]) -> Purged {
+async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String]) -> PurgeOutcome {
     let answered = js::within(WITHIN, async {
         let response = js::fetch(&zone_request(env, zone, token, tags)?).await?;
         let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
@@ -78,7 +78,7 @@ async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String])
             let why =
                 failure.and_then(Result::err).map_or("no answer in time".to_owned(), |error| js::describe(&error));
             worker::console_error!("zone purge: the API can't be reached: {why}");
-            return Purged::Failed { retry_after: None };
+            return PurgeOutcome::Failed { retry_after: None };
         }
     };
     let retry_after = asked_to_wait(&response);
@@ -86,14 +86,14 @@ async fn purge_zone(env: &Env, zone: &ZoneId, token: &ApiToken, tags: &[String])
     match response.status() {
         429 => {
             worker::console_warn!("zone purge: the API accepts no more purges for now: {retry_after:?}");
-            Purged::Limited { retry_after }
+            PurgeOutcome::Limited { retry_after }
         }
-        200..300 if success() => Purged::Done,
+        200..300 if success() => PurgeOutcome::Done,
         status => {
             // The API's error text explains what is wrong with a token or a zone.
             let said: String = text.chars().take(500).collect();
             worker::console_error!("zone purge: the API answered {status}: {said}");
-            if matches!(status, 400 | 413 | 422) { Purged::Refused } else { Purged::Failed { retry_after } }
+            if matches!(status, 400 | 413 | 422) { PurgeOutcome::Refused } else { PurgeOutcome::Failed { retry_after } }
         }
     }
 }

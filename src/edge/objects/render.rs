@@ -14,12 +14,12 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
-use crate::coordinator::Outcome;
+use crate::coordinator::RenderOutcome;
 use crate::edge::body::source::Source;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::caches::envelope;
-use crate::edge::objects::lease::Brought;
-use crate::edge::origin::Site;
+use crate::edge::objects::tickets::TicketResponse;
+use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
@@ -28,8 +28,8 @@ use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
-use crate::semantics::storable::{self, Asked, NotStored, SiteFailure, Storable, Verdict};
-use crate::semantics::{etag, policy};
+use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
+use crate::semantics::{cache_policy, etag};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -39,13 +39,13 @@ const STALLED: Duration = Duration::from_secs(10);
 /// The source of a render's response.
 pub(in crate::edge) enum Renderer {
     /// The origin.
-    Site(Site),
+    Origin(OriginClient),
     /// The lease holder, which sends the page here.
-    Holder(oneshot::Receiver<Brought>),
+    Ticket(oneshot::Receiver<TicketResponse>),
 }
 
 /// A response whose body is still to be read.
-struct Answer {
+struct OriginResponse {
     status: u16,
     /// `None` if there were too many to send.
     headers: Option<HeaderList>,
@@ -55,19 +55,19 @@ struct Answer {
 }
 
 impl Renderer {
-    async fn answer(self, order: &Order<'_>) -> Result<Answer, JsValue> {
+    async fn answer(self, order: &Order<'_>) -> Result<OriginResponse, JsValue> {
         match self {
-            Self::Site(site) => {
+            Self::Origin(origin) => {
                 let response =
-                    site.render(order.key, order.settings.render_headers(order.route), &order.abort.signal()).await?;
+                    origin.render(order.key, order.settings.render_headers(order.route), &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
                 let body = Source::of(response.body())?;
-                Ok(Answer { status: response.status(), headers, body, authorized: false })
+                Ok(OriginResponse { status: response.status(), headers, body, authorized: false })
             }
-            Self::Holder(brought) => {
-                let Brought { offer, body } = brought.await.map_err(|_| "the lease is over")?;
+            Self::Ticket(response) => {
+                let TicketResponse { offer, body } = response.await.map_err(|_| "the lease is over")?;
                 let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
-                Ok(Answer { status: offer.status, headers: offer.headers(), body, authorized })
+                Ok(OriginResponse { status: offer.status, headers: offer.headers(), body, authorized })
             }
         }
     }
@@ -105,17 +105,17 @@ pub(in crate::edge) struct Content {
 }
 
 /// The end of a render.
-pub(in crate::edge) struct Ended {
+pub(in crate::edge) struct RenderResult {
     /// The outcome for the shard.
-    pub(in crate::edge) outcome: Outcome,
+    pub(in crate::edge) outcome: RenderOutcome,
     /// The origin's complete response: a page, or the response of a failing origin to be relayed.
     pub(in crate::edge) answer: Option<(PageMeta, Content)>,
     /// Resolves when a body above its limit has streamed to all its readers.
     pub(in crate::edge) rest: Option<oneshot::Receiver<()>>,
 }
 
-impl From<Outcome> for Ended {
-    fn from(outcome: Outcome) -> Self {
+impl From<RenderOutcome> for RenderResult {
+    fn from(outcome: RenderOutcome) -> Self {
         Self { outcome, answer: None, rest: None }
     }
 }
@@ -126,61 +126,61 @@ pub(in crate::edge) async fn render(
     renderer: Renderer,
     order: &Order<'_>,
     on_head: impl FnOnce(PageMeta, Content),
-) -> Ended {
-    let awaits_holder = Cell::new(matches!(renderer, Renderer::Holder(_)));
-    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_holder)).await {
-        Some(Ok(ended)) => ended,
+) -> RenderResult {
+    let awaits_caller = Cell::new(matches!(renderer, Renderer::Ticket(_)));
+    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_caller)).await {
+        Some(Ok(result)) => result,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
-            Outcome::Failed(SiteFailure::Broken).into()
+            RenderOutcome::Failed(OriginFailure::Broken).into()
         }
-        None => late(order, &awaits_holder).into(),
+        None => late(order, &awaits_caller).into(),
     }
 }
 
 /// Aborts a render that takes too long. A lease holder that sends nothing is no failure of the origin.
-fn late(order: &Order<'_>, awaits_holder: &Cell<bool>) -> Outcome {
+fn late(order: &Order<'_>, awaits_caller: &Cell<bool>) -> RenderOutcome {
     order.abort.abort();
-    if awaits_holder.get() {
+    if awaits_caller.get() {
         worker::console_warn!("render: {}: a lease was not used", order.key);
-        return Outcome::Lost;
+        return RenderOutcome::Lost;
     }
-    Outcome::Failed(SiteFailure::Timeout)
+    RenderOutcome::Failed(OriginFailure::Timeout)
 }
 
 async fn ask(
     renderer: Renderer,
     order: &Order<'_>,
     on_head: impl FnOnce(PageMeta, Content),
-    awaits_holder: &Cell<bool>,
-) -> Result<Ended, JsValue> {
+    awaits_caller: &Cell<bool>,
+) -> Result<RenderResult, JsValue> {
     let began = js::now();
     let Some(answer) = js::within(order.first_byte_timeout, renderer.answer(order)).await else {
         worker::console_warn!("render: {}: no answer began within {:?}", order.key, order.first_byte_timeout);
-        return Ok(late(order, awaits_holder).into());
+        return Ok(late(order, awaits_caller).into());
     };
-    awaits_holder.set(false);
-    let Answer { status, headers, body: source, authorized } = answer?;
+    awaits_caller.set(false);
+    let OriginResponse { status, headers, body: source, authorized } = answer?;
     let Some(headers) = headers else {
-        return Ok(Outcome::Uncacheable(NotStored::TooLarge).into());
+        return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
     };
-    let asked = Asked { authorized, ..asked(order.route, order.key, order.token, order.max_body_bytes) };
-    let (mut storable, failure) = match storable::judge(status, &headers, &asked) {
-        Verdict::Store(storable) => (storable, None),
-        Verdict::Fail(failure) => {
-            let Some(relayed) = relayed(status, &headers, asked.start) else {
+    let criteria = Criteria { authorized, ..criteria(order.route, order.key, order.token, order.max_body_bytes) };
+    let (mut storable, failure) = match storable::judge(status, &headers, &criteria) {
+        Storability::Store(storable) => (storable, None),
+        Storability::Fail(failure) => {
+            let Some(relayed) = relayed(status, &headers, criteria.start) else {
                 order.abort.abort();
-                return Ok(Outcome::Failed(failure).into());
+                return Ok(RenderOutcome::Failed(failure).into());
             };
             (relayed, Some(failure))
         }
-        Verdict::Pass(reason) => {
+        Storability::Pass(reason) => {
             order.abort.abort();
-            return Ok(Outcome::Uncacheable(reason).into());
+            return Ok(RenderOutcome::Uncacheable(reason).into());
         }
     };
-    storable.headers.set("etag", etag::of_site(&headers));
-    let age = policy::age(&headers);
+    storable.headers.set("etag", etag::of_origin(&headers));
+    let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };
@@ -201,7 +201,7 @@ async fn ask(
         if fit == Fit::Over {
             if let Some(failure) = failure {
                 order.abort.abort();
-                return Ok(Outcome::Failed(failure).into());
+                return Ok(RenderOutcome::Failed(failure).into());
             }
             let left = order.timeout.saturating_sub(js::now().since(began));
             let (over, rest) = oneshot::channel();
@@ -211,7 +211,7 @@ async fn ask(
                 // It is fine if no one listens.
                 let _ = over.send(());
             });
-            return Ok(Ended { rest: Some(rest), ..Outcome::Uncacheable(NotStored::TooLarge).into() });
+            return Ok(RenderResult { rest: Some(rest), ..RenderOutcome::Uncacheable(NotStored::TooLarge).into() });
         }
         if let Some(on_head) = on_head.take() {
             on_head(head(), content.clone());
@@ -222,7 +222,7 @@ async fn ask(
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
     let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
     if let Some(failure) = failure {
-        return Ok(Ended { answer: Some((meta, content)), ..Outcome::Failed(failure).into() });
+        return Ok(RenderResult { answer: Some((meta, content)), ..RenderOutcome::Failed(failure).into() });
     }
     let body_sha256 = js::sha256(&bytes).await?;
     let content = with_etag(content, status, &body_sha256);
@@ -235,12 +235,17 @@ async fn ask(
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
-    Ok(Ended { answer: Some((meta.clone(), content)), ..Outcome::Done(meta).into() })
+    Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
 }
 
 /// Builds the criteria for judging a response rendered for this route.
-pub(in crate::edge) fn asked<'a>(route: &'a Route, key: &'a PageKey, token: Version, max_body_bytes: u64) -> Asked<'a> {
-    Asked {
+pub(in crate::edge) fn criteria<'a>(
+    route: &'a Route,
+    key: &'a PageKey,
+    token: Version,
+    max_body_bytes: u64,
+) -> Criteria<'a> {
+    Criteria {
         key,
         start: token.time(),
         authorized: false,

@@ -18,10 +18,10 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::invalidation::{Mode, Refresh, Scope};
+use crate::invalidation::{Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
-    Applied, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
+    ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
     ToCoordinator, ToTagIndex,
 };
 use crate::semantics::tag::Tag;
@@ -70,11 +70,11 @@ impl Itself<'_> {
 }
 
 impl TagIndex for Itself<'_> {
-    async fn invalidate(&self, scope: Scope, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
-        if self.is(Some(scope.tag_index(self.0.tag_shards().map_err(not_recorded)?))) {
-            return self.0.invalidate(scope, mode, refresh).await.map_err(not_recorded);
+    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
+        if self.is(Some(target.tag_index(self.0.tag_shards().map_err(not_recorded)?))) {
+            return self.0.invalidate(target, mode, refresh).await.map_err(not_recorded);
         }
-        self.0.env.invalidate(scope, mode, refresh).await
+        self.0.env.invalidate(target, mode, refresh).await
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError> {
@@ -129,12 +129,12 @@ impl Object {
         let exports = Exports::of(&raw);
         let (state, sql) = ObjectSql::of(State::from(raw));
         let config = settings::config(&env).map_err(|error| StoreError::Unconfigured(error.to_string()));
-        let sinks = config.as_ref().map(purges::of).unwrap_or_default();
+        let downstream = config.as_ref().map(purges::of).unwrap_or_default();
         let tag_shards = config.map(|config| config.tag_shards);
         let store = sql
             .and_then(TagIndexStore::open)
             .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
-            .map(|store| store.with_sinks(sinks));
+            .map(|store| store.with_downstream(downstream));
         let object = Rc::new(Self { env, store, alarm: Alarm::new(state), exports, name, tag_shards });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
@@ -178,8 +178,8 @@ impl Object {
                 let (invalidations, floor) = (registered.invalidations, registered.floor);
                 message_response(&RegisterAnswer { invalidations, floor })
             }
-            ToTagIndex::Invalidate { scope, mode, refresh } => {
-                message_response(&self.invalidate(scope, mode, refresh).await?)
+            ToTagIndex::Invalidate { target, mode, refresh } => {
+                message_response(&self.invalidate(target, mode, refresh).await?)
             }
             ToTagIndex::Feed { since } => message_response(&self.store()?.feed(since, FEED_ROWS)?),
             ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
@@ -191,13 +191,13 @@ impl Object {
     /// Records an invalidation, and delivers it as far as the caller's waiting time allows.
     async fn invalidate(
         self: &Rc<Self>,
-        scope: Scope,
+        target: Target,
         mode: Mode,
         refresh: Refresh,
     ) -> Result<InvalidateAnswer, StoreError> {
-        let owner = self.owner(&scope)?;
+        let owner = self.owner(&target)?;
         let store = self.store()?;
-        let invalidation = store.append(scope, mode, refresh, owner.as_ref(), js::now())?;
+        let invalidation = store.append(target, mode, refresh, owner.as_ref(), js::now())?;
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
@@ -234,13 +234,13 @@ impl Object {
                 None
             }
         };
-        let sinks = self.store()?.sink_progress(seq)?;
-        Ok(Some(Progress { invalidation, applied, pending, matched, pages, sinks }))
+        let downstream = self.store()?.downstream_progress(seq)?;
+        Ok(Some(Progress { invalidation, applied, pending, matched, pages, downstream }))
     }
 
     /// Returns the shard that owns a path according to the configuration.
-    fn owner(&self, scope: &Scope) -> Result<Option<ShardName>, StoreError> {
-        let Scope::Path(path) = scope else {
+    fn owner(&self, target: &Target) -> Result<Option<ShardName>, StoreError> {
+        let Target::Path(path) = target else {
             return Ok(None);
         };
         let settings = Settings::of(&self.env).map_err(|error| StoreError::Unconfigured(error.to_string()))?;
@@ -264,7 +264,7 @@ impl Object {
     async fn deliver(&self, batch: Vec<Delivery>) -> usize {
         let attempts = stream::iter(batch).map(|delivery| async move {
             let message = ToCoordinator::Invalidate(delivery.invalidation.clone());
-            let call = calls::deliver::<Applied>(&self.env, &delivery.shard, &message);
+            let call = calls::deliver::<ApplyAnswer>(&self.env, &delivery.shard, &message);
             let delivered = js::within(ACKNOWLEDGE_WITHIN, call).await;
             (delivery, delivered)
         });
@@ -289,7 +289,7 @@ impl Object {
         made
     }
 
-    async fn purge_sinks(&self) -> Result<(), StoreError> {
+    async fn purge_downstream(&self) -> Result<(), StoreError> {
         purges::purge(self.store()?, &self.env, &self.exports).await
     }
 
@@ -302,7 +302,7 @@ impl Object {
                 Err(error) => worker::console_error!("tag index: {error}"),
             }
         };
-        let ((), purged) = futures::join!(deliver, self.purge_sinks());
+        let ((), purged) = futures::join!(deliver, self.purge_downstream());
         if let Err(error) = purged {
             worker::console_error!("tag index: {error}");
         }

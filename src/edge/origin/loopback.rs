@@ -10,7 +10,7 @@ use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, RequestInit, Response};
 
-use crate::downstream::purges::Purged;
+use crate::downstream::purges::PurgeOutcome;
 use crate::edge::origin::props::Task;
 use crate::edge::platform::js::{self, Fetcher};
 
@@ -28,24 +28,24 @@ impl Exports {
     }
 
     /// Calls the default entrypoint to purge its cache of tags.
-    pub(in crate::edge) async fn purge(&self, tags: &[String]) -> Purged {
+    pub(in crate::edge) async fn purge(&self, tags: &[String]) -> PurgeOutcome {
         match js::within(WITHIN, self.ask(tags)).await {
-            Some(Ok(response)) if response.status() == 204 => Purged::Done,
+            Some(Ok(response)) if response.status() == 204 => PurgeOutcome::Done,
             Some(Ok(response)) if response.status() == 429 => {
                 worker::console_warn!("the platform accepts no more purges of the downstream cache for now");
-                Purged::Limited { retry_after: None }
+                PurgeOutcome::Limited { retry_after: None }
             }
             Some(Ok(response)) => {
                 worker::console_error!("the downstream cache is not purged: the Worker answered {}", response.status());
-                Purged::Failed { retry_after: None }
+                PurgeOutcome::Failed { retry_after: None }
             }
             Some(Err(error)) => {
                 worker::console_error!("the downstream cache is not purged: {}", js::describe(&error));
-                Purged::Failed { retry_after: None }
+                PurgeOutcome::Failed { retry_after: None }
             }
             None => {
                 worker::console_error!("the downstream cache is not purged: no answer in time");
-                Purged::Failed { retry_after: None }
+                PurgeOutcome::Failed { retry_after: None }
             }
         }
     }

@@ -14,23 +14,23 @@ use worker::Env;
 
 pub(in crate::edge) use self::loopback::Exports;
 pub(in crate::edge) use self::props::Task;
-pub(in crate::edge) use self::request::{Site, SiteError, is_signed, passed, render_request};
+pub(in crate::edge) use self::request::{FetchError, OriginClient, is_signed, passed, render_request};
 use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::Settings;
 use crate::route::{Origin, Route};
 
 /// Returns the origin of a route, or the default origin without a route. `None` if it is this Worker itself.
-pub(in crate::edge) fn site(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<Site> {
+pub(in crate::edge) fn client_of(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<OriginClient> {
     let name = match origin(settings, route) {
         Some(Origin::Url(url)) => {
-            return Some(Site::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
+            return Some(OriginClient::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
         }
         Some(Origin::Own) => return None,
         Some(Origin::Service(name)) => name.as_str(),
         None => Binding::Origin.default_name(),
     };
-    js::binding::<Fetcher>(env, name).map(Site::Service)
+    js::binding::<Fetcher>(env, name).map(OriginClient::Service)
 }
 
 /// Returns the origin for a coordinator's renders. It may be this Worker itself.
@@ -39,10 +39,10 @@ pub(in crate::edge) fn renderer(
     settings: &Settings,
     route: Option<&Route>,
     exports: &Exports,
-) -> Option<Site> {
+) -> Option<OriginClient> {
     match origin(settings, route) {
-        Some(Origin::Own) => Some(Site::Own(exports.clone())),
-        _ => site(env, settings, route),
+        Some(Origin::Own) => Some(OriginClient::Own(exports.clone())),
+        _ => client_of(env, settings, route),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
 
 /// The origin.
 #[derive(Clone, Debug)]
-pub(in crate::edge) enum Site {
+pub(in crate::edge) enum OriginClient {
     /// A Worker, by service binding.
     Service(Fetcher),
     /// The Worker's own handler. Only objects reach it like this.
@@ -30,7 +30,7 @@ pub(in crate::edge) enum Site {
 
 /// Why a client's request got no usable response from the origin.
 #[derive(Debug, Error)]
-pub(in crate::edge) enum SiteError {
+pub(in crate::edge) enum FetchError {
     /// The origin is unreachable, or broke off before its response began.
     #[error("the site could not be reached: {}", js::describe(.0))]
     Unreachable(JsValue),
@@ -39,18 +39,18 @@ pub(in crate::edge) enum SiteError {
     Status(u16),
 }
 
-impl From<JsValue> for SiteError {
+impl From<JsValue> for FetchError {
     fn from(error: JsValue) -> Self {
         Self::Unreachable(error)
     }
 }
 
-impl Site {
+impl OriginClient {
     /// Passes a client's request on, without the headers that must not reach an origin. The response is returned
     /// unchanged, redirects included.
-    pub(in crate::edge) async fn pass(&self, request: &Request) -> Result<Response, SiteError> {
+    pub(in crate::edge) async fn pass(&self, request: &Request) -> Result<Response, FetchError> {
         let response = self.ask(request).await?;
-        if statuses::is_valid(response.status()) { Ok(response) } else { Err(SiteError::Status(response.status())) }
+        if statuses::is_valid(response.status()) { Ok(response) } else { Err(FetchError::Status(response.status())) }
     }
 
     async fn ask(&self, request: &Request) -> Result<Response, JsValue> {
@@ -154,7 +154,7 @@ fn path_and_query(url: &str) -> &str {
 
 /// Returns a request's headers without those that must not reach an origin; `None` if all of them may.
 fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
-    let names = envelope::header_list(&request.headers()).withheld_from_site();
+    let names = envelope::header_list(&request.headers()).withheld_from_origin();
     if names.is_empty() {
         return Ok(None);
     }

@@ -17,8 +17,8 @@ use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
 use crate::error::ObjectError;
 use crate::protocol::{
-    MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, Offered, TagIndexCall, ToCoordinator, ToTagIndex, VERDICT_HEADER,
-    Verdict,
+    MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, Reply, StoreResult, TagIndexCall, ToCoordinator,
+    ToTagIndex,
 };
 use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
@@ -55,19 +55,19 @@ pub(in crate::edge) async fn coordinator(
     env: &Env,
     shard: &ShardName,
     message: &ToCoordinator,
-) -> Result<(Verdict, Response), ObjectError> {
+) -> Result<(Reply, Response), ObjectError> {
     match ask(env, shard, message).await {
         Err(ObjectError::Unreachable { retryable: true, .. }) => ask(env, shard, message).await,
         answer => answer,
     }
 }
 
-async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Verdict, Response), ObjectError> {
+async fn ask(env: &Env, shard: &ShardName, message: &ToCoordinator) -> Result<(Reply, Response), ObjectError> {
     let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(shard.as_str())?;
     let response = post(&stub, message).await?;
-    let verdict = response.headers().get(VERDICT_HEADER)?;
-    let verdict = verdict.as_deref().and_then(Verdict::from_header_value).ok_or(ObjectError::Garbled)?;
-    Ok((verdict, response))
+    let reply = response.headers().get(REPLY_HEADER)?;
+    let reply = reply.as_deref().and_then(Reply::from_header_value).ok_or(ObjectError::Garbled)?;
+    Ok((reply, response))
 }
 
 /// Forwards an edge's message to the coordinator that owns the page, and returns its answer unchanged.
@@ -96,7 +96,7 @@ pub(in crate::edge) async fn offer(
     offer: &Offer,
     body: &ReadableStream,
     pump: impl Future<Output = Result<(), JsValue>>,
-) -> Result<Offered, ObjectError> {
+) -> Result<StoreResult, ObjectError> {
     let shard = offer.ticket.shard.as_str();
     let stub = coordinators(env).ok_or(ObjectError::Unbound)?.get_by_name(shard)?;
     let headers = Headers::new()?;

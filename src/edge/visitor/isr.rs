@@ -10,9 +10,9 @@ use crate::config::{Config, ConfigError};
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, Task};
 use crate::edge::settings::Settings;
-use crate::edge::visitor::respond::Told;
+use crate::edge::visitor::respond::StatusHeaders;
 use crate::protocol::Ticket;
-use crate::semantics::cache_status::Outcome;
+use crate::semantics::cache_status::CacheOutcome;
 
 /// The cache of a Worker, for one request.
 ///
@@ -38,18 +38,18 @@ pub struct Isr {
 }
 
 /// How a request is handled.
-pub(in crate::edge) enum Handled {
+pub(in crate::edge) enum Decision {
     /// This is the response, and its outcome.
-    Response(Response, Outcome),
+    Response(Response, CacheOutcome),
     /// The caller renders the page. Only for callers that can.
     Lease(Ticket),
     /// The origin answers the client's own request. If there is an explanation, it is added to the headers.
-    Pass(Option<Told>),
+    Pass(Option<StatusHeaders>),
 }
 
 /// Whether the caller can render a page itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::edge) enum Asker {
+pub(in crate::edge) enum ClientKind {
     /// A client: it can't.
     Visitor,
     /// A caller of `lookup`: it sends the page with `store`.

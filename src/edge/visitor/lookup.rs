@@ -11,16 +11,16 @@ use crate::edge::caches::envelope;
 use crate::edge::objects::render;
 use crate::edge::origin;
 use crate::edge::platform::calls;
-use crate::edge::visitor::isr::{Asker, Handled, Isr};
-use crate::edge::visitor::respond::{self, Told};
+use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
+use crate::edge::visitor::respond::{self, StatusHeaders};
 use crate::error::{ArgumentError, CallError};
 use crate::page_policy::{PageSettings, PageSettingsError};
-use crate::protocol::{Offer, Offered, Ticket};
+use crate::protocol::{Offer, StoreResult, Ticket};
 use crate::reason::Reason;
 use crate::route::{RenderValue, Route};
 use crate::semantics::browser;
-use crate::semantics::cache_status::{CacheStatus, Detail, Forward, Outcome};
-use crate::semantics::storable::{self, Asked};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Detail, Forward};
+use crate::semantics::storable::{self, Criteria};
 
 /// The result of [`Isr::lookup`]. Responses are ready for the client, and may be a 304, a 206 or a 416.
 ///
@@ -71,18 +71,20 @@ impl Isr {
         request: &web_sys::Request,
         context: &Context,
     ) -> Result<Lookup, JsValue> {
-        Ok(match self.decide(request, context, Asker::Renderer).await? {
-            Handled::Response(response, Outcome::Hit) => Lookup::Hit(response.into()),
-            Handled::Response(response, Outcome::Stale) => Lookup::Stale(response.into()),
-            Handled::Response(response, _) => Lookup::Miss(response.into()),
-            Handled::Lease(ticket) => {
+        Ok(match self.decide(request, context, ClientKind::Renderer).await? {
+            Decision::Response(response, CacheOutcome::Hit) => Lookup::Hit(response.into()),
+            Decision::Response(response, CacheOutcome::Stale) => Lookup::Stale(response.into()),
+            Decision::Response(response, _) => Lookup::Miss(response.into()),
+            Decision::Lease(ticket) => {
                 let route = self.config().routes.find(ticket.key.path());
                 let request = origin::render_request(&ticket.key, route.into_iter().flat_map(open_headers))?.into();
                 Lookup::Lease { ticket, request }
             }
-            Handled::Pass(None) => Lookup::Pass,
-            Handled::Pass(Some(told)) if told.outcome == Outcome::Bypass => Lookup::Bypass,
-            Handled::Pass(Some(told)) => Lookup::Skip { reason: told.status.detail.map(Detail::reason) },
+            Decision::Pass(None) => Lookup::Pass,
+            Decision::Pass(Some(status_headers)) if status_headers.outcome == CacheOutcome::Bypass => Lookup::Bypass,
+            Decision::Pass(Some(status_headers)) => {
+                Lookup::Skip { reason: status_headers.status.detail.map(Detail::reason) }
+            }
         })
     }
 
@@ -98,19 +100,21 @@ impl Isr {
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let judged = self.config().routes.find(key.path()).map(|route| {
-            let asked = render::asked(route, key, *token, self.config().max_body_bytes);
-            storable::judge(response.status(), &headers, &Asked { authorized: *authorized, ..asked })
+            let criteria = render::criteria(route, key, *token, self.config().max_body_bytes);
+            storable::judge(response.status(), &headers, &Criteria { authorized: *authorized, ..criteria })
         });
         let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
         let (response, outcome) = match judged {
-            Some(storable::Verdict::Store(page)) => {
+            Some(storable::Storability::Store(page)) => {
                 let headers = envelope::js_headers(&page.headers)?;
                 headers.set("cache-control", browser::ALWAYS_ASK)?;
-                (envelope::response(response.status(), &headers, response.body().as_deref())?, Outcome::Miss)
+                (envelope::response(response.status(), &headers, response.body().as_deref())?, CacheOutcome::Miss)
             }
-            Some(storable::Verdict::Pass(_) | storable::Verdict::Fail(_)) | None => (response, Outcome::Skip),
+            Some(storable::Storability::Pass(_) | storable::Storability::Fail(_)) | None => {
+                (response, CacheOutcome::Skip)
+            }
         };
-        respond::passed(response, Some(&Told { outcome, status }), self.config().expose_headers)
+        respond::passed(response, Some(&StatusHeaders { outcome, status }), self.config().expose_headers)
     }
 
     /// Takes the page that was rendered under a ticket. Reads its body to the end.
@@ -119,7 +123,7 @@ impl Isr {
         ticket: Ticket,
         response: &WebResponse,
         settings: &PageSettings,
-    ) -> Result<Offered, CallError> {
+    ) -> Result<StoreResult, CallError> {
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let offer = Offer::new(ticket, response.status(), &headers);
@@ -128,7 +132,7 @@ impl Isr {
             calls::offer(&self.env, &offer, &body, pump).await
         };
         match sent.await {
-            Ok(Offered::LeaseLost) => Err(CallError::LeaseLost),
+            Ok(StoreResult::LeaseLost) => Err(CallError::LeaseLost),
             Ok(offered) => Ok(offered),
             Err(error) => Err(CallError::Unreachable(error)),
         }
@@ -193,8 +197,8 @@ pub async fn store(env: JsValue, ticket: String, response: WebResponse, settings
         isr_of(env)?.take(ticket, &response, &settings).await
     };
     let reason = match stored.await {
-        Ok(Offered::NotStored { reason }) => JsValue::from_str(reason.name()),
-        Ok(Offered::Stored | Offered::LeaseLost) => JsValue::NULL,
+        Ok(StoreResult::NotStored { reason }) => JsValue::from_str(reason.name()),
+        Ok(StoreResult::Stored | StoreResult::LeaseLost) => JsValue::NULL,
         Err(error) => return error_to_js(&error),
     };
     let answer = Object::new();

@@ -9,8 +9,8 @@ use worker::Context;
 use crate::edge::body::range;
 use crate::edge::caches::envelope;
 use crate::page::PageMeta;
-use crate::protocol::{META_HEADER, VERDICT_HEADER};
-use crate::semantics::cache_status::{CacheStatus, Outcome};
+use crate::protocol::{META_HEADER, REPLY_HEADER};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::semantics::conditional::{Form, NOT_IN_206, NOT_IN_304};
 use crate::semantics::range::Range;
 use crate::semantics::{browser, http_date};
@@ -18,14 +18,14 @@ use crate::time::Timestamp;
 
 /// How a response came about, for its headers.
 #[derive(Clone, Debug)]
-pub(in crate::edge) struct Told {
+pub(in crate::edge) struct StatusHeaders {
     /// For `X-ISR-Status`.
-    pub(in crate::edge) outcome: Outcome,
+    pub(in crate::edge) outcome: CacheOutcome,
     /// For `Cache-Status`.
     pub(in crate::edge) status: CacheStatus,
 }
 
-impl Told {
+impl StatusHeaders {
     fn set(&self, headers: &Headers, expose: bool) -> Result<(), JsValue> {
         if expose {
             headers.set("x-isr-status", self.outcome.as_str())?;
@@ -64,16 +64,16 @@ pub(in crate::edge) struct Terms {
 pub(in crate::edge) type Change = (&'static str, Option<String>);
 
 /// Returns the header changes that turn a wrapped page into a complete response.
-pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> Vec<Change> {
+pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, terms: &Terms) -> Vec<Change> {
     let age = terms.now.since(meta.rendered_at);
     let ttl = meta.windows.ttl_seconds(terms.now);
-    let cache_control = browser::cache_control(told.outcome, terms.browser_max_age, ttl, age);
+    let cache_control = browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age);
     let date = http_date::write(meta.rendered_at);
     // RFC 9110 §14.3. This cache answers ranges itself, so the origin's own value does not count.
     let has_ranges = meta.status == 200 && meta.body_bytes.is_some();
     let mut changes = vec![
         (META_HEADER, None),
-        (VERDICT_HEADER, None),
+        (REPLY_HEADER, None),
         ("cf-cache-status", None),
         ("accept-ranges", has_ranges.then(|| "bytes".to_owned())),
         ("cache-control", Some(cache_control.into_owned())),
@@ -84,8 +84,8 @@ pub(in crate::edge) fn changes(meta: &PageMeta, told: &Told, terms: &Terms) -> V
     ];
     if terms.expose {
         changes.push(("x-isr-cache-date", Some(date)));
-        changes.push(("x-isr-status", Some(told.outcome.as_str().to_owned())));
-        changes.push(("cache-status", Some(told.status.to_string())));
+        changes.push(("x-isr-status", Some(status_headers.outcome.as_str().to_owned())));
+        changes.push(("cache-status", Some(status_headers.status.to_string())));
     }
     if !terms.with_body {
         // RFC 9110 §9.3.2: a HEAD has the headers of the GET.
@@ -111,14 +111,14 @@ pub(in crate::edge) fn remove(headers: &Headers, names: &[&str]) -> Result<(), J
 pub(in crate::edge) fn page(
     meta: &PageMeta,
     wrapped: &Response,
-    told: &Told,
+    status_headers: &StatusHeaders,
     terms: &Terms,
     form: Form,
     context: &Context,
 ) -> Result<Response, JsValue> {
     // The headers of a response that came from elsewhere are immutable.
     let headers = Headers::new_with_headers(&wrapped.headers())?;
-    apply(&headers, changes(meta, told, terms))?;
+    apply(&headers, changes(meta, status_headers, terms))?;
     let body_bytes = meta.body_bytes.unwrap_or_default();
     match form {
         Form::Whole => {
@@ -150,13 +150,17 @@ pub(in crate::edge) fn page(
 
 /// Passes on a response of the origin without internal headers, adding, where known, the reason it was not served from
 /// cache.
-pub(in crate::edge) fn passed(response: Response, told: Option<&Told>, expose: bool) -> Result<Response, JsValue> {
+pub(in crate::edge) fn passed(
+    response: Response,
+    status_headers: Option<&StatusHeaders>,
+    expose: bool,
+) -> Result<Response, JsValue> {
     // An upgrade must be passed on unchanged.
     if response.status() == 101 {
         return Ok(response);
     }
     let withheld = envelope::header_list(&response.headers()).withheld_from_visitor();
-    if told.is_none() && withheld.is_empty() {
+    if status_headers.is_none() && withheld.is_empty() {
         return Ok(response);
     }
     // A response is itself a valid init: status and headers are copied, the body is handed over.
@@ -164,9 +168,9 @@ pub(in crate::edge) fn passed(response: Response, told: Option<&Told>, expose: b
     let copy = Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())?;
     let headers = copy.headers();
     withheld.iter().try_for_each(|name| headers.delete(name))?;
-    if let Some(told) = told {
-        told.set(&headers, expose)?;
-        if told.outcome == Outcome::Bypass {
+    if let Some(status_headers) = status_headers {
+        status_headers.set(&headers, expose)?;
+        if status_headers.outcome == CacheOutcome::Bypass {
             // A draft is private to this client.
             headers.set("cache-control", "private, no-store")?;
         }

@@ -9,20 +9,22 @@ use crate::edge::caches::{envelope, feed_poll, l1, l2};
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::visitor::downstream;
-use crate::edge::visitor::isr::{Asker, Handled, Isr};
-use crate::edge::visitor::respond::{self, Terms, Told};
+use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
+use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::error::ObjectError;
 use crate::page::PageMeta;
-use crate::protocol::{Ticket, ToCoordinator, Verdict};
+use crate::protocol::{Reply, Ticket, ToCoordinator};
 use crate::reason::Reason;
 use crate::route::Route;
-use crate::semantics::cache_status::{CacheStatus, Forward, Outcome};
-use crate::semantics::conditional::{Conditions, Form, Selected};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
+use crate::semantics::conditional::{Conditions, Form, SelectedRepresentation};
 use crate::semantics::key::PageKey;
 use crate::semantics::range::Range;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
-use crate::visit::{Answer, Event, PassMark, Question, Request, Served, Step, Stored, Visit, WhenToKeep};
+use crate::visit::{
+    CoordinatorReply, Event, PassMarker, Question, Request, ServedPage, Step, StoredPage, Visit, WhenToKeep,
+};
 
 /// A request for a page of a route.
 pub(in crate::edge) struct Performer<'a> {
@@ -35,19 +37,19 @@ pub(in crate::edge) struct Performer<'a> {
     /// The conditions and the range of the request.
     pub(in crate::edge) conditions: Conditions,
     /// Whether the client can render the page.
-    pub(in crate::edge) asker: Asker,
+    pub(in crate::edge) client: ClientKind,
     /// Whether the request has `Authorization`.
     pub(in crate::edge) authorized: bool,
 }
 
 impl Performer<'_> {
     /// Answers the client.
-    pub(in crate::edge) async fn answer(&self) -> Result<Handled, JsValue> {
+    pub(in crate::edge) async fn answer(&self) -> Result<Decision, JsValue> {
         let config = self.isr.config();
         let (mut visit, steps) = Visit::begin(Request {
             key: &self.key,
             route: self.route.id(),
-            renders: self.asker == Asker::Renderer,
+            renders: self.client == ClientKind::Renderer,
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
         });
@@ -82,20 +84,20 @@ impl Performer<'_> {
                     continue;
                 }
                 Step::Serve(served) => return self.serve(served),
-                Step::Pass(status) => return Ok(told(Outcome::Skip, status)),
+                Step::Pass(status) => return Ok(pass_with(CacheOutcome::Skip, status)),
                 Step::Unavailable { retry_at, status } => return self.unavailable(retry_at, status),
                 Step::Lease { shard, token } => {
                     let (key, authorized) = (self.key.clone(), self.authorized);
-                    return Ok(Handled::Lease(Ticket { shard, key, token, authorized }));
+                    return Ok(Decision::Lease(Ticket { shard, key, token, authorized }));
                 }
             };
             steps = decide(event);
         }
         // Each event brings a step, until the visit ends above.
-        Ok(Handled::Pass(None))
+        Ok(Decision::Pass(None))
     }
 
-    async fn look_in_l2(&self) -> Result<Option<Stored<Response>>, JsValue> {
+    async fn look_in_l2(&self) -> Result<Option<StoredPage<Response>>, JsValue> {
         let found = match l2::open(&self.isr.env, self.isr.config().l2) {
             Ok(l2) => l2.get(&self.key).await,
             Err(error) => Err(error.into()),
@@ -103,7 +105,7 @@ impl Performer<'_> {
         match found {
             Ok(Some((head, body))) => {
                 let body = envelope::wrap(&head.meta, &head.headers, &body)?;
-                Ok(Some(Stored { meta: head.meta, body }))
+                Ok(Some(StoredPage { meta: head.meta, body }))
             }
             Ok(None) => Ok(None),
             // An unusable value is a miss: the coordinator overwrites it. So is an unavailable one.
@@ -129,13 +131,13 @@ impl Performer<'_> {
     }
 
     /// Puts a hit-for-pass marker into L1, behind the response.
-    fn mark_pass(&self, mark: PassMark) {
+    fn mark_pass(&self, mark: PassMarker) {
         let (isr, key) = (self.isr.clone(), self.key.clone());
         self.context.wait_until(async move { l1::put_pass(isr.config(), &key, mark, js::now()).await });
     }
 
-    fn serve(&self, served: Served<Response>) -> Result<Handled, JsValue> {
-        let Served { page: Stored { meta, body: page }, outcome, status, keep, is_for_downstream } = served;
+    fn serve(&self, served: ServedPage<Response>) -> Result<Decision, JsValue> {
+        let ServedPage { page: StoredPage { meta, body: page }, outcome, status, keep, is_for_downstream } = served;
         match keep {
             Some(WhenToKeep::AtOnce) => self.keep_whole(&meta, &page)?,
             Some(WhenToKeep::WhenWhole) => self.keep(&meta, &page)?,
@@ -145,10 +147,10 @@ impl Performer<'_> {
         if is_for_downstream {
             respond::apply(&response.headers(), downstream::changes(self.isr.config(), &meta, self.route, js::now()))?;
         }
-        Ok(Handled::Response(response, outcome))
+        Ok(Decision::Response(response, outcome))
     }
 
-    fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Handled, JsValue> {
+    fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Decision, JsValue> {
         let wait = retry_at.since(js::now()).as_secs() + 1;
         let body = serde_json::json!({ "error": {
             "code": "site_unavailable",
@@ -156,9 +158,9 @@ impl Performer<'_> {
         }});
         let response = envelope::json(503, &body)?;
         response.headers().set("retry-after", &wait.to_string())?;
-        let told = Told { outcome: Outcome::Skip, status };
-        respond::passed(response, Some(&told), self.isr.config().expose_headers)
-            .map(|response| Handled::Response(response, Outcome::Skip))
+        let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
+        respond::passed(response, Some(&status_headers), self.isr.config().expose_headers)
+            .map(|response| Decision::Response(response, CacheOutcome::Skip))
     }
 
     /// Stores a complete page in L1, behind the response.
@@ -193,10 +195,10 @@ impl Performer<'_> {
         &self,
         meta: &PageMeta,
         page: &Response,
-        outcome: Outcome,
+        outcome: CacheOutcome,
         status: CacheStatus,
     ) -> Result<Response, JsValue> {
-        let told = Told { outcome, status };
+        let status_headers = StatusHeaders { outcome, status };
         let terms = Terms {
             expose: self.isr.config().expose_headers,
             browser_max_age: self.route.browser_max_age(),
@@ -204,7 +206,7 @@ impl Performer<'_> {
             now: js::now(),
         };
         let form = self.form(meta, page)?;
-        let response = respond::page(meta, page, &told, &terms, form, self.context)?;
+        let response = respond::page(meta, page, &status_headers, &terms, form, self.context)?;
         if let Some(field) = self.route.vary().field() {
             response.headers().set("vary", &field)?;
         }
@@ -218,7 +220,7 @@ impl Performer<'_> {
         }
         let headers = page.headers();
         let (etag, last_modified) = (headers.get("etag")?, headers.get("last-modified")?);
-        let selected = Selected {
+        let selected = SelectedRepresentation {
             status: meta.status,
             etag: etag.as_deref(),
             last_modified: last_modified.as_deref(),
@@ -240,17 +242,17 @@ impl Performer<'_> {
 }
 
 /// Reads a coordinator's answer.
-pub(in crate::edge) fn answer_of((verdict, response): (Verdict, Response)) -> Answer<Response> {
-    let page = envelope::meta(&response).map(|meta| Stored { meta, body: response });
-    Answer { verdict, page }
+pub(in crate::edge) fn answer_of((reply, response): (Reply, Response)) -> CoordinatorReply<Response> {
+    let page = envelope::meta(&response).map(|meta| StoredPage { meta, body: response });
+    CoordinatorReply { reply, page }
 }
 
 /// Lets the origin answer, and adds the explanation.
-pub(in crate::edge) fn told(outcome: Outcome, status: CacheStatus) -> Handled {
-    Handled::Pass(Some(Told { outcome, status }))
+pub(in crate::edge) fn pass_with(outcome: CacheOutcome, status: CacheStatus) -> Decision {
+    Decision::Pass(Some(StatusHeaders { outcome, status }))
 }
 
 /// Lets the origin answer, because the page is not stored or not available here.
-pub(in crate::edge) fn skip(reason: Reason) -> Handled {
-    told(Outcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))
+pub(in crate::edge) fn skip(reason: Reason) -> Decision {
+    pass_with(CacheOutcome::Skip, CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(reason)))
 }

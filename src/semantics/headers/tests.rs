@@ -22,16 +22,16 @@ fn names_travel_as_the_table_says() {
             &["x-isr-", "x-isr-meta", "x-isr-verdict", "x-isr-status", "x-isr-bypass"],
         ),
     ];
-    for (kind, (is_stored, reaches_visitor, reaches_site), names) in table {
+    for (kind, (is_stored, reaches_visitor, reaches_origin), names) in table {
         for name in names {
             // An upgrade is tested below.
             let one = list(&[(name, "identity")]);
             let found = (
                 one.for_sharing() == one,
                 one.withheld_from_visitor().is_empty(),
-                one.withheld_from_site().is_empty() && *name != "upgrade",
+                one.withheld_from_origin().is_empty() && *name != "upgrade",
             );
-            assert_eq!((Kind::of(name), found), (kind, (is_stored, reaches_visitor, reaches_site)), "{name}");
+            assert_eq!((Kind::of(name), found), (kind, (is_stored, reaches_visitor, reaches_origin)), "{name}");
         }
     }
 }
@@ -71,9 +71,9 @@ fn a_request_keeps_what_is_the_visitors_own_business() {
         ("te", "trailers"),
         ("cache-control", "no-cache"),
     ]);
-    assert_eq!(request.withheld_from_site(), ["connection", "te", "x-hop", "x-isr-meta", "x-middleware-subrequest"]);
+    assert_eq!(request.withheld_from_origin(), ["connection", "te", "x-hop", "x-isr-meta", "x-middleware-subrequest"]);
     let upgrade = list(&[("connection", "Upgrade"), ("upgrade", "websocket"), ("x-isr-meta", "forged")]);
-    assert_eq!(upgrade.withheld_from_site(), ["x-isr-meta"]);
+    assert_eq!(upgrade.withheld_from_origin(), ["x-isr-meta"]);
 }
 
 #[test]

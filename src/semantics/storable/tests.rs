@@ -11,9 +11,9 @@ const fn after(seconds: u64) -> Revalidate {
     Revalidate::After(Duration::from_secs(seconds))
 }
 
-fn with_asked<T>(judge: impl FnOnce(&Asked<'_>) -> T) -> T {
+fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
     let (key, route_tag) = (PageKey::from_stored("https://e.com/a").unwrap(), [Tag::parse("route").unwrap()]);
-    judge(&Asked {
+    judge(&Criteria {
         key: &key,
         start: START,
         authorized: false,
@@ -29,18 +29,18 @@ fn with_asked<T>(judge: impl FnOnce(&Asked<'_>) -> T) -> T {
     })
 }
 
-fn verdict(status: u16, headers: &[(&str, &str)]) -> Verdict {
-    with_asked(|asked| judge(status, &HeaderList::from_pairs(headers), asked))
+fn verdict(status: u16, headers: &[(&str, &str)]) -> Storability {
+    with_criteria(|criteria| judge(status, &HeaderList::from_pairs(headers), criteria))
 }
 
-fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Verdict {
+fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
     let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
     let tags = vec![Tag::parse("route").unwrap()];
-    Verdict::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
+    Storability::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
 }
 
-fn pass(reason: NotStored) -> Verdict {
-    Verdict::Pass(reason)
+fn pass(reason: NotStored) -> Storability {
+    Storability::Pass(reason)
 }
 
 #[test]
@@ -55,21 +55,24 @@ fn statuses_are_allowed_by_list() {
     }
     for status in [429, 500, 502, 503, 599] {
         let headers = [("cache-control", "public, s-maxage=60")];
-        assert_eq!(verdict(status, &headers), Verdict::Fail(SiteFailure::Status(status)));
+        assert_eq!(verdict(status, &headers), Storability::Fail(OriginFailure::Status(status)));
     }
 }
 
 #[test]
 fn a_route_has_a_list_of_its_own() {
     let only_found = Statuses::new([302]).unwrap();
-    let verdict =
-        |status| with_asked(|asked| judge(status, &HeaderList::default(), &Asked { statuses: &only_found, ..*asked }));
+    let verdict = |status| {
+        with_criteria(|criteria| {
+            judge(status, &HeaderList::default(), &Criteria { statuses: &only_found, ..*criteria })
+        })
+    };
     assert_eq!((verdict(302), verdict(200)), (stored(MINUTE, &[]), pass(NotStored::Status)));
-    assert_eq!(verdict(503), Verdict::Fail(SiteFailure::Status(503)));
+    assert_eq!(verdict(503), Storability::Fail(OriginFailure::Status(503)));
 }
 
 /// The section, the response's headers, and the verdict.
-type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Verdict);
+type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Storability);
 
 /// One row for each rule.
 #[test]
@@ -80,8 +83,8 @@ fn an_answer_of_200_is_stored_by_these_rules() {
         ("9111 3", vec![("content-type", "text/html")], stored(MINUTE, &[("content-type", "text/html")])),
         ("9111 3.3", vec![("content-range", "bytes 0-4/9")], pass(NotStored::Partial)),
         ("9111 3.3", vec![("content-length", "1000")], {
-            let Verdict::Store(storable) = stored(MINUTE, &[]) else { unreachable!() };
-            Verdict::Store(Storable { announced: Some(1000), ..storable })
+            let Storability::Store(storable) = stored(MINUTE, &[]) else { unreachable!() };
+            Storability::Store(Storable { announced: Some(1000), ..storable })
         }),
         ("9111 4.1", vec![("vary", "Accept-Encoding")], stored(MINUTE, &[])),
         ("9111 4.1", vec![("vary", "accept-encoding, Cookie")], pass(NotStored::Vary)),
@@ -157,14 +160,18 @@ fn an_answer_of_200_is_stored_by_these_rules() {
 
 #[test]
 fn tags_of_route_and_page_are_united() {
-    let Verdict::Store(storable) = verdict(200, &[("cache-tag", "b,a"), ("cache-tag", "b")]) else { unreachable!() };
+    let Storability::Store(storable) = verdict(200, &[("cache-tag", "b,a"), ("cache-tag", "b")]) else {
+        unreachable!()
+    };
     assert_eq!(storable.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["a", "b", "route"]);
 }
 
 #[test]
 fn what_is_not_there_has_a_lifetime_of_its_own() {
     let verdict = |status, headers: &[(&str, &str)], not_found_revalidate| {
-        with_asked(|asked| judge(status, &HeaderList::from_pairs(headers), &Asked { not_found_revalidate, ..*asked }))
+        with_criteria(|criteria| {
+            judge(status, &HeaderList::from_pairs(headers), &Criteria { not_found_revalidate, ..*criteria })
+        })
     };
     for status in [404, 410] {
         assert_eq!(verdict(status, &[], after(5)), stored(after(5), &[]));
@@ -179,13 +186,13 @@ fn what_is_not_there_has_a_lifetime_of_its_own() {
 fn the_answer_to_a_request_with_authorization_must_be_meant_for_everybody() {
     let verdict = |value: &str| {
         let headers = HeaderList::from_pairs(&[("cache-control", value)]);
-        with_asked(|asked| judge(200, &headers, &Asked { authorized: true, ..*asked }))
+        with_criteria(|criteria| judge(200, &headers, &Criteria { authorized: true, ..*criteria }))
     };
     for value in ["", "max-age=60", "proxy-revalidate"] {
         assert_eq!(verdict(value), pass(NotStored::Authorization), "{value:?}");
     }
     for value in ["public", "must-revalidate", "s-maxage=60"] {
-        assert!(matches!(verdict(value), Verdict::Store(_)), "{value:?}");
+        assert!(matches!(verdict(value), Storability::Store(_)), "{value:?}");
     }
 }
 
@@ -194,10 +201,10 @@ fn a_body_is_whole_and_not_empty() {
     for (status, bytes, announced, expected) in [
         (200, 5, None, Ok(())),
         (200, 5, Some(5), Ok(())),
-        (200, 0, None, Err(SiteFailure::Empty)),
-        (200, 0, Some(0), Err(SiteFailure::Empty)),
-        (200, 4, Some(5), Err(SiteFailure::Broken)),
-        (200, 6, Some(5), Err(SiteFailure::Broken)),
+        (200, 0, None, Err(OriginFailure::Empty)),
+        (200, 0, Some(0), Err(OriginFailure::Empty)),
+        (200, 4, Some(5), Err(OriginFailure::Broken)),
+        (200, 6, Some(5), Err(OriginFailure::Broken)),
         (301, 0, None, Ok(())),
         (404, 0, Some(0), Ok(())),
     ] {
@@ -237,12 +244,13 @@ fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
     let mut wrong = Vec::new();
     for Case { name, status, headers, authorized, verdict, plain } in cases {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let judged =
-            with_asked(|asked| judge(status, &HeaderList::from_pairs(&headers), &Asked { authorized, ..*asked }));
+        let judged = with_criteria(|criteria| {
+            judge(status, &HeaderList::from_pairs(&headers), &Criteria { authorized, ..*criteria })
+        });
         let (word, is_for_all) = match judged {
-            Verdict::Store(_) => ("store".to_owned(), true),
-            Verdict::Pass(reason) => (reason.reason().name().to_owned(), is_about_form(reason)),
-            Verdict::Fail(_) => ("fail".to_owned(), true),
+            Storability::Store(_) => ("store".to_owned(), true),
+            Storability::Pass(reason) => (reason.reason().name().to_owned(), is_about_form(reason)),
+            Storability::Fail(_) => ("fail".to_owned(), true),
         };
         if word != verdict || (plain && !is_for_all) {
             wrong.push(format!("{name}: {word}"));

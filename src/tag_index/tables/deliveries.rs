@@ -116,6 +116,6 @@ impl<S: Sql> TagIndexStore<S> {
         let rows = self.sql.query("SELECT MIN(due) FROM deliveries WHERE due IS NOT NULL", &[])?;
         let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
         let due = due.flatten().map(Timestamp::from_millis);
-        Ok(due.into_iter().chain(self.sink_deadline()?).min())
+        Ok(due.into_iter().chain(self.purge_deadline()?).min())
     }
 }

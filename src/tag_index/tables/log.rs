@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
+use crate::invalidation::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
@@ -23,7 +23,7 @@ const TRIM_EVERY: u64 = 100;
 
 /// The answer to a registration of tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Registered {
+pub struct RegisterResult {
     /// The invalidations of these tags since the requested time.
     pub invalidations: Vec<Invalidation>,
     /// Invalidations up to this time may be missing.
@@ -42,7 +42,7 @@ impl<S: Sql> TagIndexStore<S> {
         shards: u16,
         tags: &[Tag],
         since: Timestamp,
-    ) -> Result<Registered, StoreError> {
+    ) -> Result<RegisterResult, StoreError> {
         self.sql.transaction(|| {
             let new = self.sql.query(
                 "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?) RETURNING shard",
@@ -71,7 +71,7 @@ impl<S: Sql> TagIndexStore<S> {
                     invalidations.push(invalidation(&mut Columns::of("feed", row))?);
                 }
             }
-            Ok(Registered { invalidations, floor: self.floor()? })
+            Ok(RegisterResult { invalidations, floor: self.floor()? })
         })
     }
 
@@ -89,13 +89,13 @@ impl<S: Sql> TagIndexStore<S> {
     /// See [`StoreError`]; on an error, nothing is appended.
     pub fn append(
         &self,
-        scope: Scope,
+        target: Target,
         mode: Mode,
         refresh: Refresh,
         owner: Option<&ShardName>,
         now: Timestamp,
     ) -> Result<Invalidation, StoreError> {
-        let (kind, name) = scope.kind_and_name();
+        let (kind, name) = target.kind_and_name();
         let (seq, at) = self.sql.transaction(|| {
             let rows = self.sql.query("SELECT seq, at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
             let mut last = rows.into_iter().next().map(|row| Columns::of("invalidations", row));
@@ -119,11 +119,11 @@ impl<S: Sql> TagIndexStore<S> {
                  DO UPDATE SET seq = excluded.seq, at = MAX(at, excluded.at)",
                 &[kind.into(), name.into(), mode.as_str().into(), seq.into(), at.as_millis().into()],
             )?;
-            let concerned = match &scope {
-                Scope::Tag(_) => "SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
-                Scope::Route(_) => "SELECT DISTINCT ?, shard, ? FROM shards WHERE route = ?",
-                Scope::Prefix(_) | Scope::Everything => "SELECT DISTINCT ?, shard, ? FROM shards WHERE ? IS NOT NULL",
-                Scope::Path(path) => {
+            let concerned = match &target {
+                Target::Tag(_) => "SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
+                Target::Route(_) => "SELECT DISTINCT ?, shard, ? FROM shards WHERE route = ?",
+                Target::Prefix(_) | Target::Everything => "SELECT DISTINCT ?, shard, ? FROM shards WHERE ? IS NOT NULL",
+                Target::Path(path) => {
                     for shard in self.may_hold(path)?.iter().chain(owner) {
                         self.sql.query(
                             "INSERT OR IGNORE INTO deliveries (seq, shard, due) VALUES (?, ?, ?)",
@@ -139,13 +139,13 @@ impl<S: Sql> TagIndexStore<S> {
                     &[seq.into(), now.as_millis().into(), name.into()],
                 )?;
             }
-            self.note_for_sinks(seq, at, &scope, now.plus(RIPE_AFTER))?;
+            self.note_for_downstream(seq, at, &target, now.plus(RIPE_AFTER))?;
             if seq % TRIM_EVERY == 0 {
                 self.trim(seq)?;
             }
             Ok((seq, at))
         })?;
-        Ok(Invalidation { seq, at, scope, mode, refresh })
+        Ok(Invalidation { seq, at, target, mode, refresh })
     }
 
     /// Returns the invalidations by path, at `since` or later, of the paths that a shard owns as one of `shards`.
@@ -158,7 +158,7 @@ impl<S: Sql> TagIndexStore<S> {
         )?;
         let rows = rows.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
         let invalidations = rows.collect::<Result<Vec<Invalidation>, _>>()?;
-        let is_own = |row: &Invalidation| matches!(&row.scope, Scope::Path(path) if may_own(shard, shards, path));
+        let is_own = |row: &Invalidation| matches!(&row.target, Target::Path(path) if may_own(shard, shards, path));
         Ok(invalidations.into_iter().filter(is_own).collect())
     }
 
@@ -193,7 +193,7 @@ impl<S: Sql> TagIndexStore<S> {
             &[seq.saturating_sub(LOG_ROWS).into()],
         )?;
         self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[])?;
-        self.trim_sinks(seq.saturating_sub(LOG_ROWS))
+        self.trim_purges(seq.saturating_sub(LOG_ROWS))
     }
 
     /// Returns an invalidation that is still in the log.

@@ -17,6 +17,6 @@ mod store;
 mod tests;
 
 pub use self::deliveries::Delivery;
-pub use self::log::Registered;
+pub use self::log::RegisterResult;
 pub use self::purges::PurgeBatch;
 pub use self::store::{SKEW, TagIndexStore};

@@ -4,9 +4,9 @@
 mod tests;
 
 use crate::downstream::headers;
-use crate::downstream::purges::{self, MAX_TAGS, MAX_WAITING, Pace, Sink};
-use crate::invalidation::Scope;
-use crate::protocol::SinkProgress;
+use crate::downstream::purges::{self, DownstreamCache, MAX_TAGS, MAX_WAITING, Pace};
+use crate::invalidation::Target;
+use crate::protocol::DownstreamProgress;
 use crate::sql::{Columns, Sql, StoreError, Value};
 use crate::tag_index::tables::TagIndexStore;
 use crate::tag_index::tables::store::one_number;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurgeBatch {
     /// The downstream cache.
-    pub sink: Sink,
+    pub cache: DownstreamCache,
     /// The tags to purge; not empty.
     pub tags: Vec<String>,
     /// The latest invalidation that this purge covers.
@@ -27,21 +27,21 @@ pub struct PurgeBatch {
 impl<S: Sql> TagIndexStore<S> {
     /// Records that an invalidation has to be purged from each downstream cache: at `due`, or as soon as it is
     /// [ripe](Self::ripen). Called in the transaction that appends it to the log.
-    pub(crate) fn note_for_sinks(
+    pub(crate) fn note_for_downstream(
         &self,
         seq: u64,
         at: Timestamp,
-        scope: &Scope,
+        target: &Target,
         due: Timestamp,
     ) -> Result<(), StoreError> {
-        let tag = headers::tag_of(scope);
-        let settled = self.sinks.settled_at(at);
-        for sink in &self.sinks.active {
+        let tag = headers::tag_of(target);
+        let settled = self.downstream.settled_at(at);
+        for cache in &self.downstream.active {
             self.sql().query(
                 "INSERT INTO sink_deliveries (seq, sink, tag, due, settled) VALUES (?, ?, ?, ?, ?)",
                 &[
                     seq.into(),
-                    sink.as_str().into(),
+                    cache.as_str().into(),
                     tag.as_str().into(),
                     due.as_millis().into(),
                     settled.as_millis().into(),
@@ -69,16 +69,16 @@ impl<S: Sql> TagIndexStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn begin_purge(&self, sink: Sink, now: Timestamp) -> Result<Option<PurgeBatch>, StoreError> {
+    pub fn begin_purge(&self, cache: DownstreamCache, now: Timestamp) -> Result<Option<PurgeBatch>, StoreError> {
         self.sql().transaction(|| {
-            let pace = self.pace(sink)?;
-            if pace.ready_at(sink) > now {
+            let pace = self.pace(cache)?;
+            if pace.ready_at(cache) > now {
                 return Ok(None);
             }
             let due = self.sql().query(
                 "SELECT tag FROM sink_deliveries WHERE sink = ? AND due <= ? GROUP BY tag \
                  ORDER BY tag <> ?, MIN(due), MIN(seq) LIMIT ?",
-                &[sink.as_str().into(), now.as_millis().into(), headers::EVERYTHING.into(), (MAX_TAGS as u64).into()],
+                &[cache.as_str().into(), now.as_millis().into(), headers::EVERYTHING.into(), (MAX_TAGS as u64).into()],
             )?;
             let due = due.into_iter().map(|row| Columns::of("sink_deliveries", row).text());
             let tags = purges::batch(due.collect::<Result<Vec<String>, _>>()?);
@@ -87,8 +87,8 @@ impl<S: Sql> TagIndexStore<S> {
             }
             let rows = self.sql().query("SELECT COALESCE(MAX(seq), 0) FROM sink_deliveries", &[])?;
             let up_to = one_number("sink_deliveries", rows)?;
-            self.set_pace(sink, pace.begun(sink, now))?;
-            Ok(Some(PurgeBatch { sink, tags, up_to, began: now }))
+            self.set_pace(cache, pace.begun(cache, now))?;
+            Ok(Some(PurgeBatch { cache, tags, up_to, began: now }))
         })
     }
 
@@ -97,14 +97,19 @@ impl<S: Sql> TagIndexStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn end_purge(&self, batch: &PurgeBatch, outcome: purges::Purged, now: Timestamp) -> Result<(), StoreError> {
+    pub fn end_purge(
+        &self,
+        batch: &PurgeBatch,
+        outcome: purges::PurgeOutcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.sql().transaction(|| {
-            self.set_pace(batch.sink, self.pace(batch.sink)?.after(outcome, now))?;
+            self.set_pace(batch.cache, self.pace(batch.cache)?.after(outcome, now))?;
             match outcome {
-                purges::Purged::Done => self.note_purged(batch),
+                purges::PurgeOutcome::Done => self.note_purged(batch),
                 // The cache may reject a single tag without naming it. That tag must not block the others.
-                purges::Purged::Refused => self.fold(batch.sink),
-                purges::Purged::Limited { .. } | purges::Purged::Failed { .. } => Ok(()),
+                purges::PurgeOutcome::Refused => self.fold(batch.cache),
+                purges::PurgeOutcome::Limited { .. } | purges::PurgeOutcome::Failed { .. } => Ok(()),
             }
         })
     }
@@ -118,7 +123,7 @@ impl<S: Sql> TagIndexStore<S> {
                  WHERE sink = ? AND due <= ? AND seq <= ? AND (? OR tag IN (SELECT value FROM json_each(?)))",
                 &[
                     batch.began.as_millis().into(),
-                    batch.sink.as_str().into(),
+                    batch.cache.as_str().into(),
                     batch.began.as_millis().into(),
                     batch.up_to.into(),
                     u64::from(is_everything).into(),
@@ -129,11 +134,11 @@ impl<S: Sql> TagIndexStore<S> {
     }
 
     /// Replaces all pending purges of a downstream cache by one purge of everything.
-    fn fold(&self, sink: Sink) -> Result<(), StoreError> {
+    fn fold(&self, cache: DownstreamCache) -> Result<(), StoreError> {
         self.sql()
             .query(
                 "UPDATE sink_deliveries SET tag = ? WHERE sink = ? AND due IS NOT NULL",
-                &[headers::EVERYTHING.into(), sink.as_str().into()],
+                &[headers::EVERYTHING.into(), cache.as_str().into()],
             )
             .map(drop)
     }
@@ -142,29 +147,29 @@ impl<S: Sql> TagIndexStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn sink_progress(&self, seq: u64) -> Result<Vec<SinkProgress>, StoreError> {
+    pub fn downstream_progress(&self, seq: u64) -> Result<Vec<DownstreamProgress>, StoreError> {
         let rows = self
             .sql()
             .query("SELECT sink, due IS NULL FROM sink_deliveries WHERE seq = ? ORDER BY sink", &[seq.into()])?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("sink_deliveries", row);
-                Ok(SinkProgress { sink: columns.text()?, is_done: columns.number()? == 1 })
+                Ok(DownstreamProgress { cache: columns.text()?, is_done: columns.number()? == 1 })
             })
             .collect()
     }
 
     /// Returns when the next purge of a downstream cache is due.
-    pub(crate) fn sink_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn purge_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut deadline: Option<Timestamp> = None;
-        for sink in &self.sinks.active {
+        for cache in &self.downstream.active {
             let rows = self.sql().query(
                 "SELECT MIN(due) FROM sink_deliveries WHERE sink = ? AND due IS NOT NULL",
-                &[sink.as_str().into()],
+                &[cache.as_str().into()],
             )?;
             let due = rows.into_iter().next().map(|row| Columns::of("sink_deliveries", row).optional_number());
             if let Some(due) = due.transpose()?.flatten() {
-                let next = Timestamp::from_millis(due).max(self.pace(*sink)?.ready_at(*sink));
+                let next = Timestamp::from_millis(due).max(self.pace(*cache)?.ready_at(*cache));
                 deadline = Some(deadline.map_or(next, |other| other.min(next)));
             }
         }
@@ -173,14 +178,14 @@ impl<S: Sql> TagIndexStore<S> {
 
     /// Bounds the table: folds too many pending purges into one purge of everything, and removes rows older than the
     /// log. Rows that are removed before their purge are folded ones, and later folded rows remain.
-    pub(crate) fn trim_sinks(&self, oldest: u64) -> Result<(), StoreError> {
-        for sink in Sink::ALL {
+    pub(crate) fn trim_purges(&self, oldest: u64) -> Result<(), StoreError> {
+        for cache in DownstreamCache::ALL {
             let waiting = self.sql().query(
                 "SELECT COUNT(*) FROM sink_deliveries WHERE sink = ? AND due IS NOT NULL AND tag <> ?",
-                &[sink.as_str().into(), headers::EVERYTHING.into()],
+                &[cache.as_str().into(), headers::EVERYTHING.into()],
             )?;
             if one_number("sink_deliveries", waiting)? > MAX_WAITING {
-                self.fold(sink)?;
+                self.fold(cache)?;
             }
         }
         self.sql()
@@ -191,10 +196,10 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    fn pace(&self, sink: Sink) -> Result<Pace, StoreError> {
+    fn pace(&self, cache: DownstreamCache) -> Result<Pace, StoreError> {
         let rows = self
             .sql()
-            .query("SELECT failures, not_before, paid_until FROM sinks WHERE sink = ?", &[sink.as_str().into()])?;
+            .query("SELECT failures, not_before, paid_until FROM sinks WHERE sink = ?", &[cache.as_str().into()])?;
         let Some(row) = rows.into_iter().next() else {
             return Ok(Pace::default());
         };
@@ -206,13 +211,13 @@ impl<S: Sql> TagIndexStore<S> {
         })
     }
 
-    fn set_pace(&self, sink: Sink, pace: Pace) -> Result<(), StoreError> {
+    fn set_pace(&self, cache: DownstreamCache, pace: Pace) -> Result<(), StoreError> {
         let numbers = [pace.failures.into(), pace.not_before.as_millis(), pace.paid_until.as_millis()];
         let [failures, not_before, paid_until] = numbers.map(Value::from);
         self.sql()
             .query(
                 "INSERT OR REPLACE INTO sinks (sink, failures, not_before, paid_until) VALUES (?, ?, ?, ?)",
-                &[sink.as_str().into(), failures, not_before, paid_until],
+                &[cache.as_str().into(), failures, not_before, paid_until],
             )
             .map(drop)
     }

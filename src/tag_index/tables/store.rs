@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::downstream::purges::Sinks;
-use crate::invalidation::{Invalidation, Mode, Refresh, Scope};
+use crate::downstream::purges::DownstreamCaches;
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
@@ -27,7 +27,7 @@ pub struct TagIndexStore<S> {
     pub(super) sql: S,
     pub(super) name: TagIndexName,
     pub(super) tag_shards: u16,
-    pub(super) sinks: Sinks,
+    pub(super) downstream: DownstreamCaches,
 }
 
 impl<S: Sql> TagIndexStore<S> {
@@ -37,7 +37,7 @@ impl<S: Sql> TagIndexStore<S> {
     /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, sinks: Sinks::default() })
+        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, downstream: DownstreamCaches::default() })
     }
 
     /// Makes this the database of object `name` of `tag_shards`.
@@ -65,8 +65,8 @@ impl<S: Sql> TagIndexStore<S> {
 
     /// Adds purges of these downstream caches to all later invalidations.
     #[must_use]
-    pub fn with_sinks(self, sinks: Sinks) -> Self {
-        Self { sinks, ..self }
+    pub fn with_downstream(self, downstream: DownstreamCaches) -> Self {
+        Self { downstream, ..self }
     }
 
     pub(crate) fn sql(&self) -> &S {
@@ -101,8 +101,8 @@ pub(super) fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreE
     let seq = columns.number()?;
     let at = Timestamp::from_millis(columns.number()?);
     let kind = columns.text()?;
-    let scope = columns.parsed(|name| Scope::from_kind_and_name(&kind, name))?;
-    Ok(Invalidation { seq, at, scope, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
+    let target = columns.parsed(|name| Target::from_kind_and_name(&kind, name))?;
+    Ok(Invalidation { seq, at, target, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
 }
 
 /// Reads a row of the log, including its refresh mode.

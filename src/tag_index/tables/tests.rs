@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
-use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Scope};
+use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::freshness::{Revalidate, Windows};
@@ -50,7 +50,7 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     store.register(&b, 1, &[tag("x")], at(0)).unwrap();
     store.register(&b, 1, &[tag("x")], at(0)).unwrap();
 
-    let first = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    let first = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
     let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
     assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
     store.delivered(first.seq, &a, 0).unwrap();
@@ -62,9 +62,9 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     store.put_off(first.seq, &a, at(600)).unwrap();
     assert_eq!((store.pending(first.seq), store.applied(first.seq)), (Ok(1), Ok(vec![a.clone()])));
 
-    let none = store.append(Scope::Tag(tag("unknown")), Mode::Expire, Refresh::Lazy, None, at(200)).unwrap();
+    let none = store.append(Target::Tag(tag("unknown")), Mode::Expire, Refresh::Lazy, None, at(200)).unwrap();
     assert_eq!((none.seq, store.pending(none.seq)), (first.seq + 1, Ok(0)));
-    let path = Scope::Path(CanonicalPath::parse("/p").unwrap());
+    let path = Target::Path(CanonicalPath::parse("/p").unwrap());
     let third = store.append(path, Mode::Stale, Refresh::Lazy, Some(&a), at(300)).unwrap();
     assert_eq!(store.pending(third.seq), Ok(1));
 }
@@ -73,12 +73,12 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
 fn a_registration_tells_what_was_invalidated_since_the_render_began() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let a = shard("/#0");
-    let invalidation = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    let invalidation = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
     let told = |since| store.register(&a, 1, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
     assert_eq!(invalidation.at, at(100).plus(SKEW));
     assert_eq!(told(1101), Ok(vec![]));
     assert_eq!(told(1100), Ok(vec![invalidation]), "the renderer's clock may have run ahead");
-    let second = store.append(Scope::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(50)).unwrap();
+    let second = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(50)).unwrap();
     assert_eq!(second.at, at(1101), "times rise though the clock goes back");
 }
 
@@ -86,7 +86,7 @@ fn a_registration_tells_what_was_invalidated_since_the_render_began() {
 fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let append =
-        |name: &str, time| store.append(Scope::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap();
+        |name: &str, time| store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap();
     append("x", 100);
     let y = append("y", 200);
     let x = append("x", 300);
@@ -108,8 +108,9 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
             break;
         }
     }
-    let verdict =
-        |page: &PageMeta| feed.verdict(page, &RouteId::from_stored("/*").unwrap()).map(|invalidated| invalidated.mode);
+    let verdict = |page: &PageMeta| {
+        feed.invalidation_of(page, &RouteId::from_stored("/*").unwrap()).map(|invalidated| invalidated.mode)
+    };
     assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
     assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
@@ -125,7 +126,7 @@ fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
     let first = TagIndexName::all(2).last().unwrap();
     let store = TagIndexStore::open(MemorySql::new()).and_then(|store| store.one_of(first, 2, at(0))).unwrap();
     let append = |tag_name: String, time| {
-        store.append(Scope::Tag(tag(&tag_name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap().seq
+        store.append(Target::Tag(tag(&tag_name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap().seq
     };
     assert_eq!(append("a".to_owned(), 100), first.before_first() + 1);
     assert_eq!(append("b".to_owned(), 100), first.before_first() + 2);
@@ -159,21 +160,21 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     store.register(&old, 8, &[], at(0)).unwrap();
     store.register(&new, 8, &[], at(0)).unwrap();
     store.register(&page_shard, 1, &[tag("x")], at(0)).unwrap();
-    let due = |scope, owner: Option<&ShardName>| {
-        let seq = store.append(scope, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
+    let due = |target, owner: Option<&ShardName>| {
+        let seq = store.append(target, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
         let mut shards: Vec<String> =
             store.deliveries_of(seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
         shards.sort();
         shards
     };
-    assert_eq!(due(Scope::Everything, None), ["/:page#0", "/blog/*#1", "/blog/*#5"]);
-    assert_eq!(due(Scope::Route(blog), None), ["/blog/*#1", "/blog/*#5"]);
+    assert_eq!(due(Target::Everything, None), ["/:page#0", "/blog/*#1", "/blog/*#5"]);
+    assert_eq!(due(Target::Route(blog), None), ["/blog/*#1", "/blog/*#5"]);
     let prefix = CanonicalPath::parse("/blog").unwrap().try_into().unwrap();
-    assert_eq!(due(Scope::Prefix(prefix), None).len(), 3);
+    assert_eq!(due(Target::Prefix(prefix), None).len(), 3);
 
     // Searches for a path that shard 1 of 2 owned, and shard 5 of 8 owns.
     let moved = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| old.owns(path, 2) && new.owns(path, 8)).unwrap();
-    let moved = due(Scope::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
+    let moved = due(Target::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
     assert_eq!(moved, ["/blog/*#1", "/blog/*#5"], "the page may be at its former owner still");
     let answer = store.register(&shard("/:page#1"), 2, &[], at(50)).unwrap();
     assert_eq!(answer.invalidations.len(), 2, "a shard that is new hears of what is wide, but not of other routes");
@@ -186,18 +187,18 @@ fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
     store.register(&old, 2, &[], at(0)).unwrap();
     let path = |is_wanted: &dyn Fn(&str) -> bool| {
         let found = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| is_wanted(path)).unwrap();
-        Scope::Path(CanonicalPath::parse(&found).unwrap())
+        Target::Path(CanonicalPath::parse(&found).unwrap())
     };
     let moved = path(&|path| old.owns(path, 2) && new.owns(path, 8));
     let others = path(&|path| !new.owns(path, 8));
-    let elsewhere = Scope::Path(CanonicalPath::parse("/about").unwrap());
+    let elsewhere = Target::Path(CanonicalPath::parse("/about").unwrap());
     // The object still uses two shards.
-    for (scope, time) in [(&moved, 100), (&others, 100), (&elsewhere, 100), (&moved, 5000)] {
-        store.append(scope.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
+    for (target, time) in [(&moved, 100), (&others, 100), (&elsewhere, 100), (&moved, 5000)] {
+        store.append(target.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
     }
-    let told = |since| -> Vec<Scope> {
+    let told = |since| -> Vec<Target> {
         let answer = store.register(&new, 8, &[], at(since)).unwrap();
-        answer.invalidations.into_iter().map(|invalidation| invalidation.scope).collect()
+        answer.invalidations.into_iter().map(|invalidation| invalidation.target).collect()
     };
     assert_eq!(told(50), [moved], "once for each scope, and no other owner's");
     assert_eq!(told(50), [], "from now on such an invalidation is delivered");
@@ -206,20 +207,20 @@ fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
 #[test]
 fn each_scope_and_mode_is_stored_and_read_back() {
     let path = |path: &str| CanonicalPath::parse(path).unwrap();
-    let scopes = [
-        Scope::Path(path("/a/b")),
-        Scope::Tag(tag("x")),
-        Scope::Prefix(path("/a").try_into().unwrap()),
-        Scope::Prefix(path("/").try_into().unwrap()),
-        Scope::Route(RouteId::from_stored("/*").unwrap()),
-        Scope::Everything,
+    let targets = [
+        Target::Path(path("/a/b")),
+        Target::Tag(tag("x")),
+        Target::Prefix(path("/a").try_into().unwrap()),
+        Target::Prefix(path("/").try_into().unwrap()),
+        Target::Route(RouteId::from_stored("/*").unwrap()),
+        Target::Everything,
     ];
-    for scope in scopes {
+    for target in targets {
         for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
             let store = TagIndexStore::open(MemorySql::new()).unwrap();
-            store.append(scope.clone(), mode, Refresh::Lazy, None, at(1000)).unwrap();
+            store.append(target.clone(), mode, Refresh::Lazy, None, at(1000)).unwrap();
             let appended =
-                Invalidation { seq: 1, at: at(1000).plus(SKEW), scope: scope.clone(), mode, refresh: Refresh::Lazy };
+                Invalidation { seq: 1, at: at(1000).plus(SKEW), target: target.clone(), mode, refresh: Refresh::Lazy };
             assert_eq!(store.feed(0, 10).unwrap().rows, [appended]);
         }
     }
@@ -232,11 +233,11 @@ fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     store.register(&b, 2, &[tag("x")], at(0)).unwrap();
     store.register(&b, 8, &[], at(0)).unwrap();
     store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
-    let append = |scope, mode| store.append(scope, mode, Refresh::Lazy, None, at(100)).unwrap().seq;
-    let first = append(Scope::Tag(tag("x")), Mode::Expire);
-    let second = append(Scope::Tag(tag("x")), Mode::Stale);
-    let everything = append(Scope::Everything, Mode::Purge);
-    append(Scope::Tag(tag("nowhere")), Mode::Expire);
+    let append = |target, mode| store.append(target, mode, Refresh::Lazy, None, at(100)).unwrap().seq;
+    let first = append(Target::Tag(tag("x")), Mode::Expire);
+    let second = append(Target::Tag(tag("x")), Mode::Stale);
+    let everything = append(Target::Everything, Mode::Purge);
+    append(Target::Tag(tag("nowhere")), Mode::Expire);
     store.delivered(first, &a, 3).unwrap();
     store.delivered(first, &b, 4).unwrap();
     store.delivered(second, &a, 0).unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::invalidation::{Mode, Scope};
+use crate::invalidation::{Mode, Target};
 
 const BOUND: Duration = Duration::from_secs(10);
 const ROOT: TagIndexName = TagIndexName::ROOT;
@@ -15,17 +15,17 @@ fn page(seq: u64, more: bool) -> FeedPage {
 /// Polls, and answers the poll.
 fn polled(at: Timestamp) -> Polling {
     let mut polling = Polling::default();
-    let Refresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };
     polling.end(poll, at, BOUND, Some(&[at]));
     polling
 }
 
-fn kind(refresh: Refresh) -> &'static str {
+fn kind(refresh: FeedRefresh) -> &'static str {
     match refresh {
-        Refresh::Nothing => "nothing",
-        Refresh::PollBehind(_) => "behind",
-        Refresh::PollFirst(_) => "first",
-        Refresh::WaitForOther => "wait",
+        FeedRefresh::Nothing => "nothing",
+        FeedRefresh::PollBehind(_) => "behind",
+        FeedRefresh::PollFirst(_) => "first",
+        FeedRefresh::WaitForOther => "wait",
     }
 }
 
@@ -48,14 +48,14 @@ fn a_young_feed_is_left_alone_and_an_old_one_is_renewed() {
 #[test]
 fn one_request_polls_for_all_others() {
     let mut polling = polled(at(0));
-    let Refresh::PollBehind(poll) = polling.refresh(at(5_000), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(5_100), BOUND), Refresh::Nothing);
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(5_000), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(5_100), BOUND), FeedRefresh::Nothing);
     assert!(polling.quiet_epoch(at(5_100), BOUND).is_some(), "others have nothing to do about it");
     polling.end(poll, at(5_200), BOUND, Some(&[at(5_000)]));
-    assert_eq!(polling.refresh(at(9_999), BOUND), Refresh::Nothing);
+    assert_eq!(polling.refresh(at(9_999), BOUND), FeedRefresh::Nothing);
 
-    let Refresh::PollFirst(poll) = polling.refresh(at(20_000), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(20_001), BOUND), Refresh::WaitForOther);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(20_000), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(20_001), BOUND), FeedRefresh::WaitForOther);
     assert!(polling.awaits_other(at(20_001), BOUND));
     polling.end(poll, at(20_300), BOUND, Some(&[at(20_000)]));
     assert!(!polling.awaits_other(at(20_300), BOUND));
@@ -64,9 +64,9 @@ fn one_request_polls_for_all_others() {
 #[test]
 fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
     let mut polling = Polling::default();
-    let Refresh::PollFirst(lost) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(2_000), BOUND), Refresh::WaitForOther);
-    let Refresh::PollFirst(poll) = polling.refresh(at(2_001), BOUND) else { panic!("it may poll by now") };
+    let FeedRefresh::PollFirst(lost) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(2_000), BOUND), FeedRefresh::WaitForOther);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(2_001), BOUND) else { panic!("it may poll by now") };
     polling.end(lost, at(2_002), BOUND, None);
     assert!(polling.is_under_way(poll), "the end of another one says nothing of it");
 }
@@ -74,21 +74,21 @@ fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
 #[test]
 fn after_a_poll_that_failed_none_is_sent_for_a_while() {
     let mut polling = polled(at(0));
-    let Refresh::PollBehind(poll) = polling.refresh(at(6_000), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(6_000), BOUND) else { panic!("it may poll") };
     polling.end(poll, at(7_000), BOUND, None);
-    assert_eq!(polling.refresh(at(8_999), BOUND), Refresh::Nothing);
+    assert_eq!(polling.refresh(at(8_999), BOUND), FeedRefresh::Nothing);
     assert!(polling.is_current(at(8_999), BOUND), "what is known is known still");
-    let Refresh::PollBehind(poll) = polling.refresh(at(9_000), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(9_000), BOUND) else { panic!("it may poll") };
     polling.end(poll, at(10_000), BOUND, None);
-    assert_eq!(polling.refresh(at(11_000), BOUND), Refresh::Nothing);
+    assert_eq!(polling.refresh(at(11_000), BOUND), FeedRefresh::Nothing);
     assert!(!polling.is_current(at(11_000), BOUND), "without a current feed nothing is fresh");
 }
 
 #[test]
 fn with_a_bound_of_zero_each_request_polls() {
     let (zero, mut polling) = (Duration::ZERO, Polling::default());
-    let Refresh::PollFirst(one) = polling.refresh(at(0), zero) else { panic!("each request polls") };
-    let Refresh::PollFirst(other) = polling.refresh(at(0), zero) else { panic!("each request polls") };
+    let FeedRefresh::PollFirst(one) = polling.refresh(at(0), zero) else { panic!("each request polls") };
+    let FeedRefresh::PollFirst(other) = polling.refresh(at(0), zero) else { panic!("each request polls") };
     polling.end(one, at(10), zero, Some(&[at(0)]));
     assert!(polling.is_current(at(10), zero));
     assert_eq!(polling.quiet_epoch(at(10), zero), None);
@@ -116,7 +116,7 @@ fn an_answer_counts_from_when_it_was_asked_for_first() {
 #[test]
 fn of_several_objects_the_one_that_was_asked_first_counts() {
     let mut polling = Polling::default();
-    let Refresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
     polling.end(poll, at(100), BOUND, Some(&[at(90), at(40)]));
     assert!(polling.is_current(at(10_039), BOUND));
     assert!(!polling.is_current(at(10_040), BOUND));
@@ -126,8 +126,13 @@ fn of_several_objects_the_one_that_was_asked_first_counts() {
 fn what_is_learnt_changes_the_epoch() {
     let mut polling = polled(at(0));
     let before = polling.quiet_epoch(at(1), BOUND);
-    let invalidation =
-        Invalidation { seq: 1, at: at(1), scope: Scope::Everything, mode: Mode::Expire, refresh: crate::Refresh::Lazy };
+    let invalidation = Invalidation {
+        seq: 1,
+        at: at(1),
+        target: Target::Everything,
+        mode: Mode::Expire,
+        refresh: crate::Refresh::Lazy,
+    };
     polling.note(invalidation);
     let noted = polling.quiet_epoch(at(1), BOUND);
     assert!(noted > before);

@@ -4,7 +4,7 @@ mod states;
 
 use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, Purpose};
-use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Scope};
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::freshness::Windows;
@@ -69,17 +69,17 @@ fn page(key: &PageKey, start: u64, windows: Windows, tags: &[&str]) -> PageMeta 
 const ENDLESS: Windows = Windows { fresh_until: None, stale_until: None, error_until: None };
 
 /// Returns whether a target names a page, in the simplest possible way.
-fn names(scope: &Scope, page: &PageMeta) -> bool {
+fn names(target: &Target, page: &PageMeta) -> bool {
     let own = page.key.path();
-    match scope {
-        Scope::Path(path) => path.as_str() == own,
-        Scope::Tag(tag) => page.tags.contains(tag),
-        Scope::Prefix(prefix) => {
+    match target {
+        Target::Path(path) => path.as_str() == own,
+        Target::Tag(tag) => page.tags.contains(tag),
+        Target::Prefix(prefix) => {
             let segments =
                 |path: &str| path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>();
             segments(own).starts_with(&segments(prefix.as_str()))
         }
-        Scope::Route(_) | Scope::Everything => true,
+        Target::Route(_) | Target::Everything => true,
     }
 }
 
@@ -92,11 +92,11 @@ fn a_prefix_concerns_what_it_concerns_for_the_code() {
             let (store, key) = (store(), key(path_of_page));
             let page = page(&key, 1, ENDLESS, &[]);
             save(&store, &key, &Entry { page: Some(page.clone()), ..Entry::default() });
-            let scope = Scope::Prefix(PathPrefix::try_from(path(prefix)).unwrap());
-            let invalidation = Invalidation { seq: 1, at: at(2), scope, mode: Mode::Stale, refresh: Refresh::Lazy };
+            let target = Target::Prefix(PathPrefix::try_from(path(prefix)).unwrap());
+            let invalidation = Invalidation { seq: 1, at: at(2), target, mode: Mode::Stale, refresh: Refresh::Lazy };
             store.note_invalidation(&invalidation, version(2), &Clock::resume(None)).unwrap();
             let is_concerned = store.invalidated(&page).unwrap().is_some();
-            assert_eq!(is_concerned, names(&invalidation.scope, &page), "{prefix} {path_of_page}");
+            assert_eq!(is_concerned, names(&invalidation.target, &page), "{prefix} {path_of_page}");
             let shown = store.inspect(&all(Pages::All)).unwrap().pages.remove(0);
             let state = if is_concerned { State::Stale } else { State::Fresh };
             assert_eq!((shown.state, shown.invalidated.is_some()), (state, is_concerned), "{prefix} {path_of_page}");

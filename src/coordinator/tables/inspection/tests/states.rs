@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::coordinator::{Action, Answer, Context, Event, PendingWrite, Policy, Room, StoredCopy, WaiterId, handle};
+use crate::coordinator::{
+    Action, Answer, Context, Event, PendingWrite, Room, RoutePolicy, StoredCopy, WaiterId, handle,
+};
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Freshness;
 
@@ -19,7 +21,11 @@ fn state_by_code(store: &Store, key: &PageKey, entry: &Entry, now: Timestamp) ->
         random: 0,
         clock: &mut Clock::resume(None),
         breaker: &mut Breaker::default(),
-        policy: Policy { expire: Duration::from_secs(9), render_timeout: Duration::ZERO, pass_ttl: Duration::ZERO },
+        policy: RoutePolicy {
+            expire: Duration::from_secs(9),
+            render_timeout: Duration::ZERO,
+            pass_ttl: Duration::ZERO,
+        },
         room: Room::Now,
         lifted: entry.marked_by.is_some_and(|mark| since(mark).is_some()),
         invalidated: page.and_then(|page| since(page.version)),
@@ -46,14 +52,14 @@ fn time() -> impl Strategy<Value = Option<u64>> {
     prop::option::of(0..END)
 }
 
-fn scope() -> impl Strategy<Value = Scope> {
-    let prefix = |text: &str| Scope::Prefix(PathPrefix::try_from(path(text)).unwrap());
+fn target() -> impl Strategy<Value = Target> {
+    let prefix = |text: &str| Target::Prefix(PathPrefix::try_from(path(text)).unwrap());
     prop_oneof![
-        prop::sample::select(vec!["/", "/a", "/a/b", "/ab"]).prop_map(|text| Scope::Path(path(text))),
-        prop::sample::select(TAGS.to_vec()).prop_map(|name| Scope::Tag(tag(name))),
+        prop::sample::select(vec!["/", "/a", "/a/b", "/ab"]).prop_map(|text| Target::Path(path(text))),
+        prop::sample::select(TAGS.to_vec()).prop_map(|name| Target::Tag(tag(name))),
         prop::sample::select(vec!["/", "/a", "/a/b", "/b"]).prop_map(prefix),
-        Just(Scope::Route(RouteId::from_stored("/*").unwrap())),
-        Just(Scope::Everything),
+        Just(Target::Route(RouteId::from_stored("/*").unwrap())),
+        Just(Target::Everything),
     ]
 }
 
@@ -121,7 +127,7 @@ proptest! {
     #[test]
     fn a_page_is_in_the_state_in_which_the_code_sees_it(
         entries in prop::collection::vec(entry(), PATHS.len()),
-        mut told in prop::collection::vec((0..END, scope(), mode()), 0..8),
+        mut told in prop::collection::vec((0..END, target(), mode()), 0..8),
         now in 0..END,
     ) {
         let (store, now) = (store(), at(now));
@@ -138,8 +144,8 @@ proptest! {
         // A coordinator's clock rises, so the times of receipt do as well.
         told.sort_by_key(|(time, ..)| *time);
         let mut received = Vec::new();
-        for (seq, (time, scope, mode)) in (1..).zip(told) {
-            let invalidation = Invalidation { seq, at: at(time + 100), scope, mode, refresh: Refresh::Lazy };
+        for (seq, (time, target, mode)) in (1..).zip(told) {
+            let invalidation = Invalidation { seq, at: at(time + 100), target, mode, refresh: Refresh::Lazy };
             let version = Version::from_parts(at(time), (2 << 40) + u128::from(seq));
             store.note_invalidation(&invalidation, version, &Clock::resume(None)).unwrap();
             received.push((version, invalidation));
@@ -153,7 +159,7 @@ proptest! {
             let state = state_by_code(&store, key, entry, now);
             let page = entry.page.as_ref();
             let since = received.iter().filter(|(version, invalidation)| {
-                page.is_some_and(|page| *version > page.version && names(&invalidation.scope, page))
+                page.is_some_and(|page| *version > page.version && names(&invalidation.target, page))
             });
             let strongest = since.max_by_key(|(_, invalidation)| (invalidation.mode, invalidation.seq));
             let began = |version: Option<Version>| version.map(Version::time);
@@ -173,7 +179,7 @@ proptest! {
                 stale_until: windows.stale_until,
                 error_until: windows.error_until,
                 invalidated: strongest.map(|(_, invalidation)| {
-                    let (kind, name) = invalidation.scope.kind_and_name();
+                    let (kind, name) = invalidation.target.kind_and_name();
                     let (kind, name) = (kind.to_owned(), name.to_owned());
                     InvalidatedBy { seq: invalidation.seq, kind, name, mode: invalidation.mode, at: invalidation.at }
                 }),

@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 24 * 1024 * 1024;
 /// Holds pages by key. Over the limit, it evicts pages that L2 has before pages that are not written yet, each in the
 /// order of their last use. `B` holds the headers and the body, and is cheap to clone.
 #[derive(Debug)]
-pub(super) struct Held<B> {
+pub(super) struct HeldPages<B> {
     pages: BTreeMap<PageKey, Page<B>>,
     bytes: u64,
     uses: u64,
@@ -27,13 +27,13 @@ struct Page<B> {
     is_unwritten: bool,
 }
 
-impl<B> Default for Held<B> {
+impl<B> Default for HeldPages<B> {
     fn default() -> Self {
         Self { pages: BTreeMap::new(), bytes: 0, uses: 0 }
     }
 }
 
-impl<B: Clone> Held<B> {
+impl<B: Clone> HeldPages<B> {
     /// Holds a page in place of an earlier version. `is_unwritten` means that the write to L2 is still due.
     pub(super) fn put(&mut self, meta: PageMeta, content: B, is_unwritten: bool) {
         let key = meta.key.clone();
@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn the_page_longest_unused_leaves_first() {
-        let mut held = Held::default();
+        let mut held = HeldPages::default();
         let third = MAX_BYTES / 3;
         for name in 0..3 {
             held.put(page(name, third), name, false);
         }
-        let get = |held: &mut Held<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).map(|(_, n)| n);
+        let get = |held: &mut HeldPages<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).map(|(_, n)| n);
         assert_eq!(get(&mut held, 0), Some(0));
         held.put(page(3, third), 3, false);
         assert_eq!([0, 1, 2, 3].map(|name| get(&mut held, name)), [Some(0), None, Some(2), Some(3)]);
@@ -112,12 +112,12 @@ mod tests {
 
     #[test]
     fn what_is_not_yet_written_stays_longer() {
-        let mut held = Held::default();
+        let mut held = HeldPages::default();
         let half = MAX_BYTES / 2;
         held.put(page(0, half), 0, true);
         held.put(page(1, half), 1, false);
         held.put(page(2, half), 2, false);
-        let has = |held: &mut Held<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).is_some();
+        let has = |held: &mut HeldPages<u64>, name| held.get(&page(name, 0).key, page(name, 0).version).is_some();
         assert_eq!([0, 1, 2].map(|name| has(&mut held, name)), [true, false, true]);
         held.written(&page(0, 0).key, page(0, 0).version);
         held.put(page(3, half), 3, false);

@@ -14,14 +14,14 @@ const TARGETED: [&str; 2] = ["cloudflare-cdn-cache-control", "cdn-cache-control"
 /// origin uses it to give browsers other rules than caches like this one. The request of a render contains nothing of a
 /// client, so no response to it is private by chance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct CachePolicy {
     control: CacheControl,
     is_targeted: bool,
     /// Whether an unreadable targeted field, which otherwise does not count, forbids storing.
     is_forbidden_unread: bool,
 }
 
-impl Policy {
+impl CachePolicy {
     /// Finds the policy of a response.
     ///
     /// A malformed or empty targeted field counts as absent (RFC 9213 §2.1), except that a directive in it that seems
@@ -104,8 +104,8 @@ pub fn age(headers: &HeaderList) -> Duration {
 mod tests {
     use super::*;
 
-    fn policy(headers: &[(&str, &str)]) -> Policy {
-        Policy::of(&HeaderList::from_pairs(headers))
+    fn policy(headers: &[(&str, &str)]) -> CachePolicy {
+        CachePolicy::of(&HeaderList::from_pairs(headers))
     }
 
     #[test]

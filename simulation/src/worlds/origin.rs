@@ -6,7 +6,7 @@ use super::random::Random;
 use super::weather::Weather;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
-use crate::semantics::storable::{NotStored, SiteFailure};
+use crate::semantics::storable::{NotStored, OriginFailure};
 use crate::time::Timestamp;
 
 /// The longest duration of a slow render, in milliseconds. The lease has expired by then.
@@ -23,7 +23,7 @@ pub(super) struct Body {
 
 /// The origin's state.
 #[derive(Debug, Default)]
-pub(super) struct Site {
+pub(super) struct Origin {
     /// The number of invalidations so far. A render that begins now is newer than those.
     pub(super) edits: u64,
     /// How often the content of `/a`, `/a/b` and `/c` has really changed.
@@ -48,10 +48,10 @@ pub(super) struct Plan {
 pub(super) enum End {
     Page,
     NotStored(NotStored),
-    Fails(SiteFailure),
+    Fails(OriginFailure),
 }
 
-impl Site {
+impl Origin {
     /// Begins an outage, in which nearly every render fails.
     pub(super) fn go_bad(&mut self, until: u64) {
         self.bad_until = until;
@@ -70,8 +70,8 @@ impl Site {
     /// Plans the result of a render.
     pub(super) fn render(&self, path: &str, now: u64, weather: &Weather, random: &mut Random) -> Plan {
         let is_bad = now < self.bad_until && !random.one_in(20);
-        let end = if is_bad || random.one_in(weather.site_fails) {
-            End::Fails(random.pick(&[SiteFailure::Status(500), SiteFailure::Broken, SiteFailure::Empty]))
+        let end = if is_bad || random.one_in(weather.origin_fails) {
+            End::Fails(random.pick(&[OriginFailure::Status(500), OriginFailure::Broken, OriginFailure::Empty]))
         } else if random.one_in(weather.uncacheable) {
             End::NotStored(random.pick(&[NotStored::CacheControl, NotStored::TooLarge]))
         } else {
@@ -81,7 +81,7 @@ impl Site {
         let takes = random.below(most);
         let (begins, at) = (random.one_in(2), random.below(takes + 1));
         let head = match end {
-            End::Page | End::Fails(SiteFailure::Broken | SiteFailure::Timeout) => begins,
+            End::Page | End::Fails(OriginFailure::Broken | OriginFailure::Timeout) => begins,
             End::NotStored(reason) => reason == NotStored::TooLarge,
             End::Fails(_) => false,
         };
