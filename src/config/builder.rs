@@ -1,17 +1,11 @@
 //! Builders, for Workers that depend on this crate and configure it in code.
 //!
-//! The setters of most settings are generated where the settings are declared. Here are those of tables and lists that
-//! are built in a way of their own.
+//! The setters of most settings are generated where the settings are declared. Those of tables and lists that are built
+//! in a way of their own are in `setters.rs`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::kinds::List;
-use super::query;
-use super::render_headers::SECRET;
 use super::setting::Setting;
-use super::settings::{COOKIE, HEADER, QUERY, RENDER_HEADERS, ROUTES, STATUSES, VARY};
-use super::{Config, ConfigError};
-use crate::route::RenderValue;
 
 /// Builds a configuration, setting by setting. `docs/configuration.md` lists defaults and bounds. [`Self::check`]
 /// reports all mistakes at once.
@@ -29,75 +23,13 @@ use crate::route::RenderValue;
 /// # Ok::<(), cloudflare_isr::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Builder(Map<String, Value>);
+pub struct Builder(pub(super) Map<String, Value>);
 
 impl Builder {
-    /// Adds a header to requests to the origin, with a text or the name of a secret.
-    #[must_use]
-    pub fn render_header(mut self, name: &str, value: impl Into<RenderValue>) -> Self {
-        put(&mut self.0, &RENDER_HEADERS.setting, name, render_value(value.into()));
-        self
-    }
-
-    /// Adds a route, or replaces the route with the same pattern.
-    #[must_use]
-    pub fn route(mut self, pattern: &str, route: RouteBuilder) -> Self {
-        put(&mut self.0, &ROUTES.setting, pattern, Value::Object(route.0));
-        self
-    }
-
-    /// Reports every mistake in the settings, for a test of the Worker that uses them.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cloudflare_isr::{Builder, RouteBuilder};
-    ///
-    /// let settings = Builder::default().miss_timeout(Duration::from_secs(90)).route("/*", RouteBuilder::default());
-    /// let error = settings.check().unwrap_err();
-    /// assert_eq!(error.problems()[0].setting(), "ISR.miss_timeout");
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`], with all mistakes. Missing bindings and secrets are reported when the Worker runs.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        self.build().map(drop)
-    }
-
-    /// Builds the configuration.
-    ///
-    /// # Errors
-    ///
-    /// As [`Config::from_json`].
-    #[doc(hidden)]
-    pub fn build(&self) -> Result<Config, ConfigError> {
-        Config::from_json(&self.to_json())
-    }
-
     /// Returns the settings in the form of `[vars.ISR]`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
-    }
-
-    /// Returns the settings in the form of `[vars.ISR]`, overridden by those of a variable: each setting of the top
-    /// level, and each route as a whole.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn overridden_by(&self, variable: &Value) -> Value {
-        let Value::Object(variable) = variable else {
-            return variable.clone();
-        };
-        let mut settings = self.0.clone();
-        for (name, value) in variable {
-            match (settings.get_mut(name), value) {
-                (Some(Value::Object(routes)), Value::Object(others)) if name == ROUTES.setting.name => {
-                    routes.extend(others.clone());
-                }
-                _ => drop(settings.insert(name.clone(), value.clone())),
-            }
-        }
-        Value::Object(settings)
     }
 
     pub(super) fn set(&mut self, setting: &Setting, value: Value) {
@@ -116,44 +48,9 @@ impl Builder {
 /// # Ok::<(), cloudflare_isr::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct RouteBuilder(Map<String, Value>);
+pub struct RouteBuilder(pub(super) Map<String, Value>);
 
 impl RouteBuilder {
-    /// Adds a header to requests to the origin. A route with such headers does not use those of the top level.
-    #[must_use]
-    pub fn render_header(mut self, name: &str, value: impl Into<RenderValue>) -> Self {
-        put(&mut self.0, &RENDER_HEADERS.setting, name, render_value(value.into()));
-        self
-    }
-
-    /// Sets the statuses that are stored.
-    #[must_use]
-    pub fn statuses(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
-        self.set(&STATUSES.setting, statuses.into_iter().collect());
-        self
-    }
-
-    /// Sets the query parameters that are part of a page's key.
-    #[must_use]
-    pub fn query(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        self.set(&QUERY.setting, List::<String>::write(names));
-        self
-    }
-
-    /// Makes every query parameter part of a page's key, except those of [`Builder::ignore_query`].
-    #[must_use]
-    pub fn all_query(mut self) -> Self {
-        self.set(&QUERY.setting, json!(query::ALL));
-        self
-    }
-
-    /// Sets the properties of a request that select one of several variants of a page.
-    #[must_use]
-    pub fn vary(mut self, vary: VaryBuilder) -> Self {
-        self.set(&VARY.setting, Value::Object(vary.0));
-        self
-    }
-
     pub(super) fn set(&mut self, setting: &Setting, value: Value) {
         self.0.insert(setting.name.to_owned(), value);
     }
@@ -169,155 +66,10 @@ impl RouteBuilder {
 /// # Ok::<(), cloudflare_isr::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct VaryBuilder(Map<String, Value>);
+pub struct VaryBuilder(pub(super) Map<String, Value>);
 
 impl VaryBuilder {
-    /// Adds a cookie and its values. Any other value has the same effect as no cookie.
-    #[must_use]
-    pub fn cookie(mut self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        put(&mut self.0, &COOKIE.setting, name, List::<String>::write(values));
-        self
-    }
-
-    /// Adds a request header and its values. Any other value has the same effect as no header.
-    #[must_use]
-    pub fn header(mut self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        put(&mut self.0, &HEADER.setting, name, List::<String>::write(values));
-        self
-    }
-
     pub(super) fn set(&mut self, setting: &Setting, value: Value) {
         self.0.insert(setting.name.to_owned(), value);
-    }
-}
-
-/// Adds an entry to the table that is the value of a setting.
-fn put(settings: &mut Map<String, Value>, table: &Setting, name: &str, value: Value) {
-    settings.entry(table.name).or_insert_with(|| json!({}))[name] = value;
-}
-
-fn render_value(value: RenderValue) -> Value {
-    match value {
-        RenderValue::Text(text) => json!(text),
-        RenderValue::Secret(name) => json!({ SECRET: name }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
-
-    use super::super::{L2Kind, SETTINGS, SettingLevel, ValueKind};
-    use super::*;
-    use crate::route::TrailingSlash;
-    use crate::semantics::freshness::Revalidate;
-
-    const MINUTE: Duration = Duration::from_mins(1);
-
-    /// One setting of each kind that has generated setters, and all that have setters of their own.
-    fn each_kind() -> Builder {
-        let vary = VaryBuilder::default()
-            .language(["en", "de"])
-            .device(["desktop"])
-            .country(["DE"])
-            .cookie("theme", ["dark"])
-            .cookie("size", ["large"])
-            .header("X-Ab", ["a"]);
-        let route = RouteBuilder::default()
-            .revalidate(MINUTE)
-            .trailing_slash(TrailingSlash::Keep)
-            .statuses([200, 404])
-            .tags(["a", "b"])
-            .shards(2)
-            .max_pages(3)
-            .query(["page"])
-            .vary(vary)
-            .origin("SHOP_ORIGIN")
-            .render_header("X-Preview", "off");
-        Builder::default()
-            .revalidate(Revalidate::Never)
-            .not_found_revalidate(Revalidate::NoStore)
-            .expire(MINUTE)
-            .first_byte_timeout(MINUTE)
-            .expose_headers(false)
-            .canonical_origin("https://e.com")
-            .l2(L2Kind::R2)
-            .render_header("Authorization", RenderValue::Secret("SITE_TOKEN".to_owned()))
-            .render_header("X-Preview", "off")
-            .render_sensitive_headers(["authorization"])
-            .route("/a", route)
-    }
-
-    #[test]
-    fn setters_write_what_the_parser_accepts() {
-        let builder = each_kind();
-        builder.build().unwrap();
-        let route = json!({
-            "revalidate": 60, "trailing_slash": "keep", "statuses": [200, 404], "tags": ["a", "b"], "shards": 2, "max_pages": 3,
-            "query": ["page"], "origin": "SHOP_ORIGIN", "render_headers": { "X-Preview": "off" },
-            "vary": {
-                "language": ["en", "de"], "device": ["desktop"], "country": ["DE"],
-                "cookie": { "theme": ["dark"], "size": ["large"] }, "header": { "X-Ab": ["a"] },
-            },
-        });
-        let all = json!({
-            "revalidate": false, "not_found_revalidate": 0, "expire": 60, "first_byte_timeout": 60, "expose_headers": false,
-            "canonical_origin": "https://e.com", "l2": "r2",
-            "render_headers": { "Authorization": { "secret": "SITE_TOKEN" }, "X-Preview": "off" },
-            "render_sensitive_headers": ["authorization"], "routes": { "/a": route },
-        });
-        assert_eq!(builder.to_json(), all);
-        let all_query = Builder::default().route("/a", RouteBuilder::default().all_query());
-        all_query.build().unwrap();
-        assert_eq!(all_query.to_json(), json!({ "routes": { "/a": { "query": "all" } } }));
-    }
-
-    #[test]
-    fn settings_without_generated_setters_have_setters() {
-        let json = each_kind().to_json();
-        let route = &json["routes"]["/a"];
-        for (level, table) in
-            [(SettingLevel::TopLevel, &json), (SettingLevel::Route, route), (SettingLevel::Vary, &route["vary"])]
-        {
-            let written: BTreeSet<&str> = table.as_object().unwrap().keys().map(String::as_str).collect();
-            for setting in SETTINGS.iter().filter(|setting| setting.is_accepted_in(level)) {
-                let is_generated = match setting.kind {
-                    ValueKind::Lifetime(_)
-                    | ValueKind::Number(_)
-                    | ValueKind::Flag
-                    | ValueKind::Word(_)
-                    | ValueKind::Text(_)
-                    | ValueKind::List(_) => true,
-                    ValueKind::Query(_)
-                    | ValueKind::Statuses
-                    | ValueKind::RenderHeaders
-                    | ValueKind::ValuesByName { .. }
-                    | ValueKind::Vary
-                    | ValueKind::Routes => false,
-                };
-                assert!(is_generated || written.contains(setting.name), "{}", setting.name);
-            }
-        }
-    }
-
-    #[test]
-    fn a_variable_overrides_the_settings_of_the_code() {
-        let code = Builder::default()
-            .revalidate(MINUTE)
-            .expire(MINUTE)
-            .route("/a", RouteBuilder::default().tags(["code"]))
-            .route("/b", RouteBuilder::default());
-        for (variable, settings) in [
-            (json!({}), code.to_json()),
-            (
-                json!({ "expire": 5, "routes": { "/a": { "shards": 2 }, "/c": {} } }),
-                json!({ "revalidate": 60, "expire": 5, "routes": { "/a": { "shards": 2 }, "/b": {}, "/c": {} } }),
-            ),
-            (json!({ "routes": 5 }), json!({ "revalidate": 60, "expire": 60, "routes": 5 })),
-            (json!("text"), json!("text")),
-        ] {
-            assert_eq!(code.overridden_by(&variable), settings, "{variable}");
-        }
     }
 }

@@ -7,9 +7,8 @@ use thiserror::Error;
 use super::binding::Binding;
 use super::message;
 use super::setting::SettingLevel;
-use super::settings::{CANONICAL_ORIGIN, MAX_BODY_BYTES, PLATFORM_CACHE, RENDER_HEADERS, SETTINGS, ZONE_PURGE};
 use super::value_error::ValueError;
-use crate::route::{MAX_RENDER_HEADER_BYTES, PatternError, RenderHeaderError, RoutesError};
+use crate::route::{PatternError, RoutesError};
 
 /// Everything that is wrong with a configuration: at least one [`Problem`], each shown on its own line.
 ///
@@ -35,36 +34,6 @@ impl ConfigError {
         Self::of(name, ProblemKind::MissingBinding { binding, name: name.to_owned() })
     }
 
-    /// Reports that `max_body_bytes` is larger than KV accepts and that no R2 bucket is bound.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn needs_bucket() -> Self {
-        let setting = format!("{}.{}", Binding::Settings.default_name(), MAX_BODY_BYTES.setting.name);
-        Self::of(&setting, ProblemKind::MissingDependency(Dependency::BucketForLargeBodies))
-    }
-
-    /// Reports that the secret that `zone_purge` needs is missing.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn missing_purge_token(name: &str) -> Self {
-        Self::of(name, ProblemKind::MissingSecret { name: name.to_owned(), purpose: SecretPurpose::ZonePurge })
-    }
-
-    /// Reports that a secret that `render_headers` names is missing.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn missing_render_secret(name: &str) -> Self {
-        Self::of(name, ProblemKind::MissingSecret { name: name.to_owned(), purpose: SecretPurpose::RenderHeader })
-    }
-
-    /// Reports that a secret that `render_headers` names can't be the value of a header.
-    #[must_use]
-    #[doc(hidden)]
-    pub fn malformed_render_secret(name: &str, error: RenderHeaderError) -> Self {
-        let accepts = format!("1 to {MAX_RENDER_HEADER_BYTES} bytes of visible ASCII, with spaces only between");
-        Self::of(name, ProblemKind::InvalidValue { found: "the secret".to_owned(), error: error.into(), accepts })
-    }
-
     /// Combines the problems of two errors.
     #[must_use]
     #[doc(hidden)]
@@ -84,7 +53,7 @@ impl ConfigError {
         if problems.is_empty() { None } else { Some(Self { problems }) }
     }
 
-    fn of(setting: &str, kind: ProblemKind) -> Self {
+    pub(super) fn of(setting: &str, kind: ProblemKind) -> Self {
         Self { problems: vec![Problem::new(setting.to_owned(), kind)] }
     }
 }
@@ -192,8 +161,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Reports a name that no setting has.
-    pub(super) fn unknown_setting(name: &str, level: SettingLevel) -> Self {
-        let known: Vec<_> = SETTINGS.iter().filter(|it| it.is_accepted_in(level)).map(|it| it.name).collect();
+    pub(super) fn unknown_setting(name: &str, known: Vec<&'static str>) -> Self {
         Self::UnknownSetting { closest: message::closest(name, &known), known }
     }
 }
@@ -203,9 +171,15 @@ impl ProblemKind {
 #[non_exhaustive]
 pub enum Dependency {
     /// `platform_cache` needs `canonical_origin`.
-    CanonicalOriginForPlatformCache,
+    CanonicalOriginForPlatformCache {
+        /// The name of the needed setting.
+        needed: &'static str,
+    },
     /// `zone_purge` needs `platform_cache`.
-    PlatformCacheForZonePurge,
+    PlatformCacheForZonePurge {
+        /// The name of the needed setting.
+        needed: &'static str,
+    },
     /// A `max_body_bytes` larger than KV accepts needs an R2 bucket.
     BucketForLargeBodies,
 }
@@ -213,16 +187,15 @@ pub enum Dependency {
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CanonicalOriginForPlatformCache => {
-                let other = CANONICAL_ORIGIN.setting.name;
+            Self::CanonicalOriginForPlatformCache { needed } => write!(
+                f,
+                "needs `{needed}` as well: the platform's cache key has no host, and would mix pages of several hosts"
+            ),
+            Self::PlatformCacheForZonePurge { needed } => {
                 write!(
                     f,
-                    "needs `{other}` as well: the platform's cache key has no host, and would mix pages of several hosts"
+                    "needs `{needed} = true` as well: without it no page has the tags by which the zone is purged"
                 )
-            }
-            Self::PlatformCacheForZonePurge => {
-                let other = PLATFORM_CACHE.setting.name;
-                write!(f, "needs `{other} = true` as well: without it no page has the tags by which the zone is purged")
             }
             Self::BucketForLargeBodies => f.write_str(
                 "needs `[[r2_buckets]]` as well: KV accepts no value over 25 MiB; larger pages are stored in R2",
@@ -236,19 +209,24 @@ impl fmt::Display for Dependency {
 #[non_exhaustive]
 pub enum SecretPurpose {
     /// It purges the cache of the zone in `zone_purge`.
-    ZonePurge,
+    ZonePurge {
+        /// The name of the setting.
+        setting: &'static str,
+    },
     /// It is the value of a header in `render_headers`.
-    RenderHeader,
+    RenderHeader {
+        /// The name of the setting.
+        setting: &'static str,
+    },
 }
 
 impl fmt::Display for SecretPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ZonePurge => {
-                let setting = ZONE_PURGE.setting.name;
+            Self::ZonePurge { setting } => {
                 write!(f, "an API token with the permission Zone > Cache Purge for the zone in `{setting}`")
             }
-            Self::RenderHeader => write!(f, "the value of a header in `{}`", RENDER_HEADERS.setting.name),
+            Self::RenderHeader { setting } => write!(f, "the value of a header in `{setting}`"),
         }
     }
 }

@@ -10,6 +10,7 @@ mod binding;
 mod builder;
 mod cache_name;
 mod canonical_origin;
+mod deployment;
 mod error;
 mod hosts;
 mod kinds;
@@ -19,6 +20,8 @@ mod query;
 mod reader;
 mod render_headers;
 mod routes;
+mod sensitive_headers;
+mod setters;
 mod setting;
 mod settings;
 mod statuses;
@@ -26,6 +29,7 @@ mod statuses;
 mod tests;
 mod value_error;
 mod vary;
+mod vary_values;
 mod zone;
 
 use std::time::Duration;
@@ -39,11 +43,12 @@ pub use self::error::{ConfigError, Dependency, Problem, ProblemKind, SecretPurpo
 pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
 use self::query::TRACKING_PARAMETERS;
-pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, QUERY_WORDS};
+pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
 use self::reader::Reader;
-pub use self::routes::MAX_ROUTES;
 use self::routes::RouteDefaults;
-pub use self::setting::{Bounds, DefaultValue, ItemForm, ListForm, Setting, SettingLevel, TextForm, Unit, ValueKind};
+pub use self::setting::{
+    Bounds, DefaultValue, ItemForm, ListForm, MAX_ROUTES, QUERY_WORDS, Setting, SettingLevel, TextForm, Unit, ValueKind,
+};
 use self::settings::{
     BROWSER_MAX_AGE, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, HOSTS,
     IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE,
@@ -52,7 +57,7 @@ use self::settings::{
 };
 pub use self::settings::{KV_MAX_BODY_BYTES, SETTINGS};
 pub use self::value_error::{ValueError, ValueType};
-pub use self::vary::{MAX_VALUE_BYTES, MAX_VALUES};
+pub use self::vary_values::{MAX_VALUE_BYTES, MAX_VALUES};
 pub use self::zone::ZoneId;
 use crate::route::{Origin, Routes};
 use crate::semantics::freshness::Revalidate;
@@ -122,7 +127,7 @@ impl Config {
     pub fn from_json(value: &Value) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let path = Binding::Settings.default_name();
-        let top = Reader::open(path.to_owned(), SettingLevel::TopLevel, value, &mut problems);
+        let top = Reader::open(path.to_owned(), SettingLevel::TopLevel, value, SETTINGS, &mut problems);
         let config = top.map(Self::read);
         match (config, ConfigError::from_problems(problems)) {
             (_, Some(error)) => Err(error),
@@ -147,11 +152,15 @@ impl Config {
         let platform_cache = PLATFORM_CACHE.read_or_default(top);
         let zone_purge = ZONE_PURGE.read(top);
         if platform_cache && top.get(&CANONICAL_ORIGIN.setting).is_none() {
-            let missing = ProblemKind::MissingDependency(Dependency::CanonicalOriginForPlatformCache);
+            let missing = ProblemKind::MissingDependency(Dependency::CanonicalOriginForPlatformCache {
+                needed: CANONICAL_ORIGIN.setting.name,
+            });
             top.report(top.path_of(&PLATFORM_CACHE.setting), missing);
         }
         if zone_purge.is_some() && !platform_cache {
-            let missing = ProblemKind::MissingDependency(Dependency::PlatformCacheForZonePurge);
+            let missing = ProblemKind::MissingDependency(Dependency::PlatformCacheForZonePurge {
+                needed: PLATFORM_CACHE.setting.name,
+            });
             top.report(top.path_of(&ZONE_PURGE.setting), missing);
         }
         Self {

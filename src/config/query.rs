@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::reader::Reader;
-use super::setting::{ItemForm, ListForm, Setting};
+use super::setting::{ALL_QUERY, ItemForm, ListForm, NO_QUERY, Setting};
 use super::value_error::ValueError;
 use crate::semantics::key::QueryPolicy;
 
@@ -12,12 +12,6 @@ pub const MAX_QUERY_NAMES: usize = 32;
 
 /// The longest name of a query parameter, in bytes.
 pub const MAX_QUERY_NAME_BYTES: usize = 128;
-
-/// The words that `query` accepts in place of a list: every parameter, and none.
-pub const QUERY_WORDS: [&str; 2] = [ALL, NONE];
-
-pub(super) const ALL: &str = "all";
-const NONE: &str = "none";
 
 /// Parameters that record where a visitor comes from and that never change what a page shows.
 pub(super) const TRACKING_PARAMETERS: [&str; 18] = [
@@ -74,8 +68,8 @@ pub(super) const FORM: ListForm = ListForm {
 /// Reads `query`: a list of parameters, or a word.
 pub(super) fn read(setting: &Setting, route: &mut Reader<'_, '_>) -> Option<Query> {
     match route.get(setting)?.as_str() {
-        Some(ALL) => Some(Query::All),
-        Some(NONE) => Some(Query::Only(BTreeSet::new())),
+        Some(ALL_QUERY) => Some(Query::All),
+        Some(NO_QUERY) => Some(Query::Only(BTreeSet::new())),
         _ => route.list(setting, MAX_QUERY_NAMES, parse_name).map(|names| Query::Only(names.into_iter().collect())),
     }
 }

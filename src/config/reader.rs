@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use super::error::{Problem, ProblemKind};
 use super::message::{key, show};
 use super::setting::{Setting, SettingLevel};
-use super::settings::SETTINGS;
 use super::value_error::{ValueError, ValueType};
 
 /// Reads one table. Methods that return an option return `None` for a value that is missing *or* unusable. In the
@@ -15,15 +14,18 @@ use super::value_error::{ValueError, ValueType};
 pub(super) struct Reader<'v, 'p> {
     path: String,
     table: &'v Map<String, Value>,
+    /// All settings that there are.
+    settings: &'static [Setting],
     problems: &'p mut Vec<Problem>,
 }
 
 impl<'v, 'p> Reader<'v, 'p> {
-    /// Starts to read a table, and reports names in it that are not accepted at this level.
+    /// Starts to read a table, and reports names in it that no setting accepted at this level has.
     pub(super) fn open(
         path: String,
         level: SettingLevel,
         value: &'v Value,
+        settings: &'static [Setting],
         problems: &'p mut Vec<Problem>,
     ) -> Option<Self> {
         let Value::Object(table) = value else {
@@ -33,19 +35,22 @@ impl<'v, 'p> Reader<'v, 'p> {
             return None;
         };
         for name in table.keys() {
-            let kind = match SETTINGS.iter().find(|setting| setting.name == name) {
+            let kind = match settings.iter().find(|setting| setting.name == name) {
                 Some(setting) if setting.is_accepted_in(level) => continue,
                 Some(setting) => ProblemKind::WrongTable { levels: setting.levels },
-                None => ProblemKind::unknown_setting(name, level),
+                None => {
+                    let known = settings.iter().filter(|setting| setting.is_accepted_in(level));
+                    ProblemKind::unknown_setting(name, known.map(|setting| setting.name).collect())
+                }
             };
             problems.push(Problem::new(format!("{path}.{}", key(name)), kind));
         }
-        Some(Self { path, table, problems })
+        Some(Self { path, table, settings, problems })
     }
 
     /// Starts to read a table within this one. It has a path of its own.
     pub(super) fn child(&mut self, path: String, level: SettingLevel, value: &'v Value) -> Option<Reader<'v, '_>> {
-        Reader::open(path, level, value, self.problems)
+        Reader::open(path, level, value, self.settings, self.problems)
     }
 
     /// Reports a problem.

@@ -1,4 +1,4 @@
-//! The settings `render_headers` and `render_sensitive_headers`.
+//! The setting `render_headers`.
 
 use serde_json::Value;
 
@@ -6,19 +6,11 @@ use super::error::ProblemKind;
 use super::message::key;
 use super::reader::Reader;
 use super::settings::RENDER_HEADERS;
-use super::value_error::ValueError;
-use crate::route::{
-    MAX_RENDER_HEADERS, RenderHeaderError, RenderHeaders, RenderValue, SENSITIVE_HEADERS, check_render_name,
-};
+use crate::route::{MAX_RENDER_HEADERS, RenderHeaderError, RenderHeaders, RenderValue, check_render_name};
 use crate::semantics::vary::Vary;
 
 /// The key of a value that names a secret.
 pub(super) const SECRET: &str = "secret";
-
-/// Parses an item of `render_sensitive_headers`.
-pub(super) fn sensitive(word: &str) -> Result<&'static str, ValueError> {
-    SENSITIVE_HEADERS.into_iter().find(|name| *name == word).ok_or(ValueError::UnknownWord)
-}
 
 /// Reads `render_headers`, in which the sensitive headers in `allowed` are accepted. Problems don't contain the value,
 /// which may be a credential: a misconfigured Worker shows its problems to every client.
@@ -69,6 +61,7 @@ mod tests {
 
     use super::super::{Config, ConfigError};
     use super::*;
+    use crate::route::SENSITIVE_HEADERS;
 
     /// Returns the headers of the route `/a`, or the lines of the error.
     fn read(settings: &Value) -> Result<RenderHeaders, Vec<String>> {

@@ -5,18 +5,15 @@ use std::time::Duration;
 use super::error::ProblemKind;
 use super::message::key;
 use super::reader::Reader;
-use super::render_headers;
-use super::setting::SettingLevel;
+use super::setting::{MAX_ROUTES, SettingLevel};
 use super::settings::{
     BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SHARDS,
-    STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH, VARY,
+    STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
+use super::{render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
-
-/// The most routes that a configuration may have.
-pub const MAX_ROUTES: usize = 500;
 
 /// The values of settings that a route leaves out.
 pub(super) struct RouteDefaults {
@@ -75,7 +72,7 @@ fn settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteSetting
         query: QUERY.read(table).map(|query| query.policy(&defaults.ignored_query)).unwrap_or_default(),
         trailing_slash: TRAILING_SLASH.read(table).unwrap_or(defaults.trailing_slash),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
-        vary: VARY.read(table).unwrap_or_default(),
+        vary: vary::read(table).unwrap_or_default(),
         render_headers: render_headers::read(table, &defaults.sensitive)
             .unwrap_or_else(|| defaults.render_headers.clone()),
     };

@@ -1,11 +1,21 @@
 //! The description of a setting. Error messages, the JSON schema, the TypeScript types and the table in
 //! `docs/configuration.md` are derived from it.
 
-use super::query::QUERY_WORDS;
-use super::routes::MAX_ROUTES;
 use crate::route::MAX_RENDER_HEADERS;
 use crate::semantics::statuses;
 use crate::semantics::vary::MAX_VARIANTS;
+
+/// The words that `query` accepts in place of a list: every parameter, and none.
+pub const QUERY_WORDS: [&str; 2] = [ALL_QUERY, NO_QUERY];
+
+/// The word that stands for every query parameter.
+pub(super) const ALL_QUERY: &str = "all";
+
+/// The word that stands for no query parameter.
+pub(super) const NO_QUERY: &str = "none";
+
+/// The most routes that a configuration may have.
+pub const MAX_ROUTES: usize = 500;
 
 /// What is known of a setting without the type of its values.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::SettingLevel::{Route, TopLevel, Vary};
 use super::builder::{Builder, RouteBuilder, VaryBuilder};
 use super::cache_name::{self, MAX_CACHE_NAME_CHARS};
 use super::canonical_origin::CanonicalOrigin;
@@ -16,10 +15,11 @@ use super::hosts::{self, MAX_HOSTS};
 use super::kinds::{Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, TypedSetting, Word};
 use super::l2::L2Kind;
 use super::query::{self, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, Query};
+use super::setting::SettingLevel::{Route, TopLevel, Vary};
 use super::setting::{DefaultValue, ItemForm, ListForm, Setting, TextForm, Unit, ValueKind};
-use super::vary::{self, MAX_VALUES};
+use super::vary_values::{self, MAX_VALUES};
 use super::zone::ZoneId;
-use super::{render_headers, statuses};
+use super::{sensitive_headers, statuses};
 use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
@@ -184,7 +184,7 @@ settings! {
         render_sensitive_headers(names: impl IntoIterator<Item = impl AsRef<str>>) =>
             RENDER_SENSITIVE_HEADERS: List<&'static str> = List {
                 form: ListForm { max_items: SENSITIVE_HEADERS.len(), item: ItemForm::Word(&SENSITIVE_HEADERS) },
-                parse: render_headers::sensitive,
+                parse: sensitive_headers::parse,
                 default: DefaultValue::EmptyList,
             };
 
@@ -246,8 +246,7 @@ settings! {
             Custom { accepts: ValueKind::Query(query::FORM), default: DefaultValue::EmptyList, read: query::read };
 
         /// Properties of a request that select one of several variants of a page.
-        vary() => VARY: Custom<crate::semantics::vary::Vary> =
-            Custom { accepts: ValueKind::Vary, default: DefaultValue::None, read: vary::read };
+        vary() => VARY: Table = Table { accepts: ValueKind::Vary, default: DefaultValue::None };
     }
 
     in [Vary], set by [VaryBuilder] {
@@ -262,7 +261,7 @@ settings! {
                     example: "[\"en\", \"de-AT\"]",
                 },
             },
-            parse: vary::language,
+            parse: vary_values::language,
             default: DefaultValue::None,
         };
 
@@ -270,7 +269,7 @@ settings! {
         /// not listed.
         device(classes: impl IntoIterator<Item = impl AsRef<str>>) => DEVICE: List<Device> = List {
             form: ListForm { max_items: Device::WORDS.len(), item: ItemForm::Word(&Device::WORDS) },
-            parse: vary::device,
+            parse: vary_values::device,
             default: DefaultValue::None,
         };
 
@@ -285,7 +284,7 @@ settings! {
                     example: "[\"DE\", \"AT\"]",
                 },
             },
-            parse: vary::country,
+            parse: vary_values::country,
             default: DefaultValue::None,
         };
 
@@ -293,14 +292,14 @@ settings! {
         cookie() => COOKIE: Custom<BTreeMap<String, Vec<String>>> = Custom {
             accepts: ValueKind::ValuesByName { example: "{ theme = [\"dark\", \"light\"] }" },
             default: DefaultValue::None,
-            read: vary::cookies,
+            read: vary_values::cookies,
         };
 
         /// Request headers and their values. Any other value has the same effect as no header.
         header() => HEADER: Custom<BTreeMap<String, Vec<String>>> = Custom {
             accepts: ValueKind::ValuesByName { example: "{ X-Ab-Test = [\"a\", \"b\"] }" },
             default: DefaultValue::None,
-            read: vary::headers,
+            read: vary_values::headers,
         };
     }
 }

@@ -459,8 +459,9 @@ fn similar_names_are_suggested() {
         ("x", None),
         ("", None),
     ] {
+        let accepted = SETTINGS.iter().filter(|setting| setting.is_accepted_in(SettingLevel::TopLevel));
         let ProblemKind::UnknownSetting { closest: found, .. } =
-            ProblemKind::unknown_setting(name, SettingLevel::TopLevel)
+            ProblemKind::unknown_setting(name, accepted.map(|setting| setting.name).collect())
         else {
             unreachable!()
         };

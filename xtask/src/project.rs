@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use semver::Version;
 
+/// The target that Workers run.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
 /// The repository: its folders and the versions that its manifests pin.
 pub(crate) struct Project {
     root: PathBuf,

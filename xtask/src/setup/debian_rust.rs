@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::debian::{Apt, Unpacked};
-use super::wasm::TARGET;
 use crate::command::{Run, path_with, step};
-use crate::project::Project;
+use crate::project::{Project, TARGET};
 
 /// The compiler, cargo, the sources of the standard library, LLVM's tools, and clippy. The linker is added to these,
 /// because the name of its package contains a version.

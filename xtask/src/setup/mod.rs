@@ -16,7 +16,7 @@ use crate::stamp;
 
 pub(crate) use node::Node;
 pub(crate) use tools::Tools;
-pub(crate) use wasm::{TARGET, Toolchain};
+pub(crate) use wasm::Toolchain;
 
 /// The requirements for building and running the Worker.
 pub(crate) struct Setup {

@@ -9,10 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::debian_rust::DebianRust;
 use super::node::Node;
 use crate::command::{Run, path_with, step, which};
-use crate::project::Project;
-
-/// The target of Workers.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+use crate::project::{Project, TARGET};
 
 /// A toolchain with the standard library for [`TARGET`]. It may differ from the toolchain of the host's code.
 pub(crate) struct Toolchain {

@@ -4,8 +4,7 @@ use anyhow::Result;
 
 use super::{GATEWAY, SITE};
 use crate::command::{Run, step};
-use crate::project::Project;
-use crate::setup::TARGET;
+use crate::project::{Project, TARGET};
 use crate::{setup, worker};
 
 /// Performs all checks that need no test run; the quick ones come first.
