@@ -10,7 +10,8 @@
 /// }
 /// ```
 ///
-/// Each setting becomes a constant of type `TypedSetting<Kind>`, an entry of `SETTINGS` and a setter of each builder.
+/// Each setting becomes an immutable `static` of type `TypedSetting<Kind>`, an entry of `SETTINGS` and a setter of each
+/// builder. A `const` would be copied to every place that uses it.
 macro_rules! settings {
     ($(in $levels:tt, set by $builders:tt {$(
         $(#[doc = $doc:literal])+
@@ -18,7 +19,7 @@ macro_rules! settings {
     )+})+) => {
         $($(
             $(#[doc = $doc])+
-            pub(super) const $constant: TypedSetting<$kind> = {
+            pub(super) static $constant: TypedSetting<$kind> = {
                 let kind: $kind = $value;
                 TypedSetting {
                     setting: Setting {
@@ -33,7 +34,7 @@ macro_rules! settings {
         )+)+
 
         /// All settings.
-        pub const SETTINGS: &[Setting] = &[$($($constant.setting,)+)+];
+        pub static SETTINGS: &[&Setting] = &[$($(&$constant.setting,)+)+];
 
         // Not a field of `Setting`: like this, these texts are not part of a Worker's code.
         /// Name and documentation of each setting.

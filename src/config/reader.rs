@@ -97,9 +97,9 @@ impl<'v, 'p> Reader<'v, 'p> {
         &mut self,
         setting: &Setting,
         max: usize,
-        parse: impl Fn(&str) -> Result<T, ValueError>,
+        parse: fn(&str) -> Result<T, ValueError>,
     ) -> Option<Vec<T>> {
-        self.items(setting, max, |value| text(value).and_then(&parse))
+        self.items(setting, max, |value| text(value).and_then(parse))
     }
 
     /// Reads a list. Every malformed item is reported, and left out.
@@ -129,19 +129,19 @@ impl<'v, 'p> Reader<'v, 'p> {
     }
 
     /// Reads a table of lists of texts, by name: at most `max` names, and 1 to `max` texts of each.
-    pub(super) fn lists<T>(
+    pub(super) fn lists(
         &mut self,
         setting: &Setting,
         max: usize,
-        parse_name: impl Fn(&str) -> Result<String, ValueError>,
-        parse: impl Fn(&str) -> Result<T, ValueError>,
-    ) -> Option<BTreeMap<String, Vec<T>>> {
+        parse_name: fn(&str) -> Result<String, ValueError>,
+        parse: fn(&str) -> Result<String, ValueError>,
+    ) -> Option<BTreeMap<String, Vec<String>>> {
         let entries = self.entries(setting, max)?;
         let mut lists = BTreeMap::new();
         for (name, value) in entries {
             let entry = parse_name(name).and_then(|name| match list_of(value, max)? {
                 [] => Err(ValueError::Empty),
-                texts => Ok((name, texts.iter().map(|value| text(value).and_then(&parse)).collect::<Result<_, _>>()?)),
+                texts => Ok((name, texts.iter().map(|value| text(value).and_then(parse)).collect::<Result<_, _>>()?)),
             });
             match entry {
                 Ok((name, texts)) => drop(lists.insert(name, texts)),

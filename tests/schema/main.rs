@@ -22,7 +22,7 @@ const SAMPLES: &str = include_str!("samples.json");
 
 /// Returns the settings that are accepted in a table.
 fn settings_of(level: SettingLevel) -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(move |setting| setting.is_accepted_in(level))
+    SETTINGS.iter().copied().filter(move |setting| setting.is_accepted_in(level))
 }
 
 /// Returns the text that editors show for a setting.

@@ -12,7 +12,7 @@ pub(super) use self::texts::{Flag, List, Text, Word};
 use super::reader::Reader;
 use super::setting::{DefaultValue, Setting, ValueKind};
 
-/// A setting together with its kind, and so with the type of its values: the constants of
+/// A setting together with its kind, and so with the type of its values: the declarations in
 /// [`settings`](super::settings).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TypedSetting<K> {
