@@ -15,7 +15,7 @@ pub(super) struct Reader<'v, 'p> {
     path: String,
     table: &'v Map<String, Value>,
     /// All settings that there are.
-    settings: &'static [Setting],
+    settings: &'static [&'static Setting],
     problems: &'p mut Vec<Problem>,
 }
 
@@ -25,7 +25,7 @@ impl<'v, 'p> Reader<'v, 'p> {
         path: String,
         level: SettingLevel,
         value: &'v Value,
-        settings: &'static [Setting],
+        settings: &'static [&'static Setting],
         problems: &'p mut Vec<Problem>,
     ) -> Option<Self> {
         let Value::Object(table) = value else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::reader::Reader;
 use super::setting::Setting;
 use super::value_error::ValueError;
-use crate::semantics::headers::{Kind, is_token};
+use crate::semantics::headers::{HeaderKind, is_token};
 use crate::semantics::language::LanguageTag;
 use crate::semantics::vary::Device;
 
@@ -72,7 +72,7 @@ fn header_name(name: &str) -> Result<String, ValueError> {
     if !is_token(&name) {
         return Err(ValueError::InvalidName);
     }
-    if RESERVED.contains(&name.as_str()) || Kind::of(&name) != Kind::EndToEnd {
+    if RESERVED.contains(&name.as_str()) || HeaderKind::of(&name) != HeaderKind::EndToEnd {
         return Err(ValueError::ReservedName);
     }
     Ok(name)

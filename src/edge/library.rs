@@ -204,7 +204,7 @@ impl Isr {
         context.wait_until(async move {
             let key = ticket.key.clone();
             match isr.take(ticket, &copy, &settings).await {
-                Ok(offered) => worker::console_debug!("store: {key}: {offered:?}"),
+                Ok(result) => worker::console_debug!("store: {key}: {result:?}"),
                 Err(CallError::Unreachable(cause)) => worker::console_error!("store: {key}: {cause}"),
                 Err(error) => worker::console_warn!("store: {key}: {error}"),
             }

@@ -154,7 +154,7 @@ pub enum RenderPurpose {
 #[serde(rename_all = "camelCase")]
 pub struct L2State {
     /// The state in one word.
-    pub state: L2,
+    pub state: L2Status,
     /// The version in L2, if it is certain. It may be older than the published one, with the same content.
     pub version: Option<Version>,
     /// When it was last written.
@@ -168,7 +168,7 @@ pub struct L2State {
 /// The state of a page in L2, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum L2 {
+pub enum L2Status {
     /// Never written.
     None,
     /// L2 has the page.

@@ -3,4 +3,4 @@
 pub mod answer;
 mod question;
 
-pub use self::question::{DEFAULT_LIMIT, Inspect, InspectError, Kind, MAX_LIMIT, Place, Subject};
+pub use self::question::{Cursor, DEFAULT_LIMIT, Inspect, InspectError, MAX_LIMIT, Subject, SubjectKind};

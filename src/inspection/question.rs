@@ -44,7 +44,7 @@ pub enum Subject {
         /// The tag.
         tag: Tag,
         /// The last page that the caller has.
-        after: Option<Place>,
+        after: Option<Cursor>,
     },
     /// All variants of a path.
     Path {
@@ -64,7 +64,7 @@ pub enum Subject {
 
 /// The place of a page in a list over several shards. As text: the shard's name, a space, the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Cursor {
     /// The shard.
     pub shard: ShardName,
     /// The page.
@@ -73,7 +73,7 @@ pub struct Place {
 
 /// The names of the subjects in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SubjectKind {
     /// `tag`.
     Tag,
     /// `path`.
@@ -148,7 +148,7 @@ impl Inspect {
             match name.as_ref() {
                 "after" => once("after", &mut after, value)?,
                 "limit" => once("limit", &mut limit, value.parse().map_err(|_| InspectError::Limit)?)?,
-                other => match Kind::by_name(other) {
+                other => match SubjectKind::by_name(other) {
                     Some(kind) if subject.is_none() => subject = Some((kind, value)),
                     Some(_) => return Err(InspectError::NotOne),
                     None => return Err(InspectError::UnknownField { field: other.to_owned() }),
@@ -164,7 +164,7 @@ impl Inspect {
     /// # Errors
     /// Says what is wrong with them.
     #[doc(hidden)]
-    pub fn from_arguments(kind: Kind, argument: &Value, options: &Value) -> Result<Self, InspectError> {
+    pub fn from_arguments(kind: SubjectKind, argument: &Value, options: &Value) -> Result<Self, InspectError> {
         let options = match options {
             Value::Null => None,
             Value::Object(options) => Some(options),
@@ -185,19 +185,21 @@ impl Inspect {
         Self::new(kind, name, after, limit)
     }
 
-    fn new(kind: Kind, name: &str, after: Option<&str>, limit: Option<u64>) -> Result<Self, InspectError> {
+    fn new(kind: SubjectKind, name: &str, after: Option<&str>, limit: Option<u64>) -> Result<Self, InspectError> {
         let limit = limit.map_or(Some(DEFAULT_LIMIT), |limit| u32::try_from(limit).ok());
         let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or(InspectError::Limit)?;
         let after = after.filter(|text| !text.is_empty());
         let key = |text| PageKey::from_stored(text).map_err(|_| InspectError::After);
         let subject = match kind {
-            Kind::Tag => {
-                let after = after.map(|text| Place::parse(text).ok_or(InspectError::After)).transpose()?;
+            SubjectKind::Tag => {
+                let after = after.map(|text| Cursor::parse(text).ok_or(InspectError::After)).transpose()?;
                 Subject::Tag { tag: Tag::parse(name)?, after }
             }
-            Kind::Path if name.contains(['?', '#']) => return Err(InspectError::Query),
-            Kind::Path => Subject::Path { path: CanonicalPath::parse(name)?, after: after.map(key).transpose()? },
-            Kind::Shard => {
+            SubjectKind::Path if name.contains(['?', '#']) => return Err(InspectError::Query),
+            SubjectKind::Path => {
+                Subject::Path { path: CanonicalPath::parse(name)?, after: after.map(key).transpose()? }
+            }
+            SubjectKind::Shard => {
                 let shard = ShardName::from_stored(name).ok_or(InspectError::Shard)?;
                 Subject::Shard { shard, after: after.map(key).transpose()? }
             }
@@ -211,7 +213,7 @@ fn once<T>(field: &'static str, place: &mut Option<T>, value: T) -> Result<(), I
     place.replace(value).map_or(Ok(()), |_| Err(InspectError::Twice { field }))
 }
 
-impl Kind {
+impl SubjectKind {
     fn name(self) -> &'static str {
         match self {
             Self::Tag => "tag",
@@ -225,7 +227,7 @@ impl Kind {
     }
 }
 
-impl Place {
+impl Cursor {
     /// Parses the output of [`fmt::Display`]. A key contains no space.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -234,7 +236,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.shard, self.key)
     }
@@ -254,34 +256,34 @@ mod tests {
         ShardName::from_stored(text).unwrap()
     }
 
-    fn tag(after: Option<Place>, limit: u32) -> Inspect {
+    fn tag(after: Option<Cursor>, limit: u32) -> Inspect {
         Inspect { subject: Subject::Tag { tag: Tag::parse("post:1").unwrap(), after }, limit }
     }
 
     #[test]
     fn a_question_is_the_same_over_http_and_by_rpc() {
-        let place = Place { shard: shard("/über uns/*#3"), key: key("https://e.com/a?b=1") };
+        let place = Cursor { shard: shard("/über uns/*#3"), key: key("https://e.com/a?b=1") };
         let path = CanonicalPath::parse("/a/b").unwrap();
         let after = Some(key("https://e.com/a/b?c=1"));
         for (query, kind, argument, options, inspect) in [
-            ("tag=post%3A1", Kind::Tag, "post:1", Value::Null, tag(None, 100)),
+            ("tag=post%3A1", SubjectKind::Tag, "post:1", Value::Null, tag(None, 100)),
             (
                 "limit=7&tag=post:1&after=/%C3%BCber+uns/*%233+https://e.com/a?b%3D1",
-                Kind::Tag,
+                SubjectKind::Tag,
                 "post:1",
                 json!({ "limit": 7, "after": place.to_string() }),
                 tag(Some(place.clone()), 7),
             ),
             (
                 "path=//a/./b/&after=https%3A%2F%2Fe.com%2Fa%2Fb%3Fc%3D1",
-                Kind::Path,
+                SubjectKind::Path,
                 "/a/b/",
                 json!({ "after": "https://e.com/a/b?c=1" }),
                 Inspect { subject: Subject::Path { path, after }, limit: 100 },
             ),
             (
                 "shard=/*%230&after=&limit=1000",
-                Kind::Shard,
+                SubjectKind::Shard,
                 "/*#0",
                 json!({ "after": null, "limit": 1000 }),
                 Inspect { subject: Subject::Shard { shard: shard("/*#0"), after: None }, limit: 1000 },
@@ -327,7 +329,7 @@ mod tests {
             (json!("a"), json!({ "limit": -1 }), "from 1 to 1000"),
             (json!("a"), json!({ "mode": "stale" }), "unknown field \"mode\""),
         ] {
-            let error = Inspect::from_arguments(Kind::Tag, &argument, &options).unwrap_err().to_string();
+            let error = Inspect::from_arguments(SubjectKind::Tag, &argument, &options).unwrap_err().to_string();
             assert!(error.contains(part), "{argument} {options}: {error}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::origin::is_binding_name;
-use crate::semantics::headers::{Kind, is_token};
+use crate::semantics::headers::{HeaderKind, is_token};
 
 /// The most headers that a request to the origin can be given.
 pub const MAX_RENDER_HEADERS: usize = 16;
@@ -26,7 +26,7 @@ pub const SENSITIVE_HEADERS: [&str; 8] = [
     "x-auth-token",
 ];
 
-/// Headers that the connection or this cache sets, besides those that [`Kind`] classifies. A condition or a range would
+/// Headers that the connection or this cache sets, besides those that [`HeaderKind`] classifies. A condition or a range would
 /// make the response unstorable, and bodies are stored without a content coding.
 const RESERVED: [&str; 9] = [
     "accept-encoding",
@@ -155,7 +155,11 @@ pub fn check_render_name(name: &str, allowed: &[&str]) -> Result<(), RenderHeade
     if SENSITIVE_HEADERS.contains(&name) {
         return if allowed.contains(&name) { Ok(()) } else { Err(RenderHeaderError::Sensitive) };
     }
-    if RESERVED.contains(&name) || Kind::of(name) != Kind::EndToEnd { Err(RenderHeaderError::Reserved) } else { Ok(()) }
+    if RESERVED.contains(&name) || HeaderKind::of(name) != HeaderKind::EndToEnd {
+        Err(RenderHeaderError::Reserved)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 //!
 //! | kind | stored page, to all clients | passed response, to one client | passed request, to the origin |
 //! |---|---|---|---|
-//! | [`Kind::EndToEnd`] | yes | yes | yes |
-//! | [`Kind::Connection`], and names in `Connection` | no | no | no, except for an upgrade |
-//! | [`Kind::Personal`] | no | yes | yes |
-//! | [`Kind::Consumed`] | no | yes | yes |
-//! | [`Kind::Coding`] | no, once the coding is undone | yes | yes |
-//! | [`Kind::Framework`] | yes | yes | no |
-//! | [`Kind::Internal`] | no | no | no |
+//! | [`HeaderKind::EndToEnd`] | yes | yes | yes |
+//! | [`HeaderKind::Connection`], and names in `Connection` | no | no | no, except for an upgrade |
+//! | [`HeaderKind::Personal`] | no | yes | yes |
+//! | [`HeaderKind::Consumed`] | no | yes | yes |
+//! | [`HeaderKind::Coding`] | no, once the coding is undone | yes | yes |
+//! | [`HeaderKind::Framework`] | yes | yes | no |
+//! | [`HeaderKind::Internal`] | no | no | no |
 //!
 //! The request of a render has none of a client's headers. So headers that a client sends to mislead an origin
 //! (`X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and so on) can't influence a stored page. In a
@@ -91,7 +91,7 @@ const NEVER_NOMINATED: [&str; 9] =
 
 /// The kind of a header, by its name. The table of this [module](self) says how each kind is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HeaderKind {
     /// Part of the message.
     EndToEnd,
     /// For one connection.
@@ -108,7 +108,7 @@ pub enum Kind {
     Internal,
 }
 
-impl Kind {
+impl HeaderKind {
     /// Returns the kind of a header by its name, which must be in lower case.
     #[must_use]
     pub fn of(name: &str) -> Self {
@@ -220,10 +220,10 @@ impl HeaderList {
     pub fn for_sharing(&self) -> Self {
         let was_coded = self.get("content-encoding").is_some_and(|coding| coding != "identity");
         let nominated = self.nominated();
-        let kept = |name: &str| match Kind::of(name) {
-            Kind::EndToEnd | Kind::Framework => !nominated.iter().any(|nominated| nominated == name),
-            Kind::Coding => !was_coded,
-            Kind::Connection | Kind::Personal | Kind::Consumed | Kind::Internal => false,
+        let kept = |name: &str| match HeaderKind::of(name) {
+            HeaderKind::EndToEnd | HeaderKind::Framework => !nominated.iter().any(|nominated| nominated == name),
+            HeaderKind::Coding => !was_coded,
+            HeaderKind::Connection | HeaderKind::Personal | HeaderKind::Consumed | HeaderKind::Internal => false,
         };
         Self(self.0.iter().filter(|(name, _)| kept(name)).cloned().collect())
     }
@@ -238,10 +238,10 @@ impl HeaderList {
                 .any(|known| if known.ends_with('-') { name.starts_with(known) } else { name == *known })
         };
         let nominated = self.nominated();
-        self.names(|name| match Kind::of(name) {
-            Kind::Internal | Kind::Framework => true,
-            Kind::Connection => !kept_for_upgrade,
-            Kind::EndToEnd | Kind::Personal | Kind::Consumed | Kind::Coding => {
+        self.names(|name| match HeaderKind::of(name) {
+            HeaderKind::Internal | HeaderKind::Framework => true,
+            HeaderKind::Connection => !kept_for_upgrade,
+            HeaderKind::EndToEnd | HeaderKind::Personal | HeaderKind::Consumed | HeaderKind::Coding => {
                 !is_known_to_all(name) && nominated.iter().any(|nominated| nominated == name)
             }
         })
@@ -252,11 +252,11 @@ impl HeaderList {
     #[must_use]
     pub fn withheld_from_visitor(&self) -> Vec<String> {
         let nominated = self.nominated();
-        self.names(|name| match Kind::of(name) {
-            Kind::Internal | Kind::Connection => true,
+        self.names(|name| match HeaderKind::of(name) {
+            HeaderKind::Internal | HeaderKind::Connection => true,
             // A response keeps its own rules for caches and its cookies, whatever `Connection` names.
-            Kind::Personal | Kind::Consumed | Kind::Coding => false,
-            Kind::EndToEnd | Kind::Framework => nominated.iter().any(|nominated| nominated == name),
+            HeaderKind::Personal | HeaderKind::Consumed | HeaderKind::Coding => false,
+            HeaderKind::EndToEnd | HeaderKind::Framework => nominated.iter().any(|nominated| nominated == name),
         })
     }
 

@@ -153,11 +153,11 @@ test("by RPC on objects of other names: carried out or refused, but never lost i
 
 // `known`: whether a page of the shard has carried the tag before, so that the tag index knows whom to tell.
 for (const known of [false, true]) {
-  for (const scope of ["tag", "path"]) {
-    if (scope === "path" && known) continue;
+  for (const target of ["tag", "path"]) {
+    if (target === "path" && known) continue;
 
-    test(`a render that began before the invalidation is never served after it (${scope}${known ? " known before" : ""})`, async () => {
-      const [name, tag] = [`race-${scope}-${known}`, `race-tag-${known}`];
+    test(`a render that began before the invalidation is never served after it (${target}${known ? " known before" : ""})`, async () => {
+      const [name, tag] = [`race-${target}-${known}`, `race-tag-${known}`];
       if (known) await pages({ [`${name}-earlier`]: tag });
       const headers = { "Cache-Tag": tag };
       const path = await isr.lab(name, { body: "old", delay_ms: 1500, headers });
@@ -165,7 +165,7 @@ for (const known of [false, true]) {
       await until("the render", async () => (await isr.renders(name)) === 1);
       await isr.lab(name, { body: "new", headers });
 
-      assert.equal((await isr.revalidate(scope === "tag" ? { tag } : { path })).status, 200);
+      assert.equal((await isr.revalidate(target === "tag" ? { tag } : { path })).status, 200);
       const late = await Promise.all(Array.from({ length: 5 }, () => isr.fetch(path)));
       assert.deepEqual(late.map(({ text }) => text), Array(5).fill("new"));
       await early;

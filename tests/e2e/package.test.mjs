@@ -119,22 +119,22 @@ services = [{ binding = "GATEWAY", service = "gateway" }]
 
 /** A site made as adapters make it: it looks its own pages up, and tells in each what it was rendered for. */
 const adapted = `
-import { createScope, serve } from "cloudflare-isr";
+import { createPagePolicy, serve } from "cloudflare-isr";
 
 export default {
   async fetch(request, env, ctx) {
-    const scope = createScope();
+    const policy = createPagePolicy();
     const { pathname, search } = new URL(request.url);
     const render = async () => {
       if (request.method === "POST") return Response.json(await env.ISR.revalidateTag(await request.text()));
       if (pathname === "/post/slow") await scheduler.wait(1500);
       if (pathname === "/post/broken") throw new Error("it can't be rendered");
-      scope.defaults({ revalidate: 300, tags: ["posts"] });
-      scope.set(pathname === "/post/personal" ? { revalidate: 0 } : { tags: ["tag-of-" + pathname.slice(6)] });
+      policy.defaults({ revalidate: 300, tags: ["posts"] });
+      policy.set(pathname === "/post/personal" ? { revalidate: 0 } : { tags: ["tag-of-" + pathname.slice(6)] });
       const body = { id: crypto.randomUUID(), search, cookie: request.headers.get("cookie") };
       return Response.json(body, { headers: { "set-cookie": "session=new" } });
     };
-    return serve({ request, env, ctx, scope, render });
+    return serve({ request, env, ctx, policy, render });
   },
 };
 `;
@@ -247,8 +247,8 @@ test("the schema agrees with the parser of the configuration, and with what the 
 /** The module that the package is by its name. */
 const main = () => import(pathToFileURL(path.join(installed, "dist/index.js")).href);
 
-test("a scope takes the last lifetime of a page, else of a layout, and all tags", async () => {
-  const { createScope, applyScope } = await main();
+test("a page policy takes the last lifetime of a page, else of a layout, and all tags", async () => {
+  const { createPagePolicy, applyPagePolicy } = await main();
   for (const [calls, resolved] of [
     [[], null],
     [[["set", {}]], null],
@@ -258,24 +258,24 @@ test("a scope takes the last lifetime of a page, else of a layout, and all tags"
     [[["defaults", { revalidate: 300 }], ["set", { revalidate: 0 }]], { revalidate: 0, tags: [] }],
     [[["defaults", { revalidate: 300 }], ["defaults", { revalidate: 60 }]], { revalidate: 60, tags: [] }],
   ]) {
-    const scope = createScope();
-    for (const [method, settings] of calls) scope[method](settings);
-    assert.deepEqual(scope.resolve(), resolved, JSON.stringify(calls));
+    const policy = createPagePolicy();
+    for (const [method, settings] of calls) policy[method](settings);
+    assert.deepEqual(policy.resolve(), resolved, JSON.stringify(calls));
   }
-  const scope = createScope();
+  const policy = createPagePolicy();
   const headers = new Headers({ "cache-tag": "own" });
-  applyScope(headers, scope);
+  applyPagePolicy(headers, policy);
   assert.deepEqual([...headers], [["cache-tag", "own"]]);
-  scope.set({ revalidate: false, tags: ["a", "b"] });
-  applyScope(headers, scope);
+  policy.set({ revalidate: false, tags: ["a", "b"] });
+  applyPagePolicy(headers, policy);
   assert.deepEqual([...headers], [["cache-tag", "own, a, b"], ["x-isr-revalidate", "false"]]);
   for (const wrong of [
     { revalidate: true }, { revalidate: -1 }, { revalidate: 1.5 }, { revalidate: "60" }, { tags: "a" }, { tags: [""] }, { tags: ["a,b"] },
     { tags: ["a b"] }, { tags: ["ü"] }, { tags: ["x".repeat(257)] }, { tags: [1] },
   ]) {
-    assert.throws(() => scope.set(wrong), TypeError, JSON.stringify(wrong));
+    assert.throws(() => policy.set(wrong), TypeError, JSON.stringify(wrong));
   }
-  assert.deepEqual(scope.resolve(), { revalidate: false, tags: ["a", "b"] });
+  assert.deepEqual(policy.resolve(), { revalidate: false, tags: ["a", "b"] });
 });
 
 test("a page is plainly for all only if the cache does not keep it from anybody", async () => {

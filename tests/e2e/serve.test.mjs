@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { createScope, serve } from "../../packages/cloudflare-isr/dist/index.js";
+import { createPagePolicy, serve } from "../../packages/cloudflare-isr/dist/index.js";
 
 const url = "https://example.com/page";
 
@@ -36,7 +36,7 @@ function visit({ page, stored, again, headers = {} }) {
   };
   const ctx = { exports, waitUntil: (promise) => void seen.kept.push(promise) };
   const request = new Request(url, { headers: { cookie: "session=mine", ...headers } });
-  return { seen, answer: serve({ request, env: { ISR }, ctx, scope: createScope(), render }) };
+  return { seen, answer: serve({ request, env: { ISR }, ctx, policy: createPagePolicy(), render }) };
 }
 
 test("a page for everybody streams to the visitor before it is stored, without what the render alone was told", async () => {
@@ -138,7 +138,7 @@ test("a page is looked up with what the platform knows of the visitor", async (t
   const request = new globalThis.Request(url, { headers: { cookie: "session=mine" }, cf: { country: "AT" } });
   const lookup = async ({ method, headers, cf }) => ({ status: "HIT", response: Response.json([method, headers.get("cookie"), cf]) });
   const ctx = { exports: { default: () => {} }, waitUntil: () => {} };
-  const response = await serve({ request, env: { ISR: { lookup } }, ctx, scope: createScope(), render: () => assert.fail("rendered") });
+  const response = await serve({ request, env: { ISR: { lookup } }, ctx, policy: createPagePolicy(), render: () => assert.fail("rendered") });
   assert.deepEqual(await response.json(), ["GET", "session=mine", { country: "AT" }]);
 });
 

@@ -16,7 +16,7 @@ use bolero as _;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::config::Config;
 use cloudflare_isr::internals::inspection::answer::{
-    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, LastInvalidation, PageState, Pages, PendingWrites,
+    BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
@@ -327,7 +327,7 @@ fn shown_page() -> PageState {
         pass_until: None,
         rendering: None,
         l2: L2State {
-            state: L2::Written,
+            state: L2Status::Written,
             version: Some(version()),
             written_at: Some(START),
             due_at: None,
@@ -359,7 +359,7 @@ fn shown_render() -> PageState {
         retry_at: None,
         pass_until: None,
         rendering: Some(rendering),
-        l2: L2State { state: L2::None, version: None, written_at: None, due_at: None, attempts: 0 },
+        l2: L2State { state: L2Status::None, version: None, written_at: None, due_at: None, attempts: 0 },
     }
 }
 

@@ -9,7 +9,7 @@ use cloudflare_isr::internals::semantics::cache_policy::{self, CachePolicy};
 use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, SelectedRepresentation};
 use cloudflare_isr::internals::semantics::etag;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
-use cloudflare_isr::internals::semantics::headers::{HeaderList, Kind};
+use cloudflare_isr::internals::semantics::headers::{HeaderKind, HeaderList};
 use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
 use cloudflare_isr::internals::semantics::range::Range;
 use cloudflare_isr::internals::semantics::statuses::Statuses;
@@ -266,7 +266,8 @@ fn check_storable(status: u16, storable: Storable, criteria: &Criteria<'_>) {
     assert!(tags.len() <= MAX_TAGS_PER_PAGE && tags.is_sorted_by(|a, b| a < b) && tags.contains(&criteria.tags[0]));
     assert_eq!(headers.check(), Ok(()));
     assert_eq!(headers.for_sharing(), headers);
-    let may_be_kept = |name: &str| matches!(Kind::of(name), Kind::EndToEnd | Kind::Coding | Kind::Framework);
+    let may_be_kept =
+        |name: &str| matches!(HeaderKind::of(name), HeaderKind::EndToEnd | HeaderKind::Coding | HeaderKind::Framework);
     assert!(headers.iter().all(|(name, _)| may_be_kept(name)), "{headers:?}");
     assert!(windows.fresh_until <= windows.stale_until && windows.fresh_until <= windows.error_until, "{windows:?}");
     if let Some(end) = windows.fresh_until {

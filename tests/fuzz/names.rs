@@ -2,7 +2,7 @@
 
 use bolero::check;
 use cloudflare_isr::internals::config::CanonicalOrigin;
-use cloudflare_isr::internals::inspection::{Inspect, MAX_LIMIT, Place, Subject};
+use cloudflare_isr::internals::inspection::{Cursor, Inspect, MAX_LIMIT, Subject};
 use cloudflare_isr::internals::route::OriginUrl;
 use cloudflare_isr::internals::semantics::key::{
     CanonicalPath, MAX_KEY_BYTES, PageKey, QueryPolicy, RequestUrl, TrailingSlash,
@@ -249,7 +249,7 @@ fn an_inspection() {
                 if let Some(place) = after {
                     check_shard(&place.shard);
                     check_key(&place.key);
-                    assert_eq!(Place::parse(&place.to_string()), Some(place));
+                    assert_eq!(Cursor::parse(&place.to_string()), Some(place));
                 }
             }
             Subject::Path { path, after } => {

@@ -4,8 +4,8 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import {
-  applyScope,
-  createScope,
+  applyPagePolicy,
+  createPagePolicy,
   isIsrError,
   isOwnRender,
   isRender,
@@ -18,7 +18,7 @@ import {
   type PageState,
   type Receipt,
   type ResolvedSettings,
-  type Scope,
+  type PagePolicy,
 } from "cloudflare-isr";
 import Gateway, { IsrCoordinator, IsrTagIndex, withIsr } from "cloudflare-isr/gateway";
 
@@ -44,7 +44,7 @@ export async function invalidates(env: Env): Promise<void> {
   console.log(refreshed + failed + pending, doneAt, progress.sinks?.["zone-purge"] === "done");
   // @ts-expect-error there is no such mode
   await env.GATEWAY.revalidateTag("a", { mode: "soft" });
-  // @ts-expect-error there is no such scope
+  // @ts-expect-error there is no such target
   await env.GATEWAY.invalidate({ paths: ["/a"] });
   // @ts-expect-error everything is true, or not there
   await env.GATEWAY.invalidate({ everything: false });
@@ -107,22 +107,22 @@ export async function fails(env: Env): Promise<IsrErrorCode | undefined> {
 }
 
 export async function collects(headers: Headers, request: Request, secret: string): Promise<ResolvedSettings | null> {
-  const scope: Scope = createScope();
+  const policy: PagePolicy = createPagePolicy();
   const settings: PageSettings = { revalidate: 60, tags: ["posts"] };
-  scope.defaults(settings);
-  scope.set({ revalidate: false });
-  applyScope(headers, scope);
-  if (await isRender(request, secret)) return scope.resolve();
+  policy.defaults(settings);
+  policy.set({ revalidate: false });
+  applyPagePolicy(headers, policy);
+  if (await isRender(request, secret)) return policy.resolve();
   // @ts-expect-error true is no lifetime
-  scope.set({ revalidate: true });
+  policy.set({ revalidate: true });
   return null;
 }
 
 export const adapter = {
   fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
-    const scope = createScope();
-    if (isOwnRender(ctx)) scope.set({ tags: ["rendered"] });
-    return serve({ request, env, ctx, binding: "GATEWAY", scope, render: () => new Response("a page") });
+    const policy = createPagePolicy();
+    if (isOwnRender(ctx)) policy.set({ tags: ["rendered"] });
+    return serve({ request, env, ctx, binding: "GATEWAY", policy, render: () => new Response("a page") });
   },
 };
 

@@ -1,5 +1,5 @@
-/** The pages. The cache settings of a page and of its layout are collected in a scope. */
-import { applyScope, createScope, type Scope } from "cloudflare-isr";
+/** The pages. The cache settings of a page and of its layout are collected in a page policy. */
+import { applyPagePolicy, createPagePolicy, type PagePolicy } from "cloudflare-isr";
 
 import type { Post, Posts } from "./env.js";
 import { html, raw, type Html } from "./html.js";
@@ -14,32 +14,32 @@ interface Page {
 
 /** Renders the page at a path. */
 export async function page(pathname: string, posts: Posts): Promise<Response> {
-  const scope = createScope();
-  const rendered = await find(pathname, posts, scope);
+  const policy = createPagePolicy();
+  const rendered = await find(pathname, posts, policy);
   const response = new Response(layout(rendered), {
     status: rendered.status ?? 200,
     headers: { "content-type": "text/html; charset=utf-8" },
   });
-  applyScope(response.headers, scope);
+  applyPagePolicy(response.headers, policy);
   return response;
 }
 
-async function find(pathname: string, posts: Posts, scope: Scope): Promise<Page> {
-  if (pathname === "/") return home(await posts.list(), scope);
+async function find(pathname: string, posts: Posts, policy: PagePolicy): Promise<Page> {
+  if (pathname === "/") return home(await posts.list(), policy);
   const [, slug] = /^\/blog\/([\w-]+)$/.exec(pathname) ?? [];
   const post = slug === undefined ? null : await posts.get(slug);
-  if (post !== null) return blogPost(post, scope);
-  return nested(pathname, scope) ?? { name: "missing", title: "Not found", content: html`<p>There is no such page.</p>`, status: 404 };
+  if (post !== null) return blogPost(post, policy);
+  return nested(pathname, policy) ?? { name: "missing", title: "Not found", content: html`<p>There is no such page.</p>`, status: 404 };
 }
 
-function home(posts: Post[], scope: Scope): Page {
-  scope.set({ tags: ["posts"] });
+function home(posts: Post[], policy: PagePolicy): Page {
+  policy.set({ tags: ["posts"] });
   const items = posts.map(({ slug, title }) => html`<li><a href="/blog/${slug}">${title}</a></li>`);
   return { name: "home", title: "Posts", content: html`<ul>${items}</ul>` };
 }
 
-function blogPost({ slug, title, text }: Post, scope: Scope): Page {
-  scope.set({ tags: ["posts", `post:${slug}`] });
+function blogPost({ slug, title, text }: Post, policy: PagePolicy): Page {
+  policy.set({ tags: ["posts", `post:${slug}`] });
   const content = html`<p>${text}</p>
     <h2>Edit</h2>
     <form data-slug="${slug}">
@@ -52,21 +52,21 @@ function blogPost({ slug, title, text }: Post, scope: Scope): Page {
 }
 
 /** Renders the pages with a layout of their own, which has cache settings for all of them. */
-function nested(pathname: string, scope: Scope): Page | null {
+function nested(pathname: string, policy: PagePolicy): Page | null {
   const pages: Record<string, () => Page> = {
     "/nested": () => ({ name: "nested", title: "Nested", content: html`<p>As the layout says: 300 s.</p>` }),
     "/nested/override": () => {
-      scope.set({ revalidate: 30, tags: ["override"] });
+      policy.set({ revalidate: 30, tags: ["override"] });
       return { name: "override", title: "Override", content: html`<p>As the page says: 30 s.</p>` };
     },
     "/nested/optout": () => {
-      scope.set({ revalidate: 0 });
+      policy.set({ revalidate: 0 });
       return { name: "optout", title: "Opted out", content: html`<p>Rendered for each visitor.</p>` };
     },
   };
   const found = pages[pathname];
   if (found === undefined) return null;
-  scope.defaults({ revalidate: 300, tags: ["nested"] });
+  policy.defaults({ revalidate: 300, tags: ["nested"] });
   return found();
 }
 

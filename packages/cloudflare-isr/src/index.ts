@@ -9,5 +9,5 @@ export type * from "./inspection.js";
 export type * from "./invalidation.js";
 export { isRender } from "./render.js";
 export { isIsrError, type IsrError, type IsrErrorCode, type IsrService, type Lookup, type Stored } from "./rpc.js";
-export { applyScope, createScope, type PageSettings, type ResolvedSettings, type Scope } from "./scope.js";
-export { isOwnRender, serve, type IsrContext, type Served } from "./serve.js";
+export { applyPagePolicy, createPagePolicy, type PageSettings, type ResolvedSettings, type PagePolicy } from "./page_policy.js";
+export { isOwnRender, serve, type IsrContext, type ServeOptions } from "./serve.js";

@@ -32,7 +32,7 @@ export interface InvalidateRequest extends RevalidateOptions {
 }
 
 /** The target of an invalidation: exactly one of these fields. */
-export type Scoped =
+export type Target =
   | { path: string }
   | { tag: string }
   | { prefix: string }
@@ -40,7 +40,7 @@ export type Scoped =
   | { everything: true };
 
 /** Confirms that an invalidation is recorded. */
-export type Receipt = Scoped & {
+export type Receipt = Target & {
   /** Its number, for `invalidation(seq)`. */
   seq: number;
   mode: Mode;
@@ -63,7 +63,7 @@ export interface Invalidations {
 }
 
 /** The progress of an invalidation. */
-export type Invalidation = Scoped & {
+export type Invalidation = Target & {
   seq: number;
   mode: Mode;
   refresh: Refresh;

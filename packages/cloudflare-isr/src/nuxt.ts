@@ -7,15 +7,15 @@
  */
 import type { Receipt, RevalidateOptions } from "./invalidation.js";
 import type { IsrService } from "./rpc.js";
-import { createScope, type Scope } from "./scope.js";
+import { createPagePolicy, type PagePolicy } from "./page_policy.js";
 import { serve, type IsrContext } from "./serve.js";
 
-export type { Scope } from "./scope.js";
+export type { PagePolicy } from "./page_policy.js";
 
 declare module "h3" {
   interface H3EventContext {
-    /** The scope of the page that is being rendered. */
-    isr: Scope;
+    /** The policy of the page that is being rendered. */
+    isr: PagePolicy;
   }
 }
 
@@ -28,7 +28,7 @@ export interface Options {
 /** The context that Nitro's `cloudflare_module` preset passes with a request. Its other fields reach `event.context`. */
 interface Platform {
   cloudflare?: { request: Request; env: unknown; context: IsrContext };
-  isr?: Scope;
+  isr?: PagePolicy;
 }
 
 interface LocalInit extends RequestInit {
@@ -38,7 +38,7 @@ interface LocalInit extends RequestInit {
 /** The part of Nitro's app that the plugin uses. */
 interface NitroApp {
   localFetch(input: string, init?: LocalInit): Promise<Response>;
-  hooks: { hook(name: "request", handler: (event: { context: { isr?: Scope } }) => void): unknown };
+  hooks: { hook(name: "request", handler: (event: { context: { isr?: PagePolicy } }) => void): unknown };
 }
 
 /** Creates the plugin, with settings. */
@@ -46,25 +46,25 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
   return (nitroApp) => {
     const render = nitroApp.localFetch;
     // The preset answers each request of a visitor through this function. Requests of a page to the site's own routes during its render
-    // do not pass through it. They inherit the platform, and with it the scope of the page.
+    // do not pass through it. They inherit the platform, and with it the policy of the page.
     nitroApp.localFetch = (input, init) => {
       const platform = init?.context?._platform;
       if (!platform?.cloudflare) return render(input, init);
       const { request, env, context: ctx } = platform.cloudflare;
-      const scope = createScope();
-      const context = { ...init?.context, _platform: { ...platform, isr: scope } };
+      const policy = createPagePolicy();
+      const context = { ...init?.context, _platform: { ...platform, isr: policy } };
       return serve({
         request,
         env,
         ctx,
         binding: options.binding,
-        scope,
-        render: async () => withoutDefault(await render(input, { ...init, context }), scope),
+        policy,
+        render: async () => withoutDefault(await render(input, { ...init, context }), policy),
       });
     };
-    // There is no platform in the development server and during prerendering. Pages still have a scope there.
+    // There is no platform in the development server and during prerendering. Pages still have a page policy there.
     nitroApp.hooks.hook("request", ({ context }) => {
-      context.isr ??= createScope();
+      context.isr ??= createPagePolicy();
     });
   };
 }
@@ -72,8 +72,8 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
 /**
  * Removes the `Cache-Control: no-cache` that Nitro adds to each 404, if the page has set its own caching values.
  */
-function withoutDefault(response: Response, scope: Scope): Response {
-  if (response.status !== 404 || response.headers.get("cache-control") !== "no-cache" || scope.resolve() === null) return response;
+function withoutDefault(response: Response, policy: PagePolicy): Response {
+  if (response.status !== 404 || response.headers.get("cache-control") !== "no-cache" || policy.resolve() === null) return response;
   const copy = new Response(response.body, response);
   copy.headers.delete("cache-control");
   return copy;

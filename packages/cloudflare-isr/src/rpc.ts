@@ -1,7 +1,7 @@
 import type { TagInspection, PathInspection, ShardInspection, InspectOptions } from "./inspection.js";
 import type { Invalidations, Invalidation, InvalidateRequest, RevalidateOptions, Receipt } from "./invalidation.js";
 import type { IsrReason } from "./reason.js";
-import type { PageSettings } from "./scope.js";
+import type { PageSettings } from "./page_policy.js";
 
 /**
  * The reason why a call failed.

@@ -1,6 +1,6 @@
 import type { IsrReason } from "./reason.js";
 import type { IsrService, Lookup, Stored } from "./rpc.js";
-import { applyScope, type Scope } from "./scope.js";
+import { applyPagePolicy, type PagePolicy } from "./page_policy.js";
 
 /** The part of the execution context that an adapter uses. */
 export interface IsrContext {
@@ -11,7 +11,7 @@ export interface IsrContext {
 }
 
 /** A request on its way through an adapter. */
-export interface Served {
+export interface ServeOptions {
   request: Request;
   /** The bindings of the Worker; `undefined` if there are none, as in the development server of a framework. */
   env: unknown;
@@ -19,8 +19,8 @@ export interface Served {
   ctx: IsrContext | undefined;
   /** The binding to the cache's entrypoint. Default: `ISR`. */
   binding?: string | undefined;
-  /** The scope, which has the values of the pages after the render. */
-  scope: Scope;
+  /** The page policy, which has the values of the pages after the render. */
+  policy: PagePolicy;
   /** Answers the request with the framework. */
   render: () => Promise<Response> | Response;
 }
@@ -68,7 +68,7 @@ function mutable(response: Response): Response {
 }
 
 /** Answers a request that is not cached with the framework, and marks the response. */
-async function uncached(render: Served["render"], status: "SKIP" | "BYPASS"): Promise<Response> {
+async function uncached(render: ServeOptions["render"], status: "SKIP" | "BYPASS"): Promise<Response> {
   const response = mutable(await render());
   response.headers.set("x-isr-status", status);
   // Nobody may keep the response to a visitor with a draft token.
@@ -163,11 +163,11 @@ async function isForAll({ page, stored }: Rendered, request: Request): Promise<b
 }
 
 /** Answers with the framework, and writes the values of the pages into the headers. */
-async function answer(render: Served["render"], scope: Scope): Promise<Response> {
+async function answer(render: ServeOptions["render"], policy: PagePolicy): Promise<Response> {
   const response = await render();
-  if (scope.resolve() === null) return response;
+  if (policy.resolve() === null) return response;
   const copy = mutable(response);
-  applyScope(copy.headers, scope);
+  applyPagePolicy(copy.headers, policy);
   return copy;
 }
 
@@ -179,9 +179,9 @@ async function answer(render: Served["render"], scope: Scope): Promise<Response>
  * contain cookies. This needs `ctx.exports`, which exists from the compatibility date 2025-11-17 on. If the page turns out not to be
  * storable, the visitor's own request is rendered as well.
  */
-export async function serve({ request, env, ctx, binding = "ISR", scope, render }: Served): Promise<Response> {
+export async function serve({ request, env, ctx, binding = "ISR", policy, render }: ServeOptions): Promise<Response> {
   const service = serviceOf(env, binding);
-  if (service === undefined || ctx === undefined || isOwnRender(ctx)) return answer(render, scope);
+  if (service === undefined || ctx === undefined || isOwnRender(ctx)) return answer(render, policy);
   const renderPage = rendererOf(ctx);
   if (renderPage === undefined) {
     console.warn(`cloudflare-isr: nothing is cached: the Worker has no ctx.exports, which compatibility dates from 2025-11-17 on give`);

@@ -6,14 +6,14 @@
  */
 import { getRequestEvent } from "solid-js/web";
 
-import { createScope, type Scope } from "./scope.js";
+import { createPagePolicy, type PagePolicy } from "./page_policy.js";
 import { serve, type IsrContext } from "./serve.js";
 
 declare global {
   namespace App {
     interface RequestEventLocals {
-      /** The scope of the page that is being rendered: use `defaults` in layouts, and `set` in pages and server functions. */
-      isr: Scope;
+      /** The policy of the page that is being rendered: use `defaults` in layouts, and `set` in pages and server functions. */
+      isr: PagePolicy;
     }
   }
 }
@@ -26,7 +26,7 @@ export interface WorkerOptions {
 
 /** The part of SolidStart's handler, an H3 app, that the Worker uses. */
 export interface SolidStartHandler {
-  request(request: Request, init: undefined, context: { isr: Scope }): Response | Promise<Response>;
+  request(request: Request, init: undefined, context: { isr: PagePolicy }): Response | Promise<Response>;
 }
 
 /** The part of an H3 event that the middleware uses. */
@@ -42,10 +42,10 @@ export interface SolidStartEvent {
 export function worker(handler: SolidStartHandler, options: WorkerOptions = {}) {
   return {
     fetch(request: Request, env?: unknown, ctx?: IsrContext): Promise<Response> {
-      const scope = createScope();
-      const answer = (asked: Request) => handler.request(asked, undefined, { isr: scope });
-      const render = isRenderOfFunction(request) ? async () => honest(await answer(asClient(request)), scope) : () => answer(request);
-      return serve({ request, env, ctx, binding: options.binding, scope, render });
+      const policy = createPagePolicy();
+      const answer = (asked: Request) => handler.request(asked, undefined, { isr: policy });
+      const render = isRenderOfFunction(request) ? async () => honest(await answer(asClient(request)), policy) : () => answer(request);
+      return serve({ request, env, ctx, binding: options.binding, policy, render });
     },
   };
 }
@@ -53,11 +53,11 @@ export function worker(handler: SolidStartHandler, options: WorkerOptions = {}) 
 /** Creates the middleware, for `createMiddleware([isr()])`. Put it first. It needs {@link worker}. */
 export function isr() {
   return (event: SolidStartEvent, next: () => unknown): unknown => {
-    const { isr: scope } = event.context as { isr?: Scope };
-    if (scope === undefined) throw new Error("cloudflare-isr: src/entry-server.tsx has to export default worker(createHandler(..))");
+    const { isr: policy } = event.context as { isr?: PagePolicy };
+    if (policy === undefined) throw new Error("cloudflare-isr: src/entry-server.tsx has to export default worker(createHandler(..))");
     // All server functions share one path, and some return personal data: only those that set a value are cached.
-    if (callsFunction(event.req)) scope.defaults({ revalidate: 0 });
-    Object.assign(getRequestEvent()?.locals ?? {}, { isr: scope });
+    if (callsFunction(event.req)) policy.defaults({ revalidate: 0 });
+    Object.assign(getRequestEvent()?.locals ?? {}, { isr: policy });
     return next();
   };
 }
@@ -82,11 +82,11 @@ function asClient(request: Request): Request {
 }
 
 /** Changes the status if a server function has thrown: SolidStart answers with a 200, and the cache would store it as a page. */
-function honest(response: Response, scope: Scope): Response {
+function honest(response: Response, policy: PagePolicy): Response {
   if (!response.headers.has("x-error") || response.status >= 400) return response;
   if (!response.headers.has("location")) return new Response(response.body, { status: 500, headers: response.headers });
   // A redirect is not a failure, but it belongs to one visitor.
-  scope.set({ revalidate: 0 });
+  policy.set({ revalidate: 0 });
   return response;
 }
 

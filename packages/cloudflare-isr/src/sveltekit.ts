@@ -6,14 +6,14 @@
  */
 import type { Receipt, RevalidateOptions } from "./invalidation.js";
 import type { IsrService } from "./rpc.js";
-import { createScope, type Scope } from "./scope.js";
+import { createPagePolicy, type PagePolicy } from "./page_policy.js";
 import { serve, type IsrContext } from "./serve.js";
 
 declare global {
   namespace App {
     interface Locals {
-      /** The scope of the page that is being loaded: use `defaults` in layouts, and `set` in pages. */
-      isr: Scope;
+      /** The policy of the page that is being loaded: use `defaults` in layouts, and `set` in pages. */
+      isr: PagePolicy;
     }
   }
 }
@@ -21,7 +21,7 @@ declare global {
 /** The part of SvelteKit's `RequestEvent` that the hook uses. */
 export interface SvelteKitEvent {
   readonly request: Request;
-  readonly locals: { isr: Scope };
+  readonly locals: { isr: PagePolicy };
   /** Provided by `@sveltejs/adapter-cloudflare`; `undefined` in development and during prerendering. */
   readonly platform: Readonly<unknown> | undefined;
   readonly isDataRequest: boolean;
@@ -50,8 +50,8 @@ export interface HandleOptions {
  */
 export function handle(options: HandleOptions = {}) {
   return async <E extends SvelteKitEvent, O>({ event, resolve }: HandleInput<E, O>): Promise<Response> => {
-    const scope = createScope();
-    event.locals.isr = scope;
+    const policy = createPagePolicy();
+    event.locals.isr = policy;
     // A load function calls the site itself: the answer becomes a part of the page that is being rendered.
     if (event.isSubRequest) return resolve(event);
     const { env, ctx } = (event.platform ?? {}) as { env?: unknown; ctx?: IsrContext };
@@ -61,7 +61,7 @@ export function handle(options: HandleOptions = {}) {
       env: ctx && env,
       ctx,
       binding: options.binding,
-      scope,
+      policy,
       render: () => (event.isDataRequest ? renderData(event, resolve) : resolve(event)),
     });
   };

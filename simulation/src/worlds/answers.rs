@@ -2,8 +2,8 @@
 
 use super::checks::{CheckResult, promise};
 use super::edge::L1Slot;
-use super::origin::{Body, End, Plan};
-use super::queue::{Arrival, ObjectEvent, ObjectReply, Question};
+use super::origin::{Body, End, RenderPlan};
+use super::queue::{Arrival, EdgeRequest, ObjectEvent, ObjectReply};
 use super::story::short;
 use super::visits::{Visit, VisitKind, VisitResult, millis};
 use super::world::{EDGES, World};
@@ -31,8 +31,8 @@ const BETWEEN_VISITS: u64 = 1_500;
 
 impl World<'_> {
     /// Delivers an edge's message to the coordinator that owns the page according to the edge.
-    pub(super) fn ask(&mut self, question: Question) -> CheckResult {
-        let Question { visit, key, served, newer_than, forwarded, .. } = question;
+    pub(super) fn ask(&mut self, question: EdgeRequest) -> CheckResult {
+        let EdgeRequest { visit, key, served, newer_than, forwarded, .. } = question;
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
         self.asked.insert(waiter, question);
@@ -61,7 +61,7 @@ impl World<'_> {
         }
         let now = self.now;
         self.story.tell(now, || format!("{} has waited for long enough", waiter.0));
-        if let Some(Question { visit, number, key, .. }) = self.asked.remove(&waiter) {
+        if let Some(EdgeRequest { visit, number, key, .. }) = self.asked.remove(&waiter) {
             let reads = |arrival: &Arrival| {
                 let read = if let Arrival::Object { outcome: ObjectEvent::Read(read), .. } = arrival {
                     Some(read)
@@ -136,7 +136,13 @@ impl World<'_> {
     }
 
     /// Ends the response for the edges that receive it as it arrives.
-    pub(super) fn end_readers(&mut self, key: usize, token: Version, readers: Vec<(usize, PageMeta)>, plan: Plan) {
+    pub(super) fn end_readers(
+        &mut self,
+        key: usize,
+        token: Version,
+        readers: Vec<(usize, PageMeta)>,
+        plan: RenderPlan,
+    ) {
         if plan.end == End::Page {
             self.whole.insert(token);
             for (edge, meta) in readers {
@@ -161,7 +167,7 @@ impl World<'_> {
     /// Sends a client to the coordinator after all failures have ended.
     pub(super) fn last_visit(&mut self, key: usize) -> CheckResult {
         let id = self.new_visit(0, key, VisitKind::Last { got_page: false });
-        self.ask(Question { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
+        self.ask(EdgeRequest { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
     /// Promise 4, after all failures have ended: every request gets a page, and no client waits at an edge.

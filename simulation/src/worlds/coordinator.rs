@@ -2,7 +2,7 @@
 
 use super::checks::{CheckResult, ServedAs, promise};
 use super::origin::{Body, End, Origin};
-use super::queue::{Arrival, ObjectEvent, Question};
+use super::queue::{Arrival, EdgeRequest, ObjectEvent};
 use super::story::short;
 use super::visits::millis;
 use super::world::World;
@@ -309,7 +309,7 @@ impl World<'_> {
         let owners = &self.layout.owners;
         for (_, question) in self.asked.extract_if(.., |_, question| owners[question.key] == at).collect::<Vec<_>>() {
             let due = now + self.latency();
-            let Question { visit, number, .. } = question;
+            let EdgeRequest { visit, number, .. } = question;
             self.queue.push(due, Arrival::Answer { visit, number, answer: None });
         }
     }

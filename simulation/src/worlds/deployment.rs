@@ -7,7 +7,7 @@
 //! Assumption: a write to L2 that a former owner had begun takes effect at that moment, or never.
 
 use super::checks::{CheckResult, promise};
-use super::queue::{Arrival, Question};
+use super::queue::{Arrival, EdgeRequest};
 use super::random::Random;
 use super::workshop::{Layout, Workshop};
 use super::world::{EDGES, STEPS, World};
@@ -112,7 +112,7 @@ impl<'w> World<'w> {
         let now = self.now;
         self.story.tell(now, || format!("{} is handed on to {owner}", waiter.0));
         let due = now + self.latency();
-        self.queue.push(due, Arrival::Ask(Question { forwarded: true, ..question }));
+        self.queue.push(due, Arrival::Ask(EdgeRequest { forwarded: true, ..question }));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::checks::{CheckResult, ServedAs, promise};
 use super::coordinator::OUTLIVES;
 use super::object::{MAX_DRIVEN, Render};
-use super::origin::{Body, End, Plan};
+use super::origin::{Body, End, RenderPlan};
 use super::queue::{Arrival, ObjectEvent};
 use super::story::short;
 use super::world::{COORDINATOR, World};
@@ -111,7 +111,7 @@ impl World<'_> {
         let is_given_up = plan.takes > RENDER_TIMEOUT && self.random.one_in(2);
         let plan = if is_given_up {
             let head = plan.head.filter(|head| *head < RENDER_TIMEOUT);
-            Plan { head, takes: RENDER_TIMEOUT, end: End::Fails(OriginFailure::Timeout), ..plan }
+            RenderPlan { head, takes: RENDER_TIMEOUT, end: End::Fails(OriginFailure::Timeout), ..plan }
         } else {
             plan
         };

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::database::Database;
-use super::origin::{Body, Plan};
+use super::origin::{Body, RenderPlan};
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
@@ -23,7 +23,7 @@ pub(super) const MAX_DRIVEN: usize = 2;
 #[derive(Debug)]
 pub(super) struct Render {
     pub(super) key: usize,
-    pub(super) plan: Plan,
+    pub(super) plan: RenderPlan,
     /// Whether a run of the alarm waits for it.
     pub(super) is_driven: bool,
     /// Whether it has ended at the origin.

@@ -34,7 +34,7 @@ pub(super) struct Origin {
 
 /// The planned result of a render that begins now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct RenderPlan {
     pub(super) body: Body,
     /// The time until the response begins to arrive, if it may be stored and does not arrive at once.
     pub(super) head: Option<u64>,
@@ -68,7 +68,7 @@ impl Origin {
     }
 
     /// Plans the result of a render.
-    pub(super) fn render(&self, path: &str, now: u64, weather: &Weather, random: &mut Random) -> Plan {
+    pub(super) fn render(&self, path: &str, now: u64, weather: &Weather, random: &mut Random) -> RenderPlan {
         let is_bad = now < self.bad_until && !random.one_in(20);
         let end = if is_bad || random.one_in(weather.origin_fails) {
             End::Fails(random.pick(&[OriginFailure::Status(500), OriginFailure::Broken, OriginFailure::Empty]))
@@ -86,7 +86,7 @@ impl Origin {
             End::Fails(_) => false,
         };
         let body = Body { shows: self.edits, bytes: self.edited[number(path)] };
-        Plan { body, head: head.then_some(at), takes, end }
+        RenderPlan { body, head: head.then_some(at), takes, end }
     }
 
     /// Returns the numbers of a page's tags, which may change with an edit.

@@ -53,7 +53,7 @@ pub(super) enum Arrival {
         visit: u64,
     },
     /// An edge's message reaches the coordinator.
-    Ask(Question),
+    Ask(EdgeRequest),
     /// The coordinator's answer reaches the edge; `None` if the object died.
     Answer {
         visit: u64,
@@ -103,7 +103,7 @@ pub(super) enum Arrival {
 
 /// A question of an edge to a coordinator.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Question {
+pub(super) struct EdgeRequest {
     /// Its visit.
     pub(super) visit: u64,
     /// Its number within the visit.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::checks::{CheckResult, Violation, promise};
 use super::edge::L1Slot;
 use super::origin::Body;
-use super::queue::{Arrival, Question};
+use super::queue::{Arrival, EdgeRequest};
 use super::story::short;
 use super::world::{EDGES, World};
 use crate::page::PageMeta;
@@ -148,7 +148,7 @@ impl<'w> World<'w> {
                 let number = visit.questions;
                 promise(10, number <= MOST_QUESTIONS, || format!("visit {id} asks {number} questions"))?;
                 let newer_than = question.newer_than;
-                let asks = Question { visit: id, number, key, served: None, newer_than, forwarded: false };
+                let asks = EdgeRequest { visit: id, number, key, served: None, newer_than, forwarded: false };
                 let due = self.now + self.latency();
                 self.queue.push(due, Arrival::Ask(asks));
                 self.queue.push(self.now + millis(question.patience), Arrival::GiveUp { visit: id, number });
@@ -257,7 +257,7 @@ impl<'w> World<'w> {
         let id = self.new_visit(edge, key, VisitKind::Report);
         let Report { version, newer_than } = report;
         let due = self.now + self.latency();
-        let asks = Question { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
+        let asks = EdgeRequest { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
         self.queue.push(due, Arrival::Ask(asks));
         self.queue.push(self.now + millis(REPORT_PATIENCE), Arrival::GiveUp { visit: id, number: 0 });
         Ok(())

@@ -9,7 +9,7 @@ use super::edge::Edge;
 use super::l2::L2;
 use super::object::Object;
 use super::origin::{Body, Origin};
-use super::queue::{Arrival, ObjectEvent, Question, Queue};
+use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
 use super::random::Random;
 use super::story::{BEGINNING, Story};
 use super::tag_index::TagIndex;
@@ -68,7 +68,7 @@ pub(super) struct World<'w> {
     /// The result of the last client's visit that has ended.
     pub(super) last_ended: Option<VisitResult>,
     /// The question of each request.
-    pub(super) asked: BTreeMap<WaiterId, Question>,
+    pub(super) asked: BTreeMap<WaiterId, EdgeRequest>,
     pub(super) last_waiter: u64,
     pub(super) story: Story,
     /// Whether two worlds of this seed are compared. Then random values depend on the time, not on earlier events.

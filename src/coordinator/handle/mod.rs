@@ -68,7 +68,7 @@ pub struct Context<'a> {
 /// Handles an event, and returns the next state of the entry and the actions to perform.
 #[must_use]
 pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, Vec<Action>) {
-    let mut step = Step { entry, context, actions: Vec::new() };
+    let mut step = Handler { entry, context, actions: Vec::new() };
     if step.context.invalidated == Some(Mode::Purge) {
         // The event's page was rendered before the purge, and every published page is older still.
         step.drop_page();
@@ -92,14 +92,14 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
 }
 
 /// One step under way.
-struct Step<'a, 'c> {
+struct Handler<'a, 'c> {
     entry: Entry,
     context: &'a mut Context<'c>,
     actions: Vec<Action>,
 }
 
 /// Judges what the entry can be used for.
-impl Step<'_, '_> {
+impl Handler<'_, '_> {
     fn standing(&self) -> Standing {
         let Some(page) = &self.entry.page else {
             return Standing::Unusable;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Step;
+use super::Handler;
 use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::{Lease, Purpose};
@@ -26,7 +26,7 @@ const UNPUBLISHED_PAUSE: Duration = Duration::from_secs(1);
 /// How often a render is repeated because the previous one could not be used. After that, the next request renders.
 const MAX_ATTEMPTS: u32 = 5;
 
-impl Step<'_, '_> {
+impl Handler<'_, '_> {
     /// Starts the time of the lease when the render begins, not when it was queued.
     pub(super) fn begun(&mut self, token: Version) {
         let expires_at = self.render_deadline();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Room, Standing, Step};
+use super::{Handler, Room, Standing};
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::entry::Purpose;
 use crate::coordinator::event::WaiterId;
@@ -13,7 +13,7 @@ use crate::version::Version;
 /// How long a render that a client waits for may be queued.
 const COLD_PATIENCE: Duration = Duration::from_secs(10);
 
-impl Step<'_, '_> {
+impl Handler<'_, '_> {
     pub(super) fn miss(&mut self, waiter: WaiterId) {
         self.lift();
         if let Some(until) = self.passing() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Step;
+use super::Handler;
 use crate::backoff;
 use crate::coordinator::action::Action;
 use crate::coordinator::entry::{PendingWrite, StoredCopy};
@@ -15,7 +15,7 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum time that L2 may hold the same content under an older version.
 const COPY_LIFE: Duration = Duration::from_hours(1);
 
-impl Step<'_, '_> {
+impl Handler<'_, '_> {
     /// Returns whether the content of L2 equals the page, so that no write is needed: the same content under an older
     /// version, not invalidated since, and recent enough.
     ///

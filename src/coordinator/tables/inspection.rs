@@ -2,8 +2,8 @@
 
 use crate::coordinator::tables::CoordinatorStore;
 use crate::inspection::answer::{
-    BreakerState, BreakerWord, InvalidatedBy, L2, L2State, PageState, Pages, PendingWrites, RenderPurpose, Rendering,
-    ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
+    BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, PageState, Pages, PendingWrites, RenderPurpose,
+    Rendering, ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
 };
 use crate::invalidation::Mode;
 use crate::semantics::key::PageKey;
@@ -146,11 +146,11 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
         rendering: rendering(&mut columns)?,
         l2: L2State {
             state: columns.parsed(|word| match word {
-                "none" => Some(L2::None),
-                "written" => Some(L2::Written),
-                "writing" => Some(L2::Writing),
-                "deleting" => Some(L2::Deleting),
-                "unknown" => Some(L2::Unknown),
+                "none" => Some(L2Status::None),
+                "written" => Some(L2Status::Written),
+                "writing" => Some(L2Status::Writing),
+                "deleting" => Some(L2Status::Deleting),
+                "unknown" => Some(L2Status::Unknown),
                 _ => None,
             })?,
             version: columns.optional_parsed(Version::parse)?,

@@ -9,7 +9,7 @@ use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
 use crate::error::CallError;
 use crate::inspection::answer::{PageState, Pages, ShardAnswer, ShardQuestion, Totals};
-use crate::inspection::{Inspect, Place, Subject};
+use crate::inspection::{Cursor, Inspect, Subject};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::ToCoordinator;
 use crate::semantics::key::{CanonicalPath, PageKey};
@@ -29,7 +29,7 @@ pub(in crate::edge) async fn inspect(tag_index: &impl TagIndex, question: Inspec
 async fn inspect_tag(
     tag_index: &impl TagIndex,
     tag: Tag,
-    after: Option<Place>,
+    after: Option<Cursor>,
     limit: u32,
 ) -> Result<Value, CallError> {
     let env = tag_index.env();
@@ -59,7 +59,7 @@ async fn inspect_tag(
         }
     }
     let last = listed.last().filter(|_| more);
-    let next = last.map(|(shard, page)| Place { shard: (*shard).clone(), key: page.key.clone() }.to_string());
+    let next = last.map(|(shard, page)| Cursor { shard: (*shard).clone(), key: page.key.clone() }.to_string());
     let entries = listed.iter().map(|(shard, page)| {
         let mut value = json!(page);
         value["shard"] = json!(shard);

@@ -8,7 +8,7 @@ use worker::Env;
 use super::inspect::inspect;
 use super::{TagIndex, invalidate_all, invalidation, log};
 use crate::error::{ArgumentError, CallError, ErrorCode};
-use crate::inspection::{Inspect, Kind};
+use crate::inspection::{Inspect, SubjectKind};
 use crate::invalidation::Call;
 
 /// An RPC call as the entry module writes it.
@@ -73,9 +73,13 @@ async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, Ca
             let seq = argument.as_u64().ok_or(CallError::Argument(ArgumentError::Seq))?;
             invalidation(tag_index, seq).await
         }
-        Method::InspectTag => inspect(tag_index, Inspect::from_arguments(Kind::Tag, &argument, &options)?).await,
-        Method::InspectPath => inspect(tag_index, Inspect::from_arguments(Kind::Path, &argument, &options)?).await,
-        Method::InspectShard => inspect(tag_index, Inspect::from_arguments(Kind::Shard, &argument, &options)?).await,
+        Method::InspectTag => inspect(tag_index, Inspect::from_arguments(SubjectKind::Tag, &argument, &options)?).await,
+        Method::InspectPath => {
+            inspect(tag_index, Inspect::from_arguments(SubjectKind::Path, &argument, &options)?).await
+        }
+        Method::InspectShard => {
+            inspect(tag_index, Inspect::from_arguments(SubjectKind::Shard, &argument, &options)?).await
+        }
     }
 }
 

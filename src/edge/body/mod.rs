@@ -56,7 +56,7 @@ use wasm_streams::ReadableStream;
 
 pub(in crate::edge) use self::chunk::Chunk;
 pub(in crate::edge) use self::state::Budget;
-use self::state::{KeptChunk, Phase, Place, State};
+use self::state::{KeptChunk, Phase, ReaderPosition, State};
 
 /// The bytes of a response: whole, or still growing. A clone is the same body.
 pub(in crate::edge) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
@@ -132,7 +132,7 @@ impl<C: Chunk> Body<C> {
         }
         state.last_reader += 1;
         let id = state.last_reader;
-        state.readers.insert(id, Place::default());
+        state.readers.insert(id, ReaderPosition::default());
         Some(Reader { state: Rc::clone(&self.0), id })
     }
 }

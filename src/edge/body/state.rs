@@ -27,7 +27,7 @@ pub(super) struct State<C> {
     /// The part of them that counts against the budget.
     pub(super) charged: u64,
     pub(super) budget: Budget,
-    pub(super) readers: BTreeMap<u64, Place>,
+    pub(super) readers: BTreeMap<u64, ReaderPosition>,
     pub(super) last_reader: u64,
     pub(super) writer: Option<Waker>,
 }
@@ -47,7 +47,7 @@ pub(super) struct KeptChunk<C> {
 
 /// The position of a reader.
 #[derive(Default)]
-pub(super) struct Place {
+pub(super) struct ReaderPosition {
     /// The number of the next chunk.
     pub(super) next: usize,
     /// The number of bytes that it has.
@@ -110,7 +110,7 @@ impl<C: Chunk> State<C> {
     }
 
     /// Removes a reader. The writer no longer waits for it.
-    pub(super) fn sign_off(&mut self, id: u64) -> Option<Place> {
+    pub(super) fn sign_off(&mut self, id: u64) -> Option<ReaderPosition> {
         let place = self.readers.remove(&id)?;
         let next = place.next.saturating_sub(self.dropped);
         self.chunks.iter_mut().skip(next).for_each(|kept| kept.awaited_by = kept.awaited_by.saturating_sub(1));

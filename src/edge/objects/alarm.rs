@@ -12,12 +12,12 @@ use crate::sql::StoreError;
 use crate::time::Timestamp;
 
 /// The alarm of this object.
-pub(in crate::edge) struct Alarm {
+pub(in crate::edge) struct ObjectAlarm {
     state: Rc<State>,
     decided: Rc<RefCell<alarm::Alarm>>,
 }
 
-impl Alarm {
+impl ObjectAlarm {
     pub(in crate::edge) fn new(state: Rc<State>) -> Self {
         Self { state, decided: Rc::default() }
     }

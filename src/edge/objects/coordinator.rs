@@ -19,7 +19,7 @@ use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
 use crate::edge::body::{Budget, Reader};
 use crate::edge::caches::{envelope, feed_poll};
-use crate::edge::objects::alarm::Alarm;
+use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::render::Content;
 use crate::edge::objects::sql::ObjectSql;
 use crate::edge::objects::tickets::Tickets;
@@ -105,7 +105,7 @@ pub(in crate::edge) struct Object {
     pub(in crate::edge) settings: Rc<Settings>,
     sql: ObjectSql,
     pub(in crate::edge) shard: RefCell<Shard<ObjectSql, Content>>,
-    pub(in crate::edge) alarm: Alarm,
+    pub(in crate::edge) alarm: ObjectAlarm,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<WaiterReply>>>,
     last_waiter: Cell<u64>,
     /// The byte budget of all growing bodies together.
@@ -138,7 +138,7 @@ impl Object {
             settings,
             sql,
             shard: RefCell::new(shard),
-            alarm: Alarm::new(state),
+            alarm: ObjectAlarm::new(state),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
             budget: Budget::new(MAX_GROWING_BYTES),

@@ -9,7 +9,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::codec::decode;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::caches::feed_poll;
-use crate::edge::objects::alarm::Alarm;
+use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
 use crate::edge::objects::purges;
 use crate::edge::objects::sql::ObjectSql;
@@ -114,7 +114,7 @@ fn unreachable(error: StoreError) -> CallError {
 struct Object {
     env: Env,
     store: Result<TagIndexStore<ObjectSql>, StoreError>,
-    alarm: Alarm,
+    alarm: ObjectAlarm,
     exports: Exports,
     /// The object's name. A message to an object of another name is a mistake.
     name: Option<TagIndexName>,
@@ -135,7 +135,7 @@ impl Object {
             .and_then(TagIndexStore::open)
             .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
             .map(|store| store.with_downstream(downstream));
-        let object = Rc::new(Self { env, store, alarm: Alarm::new(state), exports, name, tag_shards });
+        let object = Rc::new(Self { env, store, alarm: ObjectAlarm::new(state), exports, name, tag_shards });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }

@@ -133,7 +133,7 @@ impl Isr {
         };
         match sent.await {
             Ok(StoreResult::LeaseLost) => Err(CallError::LeaseLost),
-            Ok(offered) => Ok(offered),
+            Ok(result) => Ok(result),
             Err(error) => Err(CallError::Unreachable(error)),
         }
     }

@@ -10,14 +10,18 @@ fn list(pairs: &[(&str, &str)]) -> HeaderList {
 #[test]
 fn names_travel_as_the_table_says() {
     let table = [
-        (Kind::EndToEnd, (true, true, true), &["content-type", "link", "etag", "x-forwarded-host", "cookie", "x"][..]),
-        (Kind::Connection, (false, false, false), &CONNECTION[..]),
-        (Kind::Personal, (false, true, true), &PERSONAL),
-        (Kind::Consumed, (false, true, true), &CONSUMED),
-        (Kind::Coding, (true, true, true), &CODING),
-        (Kind::Framework, (true, true, false), &FRAMEWORK),
         (
-            Kind::Internal,
+            HeaderKind::EndToEnd,
+            (true, true, true),
+            &["content-type", "link", "etag", "x-forwarded-host", "cookie", "x"][..],
+        ),
+        (HeaderKind::Connection, (false, false, false), &CONNECTION[..]),
+        (HeaderKind::Personal, (false, true, true), &PERSONAL),
+        (HeaderKind::Consumed, (false, true, true), &CONSUMED),
+        (HeaderKind::Coding, (true, true, true), &CODING),
+        (HeaderKind::Framework, (true, true, false), &FRAMEWORK),
+        (
+            HeaderKind::Internal,
             (false, false, false),
             &["x-isr-", "x-isr-meta", "x-isr-verdict", "x-isr-status", "x-isr-bypass"],
         ),
@@ -31,7 +35,7 @@ fn names_travel_as_the_table_says() {
                 one.withheld_from_visitor().is_empty(),
                 one.withheld_from_origin().is_empty() && *name != "upgrade",
             );
-            assert_eq!((Kind::of(name), found), (kind, (is_stored, reaches_visitor, reaches_origin)), "{name}");
+            assert_eq!((HeaderKind::of(name), found), (kind, (is_stored, reaches_visitor, reaches_origin)), "{name}");
         }
     }
 }
@@ -164,7 +168,7 @@ proptest! {
         let hops = came.joined("connection").unwrap_or_default().to_ascii_lowercase();
         for (name, _) in came.iter().filter(|(name, _)| !is_kept(name)) {
             let is_nominated = hops.split(',').any(|hop| hop.trim() == name);
-            let stays_by_kind = matches!(Kind::of(name), Kind::EndToEnd | Kind::Framework);
+            let stays_by_kind = matches!(HeaderKind::of(name), HeaderKind::EndToEnd | HeaderKind::Framework);
             prop_assert!(!stays_by_kind || is_nominated, "{name} was lost");
         }
         // One match is enough.

@@ -29,7 +29,7 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
     })
 }
 
-fn verdict(status: u16, headers: &[(&str, &str)]) -> Storability {
+fn storability(status: u16, headers: &[(&str, &str)]) -> Storability {
     with_criteria(|criteria| judge(status, &HeaderList::from_pairs(headers), criteria))
 }
 
@@ -47,28 +47,28 @@ fn pass(reason: NotStored) -> Storability {
 fn statuses_are_allowed_by_list() {
     for status in DEFAULT {
         let lifetime = if matches!(status, 404 | 410) { NOT_FOUND } else { MINUTE };
-        assert_eq!(verdict(status, &[]), stored(lifetime, &[]), "{status}");
+        assert_eq!(storability(status, &[]), stored(lifetime, &[]), "{status}");
     }
     for status in [100, 101, 201, 204, 206, 302, 303, 304, 307, 400, 401, 403, 405] {
         // RFC 9111 §3: an explicit lifetime makes any final status storable; this cache asks for more.
-        assert_eq!(verdict(status, &[("cache-control", "s-maxage=60")]), pass(NotStored::Status), "{status}");
+        assert_eq!(storability(status, &[("cache-control", "s-maxage=60")]), pass(NotStored::Status), "{status}");
     }
     for status in [429, 500, 502, 503, 599] {
         let headers = [("cache-control", "public, s-maxage=60")];
-        assert_eq!(verdict(status, &headers), Storability::Fail(OriginFailure::Status(status)));
+        assert_eq!(storability(status, &headers), Storability::Fail(OriginFailure::Status(status)));
     }
 }
 
 #[test]
 fn a_route_has_a_list_of_its_own() {
     let only_found = Statuses::new([302]).unwrap();
-    let verdict = |status| {
+    let storability = |status| {
         with_criteria(|criteria| {
             judge(status, &HeaderList::default(), &Criteria { statuses: &only_found, ..*criteria })
         })
     };
-    assert_eq!((verdict(302), verdict(200)), (stored(MINUTE, &[]), pass(NotStored::Status)));
-    assert_eq!(verdict(503), Storability::Fail(OriginFailure::Status(503)));
+    assert_eq!((storability(302), storability(200)), (stored(MINUTE, &[]), pass(NotStored::Status)));
+    assert_eq!(storability(503), Storability::Fail(OriginFailure::Status(503)));
 }
 
 /// The section, the response's headers, and the verdict.
@@ -154,13 +154,13 @@ fn an_answer_of_200_is_stored_by_these_rules() {
         ("bound", vec![("cache-tag", "a b")], pass(NotStored::CacheTag)),
     ];
     for (section, headers, expected) in rows {
-        assert_eq!(verdict(200, &headers), expected, "{section}: {headers:?}");
+        assert_eq!(storability(200, &headers), expected, "{section}: {headers:?}");
     }
 }
 
 #[test]
 fn tags_of_route_and_page_are_united() {
-    let Storability::Store(storable) = verdict(200, &[("cache-tag", "b,a"), ("cache-tag", "b")]) else {
+    let Storability::Store(storable) = storability(200, &[("cache-tag", "b,a"), ("cache-tag", "b")]) else {
         unreachable!()
     };
     assert_eq!(storable.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["a", "b", "route"]);
@@ -168,31 +168,31 @@ fn tags_of_route_and_page_are_united() {
 
 #[test]
 fn what_is_not_there_has_a_lifetime_of_its_own() {
-    let verdict = |status, headers: &[(&str, &str)], not_found_revalidate| {
+    let storability = |status, headers: &[(&str, &str)], not_found_revalidate| {
         with_criteria(|criteria| {
             judge(status, &HeaderList::from_pairs(headers), &Criteria { not_found_revalidate, ..*criteria })
         })
     };
     for status in [404, 410] {
-        assert_eq!(verdict(status, &[], after(5)), stored(after(5), &[]));
-        assert_eq!(verdict(status, &[("cache-control", "s-maxage=7")], after(5)), stored(after(7), &[]));
-        assert_eq!(verdict(status, &[], Revalidate::NoStore), pass(NotStored::RevalidateZero));
+        assert_eq!(storability(status, &[], after(5)), stored(after(5), &[]));
+        assert_eq!(storability(status, &[("cache-control", "s-maxage=7")], after(5)), stored(after(7), &[]));
+        assert_eq!(storability(status, &[], Revalidate::NoStore), pass(NotStored::RevalidateZero));
     }
-    assert_eq!(verdict(200, &[], after(5)), stored(MINUTE, &[]));
+    assert_eq!(storability(200, &[], after(5)), stored(MINUTE, &[]));
 }
 
 /// RFC 9111 §3.5. No render has `Authorization`; the rule applies if one ever does.
 #[test]
 fn the_answer_to_a_request_with_authorization_must_be_meant_for_everybody() {
-    let verdict = |value: &str| {
+    let storability = |value: &str| {
         let headers = HeaderList::from_pairs(&[("cache-control", value)]);
         with_criteria(|criteria| judge(200, &headers, &Criteria { authorized: true, ..*criteria }))
     };
     for value in ["", "max-age=60", "proxy-revalidate"] {
-        assert_eq!(verdict(value), pass(NotStored::Authorization), "{value:?}");
+        assert_eq!(storability(value), pass(NotStored::Authorization), "{value:?}");
     }
     for value in ["public", "must-revalidate", "s-maxage=60"] {
-        assert!(matches!(verdict(value), Storability::Store(_)), "{value:?}");
+        assert!(matches!(storability(value), Storability::Store(_)), "{value:?}");
     }
 }
 
@@ -236,13 +236,13 @@ fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
         headers: std::collections::BTreeMap<String, String>,
         #[serde(default)]
         authorized: bool,
-        verdict: String,
+        storability: String,
         plain: bool,
     }
 
     let cases: Vec<Case> = serde_json::from_str(include_str!("../../../tests/vectors/storable.json")).unwrap();
     let mut wrong = Vec::new();
-    for Case { name, status, headers, authorized, verdict, plain } in cases {
+    for Case { name, status, headers, authorized, storability, plain } in cases {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let judged = with_criteria(|criteria| {
             judge(status, &HeaderList::from_pairs(&headers), &Criteria { authorized, ..*criteria })
@@ -252,7 +252,7 @@ fn what_is_plainly_for_all_to_the_package_is_not_kept_from_anybody_here() {
             Storability::Pass(reason) => (reason.reason().name().to_owned(), is_about_form(reason)),
             Storability::Fail(_) => ("fail".to_owned(), true),
         };
-        if word != verdict || (plain && !is_for_all) {
+        if word != storability || (plain && !is_for_all) {
             wrong.push(format!("{name}: {word}"));
         }
     }

@@ -1,7 +1,7 @@
-import type { Scope } from "cloudflare-isr";
+import type { PagePolicy } from "cloudflare-isr";
 import { getRequestEvent } from "solid-js/web";
 
-/** Returns the scope of the page that is being rendered, or undefined in the browser, where nothing is cached. */
-export function isr(): Scope | undefined {
+/** Returns the policy of the page that is being rendered, or undefined in the browser, where nothing is cached. */
+export function isr(): PagePolicy | undefined {
   return getRequestEvent()?.locals.isr;
 }

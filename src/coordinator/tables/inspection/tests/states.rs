@@ -105,11 +105,11 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 fn l2_by_code(entry: &Entry) -> L2State {
     let state = match (entry.pending, entry.written_at, &entry.page) {
-        (Some(PendingWrite { version: None, .. }), ..) => L2::Deleting,
-        (Some(_), ..) => L2::Writing,
-        (None, None, _) => L2::None,
-        (None, Some(_), Some(_)) => L2::Written,
-        (None, Some(_), None) => L2::Unknown,
+        (Some(PendingWrite { version: None, .. }), ..) => L2Status::Deleting,
+        (Some(_), ..) => L2Status::Writing,
+        (None, None, _) => L2Status::None,
+        (None, Some(_), Some(_)) => L2Status::Written,
+        (None, Some(_), None) => L2Status::Unknown,
     };
     L2State {
         state,

@@ -116,7 +116,7 @@ test("a zone without its token is a mistake that is named", async () => {
   assert.match(answer.json.error.problems.join(), /ISR_PURGE_TOKEN: this secret is missing/);
 });
 
-test("a zone is purged of each scope by a tag that its pages carry, through failures", async () => {
+test("a zone is purged of each target by a tag that its pages carry, through failures", async () => {
   const api = await Api.start();
   const isr = await start(withZone(api));
   const path = await isr.lab("scopes", { headers: { "X-ISR-Revalidate": "false", "Cache-Tag": "Post:1" } });

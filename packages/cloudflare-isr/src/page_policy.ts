@@ -6,7 +6,7 @@ export interface PageSettings {
   tags?: readonly string[] | undefined;
 }
 
-/** The resulting values of a scope. */
+/** The resulting values of a page policy. */
 export interface ResolvedSettings {
   /** As in {@link PageSettings}; absent if it was never set. */
   revalidate?: number | false;
@@ -19,7 +19,7 @@ export interface ResolvedSettings {
  *
  * `revalidate` comes from the last `set` that names it, otherwise from the last `defaults`. Tags accumulate.
  */
-export interface Scope {
+export interface PagePolicy {
   /**
    * Sets the defaults of a layout for its pages.
    * @throws {TypeError} if a value is invalid
@@ -49,8 +49,8 @@ function check({ revalidate, tags }: PageSettings): void {
   }
 }
 
-/** Creates the scope of one request. */
-export function createScope(): Scope {
+/** Creates the page policy of one request. */
+export function createPagePolicy(): PagePolicy {
   let page: number | false | undefined;
   let layout: number | false | undefined;
   let spoken = false;
@@ -78,11 +78,11 @@ export function createScope(): Scope {
 }
 
 /**
- * Writes the values of a scope into the headers of the site's response, where the cache reads them: sets `X-ISR-Revalidate`, and appends
+ * Writes the values of a page policy into the headers of the site's response, where the cache reads them: sets `X-ISR-Revalidate`, and appends
  * to `Cache-Tag`.
  */
-export function applyScope(headers: Headers, scope: Scope): void {
-  const settings = scope.resolve();
+export function applyPagePolicy(headers: Headers, policy: PagePolicy): void {
+  const settings = policy.resolve();
   if (settings === null) return;
   if (settings.revalidate !== undefined) headers.set("x-isr-revalidate", String(settings.revalidate));
   if (settings.tags.length > 0) headers.append("cache-tag", settings.tags.join(", "));
