@@ -55,7 +55,7 @@ impl Handler<'_, '_> {
         match &outcome {
             RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => self.context.breaker.succeeded(),
             RenderOutcome::Failed(_) | RenderOutcome::TooOld => {
-                self.context.breaker.failed(self.context.now, self.context.random)
+                self.context.breaker.failed(self.context.now, self.context.random);
             }
             RenderOutcome::Unregistered | RenderOutcome::Lost | RenderOutcome::Refused => {}
         }
