@@ -6,7 +6,7 @@
 /// in [Level, …], set by [Builder, …] {
 ///     /// Documentation.
 ///     name(argument: Type) => CONSTANT: Kind = Kind { … };
-///     name() => CONSTANT: Kind = Kind { … }; // with a setter of its own in builder.rs
+///     name() => CONSTANT: Kind = Kind { … }; // with a setter of its own in setters.rs
 /// }
 /// ```
 ///
