@@ -17,7 +17,7 @@ use crate::semantics::cache_status::CacheOutcome;
 /// The cache of a Worker, for one request.
 ///
 /// [`serve`](crate::serve()) is enough for a Worker with the cache in front of its own handler. The methods here
-/// perform the single steps; [`crate::edge`] says how they fit together.
+/// perform the single steps.
 ///
 /// ```no_run
 /// use cloudflare_isr::Isr;
