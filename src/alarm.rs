@@ -1,24 +1,24 @@
-//! For when the one alarm of a Durable Object is to be set: it goes off at the least deadline.
+//! Decides when the alarm of a Durable Object is set. An object has one alarm, and it is set for the earliest deadline.
 //!
 //! | what goes wrong | then |
 //! |---|---|
-//! | the object is evicted while its handler runs | the platform repeats the run, unless a later alarm has taken its place: none is set while the handler runs |
-//! | the alarm does not go off | once it is overdue it is not relied upon, and the next request sets it again |
+//! | the platform evicts the object while its handler runs | the platform repeats the run, unless a later alarm replaces it; so no alarm is set while the handler runs |
+//! | the alarm does not go off | the next request sets an overdue alarm again |
 //! | the alarm can't be set | the next request sets it again |
-//! | the object dies | the next life does not know for when it is set, and sets it again for what is due |
+//! | the object dies | the next life does not know the time of the alarm, and sets it for the next deadline |
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// When to look again after the store has failed.
+/// The time until the store is read again after it has failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// How late an alarm may be: up to a minute after a failure of the platform, as it says.
+/// How late an alarm may be. The platform documents up to a minute after one of its failures.
 const OVERDUE: Duration = Duration::from_mins(2);
 
-/// Knows for when the alarm is set, so that it is set again only for an earlier time: each setting is billed as a row
-/// written.
+/// Remembers the time of the alarm, so that the object sets it again only for an earlier time: the platform bills each
+/// setting as a row written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarm {
     set_for: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Sees to it that the alarm goes off at `time` or earlier. Returns the time for which it has to be set, if it has to.
+    /// Ensures that the alarm goes off at `time` or earlier. Returns the time to set, if the alarm must be set.
     #[must_use]
     pub fn wake_at(&mut self, time: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let relied_upon = self.set_for.filter(|set_for| set_for.plus(OVERDUE) >= now);
@@ -38,23 +38,23 @@ impl Alarm {
         Some(time)
     }
 
-    /// Notes that the handler begins to run.
+    /// Records that the handler begins.
     pub fn begin(&mut self) {
         (self.set_for, self.is_running) = (None, true);
     }
 
-    /// Notes that the handler has come to its end; [`Self::wake_at`] or [`Self::follow`] is next.
+    /// Records that the handler has ended. Call [`Self::wake_at`] or [`Self::follow`] next.
     pub fn end(&mut self) {
         self.is_running = false;
     }
 
-    /// Notes that the alarm could not be set.
+    /// Records that the alarm could not be set.
     pub fn not_set(&mut self) {
         self.set_for = None;
     }
 
-    /// Sees to it that the alarm goes off at the next deadline of the store, if there is one. A store that fails is asked
-    /// again later. Returns as [`Self::wake_at`] does.
+    /// Ensures that the alarm goes off at the next deadline of the store, if there is one. If the store has failed, the
+    /// alarm goes off after a pause. Returns the same as [`Self::wake_at`].
     #[must_use]
     pub fn follow<E>(&mut self, deadline: &Result<Option<Timestamp>, E>, now: Timestamp) -> Option<Timestamp> {
         match deadline {

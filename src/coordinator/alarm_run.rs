@@ -1,10 +1,10 @@
 //! One run of the alarm's handler: drives background renders to their end, and performs the work that is due.
 //!
 //! ```text
-//!          ┌────────────────────────────────────────────────────────────┐
-//!          ▼                                                            │
-//!  begin ──▶ room ──▶ Input::Alarm ──▶ drive each render ──▶ next ─▶ Nap ─┘ a render ends, the bell rings, or the nap is over
-//!                                                            └───▶ End ──▶ the alarm is set for what is due
+//!            ┌─── a render ends, the bell rings, or the nap is over ────┐
+//!            ▼                                                          │
+//!  begin ──▶ room ──▶ Input::Alarm ──▶ drive each render ──▶ next ──▶ Nap
+//!                                                             └─────▶ End: the alarm is set for the next deadline
 //! ```
 
 use std::collections::BTreeSet;

@@ -33,7 +33,7 @@
 //! | an event comes that the state does not wait for (a duplicate, a late answer) | it changes nothing |
 //! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll |
 //! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
-//! | the tag index does not answer | [`Event::FeedReady`] comes all the same; without a current feed nothing is fresh |
+//! | the tag index does not answer | [`Event::FeedReady`] still arrives; without a current feed nothing is fresh |
 //! | an invalidation becomes known while L1 or L2 is read | pages are judged when they arrive, not when they are requested |
 //! | an invalidation becomes known while the coordinator is asked | the edge compares the answer with the feed, and asks once more |
 //! | a purge becomes known while the coordinator is asked | a page from before the purge is not served |

@@ -135,7 +135,7 @@ impl Polling {
         }
     }
 
-    /// Notes an invalidation that passed through this edge, without waiting for the next poll.
+    /// Records an invalidation that passed through this edge, without waiting for the next poll.
     pub fn note(&mut self, invalidation: Invalidation) {
         self.epoch += 1;
         self.feed.note(invalidation.target, invalidation.mode, invalidation.at);

@@ -65,7 +65,7 @@ export class Bench {
     return rows;
   }
 
-  /** A page that lies in L1, for visitors who have it already: each of them asks, and is told so. */
+  /** A page in L1, for clients that already have it: each request is answered with a 304. */
   async #notModified() {
     const bytes = 51_200;
     const first = `/size/${bytes}`;
@@ -137,7 +137,7 @@ export class Bench {
     return alternate({ label, rounds, progress, targets: runs, baseline: "bare" });
   }
 
-  /** Sees to it that pages lie where they are to be found, and that what is done behind a response is done. */
+  /** Puts the pages where the row expects them, and waits until the work behind responses has ended. */
   async #fill(name, first, paths) {
     this.options.progress(`filling ${name}`);
     await this.#run(name, { first, paths, connections: 8 });

@@ -169,7 +169,7 @@ function readTable(tags) {
   return table(["tag", "statement", "times", "rows read"], lines, 2);
 }
 
-/** The share of hits for which the cost of page views is told. */
+/** The hit ratios for which the report shows the cost of page views. */
 const SHARES = [0.9, 0.99, 0.999];
 
 function priceTable(rows) {

@@ -54,7 +54,7 @@ export async function rows({ progress }) {
   }
 }
 
-/** What the driver is told of a kind. */
+/** The instructions to the driver for a kind of event. */
 function job({ route = "page", name, firstName = "first", ...kind }, number) {
   const own = shard(route, number);
   const shared = { to: "counted", object: own, shard: own, bytes: BYTES, connections: 1, count: 1 };

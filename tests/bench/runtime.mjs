@@ -30,7 +30,7 @@ export const ADMIN_TOKEN = "admin-token-of-the-benchmark";
 /** How many objects share the pages of `/of`. */
 export const SHARDS = 8;
 
-/** A route for each object that is measured by itself: an object hands on what is not its own. */
+/** A route for each object that is measured separately: an object forwards requests for pages of other objects. */
 export const MOST_OBJECTS = 100;
 
 /** The routes of the gateways whose objects are measured. A page of `/stale0` and so on is stale after a second. */

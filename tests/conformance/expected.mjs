@@ -351,7 +351,7 @@ for (const deviation of deviations) {
 /** The deviation that a test is one of; nothing if it is to pass. */
 export const deviationOf = (id, dialect) => listed.get(`${id}/${dialect}`);
 
-/** Tells whether that is what is to come of a test: `why` is what the suite says of one that does not pass. */
+/** Returns whether a test has the expected result: `why` is the suite's message for a test that does not pass. */
 export function isExpected(id, dialect, why) {
   const deviation = deviationOf(id, dialect);
   return why === undefined ? deviation === undefined : deviation !== undefined && deviation.says.test(why);

@@ -142,7 +142,7 @@ const fetchFrom = (isr) => async (url, { method, headers = [], body } = {}) => {
   return { status: answer.status, headers: answer.headers, text: async () => answer.text };
 };
 
-/** Tells whether a test makes a pause of three seconds after a request: by its own words, or for the back-off. */
+/** Returns whether a test pauses for three seconds after a request: because it says so, or for the back-off. */
 const isPausedAfter = (request) => request.pause_after || request.response_status?.[0] >= 500;
 
 /** The test as the suite's client is to run it. It writes into it, and finds results by its id. */

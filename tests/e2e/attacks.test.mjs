@@ -97,7 +97,7 @@ async function plainVisitorIsShown(path, text, outcomes = ["HIT"]) {
   shown.set(path, text);
 }
 
-/** Sends bytes as they are, and returns what comes until the connection ends. */
+/** Sends bytes unchanged, and returns the bytes received until the connection ends. */
 function send(text, port = new URL(isr.address).port) {
   return new Promise((resolve, reject) => {
     const chunks = [];

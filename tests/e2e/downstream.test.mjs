@@ -12,7 +12,7 @@ const everything = "isr:everything";
 const control = (answer) => answer.headers.get("cloudflare-cdn-cache-control");
 const tags = (answer) => answer.headers.get("cache-tag")?.split(",");
 
-/** A zone's purge API that answers as it is told: a status, or "dies". */
+/** A zone's purge API with a configurable answer: a status, or "dies". */
 class Api {
   /** What was asked for: `{ url, authorization, tags, at, answer }`. */
   asked = [];

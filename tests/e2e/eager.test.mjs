@@ -11,7 +11,7 @@ const kills = 2;
 /** Renders that the alarm of a shard has under way at the most: those are the ones that a kill makes it begin again. */
 const driven = 6;
 
-/** How long the refresh may take, and how often it is looked at. */
+/** How long the refresh may take, and how often the test checks it. */
 const patience = { timeout: 60_000 + 100 * pages, every: 200 };
 
 const settings = config({ refresh_rate: 100 }, { "/lab/[name]": { revalidate: false, shards, tags: ["all"] } });

@@ -194,7 +194,7 @@ class Runtime {
     return this.ask(siteName, pathAndQuery, init);
   }
 
-  /** Tells the page /lab/<name> how to behave from now on; see examples/site/README.md. */
+  /** Sets how the page /lab/<name> behaves from now on; see examples/site/README.md. */
   async lab(name, behaviour) {
     const answer = await this.site(`/lab/${name}`, { method: "POST", body: JSON.stringify(behaviour) });
     assert.equal(answer.status, 200, answer.text);
@@ -245,7 +245,7 @@ class Runtime {
     return this.fetch("/__isr/revalidate", { method: "POST", headers, body: JSON.stringify(what) });
   }
 
-  /** Ends the runtime at this moment: Miniflare sends it SIGKILL, and nothing is told or flushed before. */
+  /** Kills the runtime: Miniflare sends SIGKILL, so nothing is flushed first. */
   async kill() {
     running.delete(this);
     await this.#miniflare.dispose();
@@ -336,7 +336,7 @@ export async function newFolder(within = tmpdir()) {
   return folder;
 }
 
-/** Waits for a promise, but not for ever. */
+/** Waits for a promise, for a limited time. */
 export async function within(millis, promise) {
   const timer = new AbortController();
   const late = sleep(millis, undefined, { signal: timer.signal }).then(() => {

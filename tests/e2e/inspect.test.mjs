@@ -55,7 +55,7 @@ const inspect = async (query) => {
   return json;
 };
 
-/** Sets a page up, and has it rendered once. */
+/** Sets a page up, and renders it once. */
 async function page(name, tags, behaviour = {}) {
   const headers = { "X-ISR-Revalidate": "false", ...(tags && { "Cache-Tag": tags }), ...behaviour.headers };
   const path = await isr.lab(name, { ...behaviour, headers });

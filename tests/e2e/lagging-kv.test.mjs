@@ -41,7 +41,7 @@ async function watch(paths, isOver) {
   return seen;
 }
 
-/** Tells when the first answer came in each colo for each page that is like this; never, if there was none. */
+/** Returns, for each such page, when each colo gave its first answer, or never. */
 function firstOfEach(seen, paths, isLike) {
   return names.flatMap((name) =>
     paths.map((path) => seen.find((one) => one.name === name && one.path === path && isLike(one.answer))?.asked ?? Infinity),

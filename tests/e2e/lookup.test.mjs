@@ -235,7 +235,7 @@ test("holders that never come leave their pages alone for longer and longer, and
   const pages = Array.from({ length: 9 }, (_, number) => `/lab/gone-${number}`);
   const lease = async (path) => assert.ok((await lookup(path, {}, slow)).ticket, path);
   await Promise.all(pages.map(lease));
-  // Who waits hears of each lease's end.
+  // Waiting requests are answered when each lease ends.
   await Promise.all(pages.map((path) => lookup(path, {}, slow)));
   // Nine failures of the site would have opened the breaker of the shard.
   await lease("/lab/another");

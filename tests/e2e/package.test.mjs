@@ -176,7 +176,7 @@ services = [{ binding = "ISR", service = "gateway" }]
   const head = await visit("/post/a", { method: "HEAD" });
   assert.deepEqual([head.status, head.isr, head.text], [200, "HIT", ""]);
 
-  // Those who come at the same time get one render, whoever holds the lease.
+  // Simultaneous requests share one render, no matter which of them holds the lease.
   const together = await Promise.all(Array.from({ length: 10 }, () => visit("/post/together")));
   assert.equal(new Set(together.map(({ text }) => text)).size, 1);
 

@@ -219,7 +219,7 @@ test("the site's own ETag stays as it is, unless it is none", async () => {
   assert.match((await inL1("malformed", { body: "a page", headers: { ...forEver, ETag: "no quotes" } })).etag, /^"[\w-]{22}"$/);
 });
 
-/** A site that compresses by itself, and shows in what is not stored which conditions have reached it. */
+/** An origin that compresses its responses. Responses that are not stored show which conditions reached it. */
 const otherSite = {
   name: "other-site",
   modules: true,

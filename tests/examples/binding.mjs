@@ -34,7 +34,7 @@ export function binding(name, { data } = {}) {
     }
     const old = await visit("/nested");
     await example.revalidate({ tag: "nested", mode: "stale" });
-    // Who renders it again behind the visitor is the cache, by its own binding to the site.
+    // The cache renders it again behind the client's response, over its own binding to the site.
     const stale = await visit("/nested");
     assert.deepEqual([stale.isr, stale.text], ["STALE", old.text]);
     assert.ok((await example.untilStatus("/nested", "HIT")).renderedAt > old.renderedAt);

@@ -105,7 +105,7 @@ class Answer {
     return JSON.parse(this.text);
   }
 
-  /** When the page was rendered, as it says itself. */
+  /** The time of the render that the page shows. */
   get renderedAt() {
     const time = /<time\b[^>]*\bdatetime="([^"]+)"/.exec(this.text)?.[1];
     assert.ok(this.text.includes("data-rendered-at") && time, `no time of render in\n${this.text}`);

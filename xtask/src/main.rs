@@ -44,11 +44,11 @@ enum Task {
     },
     /// Build the npm package into `target/npm/`. Near instant when nothing changed.
     Package,
-    /// Write a new project into a folder: a Worker with the cache, in front of a site.
+    /// Write a new project into a folder: a Worker with the cache in front of a site.
     New {
         /// The folder; it must be new or empty.
         folder: PathBuf,
-        /// `--site <worker>` or `--origin <url>`: the site that there is. With neither, an example is written.
+        /// `--site <worker>` or `--origin <url>` names the existing site. With neither, an example site is written.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -80,7 +80,7 @@ enum Task {
         /// How many schedules; a million if neither this nor a seed is given.
         #[arg(long, value_name = "N")]
         schedules: Option<u64>,
-        /// The seed to begin with; without `--schedules` it alone is run, and its story is told.
+        /// The first seed. Without `--schedules` only this seed runs, and the whole story is printed.
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
         /// A deliberate fault to switch on: the name of a patch in `simulation/faults/`.

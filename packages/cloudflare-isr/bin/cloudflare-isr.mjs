@@ -16,7 +16,7 @@ Writes a Worker with the cache, and what it needs to stand in front of a site, i
                     with neither, an example site is written as well
   --package <spec>  what npm installs as cloudflare-isr; by default, this version`;
 
-/** A mistake of whoever called: told without a stack. */
+/** A mistake in the arguments: printed without a stack. */
 class UsageError extends Error {}
 
 function parse() {

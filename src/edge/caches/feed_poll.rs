@@ -23,7 +23,7 @@ thread_local! {
     static POLLING: RefCell<Polling> = RefCell::default();
 }
 
-/// Notes an invalidation that passed through this isolate, without waiting for the next poll.
+/// Records an invalidation that passed through this isolate, without waiting for the next poll.
 pub(in crate::edge) fn note(invalidation: Invalidation) {
     POLLING.with_borrow_mut(|polling| polling.note(invalidation));
 }

@@ -13,7 +13,7 @@ const edge = {
   },
 };
 
-/** The gateway. It tells and forgets what it has counted on `/counts`. On `/kv-hidden` it is told whether KV shows it nothing. */
+/** The gateway. `/counts` returns and resets the counters. `/kv-hidden` sets whether KV appears empty to it. */
 export default class extends Gateway {
   constructor(ctx, env) {
     super(ctx, {
