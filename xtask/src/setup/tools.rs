@@ -84,7 +84,11 @@ fn set_up(project: &Project, wanted: &Wanted) -> Result<Tool> {
         .arg(format!("{}@{version}", wanted.package))
         .run()
         .with_context(|| {
-            format!("{0} can't be installed; `cargo install {0}@{version}` has to succeed", wanted.package)
+            format!(
+                "{0} can't be installed; `cargo install {0}@{version}` has to succeed. On Linux it needs a C compiler, \
+                 pkg-config and the headers of OpenSSL",
+                wanted.package
+            )
         })?;
     ensure!(is_right(&own), "{} was installed, but doesn't say it is version {version}", own.display());
     Ok(Tool { path: own, version })
