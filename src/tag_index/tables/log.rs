@@ -32,7 +32,11 @@ pub struct RegisterResult {
 
 impl<S: Sql> TagIndexStore<S> {
     /// Records that a shard, one of `shards` of its route, carries tags. Returns the invalidations at `since` or later:
-    /// of these tags, and of everything that may affect a shard that was not known before.
+    /// of these tags, of the paths that the shard owns, and of everything wider.
+    ///
+    /// Every registration returns the invalidations by path, not only the first one of a shard. This object may have
+    /// delivered them to another shard: it did not know this one, or used an old number of shards to find the owner. The
+    /// answer to the first registration may be lost, or be overtaken by the answer to a later one.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -44,20 +48,21 @@ impl<S: Sql> TagIndexStore<S> {
         since: Timestamp,
     ) -> Result<RegisterResult, StoreError> {
         self.sql.transaction(|| {
-            let new = self.sql.query(
-                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?) RETURNING shard",
+            self.sql.query(
+                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?)",
                 &[shard.as_str().into(), shard.route().into(), u64::from(shards).into()],
             )?;
-            let wide = self.sql.query(
-                "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind IN ('prefix', 'everything') \
+            let rows = self.sql.query(
+                "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind IN ('path', 'prefix', 'everything') \
                  OR (kind = 'route' AND name = ?))",
                 &[since.as_millis().into(), shard.route().into()],
             )?;
-            let wide = wide.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
-            let mut invalidations = wide.collect::<Result<Vec<Invalidation>, _>>()?;
-            if !new.is_empty() {
-                invalidations.extend(self.of_paths(shard, shards, since)?);
-            }
+            let rows = rows.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
+            let mut invalidations = rows.collect::<Result<Vec<Invalidation>, _>>()?;
+            invalidations.retain(|row| match &row.target {
+                Target::Path(path) => may_own(shard, shards, path),
+                Target::Prefix(_) | Target::Route(_) | Target::Everything | Target::Tag(_) => true,
+            });
             for tag in tags {
                 self.sql.query(
                     "INSERT OR IGNORE INTO tag_shards (tag, shard) VALUES (?, ?)",
@@ -146,20 +151,6 @@ impl<S: Sql> TagIndexStore<S> {
             Ok((seq, at))
         })?;
         Ok(Invalidation { seq, at, target, mode, refresh })
-    }
-
-    /// Returns the invalidations by path, at `since` or later, of the paths that a shard owns as one of `shards`.
-    /// During a deployment that changes the number of shards, this object may have used the old number to find the
-    /// owner.
-    fn of_paths(&self, shard: &ShardName, shards: u16, since: Timestamp) -> Result<Vec<Invalidation>, StoreError> {
-        let rows = self.sql.query(
-            "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND kind = 'path'",
-            &[since.as_millis().into()],
-        )?;
-        let rows = rows.into_iter().map(|row| invalidation(&mut Columns::of("feed", row)));
-        let invalidations = rows.collect::<Result<Vec<Invalidation>, _>>()?;
-        let is_own = |row: &Invalidation| matches!(&row.target, Target::Path(path) if may_own(shard, shards, path));
-        Ok(invalidations.into_iter().filter(is_own).collect())
     }
 
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. There
