@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
@@ -23,10 +24,17 @@ const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(
 /// A single read of L1 without a pause, because the client has already waited for as long as it may.
 const NO_PAUSE: &[Duration] = &[Duration::ZERO];
 
+/// The greatest difference between the clocks of an edge and a coordinator.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
+
 impl View<'_> {
     /// Decides what an answer means. If this edge knows of an invalidation of the answer that the coordinator does not
     /// know yet, the edge asks once more.
     pub(super) fn answered<B>(self, asking: Asking<B>, answer: CoordinatorReply<B>) -> Transition<B> {
+        if !asking.is_refreshed && self.needs_feed(&answer) {
+            // The feed was refreshed before the coordinator was asked, and may have aged since.
+            return (State::Refreshing(Asking { is_refreshed: true, ..asking }, answer), vec![Step::RefreshFeed]);
+        }
         let CoordinatorReply { reply, page } = answer;
         match (&reply, page) {
             (Reply::Page { .. }, Some(page)) if self.is_outdated(&asking, &page) => {
@@ -46,6 +54,22 @@ impl View<'_> {
         !asking.is_again && page.meta.key == *self.request.key && self.invalidated_at(&page.meta) > asking.newer_than
     }
 
+    /// Returns whether the feed is too old to judge an answer.
+    fn needs_feed<B>(self, answer: &CoordinatorReply<B>) -> bool {
+        match (&answer.reply, &answer.page) {
+            (Reply::Page { rendered, .. }, Some(page)) => !self.is_recent(*rendered, &page.meta),
+            _ => false,
+        }
+    }
+
+    /// Returns whether no invalidation of a page that the coordinator sends can be older than `freshness_bound`: the
+    /// edge knows all of them, or the page was rendered for this request, by a render that began later than that.
+    fn is_recent(self, rendered: bool, meta: &PageMeta) -> bool {
+        let freshness_bound = self.request.freshness_bound;
+        let is_new = rendered && self.now.since(meta.render_start()) + CLOCK_DIFFERENCE < freshness_bound;
+        is_new || self.polling.is_current(self.now, freshness_bound)
+    }
+
     /// Decides what an answer means that contains the requested page.
     fn with_answer<B>(self, asking: Asking<B>, reply: Reply, page: StoredPage<B>) -> Transition<B> {
         let ttl = page.meta.windows.ttl_seconds(self.now);
@@ -53,7 +77,12 @@ impl View<'_> {
             Reply::Page { rendered: true, collapsed } => {
                 let fwd_status = Some(page.meta.status);
                 let status = CacheStatus { fwd_status, stored: true, collapsed, ..forwarded(&asking) };
-                serve(served(page, CacheOutcome::Miss, status, Some(WhenToKeep::WhenWhole)))
+                let (outcome, status) = if self.is_recent(true, &page.meta) {
+                    (CacheOutcome::Miss, status)
+                } else {
+                    (CacheOutcome::Stale, status.with_detail(Some(Reason::FeedUnavailable)))
+                };
+                serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Reply::Page { rendered: false, .. } => {
                 // Another colo's request rendered the page; L2 did not show it yet.

@@ -12,7 +12,9 @@ use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
-use crate::visit::step::{Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep};
+use crate::visit::step::{
+    CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
+};
 
 /// The subject of a visit, and its limits.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,8 @@ pub(super) enum State<B> {
     ReadingL2,
     /// The coordinator.
     Asking(Asking<B>),
+    /// The feed, to judge the coordinator's answer.
+    Refreshing(Asking<B>, CoordinatorReply<B>),
     /// After the coordinator has failed: L1, or the pause before it is read again.
     Retrying(Retrying),
     /// Nothing: the visit is over.
@@ -60,6 +64,8 @@ pub(super) struct Asking<B> {
     pub(super) newer_than: Option<Timestamp>,
     /// Whether the edge knew of an invalidation of the first answer.
     pub(super) is_again: bool,
+    /// Whether the feed was refreshed for an answer.
+    pub(super) is_refreshed: bool,
     /// How long the client waits.
     pub(super) deadline: Timestamp,
 }
@@ -112,6 +118,7 @@ impl<'a, B> Visit<'a, B> {
             (State::ReadingL2, Event::L2(Some(page))) => view.with_page(page, Tier::L2),
             (State::ReadingL2, Event::L2(None)) => view.ask(None, None),
             (State::Asking(asking), Event::Answered(answer)) => view.answered(asking, answer),
+            (State::Refreshing(asking, answer), Event::FeedReady) => view.answered(asking, answer),
             (State::Asking(asking), Event::NotAnswered(failure)) => {
                 view.without_answer(failure.reason(), asking.stand_in)
             }
@@ -178,7 +185,7 @@ impl View<'_> {
     /// Asks the coordinator, and waits for its answer.
     fn ask<B>(self, stand_in: Option<StoredPage<B>>, newer_than: Option<Timestamp>) -> Transition<B> {
         let deadline = self.now.plus(self.request.miss_timeout);
-        self.ask_until(Asking { stand_in, newer_than, is_again: false, deadline })
+        self.ask_until(Asking { stand_in, newer_than, is_again: false, is_refreshed: false, deadline })
     }
 
     /// Asks the coordinator, with the rest of the client's waiting time as the limit.

@@ -19,7 +19,8 @@
 //! |---|---|---|
 //! | looking | the feed and L1, side by side | serve, pass, read L2, ask |
 //! | reading L2 | L2 | serve, ask |
-//! | asking | the coordinator's answer, at most `miss_timeout` | serve, pass, ask once more, look into L1 again |
+//! | asking | the coordinator's answer, at most `miss_timeout` | serve, pass, refresh, ask once more, look into L1 again |
+//! | refreshing | the feed, if it has aged meanwhile | serve, ask once more |
 //! | retrying | a pause, or L1 | serve, pass, pause again |
 //! | over | nothing | |
 //!

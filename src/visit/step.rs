@@ -141,6 +141,8 @@ pub enum Step<B> {
     /// Refresh the feed with [`Polling::refresh`](crate::visit::Polling::refresh), and read L1 side by side.
     /// [`Event::FeedReady`] and [`Event::L1`] follow.
     Look,
+    /// Refresh the feed with [`Polling::refresh`](crate::visit::Polling::refresh). [`Event::FeedReady`] follows.
+    RefreshFeed,
     /// Read L1 again. [`Event::L1`] follows.
     ReadL1,
     /// Read L2. [`Event::L2`] follows.

@@ -113,6 +113,7 @@ impl Bench {
 fn short(steps: &[Step<&'static str>]) -> String {
     let one = |step: &Step<&'static str>| match step {
         Step::Look => "look".to_owned(),
+        Step::RefreshFeed => "refresh".to_owned(),
         Step::ReadL1 => "read L1".to_owned(),
         Step::ReadL2 => "read L2".to_owned(),
         Step::Ask(question) => {
@@ -259,8 +260,28 @@ fn what_the_coordinator_answers_is_served() {
 fn without_a_current_feed_an_answer_that_was_not_rendered_for_the_client_is_stale() {
     let reply = Reply::Page { rendered: false, collapsed: false };
     let answer = Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
-    let seen = Bench::polled(100).misses(None, vec![(141, answer)]);
-    assert_eq!(seen, "STALE hit; ttl=8; detail=feed-unavailable, keep when whole");
+    let bench = Bench::polled(100);
+    assert_eq!(bench.misses(None, vec![(141, answer.clone())]), "refresh");
+    let seen = bench.misses(None, vec![(141, answer), (142, Event::FeedReady)]);
+    assert_eq!(seen, "STALE hit; ttl=7; detail=feed-unavailable, keep when whole");
+}
+
+#[test]
+fn the_answer_of_a_slow_render_is_judged_by_a_current_feed() {
+    let bench = Bench::polled(131);
+    assert_eq!(
+        bench.misses(None, vec![(140, rendered(page(140)))]),
+        "MISS fwd=uri-miss; fwd-status=200; stored, keep when whole"
+    );
+    assert_eq!(
+        bench.misses(None, vec![(148, rendered(page(140)))]),
+        "MISS fwd=uri-miss; fwd-status=200; stored, keep when whole"
+    );
+    assert_eq!(bench.misses(None, vec![(151, rendered(page(140)))]), "refresh");
+    let events = |ready| vec![(151, rendered(page(140))), (152, ready)];
+    let stale = "STALE fwd=uri-miss; fwd-status=200; stored; detail=feed-unavailable, keep when whole";
+    assert_eq!(bench.misses(None, events(Event::FeedReady)), stale);
+    assert_eq!(bench.misses(None, events(Event::NotAnswered(CallFailure::Timeout))), "", "it waits for the feed alone");
 }
 
 #[test]

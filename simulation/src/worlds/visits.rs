@@ -139,6 +139,7 @@ impl<'w> World<'w> {
                 self.refresh(id, edge)?;
                 self.read_l1(id, edge, key)?;
             }
+            Step::RefreshFeed => self.refresh(id, edge)?,
             Step::ReadL1 => self.read_l1(id, edge, key)?,
             Step::ReadL2 => self.read_l2(id, edge, key),
             Step::Ask(question) => {

@@ -64,6 +64,10 @@ impl Performer<'_> {
                     debug_assert_eq!(steps.len(), 0, "L1 is waited for as well");
                     Event::L1(found)
                 }
+                Step::RefreshFeed => {
+                    feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings).await;
+                    Event::FeedReady
+                }
                 Step::ReadL1 => Event::L1(l1::get(config, &self.key).await),
                 Step::ReadL2 => Event::L2(self.look_in_l2().await?),
                 Step::Ask(question) => self.ask(question).await,
