@@ -8,13 +8,17 @@ use crate::fault::Fault;
 /// - the clock ran ahead with each invalidation, and edges treated a page as newer than the next invalidation;
 /// - the tag index recorded that a shard had applied an invalidation, then gave up another attempt, and the delivery was pending again;
 /// - the tag index's clock had gone back, and two invalidations had the same time: a page rendered between them counted as newer;
-/// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation.
-pub const SEEDS: [(u64, Fault); 5] = [
+/// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation;
+/// - the new owner registered twice, and the second answer, which lacked that invalidation, arrived first;
+/// - an edge's feed aged during a slow render, and the edge served the result as fresh.
+pub const SEEDS: [(u64, Fault); 7] = [
     (2, Fault::KeepRunning),
     (877, Fault::RunAhead),
     (21, Fault::PutOffApplied),
     (877, Fault::TimeStandsStill),
     (721, Fault::RegisterWithoutPaths),
+    (24_811, Fault::RegisterWithoutPaths),
+    (25_063, Fault::TrustSlowRender),
 ];
 
 /// Returns the seed that is known to show a fault.
