@@ -33,7 +33,8 @@ impl View<'_> {
     pub(super) fn answered<B>(self, asking: Asking<B>, answer: CoordinatorReply<B>) -> Transition<B> {
         if !asking.is_refreshed && self.needs_feed(&answer) {
             // The feed was refreshed before the coordinator was asked, and may have aged since.
-            return (State::Refreshing(Asking { is_refreshed: true, ..asking }, answer), vec![Step::RefreshFeed]);
+            let unjudged = (Asking { is_refreshed: true, ..asking }, answer);
+            return (State::Refreshing(Box::new(unjudged)), vec![Step::RefreshFeed]);
         }
         let CoordinatorReply { reply, page } = answer;
         match (&reply, page) {

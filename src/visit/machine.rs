@@ -48,7 +48,7 @@ pub(super) enum State<B> {
     /// The coordinator.
     Asking(Asking<B>),
     /// The feed, to judge the coordinator's answer.
-    Refreshing(Asking<B>, CoordinatorReply<B>),
+    Refreshing(Box<(Asking<B>, CoordinatorReply<B>)>),
     /// After the coordinator has failed: L1, or the pause before it is read again.
     Retrying(Retrying),
     /// Nothing: the visit is over.
@@ -118,7 +118,10 @@ impl<'a, B> Visit<'a, B> {
             (State::ReadingL2, Event::L2(Some(page))) => view.with_page(page, Tier::L2),
             (State::ReadingL2, Event::L2(None)) => view.ask(None, None),
             (State::Asking(asking), Event::Answered(answer)) => view.answered(asking, answer),
-            (State::Refreshing(asking, answer), Event::FeedReady) => view.answered(asking, answer),
+            (State::Refreshing(unjudged), Event::FeedReady) => {
+                let (asking, answer) = *unjudged;
+                view.answered(asking, answer)
+            }
             (State::Asking(asking), Event::NotAnswered(failure)) => {
                 view.without_answer(failure.reason(), asking.stand_in)
             }

@@ -200,7 +200,7 @@ fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
         let answer = store.register(&new, 8, &[], at(since)).unwrap();
         answer.invalidations.into_iter().map(|invalidation| invalidation.target).collect()
     };
-    assert_eq!(told(50), [moved.clone()], "once for each target, and no other owner's");
+    assert_eq!(told(50), std::slice::from_ref(&moved), "once for each target, and no other owner's");
     assert_eq!(told(50), [moved], "the first answer may have been lost, or be overtaken by this one");
     assert_eq!(told(60_000), [], "nothing since then");
 }
