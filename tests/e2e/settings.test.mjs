@@ -30,7 +30,7 @@ const mistakes = [
   ["no site", { origin: null }, [/ORIGIN/, /\[\[services\]\]/, /origin = "https:/]],
   ["a header that says who asks", { isr: config({ render_headers: { Cookie: "a=b" } }) }, [/ISR\.render_headers\.Cookie: the value/, /render_sensitive_headers/]],
   ["a secret for renders that is not there", { isr: config({ render_headers: { "X-Key": { secret: "SITE_KEY" } } }) }, [/SITE_KEY/, /wrangler secret put SITE_KEY/]],
-  ["a secret for renders that is no header", { isr: config({}, { "/x": { render_headers: { "X-Key": { secret: "SITE_KEY" } } } }), bindings: { SITE_KEY: "hidden\n" } }, [/SITE_KEY: the secret has/]],
+  ["a secret for renders that is no header", { isr: config({}, { "/x": { render_headers: { "X-Key": { secret: "SITE_KEY" } } } }), bindings: { SITE_KEY: "hidden\n" } }, [/SITE_KEY: the secret contains/]],
   ["no coordinators", { objects: { TAG_INDEX: "IsrTagIndex" } }, [/COORDINATOR/, /class_name = "IsrCoordinator"/]],
   ["no tag index", { objects: { COORDINATOR: "IsrCoordinator" } }, [/TAG_INDEX/, /class_name = "IsrTagIndex"/]],
   ["several mistakes at once", { isr: config({ expire: -1, nonsense: 1 }), kv: [] }, [/ISR\.expire/, /nonsense/, /ISR_CACHE/]],
