@@ -81,7 +81,9 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
     for output in &outputs {
         ensure!(project.root().join(output).is_file(), "worker-build succeeded but didn't write {output}");
     }
-    let size = fs::metadata(project.root().join(&outputs[1]))?.len();
+    let module = project.root().join(&outputs[1]);
+    strip_names(project, setup, &module)?;
+    let size = fs::metadata(&module)?.len();
     step(&format!("built the Worker: {} KiB of Wasm", size / 1024));
     stamp::write(&stamp, &with_outputs(project, &inputs, &outputs)?)
 }
@@ -96,6 +98,25 @@ fn bundle_entry(setup: &Setup, source: &str, output: &str) -> Result<()> {
         .args(["--external:cloudflare:workers", "--external:./build/index.js"])
         .run()
         .context("the entry module can't be compiled")
+}
+
+/// The features of Wasm that worker-build allows in the module.
+const FEATURES: [&str; 7] = [
+    "mutable-globals",
+    "sign-ext",
+    "nontrapping-float-to-int",
+    "bulk-memory",
+    "multivalue",
+    "reference-types",
+    "exception-handling",
+];
+
+/// Removes the names of functions, a fifth of the module, which worker-build keeps. Messages of panics contain file and
+/// line without them.
+fn strip_names(project: &Project, setup: &Setup, module: &Path) -> Result<()> {
+    let run = setup.toolchain.with_tool(project, &setup.node, &setup.node.program_path("wasm-opt"))?;
+    let run = run.arg("--strip-debug").arg(module).arg("-o").arg(module);
+    FEATURES.iter().fold(run, |run, feature| run.arg(format!("--enable-{feature}"))).run_silently()
 }
 
 /// Computes the hash of sources and tools.
