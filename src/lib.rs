@@ -60,6 +60,7 @@ mod backoff;
 mod codec;
 mod config;
 mod coordinator;
+mod deployment;
 mod downstream;
 mod error;
 mod inspection;

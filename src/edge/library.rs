@@ -86,7 +86,7 @@ pub async fn serve(
 }
 
 impl Isr {
-    /// Reads the settings: those given to [`configure`], and the variable `ISR`. They are read once per isolate.
+    /// Reads the settings: those given to [`configure`], and the variable `ISR`. They are read once for each `env`.
     ///
     /// # Errors
     /// [`IsrError::Misconfigured`], with all problems.

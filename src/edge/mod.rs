@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `gateway` | the deployable Worker; the feature `gateway` exports its `fetch` event |
 //! | `library`, `error` | the API for Workers that use this crate as a library |
-//! | `settings` | `env`: configuration, secrets, bindings; read once per isolate |
+//! | `settings` | `env`: configuration, secrets, bindings |
+//! | `deployment` | what this isolate remembers of each `env` and of each deployment |
 //! | `entry` | the module that wrangler loads, and its short path for a HIT |
 //! | `visitor` | one client's request: which requests the cache answers, and how |
 //! | `objects` | the two Durable Objects: renders, leases, alarms, SQLite, purges of downstream caches |
@@ -17,6 +18,7 @@
 mod admin;
 mod body;
 mod caches;
+mod deployment;
 mod entry;
 mod error;
 mod gateway;

@@ -1,6 +1,6 @@
-//! `env`: configuration, secrets and bindings. Parsed once per isolate: a deployment never changes them in place.
+//! `env`: configuration, secrets and bindings. `deployment` remembers what was read from each `env`.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -9,17 +9,19 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES};
+use crate::deployment::DeploymentId;
 use crate::edge::caches::l2;
-use crate::edge::platform::js;
+use crate::edge::deployment::{self, Deployment};
+use crate::edge::platform::js::{self, ObjectNamespace};
 use crate::route::{Origin, RenderValue, Route, check_render_value};
 use crate::secret::Secret;
 use crate::semantics::render_signature::RenderSecret;
+use crate::tag_index_name::TagIndexName;
 use crate::visit::classify::Rules;
 
 thread_local! {
     /// The settings given in code. Edge and objects have the same, because each isolate runs the same code.
     static GIVEN: RefCell<Option<Builder>> = const { RefCell::new(None) };
-    static SETTINGS: OnceCell<Result<Rc<Settings>, Rc<ConfigError>>> = const { OnceCell::new() };
 }
 
 /// The token of an API, from `env`. It is sent, and never shown.
@@ -49,8 +51,10 @@ fn secret(env: &Env, name: &str) -> Option<Secret> {
 /// The secret that authorizes purges of a zone's cache.
 const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 
-/// The settings of a deployment.
+/// The settings in an `env`.
 pub(in crate::edge) struct Settings {
+    /// What this isolate knows of the deployment.
+    pub(in crate::edge) deployment: Rc<Deployment>,
     /// The variable `ISR`.
     pub(in crate::edge) config: Config,
     /// The secret `ISR_ADMIN_TOKEN`: allows invalidation over HTTP.
@@ -66,18 +70,9 @@ pub(in crate::edge) struct Settings {
 }
 
 impl Settings {
-    /// Returns this deployment's settings, or all their problems.
+    /// Returns the settings in an `env`, or all their problems.
     pub(in crate::edge) fn of(env: &Env) -> Result<Rc<Self>, Rc<ConfigError>> {
-        SETTINGS.with(|settings| {
-            settings
-                .get_or_init(|| {
-                    Self::read(env).map(Rc::new).map_err(|error| {
-                        worker::console_error!("cloudflare-isr is not configured:\n{error}");
-                        Rc::new(error)
-                    })
-                })
-                .clone()
-        })
+        deployment::settings(env, || Self::read(env))
     }
 
     /// Returns the settings that the classification of a request depends on.
@@ -104,6 +99,7 @@ impl Settings {
         let missing = missing.into_iter().chain(no_token).chain(wrong_secrets).reduce(ConfigError::and);
         match (config, missing) {
             (Ok(config), None) => Ok(Self {
+                deployment: Deployment::of(identity(env)?, config.tag_shards),
                 config,
                 admin_token: secret(env, "ISR_ADMIN_TOKEN"),
                 bypass_token: secret(env, "ISR_BYPASS_TOKEN"),
@@ -115,6 +111,18 @@ impl Settings {
             (Err(error), Some(missing)) => Err(error.and(missing)),
         }
     }
+}
+
+/// Returns the identity of the deployment. It is known without a call.
+fn identity(env: &Env) -> Result<DeploymentId, ConfigError> {
+    let name = Binding::TagIndex.default_name();
+    let root = js::binding::<ObjectNamespace>(env, name).and_then(|namespace| {
+        let id = namespace.id_from_name(&TagIndexName::ROOT.to_string()).ok()?;
+        Some(String::from(id.to_string()))
+    });
+    // A binding of this name that is no namespace of Durable Objects is as good as none.
+    root.map(|root| DeploymentId::of_tag_index(&root))
+        .ok_or_else(|| ConfigError::missing_binding(Binding::TagIndex, name))
 }
 
 /// Reads the secrets that `render_headers` names, by name. Reports those that are missing or can't be sent.
@@ -166,6 +174,7 @@ fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
 /// Stores settings that are given in code.
 pub(in crate::edge) fn give(settings: Builder) {
     GIVEN.set(Some(settings));
+    deployment::forget_settings();
 }
 
 /// Reads the variable `ISR`, the settings given in code, or both. Does not check bindings or secrets.

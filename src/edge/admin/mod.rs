@@ -13,7 +13,6 @@ use worker::Env;
 pub(super) use self::http::http;
 pub(super) use self::inspect::inspect;
 pub(super) use self::rpc::{refusal, rpc, rpc_with};
-use crate::edge::caches::feed_poll;
 use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
 use crate::error::CallError;
@@ -102,9 +101,15 @@ async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Val
 /// Performs a call, and notes the invalidations for this isolate.
 pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, CallError> {
     let Call { targets, mode, refresh } = call;
+    let settings = Settings::of(tag_index.env()).ok();
+    let note = |answer: &InvalidateAnswer| {
+        if let Some(settings) = &settings {
+            settings.deployment.note(answer.invalidation.clone());
+        }
+    };
     let answers =
         stream::iter(targets).map(|target| tag_index.invalidate(target, mode, refresh)).buffered(OPEN_REQUESTS);
-    answers.inspect_ok(|answer| feed_poll::note(answer.invalidation.clone())).try_collect().await
+    answers.inspect_ok(note).try_collect().await
 }
 
 /// Returns the progress of an invalidation as JSON.

@@ -1,53 +1,38 @@
-//! The invalidations that this isolate knows: one [`Polling`] for all of its requests, and the polls that it decides
-//! on.
+//! The polls of a deployment's feed that its [`Polling`](crate::visit::Polling) decides on.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::future::try_join_all;
 use worker::{Context, Delay, Env};
 
-use crate::config::Config;
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::error::ObjectError;
-use crate::invalidation::{FeedPage, Invalidation};
+use crate::invalidation::FeedPage;
 use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::{LOOK_EVERY, PATIENCE};
-use crate::visit::{FeedRefresh, PartPoll, Poll, Polling};
-
-thread_local! {
-    static POLLING: RefCell<Polling> = RefCell::default();
-}
-
-/// Records an invalidation that passed through this isolate, without waiting for the next poll.
-pub(in crate::edge) fn note(invalidation: Invalidation) {
-    POLLING.with_borrow_mut(|polling| polling.note(invalidation));
-}
-
-/// Makes a decision with the current [`Polling`].
-pub(in crate::edge) fn with<T>(decide: impl FnOnce(&Polling) -> T) -> T {
-    POLLING.with_borrow(decide)
-}
+use crate::visit::{FeedRefresh, PartPoll, Poll};
 
 /// Refreshes the feed. Waits for that for at most a second.
 pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc<Settings>) {
-    let bound = settings.config.freshness_bound;
-    match POLLING.with_borrow_mut(|polling| polling.refresh(js::now(), bound)) {
+    let Settings { config, deployment, .. } = &**settings;
+    let bound = config.freshness_bound;
+    let refresh = deployment.polling.borrow_mut().refresh(js::now(), bound);
+    match refresh {
         FeedRefresh::Nothing => {}
         FeedRefresh::PollBehind(sent) => {
             let (env, settings) = (env.clone(), Rc::clone(settings));
-            context.wait_until(async move { poll(&env, &settings.config, sent).await });
+            context.wait_until(async move { poll(&env, &settings, sent).await });
         }
-        FeedRefresh::PollFirst(sent) => poll(env, &settings.config, sent).await,
+        FeedRefresh::PollFirst(sent) => poll(env, settings, sent).await,
         FeedRefresh::WaitForOther => {
             // The platform does not allow this request to await another request's promise, but it can use a timer of
             // its own.
             let waited = async {
-                while with(|polling| polling.awaits_other(js::now(), bound)) {
+                while deployment.with(|polling| polling.awaits_other(js::now(), bound)) {
                     Delay::from(LOOK_EVERY).await;
                 }
             };
@@ -56,8 +41,8 @@ pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc
     }
 }
 
-async fn poll(env: &Env, config: &Config, sent: Poll) {
-    let answered = js::within(PATIENCE, fetch_rows(env, config)).await;
+async fn poll(env: &Env, settings: &Settings, sent: Poll) {
+    let answered = js::within(PATIENCE, fetch_rows(env, settings)).await;
     let complete_until = match answered {
         Some(Ok(complete_until)) => Some(complete_until),
         Some(Err(error)) => {
@@ -69,26 +54,26 @@ async fn poll(env: &Env, config: &Config, sent: Poll) {
             None
         }
     };
-    POLLING.with_borrow_mut(|polling| {
-        polling.end(sent, js::now(), config.freshness_bound, complete_until.as_deref());
-    });
+    let mut polling = settings.deployment.polling.borrow_mut();
+    polling.end(sent, js::now(), settings.config.freshness_bound, complete_until.as_deref());
 }
 
 /// Asks each object for its part. Returns the time up to which each part is complete.
-async fn fetch_rows(env: &Env, config: &Config) -> Result<Vec<Timestamp>, ObjectError> {
-    try_join_all(TagIndexName::all(config.tag_shards).map(|index| fetch_part(env, config, index))).await
+async fn fetch_rows(env: &Env, settings: &Settings) -> Result<Vec<Timestamp>, ObjectError> {
+    try_join_all(TagIndexName::all(settings.config.tag_shards).map(|index| fetch_part(env, settings, index))).await
 }
 
 /// Asks one object until no rows follow. The object bounds the number of rows.
-async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<Timestamp, ObjectError> {
+async fn fetch_part(env: &Env, settings: &Settings, index: TagIndexName) -> Result<Timestamp, ObjectError> {
     let mut part = PartPoll::new(index);
     loop {
-        let since = with(|polling| part.question(polling));
-        let (sent, page) = match colo::get(config, since).await {
+        let since = settings.deployment.with(|polling| part.question(polling));
+        let (sent, page) = match colo::get(settings, since).await {
             Some(shared) => shared,
-            None => ask(env, config, index, since).await?,
+            None => ask(env, settings, index, since).await?,
         };
-        if let Some(complete_until) = POLLING.with_borrow_mut(|polling| part.take(polling, sent, page)) {
+        let complete_until = part.take(&mut settings.deployment.polling.borrow_mut(), sent, page);
+        if let Some(complete_until) = complete_until {
             return Ok(complete_until);
         }
     }
@@ -96,13 +81,13 @@ async fn fetch_part(env: &Env, config: &Config, index: TagIndexName) -> Result<T
 
 async fn ask(
     env: &Env,
-    config: &Config,
+    settings: &Settings,
     index: TagIndexName,
     since: u64,
 ) -> Result<(Timestamp, FeedPage), ObjectError> {
     let sent = js::now();
-    let page: FeedPage = calls::tag_index(env, index, config.tag_shards, ToTagIndex::Feed { since }).await?;
-    colo::put(config, since, sent, &page).await;
+    let page: FeedPage = calls::tag_index(env, index, settings.config.tag_shards, ToTagIndex::Feed { since }).await?;
+    colo::put(settings, since, sent, &page).await;
     Ok((sent, page))
 }
 
@@ -114,9 +99,9 @@ mod colo {
     use web_sys::{Headers, Response};
 
     use crate::codec::{decode, encode};
-    use crate::config::Config;
     use crate::edge::caches::{envelope, l1};
     use crate::edge::platform::js;
+    use crate::edge::settings::Settings;
     use crate::invalidation::FeedPage;
     use crate::time::Timestamp;
     use crate::visit::polling;
@@ -125,16 +110,16 @@ mod colo {
     const SENT_HEADER: &str = "x-isr-sent";
 
     /// The URL contains the number of objects: answers from before a change are of no use. See `TagIndexStore::one_of`.
-    fn url(config: &Config, since: u64) -> String {
-        format!("https://feed.cloudflare-isr.invalid/v1/{}/{since}", config.tag_shards)
+    fn url(settings: &Settings, since: u64) -> String {
+        format!("https://feed.cloudflare-isr.invalid/v1/{}/{since}", settings.config.tag_shards)
     }
 
     /// Returns an answer that is recent enough, and when the tag index was asked for it.
-    pub(in crate::edge) async fn get(config: &Config, since: u64) -> Option<(Timestamp, FeedPage)> {
-        polling::shared_for(config.freshness_bound)?;
+    pub(in crate::edge) async fn get(settings: &Settings, since: u64) -> Option<(Timestamp, FeedPage)> {
+        polling::shared_for(settings.config.freshness_bound)?;
         let found = async {
-            let cache = l1::open(config).await?;
-            let response: Response = JsFuture::from(cache.match_with_str(&url(config, since))).await?.dyn_into()?;
+            let cache = l1::open(settings).await?;
+            let response: Response = JsFuture::from(cache.match_with_str(&url(settings, since))).await?.dyn_into()?;
             let sent = response.headers().get(SENT_HEADER)?;
             let body = js::bytes(response.array_buffer()?).await?;
             Ok::<_, JsValue>((sent, body.to_vec()))
@@ -142,12 +127,12 @@ mod colo {
         // If there is nothing, or nothing readable, the edge asks the tag index.
         let (sent, body) = found.await.ok()?;
         let sent = Timestamp::from_millis(sent?.parse().ok()?);
-        polling::takes_shared(sent, js::now(), config.freshness_bound).then_some((sent, decode(&body)?))
+        polling::takes_shared(sent, js::now(), settings.config.freshness_bound).then_some((sent, decode(&body)?))
     }
 
     /// Shares an answer with the other isolates of the colo.
-    pub(in crate::edge) async fn put(config: &Config, since: u64, sent: Timestamp, page: &FeedPage) {
-        let Some(lifetime) = polling::shared_for(config.freshness_bound) else {
+    pub(in crate::edge) async fn put(settings: &Settings, since: u64, sent: Timestamp, page: &FeedPage) {
+        let Some(lifetime) = polling::shared_for(settings.config.freshness_bound) else {
             return;
         };
         let put = async {
@@ -155,8 +140,8 @@ mod colo {
             headers.set("cache-control", &format!("public, max-age={}", lifetime.as_secs()))?;
             headers.set(SENT_HEADER, &sent.as_millis().to_string())?;
             let answer = envelope::response(200, &headers, Some(&Uint8Array::from(encode(page).as_slice())))?;
-            let cache = l1::open(config).await?;
-            JsFuture::from(cache.put_with_str(&url(config, since), &answer)).await
+            let cache = l1::open(settings).await?;
+            JsFuture::from(cache.put_with_str(&url(settings, since), &answer)).await
         };
         if let Err(error) = put.await {
             worker::console_warn!("feed: not shared with the colo: {}", js::describe(&error));

@@ -20,10 +20,12 @@ use wasm_bindgen::JsValue;
 use web_sys::{Headers, Response};
 
 use crate::config::Config;
+use crate::deployment::DeploymentId;
 use crate::edge::body::Chunk;
 use crate::edge::body::source::Source;
 use crate::edge::caches::l1;
 use crate::edge::platform::js;
+use crate::edge::settings::Settings;
 use crate::page::PageMeta;
 use crate::semantics::etag;
 use crate::semantics::key::PageKey;
@@ -40,8 +42,8 @@ const MAX_PAGES: usize = 100;
 const LONGEST: Duration = Duration::from_mins(2);
 
 thread_local! {
-    /// The pages that are being collected.
-    static FILLS: RefCell<BTreeMap<PageKey, Share>> = const { RefCell::new(BTreeMap::new()) };
+    /// The pages that are being collected, by deployment. They share the isolate's room.
+    static FILLS: RefCell<BTreeMap<(DeploymentId, PageKey), Share>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// The share of a fill that is under way.
@@ -54,7 +56,7 @@ struct Share {
 
 /// The right to fill L1 with a page, given to one request at a time.
 pub(in crate::edge) struct Fill {
-    key: PageKey,
+    key: (DeploymentId, PageKey),
     since: Timestamp,
 }
 
@@ -68,36 +70,37 @@ enum CollectResult {
 
 impl Fill {
     /// Begins to fill L1 with a page, unless another request does so or there is no room.
-    pub(in crate::edge) fn begin(key: &PageKey) -> Option<Self> {
-        let since = js::now();
+    pub(in crate::edge) fn begin(deployment: DeploymentId, key: &PageKey) -> Option<Self> {
+        let (since, key) = (js::now(), (deployment, key.clone()));
         FILLS.with_borrow_mut(|fills| {
             fills.retain(|_, share| share.until > since);
-            if fills.len() >= MAX_PAGES || fills.contains_key(key) {
+            if fills.len() >= MAX_PAGES || fills.contains_key(&key) {
                 return None;
             }
             fills.insert(key.clone(), Share { bytes: 0, until: since.plus(LONGEST), since });
-            Some(Self { key: key.clone(), since })
+            Some(Self { key, since })
         })
     }
 
     /// Puts the page of an answer into L1 once all of it has arrived.
-    pub(in crate::edge) async fn run(self, config: &Config, meta: &PageMeta, answer: &Response) {
-        match self.collect(config, meta, answer).await {
+    pub(in crate::edge) async fn run(self, settings: &Settings, meta: &PageMeta, answer: &Response) {
+        let key = &self.key.1;
+        match self.collect(&settings.config, meta, answer).await {
             Ok(CollectResult::Whole(body)) => {
                 let meta = PageMeta { body_bytes: Some(body.bytes()), ..meta.clone() };
                 match headers_of_whole(&meta, answer, &body).await {
-                    Ok(headers) => l1::put_page(config, &meta, &headers, &body, js::now()).await,
-                    Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
+                    Ok(headers) => l1::put_page(settings, &meta, &headers, &body, js::now()).await,
+                    Err(error) => worker::console_warn!("L1: {key}: {}", js::describe(&error)),
                 }
             }
             Ok(CollectResult::OverBound) => {
                 let now = js::now();
-                let mark = PassMarker { since: now, until: now.plus(config.pass_ttl) };
-                l1::put_pass(config, &self.key, mark, now).await;
+                let mark = PassMarker { since: now, until: now.plus(settings.config.pass_ttl) };
+                l1::put_pass(settings, key, mark, now).await;
             }
             Ok(CollectResult::NoRoom) => {}
-            Ok(CollectResult::OtherLength) => worker::console_error!("L1: {}: the body has another length", self.key),
-            Err(error) => worker::console_warn!("L1: {}: {}", self.key, js::describe(&error)),
+            Ok(CollectResult::OtherLength) => worker::console_error!("L1: {key}: the body has another length"),
+            Err(error) => worker::console_warn!("L1: {key}: {}", js::describe(&error)),
         }
     }
 

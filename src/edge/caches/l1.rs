@@ -1,6 +1,5 @@
 //! L1: the Cache API of this colo. It holds wrapped pages, and hit-for-pass markers.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use js_sys::Object;
@@ -8,9 +7,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Headers, Response, WorkerGlobalScope};
 
-use crate::config::Config;
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
+use crate::edge::settings::Settings;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
 use crate::semantics::key::PageKey;
@@ -27,26 +26,22 @@ fn parse_mark(value: &str) -> Option<PassMarker> {
     Some(PassMarker { since: time(since)?, until: time(until)? })
 }
 
-thread_local! {
-    /// The opened cache, so that a HIT awaits one promise less.
-    static CACHE: RefCell<Option<(String, Cache)>> = const { RefCell::new(None) };
-}
-
 /// Opens the cache of this colo.
-pub(in crate::edge) async fn open(config: &Config) -> Result<Cache, JsValue> {
-    let opened = CACHE.with_borrow(|cache| cache.clone().filter(|(name, _)| *name == config.cache_name));
+pub(in crate::edge) async fn open(settings: &Settings) -> Result<Cache, JsValue> {
+    let name = &settings.config.cache_name;
+    let opened = settings.deployment.l1.borrow().clone().filter(|(opened, _)| opened == name);
     if let Some((_, cache)) = opened {
         return Ok(cache);
     }
     let caches = js_sys::global().unchecked_into::<WorkerGlobalScope>().caches()?;
-    let cache: Cache = JsFuture::from(caches.open(&config.cache_name)).await?.unchecked_into();
-    CACHE.set(Some((config.cache_name.clone(), cache.clone())));
+    let cache: Cache = JsFuture::from(caches.open(name)).await?.unchecked_into();
+    settings.deployment.l1.replace(Some((name.clone(), cache.clone())));
     Ok(cache)
 }
 
 /// Looks a page up. A cache that fails counts as empty.
-pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> L1Entry<Response> {
-    let found = async { JsFuture::from(open(config).await?.match_with_str(&key.cache_url())).await }.await;
+pub(in crate::edge) async fn get(settings: &Settings, key: &PageKey) -> L1Entry<Response> {
+    let found = async { JsFuture::from(open(settings).await?.match_with_str(&key.cache_url())).await }.await;
     let response = match found {
         Ok(found) => match found.dyn_into::<Response>() {
             Ok(response) => response,
@@ -67,7 +62,7 @@ pub(in crate::edge) async fn get(config: &Config, key: &PageKey) -> L1Entry<Resp
 /// Stores a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the wrapped page. All
 /// of the body must be here: the Cache API may keep one that breaks off.
 pub(in crate::edge) async fn put_page(
-    config: &Config,
+    settings: &Settings,
     meta: &PageMeta,
     wrapped: &Headers,
     body: &Object,
@@ -80,24 +75,24 @@ pub(in crate::edge) async fn put_page(
         headers.set(META_HEADER, &meta.to_header_value())?;
         // The coordinator's verdict is about one request; it is not part of the page.
         headers.delete(REPLY_HEADER)?;
-        put(config, &meta.key, headers, Some(body), useful.min(config.l1_ttl)).await
+        put(settings, &meta.key, headers, Some(body), useful.min(settings.config.l1_ttl)).await
     };
     report(result.await);
 }
 
 /// Stores a hit-for-pass marker.
-pub(in crate::edge) async fn put_pass(config: &Config, key: &PageKey, mark: PassMarker, now: Timestamp) {
+pub(in crate::edge) async fn put_pass(settings: &Settings, key: &PageKey, mark: PassMarker, now: Timestamp) {
     let PassMarker { since, until } = mark;
     let result = async {
         let headers = Headers::new()?;
         headers.set(PASS_HEADER, &format!("{}-{}", since.as_millis(), until.as_millis()))?;
-        put(config, key, headers, None, until.since(now)).await
+        put(settings, key, headers, None, until.since(now)).await
     };
     report(result.await);
 }
 
 async fn put(
-    config: &Config,
+    settings: &Settings,
     key: &PageKey,
     headers: Headers,
     body: Option<&Object>,
@@ -108,7 +103,7 @@ async fn put(
     }
     headers.set("cache-control", &format!("public, max-age={}", ttl.as_secs()))?;
     let wrapped = envelope::response(200, &headers, body)?;
-    JsFuture::from(open(config).await?.put_with_str(&key.cache_url(), &wrapped)).await.map(drop)
+    JsFuture::from(open(settings).await?.put_with_str(&key.cache_url(), &wrapped)).await.map(drop)
 }
 
 fn report(result: Result<(), JsValue>) {

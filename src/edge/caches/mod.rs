@@ -6,7 +6,7 @@
 //! | `fill` | fills L1 behind responses |
 //! | `l2` | KV, R2, or another store for pages |
 //! | `envelope` | a page as a response: its form between objects and in L1 |
-//! | `feed_poll` | the invalidations that this isolate knows |
+//! | `feed_poll` | the polls of the feed |
 
 pub(in crate::edge) mod envelope;
 pub(in crate::edge) mod feed_poll;

@@ -6,7 +6,7 @@
 //! | function | question | how often |
 //! |---|---|---|
 //! | `isrConstants` | which requests take the short path? | once |
-//! | `isrKey` | which page does this URL name? | once for each URL |
+//! | `isrKey` | which page does this URL name? | once for each URL and `env` |
 //! | `isrPlan` | which headers does this stored page get as a HIT? | once a second for each page |
 //! | `isrHolds` | does that plan still hold? | for each HIT |
 //! | `isrHas` | does this `If-None-Match` name the page? | for each HIT that has one |
@@ -16,6 +16,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use js_sys::{JSON, Object};
 use serde::Serialize;
@@ -24,7 +25,7 @@ use web_sys::Headers;
 use worker::Env;
 
 use crate::config::Config;
-use crate::edge::caches::feed_poll;
+use crate::edge::deployment::Deployment;
 use crate::edge::origin::Task;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
@@ -45,7 +46,7 @@ const MAX_PLANS: usize = 1000;
 
 thread_local! {
     /// Plans by number. A number is never used again, not even by a later Wasm instance in the same isolate.
-    static PLANS: RefCell<BTreeMap<u64, Plan>> = const { RefCell::new(BTreeMap::new()) };
+    static PLANS: RefCell<BTreeMap<u64, (Plan, Rc<Deployment>)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Returns the name of L1's cache; `undefined` while the configuration is not valid.
@@ -111,9 +112,9 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let (now, bound) = (js::now(), config.freshness_bound);
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
-    let plan = feed_poll::with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
+    let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, now).ok()?;
-    planned.set_number(remember(plan, now));
+    planned.set_number(remember(plan, &settings.deployment, now));
     Some(planned)
 }
 
@@ -142,14 +143,14 @@ fn headers_of_hit(
 }
 
 /// Stores a plan, and returns its number. If there is no room, the returned number does not hold.
-fn remember(plan: Plan, now: Timestamp) -> f64 {
+fn remember(plan: Plan, deployment: &Rc<Deployment>, now: Timestamp) -> f64 {
     let number = js_sys::Math::random();
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS {
-            plans.retain(|_, plan| plan.may_hold(now));
+            plans.retain(|_, (plan, _)| plan.may_hold(now));
         }
         if plans.len() < MAX_PLANS {
-            plans.insert(number.to_bits(), plan);
+            plans.insert(number.to_bits(), (plan, Rc::clone(deployment)));
         }
     });
     number
@@ -173,6 +174,8 @@ pub fn has(if_none_match: &str, etag: Option<String>) -> bool {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time is a whole number below 2^53")]
 pub fn holds(number: f64, now: f64) -> bool {
     let now = Timestamp::from_millis(now as u64);
-    let plan = PLANS.with_borrow(|plans| plans.get(&number.to_bits()).copied());
-    plan.is_some_and(|plan| feed_poll::with(|polling| plan.holds(polling, now)))
+    PLANS.with_borrow(|plans| {
+        let plan = plans.get(&number.to_bits());
+        plan.is_some_and(|(plan, deployment)| deployment.with(|polling| plan.holds(polling, now)))
+    })
 }

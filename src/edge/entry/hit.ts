@@ -10,11 +10,41 @@ const MAX_REMEMBERED = 1000;
 /** The most UTF-16 code units of headers in remembered plans. An isolate has 128 MB for everything. */
 const MAX_HEADER_LENGTH = 4_000_000;
 
-/** Page keys by URL; `null` for a URL that is left to the gateway. They depend only on the configuration. */
-const keys = new Map<string, string | null>();
+/**
+ * What belongs to one `env`. The platform may keep an isolate when only bindings change. It then hands out another `env` object, and
+ * nothing that was derived from the first one holds.
+ */
+class Bindings {
+  /** The in-zone cache: L1. */
+  cache: Cache | undefined;
+}
+
+const known = new WeakMap<object, Bindings>();
+
+/** The last `env`, which is nearly always the next one as well. */
+let lastEnv: object | undefined;
+let last = new Bindings();
+
+function bindingsOf(env: object): Bindings {
+  if (env === lastEnv) return last;
+  let bindings = known.get(env);
+  if (bindings === undefined) known.set(env, (bindings = new Bindings()));
+  lastEnv = env;
+  return (last = bindings);
+}
+
+/** A page key, or `null` for a URL that is left to the gateway. It depends only on the URL and the configuration. */
+interface RememberedKey {
+  of: Bindings;
+  key: string | null;
+}
+
+/** Page keys by URL. */
+const keys = new Map<string, RememberedKey>();
 
 /** A plan, and the stored page that it was made for. */
 interface RememberedPlan extends Plan {
+  of: Bindings;
   meta: string;
   etag: string | undefined;
   length: number;
@@ -30,7 +60,7 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): Va
   return value;
 }
 
-function rememberPlan(key: string, meta: string, plan: Plan): RememberedPlan {
+function rememberPlan(of: Bindings, key: string, meta: string, plan: Plan): RememberedPlan {
   let length = 0;
   // Both sets of headers are remembered.
   for (const [name, value] of plan.headers) length += 2 * (name.length + value.length);
@@ -39,7 +69,7 @@ function rememberPlan(key: string, meta: string, plan: Plan): RememberedPlan {
     plans.clear();
     headerLength = length;
   }
-  return remember(plans, key, { ...plan, meta, etag: plan.headers.get("etag") ?? undefined, length });
+  return remember(plans, key, { ...plan, of, meta, etag: plan.headers.get("etag") ?? undefined, length });
 }
 
 /** The functions of `hit.rs`. They are taken from the first gateway, which starts Wasm again after a panic. */
@@ -47,25 +77,25 @@ type Rust = Pick<RustGateway, "isrCacheName" | "isrKey" | "isrPlan" | "isrHolds"
 
 let rust: Rust | undefined;
 
-/** The in-zone cache: L1. */
-let cache: Cache | undefined;
-
 /** Serves a fresh page from L1. Returns nothing if the gateway has to answer. Rust makes the decisions. */
-async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rust, request: Request, env: unknown): Promise<Response | undefined> {
+async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rust, request: Request, env: object): Promise<Response | undefined> {
   try {
+    const of = bindingsOf(env);
     const { url } = request;
-    const key = keys.get(url) ?? remember(keys, url, isrKey(env, url) ?? null);
+    let named = keys.get(url);
+    if (named?.of !== of) named = remember(keys, url, { of, key: isrKey(env, url) ?? null });
+    const { key } = named;
     if (key === null) return undefined;
     // There are keys only while the configuration is valid, and then the cache has a name.
-    cache ??= await caches.open(isrCacheName(env) as string);
-    const page = await cache.match(key);
+    of.cache ??= await caches.open(isrCacheName(env) as string);
+    const page = await of.cache.match(key);
     const meta = page?.headers.get(constants.metaHeader);
     if (!page || !meta) return undefined;
     let plan = plans.get(key);
-    if (plan?.meta !== meta || !isrHolds(plan.number, Date.now())) {
+    if (plan?.of !== of || plan.meta !== meta || !isrHolds(plan.number, Date.now())) {
       const made = isrPlan(env, key, meta, page.headers);
       if (made === undefined) return undefined;
-      plan = rememberPlan(key, meta, made);
+      plan = rememberPlan(of, key, meta, made);
     }
     const ifNoneMatch = request.headers.get("if-none-match");
     return ifNoneMatch !== null && isrHas(ifNoneMatch, plan.etag)
@@ -89,5 +119,5 @@ export function shortPath(request: Request, env: unknown, ctx: ExecutionContext)
     rust = { isrCacheName, isrKey, isrPlan, isrHolds, isrHas };
     return undefined;
   }
-  return isPlain(request, ctx.props, constants.shortPath) ? serveHit(rust, request, env) : undefined;
+  return isPlain(request, ctx.props, constants.shortPath) ? serveHit(rust, request, env as object) : undefined;
 }

@@ -18,7 +18,7 @@ use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
 use crate::edge::body::{Budget, Reader};
-use crate::edge::caches::{envelope, feed_poll};
+use crate::edge::caches::envelope;
 use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::render::Content;
 use crate::edge::objects::sql::ObjectSql;
@@ -242,7 +242,7 @@ impl Object {
     fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<ApplyAnswer, StoreError> {
         self.on(Input::Invalidate(invalidation.clone()))?;
         let matched = self.shard.borrow().matched(&invalidation.target)?;
-        feed_poll::note(invalidation);
+        self.settings.deployment.note(invalidation);
         Ok(ApplyAnswer { matched })
     }
 

@@ -8,7 +8,6 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::codec::decode;
 use crate::edge::admin::{self, TagIndex};
-use crate::edge::caches::feed_poll;
 use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
 use crate::edge::objects::purges;
@@ -209,7 +208,9 @@ impl Object {
         // again.
         store.ripen(seq, js::now())?;
         self.alarm.follow(store.next_deadline());
-        feed_poll::note(invalidation.clone());
+        if let Ok(settings) = Settings::of(&self.env) {
+            settings.deployment.note(invalidation.clone());
+        }
         let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Request, Response};
@@ -31,6 +31,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub(in crate::edge) fn get_by_name(this: &ObjectNamespace, name: &str) -> Result<Fetcher, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = idFromName)]
+    pub(in crate::edge) fn id_from_name(this: &ObjectNamespace, name: &str) -> Result<Object, JsValue>;
 
     /// The writable side of a stream.
     pub(in crate::edge) type Writable;

@@ -1,7 +1,5 @@
 //! Reports to the coordinator that a stale page was served, behind the response.
 
-use std::cell::RefCell;
-
 use web_sys::Response;
 
 use crate::edge::caches::fill::Fill;
@@ -13,17 +11,13 @@ use crate::protocol::ToCoordinator;
 use crate::semantics::key::PageKey;
 use crate::shard_name::ShardName;
 use crate::visit::reports::PATIENCE;
-use crate::visit::{Replacement, Report, Reports};
-
-thread_local! {
-    static REPORTS: RefCell<Reports> = RefCell::default();
-}
+use crate::visit::{Replacement, Report};
 
 impl Performer<'_> {
     /// Reports to the coordinator that a stale page was served, behind the response. The page that replaces it goes to
     /// L1.
     pub(in crate::edge) fn report(&self, report: Report) {
-        if !REPORTS.with_borrow_mut(|reports| reports.begin(&self.key, js::now())) {
+        if !self.isr.settings.deployment.reports.borrow_mut().begin(&self.key, js::now()) {
             return;
         }
         let (isr, shard, key) = (self.isr.clone(), self.shard(), self.key.clone());
@@ -31,14 +25,14 @@ impl Performer<'_> {
             let replacement = ask(&isr, &shard, &key, report).await;
             let is_replaced = replacement.is_some();
             match replacement {
-                Replacement::Page(page) => match Fill::begin(&key) {
-                    Some(fill) => fill.run(isr.config(), &page.meta, &page.body).await,
+                Replacement::Page(page) => match Fill::begin(isr.settings.deployment.id, &key) {
+                    Some(fill) => fill.run(&isr.settings, &page.meta, &page.body).await,
                     None => envelope::discard(&page.body),
                 },
-                Replacement::Pass(mark) => l1::put_pass(isr.config(), &key, mark, js::now()).await,
+                Replacement::Pass(mark) => l1::put_pass(&isr.settings, &key, mark, js::now()).await,
                 Replacement::Nothing => {}
             }
-            REPORTS.with_borrow_mut(|reports| reports.end(key, js::now(), is_replaced));
+            isr.settings.deployment.reports.borrow_mut().end(key, js::now(), is_replaced);
         });
     }
 }

@@ -8,6 +8,7 @@ use crate::edge::caches::fill::Fill;
 use crate::edge::caches::{envelope, feed_poll, l1, l2};
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
+use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
@@ -45,7 +46,7 @@ pub(in crate::edge) struct Performer<'a> {
 impl Performer<'_> {
     /// Answers the client.
     pub(in crate::edge) async fn answer(&self) -> Result<Decision, JsValue> {
-        let config = self.isr.config();
+        let Settings { config, deployment, .. } = &*self.isr.settings;
         let (mut visit, steps) = Visit::begin(Request {
             key: &self.key,
             route: self.route.id(),
@@ -53,13 +54,13 @@ impl Performer<'_> {
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
         });
-        let mut decide = |event| feed_poll::with(|polling| visit.handle(event, js::now(), polling)).into_iter();
+        let mut decide = |event| deployment.with(|polling| visit.handle(event, js::now(), polling)).into_iter();
         let mut steps = steps.into_iter();
         while let Some(step) = steps.next() {
             let event = match step {
                 Step::Look => {
                     let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
-                    let ((), found) = futures::join!(feed, l1::get(config, &self.key));
+                    let ((), found) = futures::join!(feed, l1::get(&self.isr.settings, &self.key));
                     steps = decide(Event::FeedReady);
                     debug_assert_eq!(steps.len(), 0, "L1 is waited for as well");
                     Event::L1(found)
@@ -68,7 +69,7 @@ impl Performer<'_> {
                     feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings).await;
                     Event::FeedReady
                 }
-                Step::ReadL1 => Event::L1(l1::get(config, &self.key).await),
+                Step::ReadL1 => Event::L1(l1::get(&self.isr.settings, &self.key).await),
                 Step::ReadL2 => Event::L2(self.look_in_l2().await?),
                 Step::Ask(question) => self.ask(question).await,
                 Step::Wait(pause) => {
@@ -137,7 +138,7 @@ impl Performer<'_> {
     /// Puts a hit-for-pass marker into L1, behind the response.
     fn mark_pass(&self, mark: PassMarker) {
         let (isr, key) = (self.isr.clone(), self.key.clone());
-        self.context.wait_until(async move { l1::put_pass(isr.config(), &key, mark, js::now()).await });
+        self.context.wait_until(async move { l1::put_pass(&isr.settings, &key, mark, js::now()).await });
     }
 
     fn serve(&self, served: ServedPage<Response>) -> Result<Decision, JsValue> {
@@ -174,7 +175,7 @@ impl Performer<'_> {
         let (isr, meta) = (self.isr.clone(), meta.clone());
         self.context.wait_until(async move {
             if let Some(body) = copy.body() {
-                l1::put_page(isr.config(), &meta, &copy.headers(), &body, js::now()).await;
+                l1::put_page(&isr.settings, &meta, &copy.headers(), &body, js::now()).await;
             }
         });
         Ok(())
@@ -183,11 +184,11 @@ impl Performer<'_> {
     /// Stores a coordinator's page in L1 once all of it has arrived, behind the response.
     fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
         let reads_body = self.reads_body(meta, page)?;
-        match Fill::begin(&meta.key) {
+        match Fill::begin(self.isr.settings.deployment.id, &meta.key) {
             Some(fill) => {
                 let copy = if reads_body { page.clone()? } else { Clone::clone(page) };
                 let (isr, meta) = (self.isr.clone(), meta.clone());
-                self.context.wait_until(async move { fill.run(isr.config(), &meta, &copy).await });
+                self.context.wait_until(async move { fill.run(&isr.settings, &meta, &copy).await });
             }
             None if reads_body => {}
             None => envelope::discard(page),
