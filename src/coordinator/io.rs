@@ -7,6 +7,7 @@ use crate::protocol::{RegisterAnswer, Reply};
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
+use crate::sql::StoreError;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -127,6 +128,15 @@ pub enum ReadResult<B> {
     Other,
     /// L2 failed, so its content is unknown.
     Unknown,
+}
+
+/// The consequences of an input.
+#[derive(Debug)]
+pub struct Handled<B> {
+    /// The effects to perform, also if the store has failed: they belong to the steps that it has recorded.
+    pub effects: Vec<Effect<B>>,
+    /// The store's failure, if there was one. A request that it concerns has an answer among the effects.
+    pub failure: Option<StoreError>,
 }
 
 /// Effects for the object to perform, in this order.

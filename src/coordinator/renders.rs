@@ -1,7 +1,8 @@
 //! The renders of one life of the object: running ones with their progress, and queued ones.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
+use crate::coordinator::render_queue::RenderQueue;
 use crate::coordinator::{RenderOutcome, Room};
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
@@ -24,9 +25,9 @@ const MAX_JOINED: u32 = 10_000;
 pub(super) struct Renders<B> {
     running: BTreeMap<Version, Render<B>>,
     /// Queued renders that clients wait for.
-    cold: VecDeque<(PageKey, Version)>,
+    cold: RenderQueue,
     /// Queued renders that the alarm starts.
-    background: VecDeque<(PageKey, Version)>,
+    background: RenderQueue,
 }
 
 /// A running render.
@@ -76,7 +77,7 @@ pub(super) struct TagRegistration<B> {
 
 impl<B> Default for Renders<B> {
     fn default() -> Self {
-        Self { running: BTreeMap::new(), cold: VecDeque::new(), background: VecDeque::new() }
+        Self { running: BTreeMap::new(), cold: RenderQueue::default(), background: RenderQueue::default() }
     }
 }
 
@@ -92,57 +93,55 @@ impl<B: Clone> Renders<B> {
         }
     }
 
-    /// Records that a render is running.
+    /// Records that a render is running, whether or not it was queued.
     pub(super) fn begin(&mut self, key: PageKey, token: Version) {
+        self.unqueue(token);
         self.running.insert(token, Render { key, stage: Stage::Asked });
     }
 
     /// Queues a render that clients wait for.
     pub(super) fn enqueue(&mut self, key: PageKey, token: Version) {
-        self.cold.push_back((key, token));
+        self.cold.insert(key, token);
     }
 
     /// Queues a render that the alarm starts.
     pub(super) fn enqueue_background(&mut self, key: PageKey, token: Version) {
-        self.background.push_back((key, token));
+        self.background.insert(key, token);
     }
 
-    /// Takes the next queued render that clients wait for, if there is room for it.
-    pub(super) fn next(&mut self) -> Option<(PageKey, Version)> {
-        if self.running.len() < MAX_RUNNING { self.cold.pop_front() } else { None }
+    /// Returns the next queued render that clients wait for, if there is room for it.
+    pub(super) fn next(&self) -> Option<(PageKey, Version)> {
+        if self.running.len() < MAX_RUNNING { self.cold.first() } else { None }
     }
 
-    /// Takes the next queued render for the alarm, if there is room for it.
-    pub(super) fn next_background(&mut self) -> Option<(PageKey, Version)> {
-        if self.running.len() < MAX_RUNNING { self.background.pop_front() } else { None }
+    /// Returns the next queued render for the alarm, if there is room for it.
+    pub(super) fn next_background(&self) -> Option<(PageKey, Version)> {
+        if self.running.len() < MAX_RUNNING { self.background.first() } else { None }
     }
 
-    /// Takes a page's render out of the alarm's queue, if there is room for it now.
-    pub(super) fn hurry(&mut self, key: &PageKey) -> Option<Version> {
-        if self.running.len() >= MAX_RUNNING {
-            return None;
-        }
-        let at = self.background.iter().position(|(queued, _)| queued == key)?;
-        self.background.remove(at).map(|(_, token)| token)
+    /// Returns a page's render in the alarm's queue, if there is room for it now.
+    pub(super) fn to_hurry(&self, key: &PageKey) -> Option<Version> {
+        if self.running.len() < MAX_RUNNING { self.background.get(key) } else { None }
     }
 
     /// Returns whether renders wait for the alarm to start them.
     pub(super) fn awaits_alarm(&self) -> bool {
-        !self.background.is_empty()
+        self.background.len() > 0
     }
 
     /// Removes a render from its queue. Returns false if it is not queued.
     pub(super) fn unqueue(&mut self, token: Version) -> bool {
-        let before = self.cold.len() + self.background.len();
-        self.cold.retain(|(_, queued)| *queued != token);
-        self.background.retain(|(_, queued)| *queued != token);
-        self.cold.len() + self.background.len() < before
+        self.cold.remove(token) || self.background.remove(token)
+    }
+
+    /// Returns whether a render is queued.
+    pub(super) fn is_queued(&self, token: Version) -> bool {
+        self.cold.contains(token) || self.background.contains(token)
     }
 
     /// Returns whether this life of the object runs or has queued a render with this token.
     pub(super) fn is_alive(&self, token: Version) -> bool {
-        let mut queued = self.cold.iter().chain(&self.background);
-        self.is_running(token) || queued.any(|(_, queued)| *queued == token)
+        self.is_running(token) || self.is_queued(token)
     }
 
     /// Returns whether a render is running.
@@ -153,6 +152,13 @@ impl<B: Clone> Renders<B> {
     /// Returns a running render.
     pub(super) fn get_mut(&mut self, token: Version) -> Option<&mut Render<B>> {
         self.running.get_mut(&token)
+    }
+
+    /// Records the progress of a running render.
+    pub(super) fn set_stage(&mut self, token: Version, stage: Stage<B>) {
+        if let Some(render) = self.running.get_mut(&token) {
+            render.stage = stage;
+        }
     }
 
     /// Records that a render has ended.

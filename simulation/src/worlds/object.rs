@@ -8,7 +8,7 @@ use super::origin::{Body, RenderPlan};
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{AlarmRun, Effect, Entry, Input, Lease, Moment, Shard};
+use crate::coordinator::{AlarmRun, Effect, Entry, Handled, Input, Lease, Moment, Shard};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
@@ -114,7 +114,9 @@ impl Object {
     pub(super) fn on(&mut self, config: &Config, moment: Moment, input: Input<Body>) -> Vec<Effect<Body>> {
         self.inputs += 1;
         let shard = self.shard.as_mut().expect("it is awake");
-        shard.on(config, moment, input).expect("the database is sound")
+        let Handled { effects, failure } = shard.on(config, moment, input);
+        assert_eq!(failure, None, "the database is sound");
+        effects
     }
 
     /// Ensures that the alarm fires by `time`, in the object's own time.

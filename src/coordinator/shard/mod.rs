@@ -3,6 +3,17 @@
 //! The object feeds events ([`Input`]) to a [`Shard`] and performs the effects ([`Effect`]) it returns. The result of
 //! an effect is another input. The shard writes SQLite before it returns an effect. The state that is in memory only
 //! (waiters, running renders, held bytes) can be lost at any moment: [`Shard::open`] continues from SQLite.
+//!
+//! An input is a sequence of steps. Each step saves first and changes memory and effects afterwards, which can't fail.
+//! So a step that fails has changed nothing, and the effects of the steps before it are performed.
+//!
+//! | the store fails while | then |
+//! |---|---|
+//! | a request is handled | it is refused, and does not wait |
+//! | a render ends | its slot is free; the alarm ends its lease as lost, and answers its waiters |
+//! | a queued render begins | it stays queued; each later input tries again |
+//! | a registration is recorded | the page is not published; if the render goes on, its end registers again |
+//! | the alarm works | it continues with the other pages; the failed work is repeated after a pause |
 
 mod answers;
 mod renders;
@@ -14,12 +25,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::backoff;
 use crate::config::Config;
 use crate::coordinator::held_pages::HeldPages;
-use crate::coordinator::io::{Effect, Input, Moment, PageRead, ReadResult};
+use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::renders::Renders;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Event, Purpose, RenderOutcome, WaiterId};
+use crate::coordinator::{Breaker, Event, Lease, RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
@@ -39,6 +51,9 @@ const FORGET: (Duration, u32) = (Duration::from_mins(1), 1000);
 
 /// Limits the leases examined in one round of the alarm.
 const LEASES_A_ROUND: u32 = 200;
+
+/// The pauses before work is repeated that the store has not let through, the first and the longest.
+const AFTER_FAILURE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Limits the writes to L2 begun in one round of the alarm.
 const WRITES_A_ROUND: u32 = 50;
@@ -67,6 +82,10 @@ pub struct Shard<S, B> {
     sweep_at: Timestamp,
     held: HeldPages<B>,
     effects: Vec<Effect<B>>,
+    /// The first failure of the store in this input.
+    failure: Option<StoreError>,
+    /// The number of consecutive alarms with a failure of the store, and when the next one may follow.
+    failing: (u32, Timestamp),
 }
 
 /// The input that is being handled: what all its steps have in common.
@@ -123,44 +142,75 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             sweep_at: Timestamp::default(),
             held: HeldPages::default(),
             effects: Vec::new(),
+            failure: None,
+            failing: (0, Timestamp::default()),
         };
-        // None of the recorded renders is running, and the time of the current alarm is unknown.
+        // None of the recorded renders is running, and the time of the current alarm is unknown. A lease that can't be
+        // ended now is left to the alarm.
         for (key, lease) in shard.store.leases(u32::MAX)? {
-            shard.end(Turn { config, moment }, &key, lease.token, RenderOutcome::Lost, None)?;
+            let ended = shard.end(Turn { config, moment }, &key, lease.token, RenderOutcome::Lost, None);
+            shard.note(ended);
         }
+        shard.failure = None;
         shard.wake_for_next()?;
         let effects = shard.take_effects();
         Ok((shard, effects))
     }
 
     /// Handles an input, and returns the effects to perform.
-    ///
-    /// # Errors
-    /// See [`StoreError`]. On an error, the input has changed nothing, and its request receives no answer.
-    pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Result<Vec<Effect<B>>, StoreError> {
+    pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Handled<B> {
         let turn = Turn { config, moment };
-        let result = match input {
+        let handled = self.handle(turn, input);
+        self.note(handled);
+        let begun = self.begin_queued(turn);
+        self.note(begun);
+        let failure = self.failure.take();
+        if failure.is_some() {
+            self.effects.push(Effect::WakeAt(moment.now.plus(AFTER_FAILURE.0)));
+        }
+        Handled { effects: self.take_effects(), failure }
+    }
+
+    fn handle(&mut self, turn: Turn<'_>, input: Input<B>) -> Result<(), StoreError> {
+        match input {
             Input::Request { waiter, shard, key, served, newer_than, forwarded } => {
                 let event = match served {
                     None => Event::Miss { waiter },
                     Some(version) => Event::Stale { waiter, version },
                 };
-                self.request(turn, waiter, &shard, forwarded, &key, event, newer_than)
+                let handled = self.request(turn, waiter, &shard, forwarded, &key, event, newer_than);
+                if handled.is_err() {
+                    self.waiting.remove(&waiter);
+                    let reply = Reply::Refused { reason: Reason::CoordinatorFailed };
+                    self.effects.push(Effect::Reply { waiter, reply, page: None });
+                }
+                handled
             }
             Input::TimedOut { waiter } => {
                 self.waiting.remove(&waiter);
                 Ok(())
             }
-            Input::Invalidate(invalidation) => self.invalidate(moment, &invalidation),
+            Input::Invalidate(invalidation) => self.invalidate(turn.moment, &invalidation),
             Input::Head { key, token, answer } => self.head(turn, &key, token, answer),
             Input::Ended { key, token, outcome, answer } => self.ended(turn, &key, token, outcome, answer),
             Input::Registered { token, answer } => self.registered(turn, token, answer),
-            Input::Read { read, found } => self.read(turn, read, found),
+            Input::Read { read, found } => {
+                self.read(turn, read, found);
+                Ok(())
+            }
             Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
-            Input::Alarm { room } => self.alarm(turn, room),
-        };
-        let effects = self.take_effects();
-        result.map(|()| effects)
+            Input::Alarm { room } => {
+                self.alarm(turn, room);
+                Ok(())
+            }
+        }
+    }
+
+    /// Records a failure that does not end the input.
+    fn note(&mut self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert(error);
+        }
     }
 
     /// Takes the collected effects. Of several wake-up times, only the earliest is returned, because the platform bills
@@ -201,9 +251,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.store.next_deadline()?.into_iter().chain(self.next_sweep()?).min())
+        let next = self.store.next_deadline()?.into_iter().chain(self.next_sweep()?).min();
+        // Work that the store has not let through must not keep the alarm busy.
+        Ok(next.map(|next| next.max(self.failing.1)))
     }
 
+    /// Handles a request. On an error, the request neither waits nor has an answer.
     #[allow(clippy::too_many_arguments, reason = "the fields of one input")]
     fn request(
         &mut self,
@@ -232,13 +285,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
         self.waiting.insert(waiter);
         let is_visitor = matches!(event, Event::Miss { .. });
-        let stepped = self.step(turn, key, event, EventDetails { newer_than, ..EventDetails::default() });
-        if stepped.is_err() {
-            self.waiting.remove(&waiter);
-        } else if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.contains(&waiter)) {
-            self.hurry(turn, key)?;
+        self.step(turn, key, event, EventDetails { newer_than, ..EventDetails::default() })?;
+        if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.contains(&waiter)) {
+            let hurried = self.hurry(turn, key);
+            self.note(hurried);
         }
-        stepped
+        Ok(())
     }
 
     /// Returns whether an unknown key may be admitted: the first `max_pages` keys are. So a client that makes up keys
@@ -256,10 +308,18 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Starts a render now that was left to the alarm, because a client waits for it.
     fn hurry(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<(), StoreError> {
-        match self.renders.hurry(key) {
+        match self.renders.to_hurry(key) {
             Some(token) => self.begin(turn, key.clone(), token, false),
             None => Ok(()),
         }
+    }
+
+    /// Begins the queued renders that clients wait for, as far as there is room for them.
+    fn begin_queued(&mut self, turn: Turn<'_>) -> Result<(), StoreError> {
+        while let Some((key, token)) = self.renders.next() {
+            self.begin(turn, key, token, false)?;
+        }
+        Ok(())
     }
 
     /// Begins a queued render.
@@ -280,7 +340,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    fn read(&mut self, turn: Turn<'_>, read: PageRead, found: ReadResult<B>) -> Result<(), StoreError> {
+    fn read(&mut self, turn: Turn<'_>, read: PageRead, found: ReadResult<B>) {
         let PageRead { page, reply, waiters, .. } = read;
         match found {
             ReadResult::Same(content) => self.reply_all(&waiters, &reply, Some(&(page, content))),
@@ -289,11 +349,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             ReadResult::Other => {
                 for waiter in waiters {
                     let event = Event::BytesLost { waiter, version: page.version };
-                    self.step(turn, &page.key, event, EventDetails::default())?;
+                    if let Err(error) = self.step(turn, &page.key, event, EventDetails::default()) {
+                        self.reply(waiter, Reply::Refused { reason: Reason::CoordinatorFailed }, None);
+                        self.note(Err(error));
+                    }
                 }
             }
         }
-        Ok(())
     }
 
     fn wrote(
@@ -303,32 +365,56 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         version: Option<Version>,
         taken: bool,
     ) -> Result<(), StoreError> {
+        let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
+        self.step(turn, key, event, EventDetails::default())?;
         if let Some(version) = version.filter(|_| taken) {
             self.held.written(key, version);
         }
-        let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
-        self.step(turn, key, event, EventDetails::default())
+        Ok(())
     }
 
-    /// Performs the work that is due: writes, and leases that have ended or expired. Then begins at most `room` queued
-    /// renders.
-    fn alarm(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
-        for key in self.store.writes_due(turn.moment.now, WRITES_A_ROUND)? {
-            self.step(turn, &key, Event::WriteDue, EventDetails::default())?;
-        }
-        for (key, lease) in self.store.leases(LEASES_A_ROUND)? {
-            if lease.expires_at <= turn.moment.now {
-                self.expire(turn, &key, lease.token)?;
-            } else if lease.purpose == Purpose::Background && !self.renders.is_alive(lease.token) {
-                self.step(
-                    turn,
-                    &key,
-                    Event::Ended { token: lease.token, outcome: RenderOutcome::Lost },
-                    EventDetails::default(),
-                )?;
+    /// Performs the work that is due: writes, and leases that have ended, expired, or lost their render. Then begins at
+    /// most `room` queued renders. A failure for one page does not stop the others.
+    fn alarm(&mut self, turn: Turn<'_>, room: usize) {
+        let now = turn.moment.now;
+        match self.store.writes_due(now, WRITES_A_ROUND) {
+            Ok(due) => {
+                for key in due {
+                    let begun = self.step(turn, &key, Event::WriteDue, EventDetails::default());
+                    self.note(begun);
+                }
             }
+            Err(error) => self.note(Err(error)),
         }
-        self.sweep(turn, room)?;
+        match self.store.leases(LEASES_A_ROUND) {
+            Ok(leases) => {
+                for (key, lease) in leases {
+                    let examined = self.examine(turn, &key, lease);
+                    self.note(examined);
+                }
+            }
+            Err(error) => self.note(Err(error)),
+        }
+        let swept = self.sweep(turn, room);
+        self.note(swept);
+        let begun = self.begin_background(turn, room);
+        self.note(begun);
+        let failures = if self.failure.is_some() { self.failing.0.saturating_add(1) } else { 0 };
+        let pause = backoff::doubled(AFTER_FAILURE.0, failures, AFTER_FAILURE.1);
+        self.failing = (failures, if failures > 0 { now.plus(pause) } else { Timestamp::default() });
+    }
+
+    /// Ends a lease that is over: it has expired, or its render has ended without a record of it.
+    fn examine(&mut self, turn: Turn<'_>, key: &PageKey, lease: Lease) -> Result<(), StoreError> {
+        let token = lease.token;
+        if lease.expires_at <= turn.moment.now || !self.renders.is_alive(token) {
+            self.end_lease(turn, key, token)?;
+        }
+        Ok(())
+    }
+
+    /// Begins at most `room` renders that wait for the alarm.
+    fn begin_background(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
         for _ in 0..room {
             let Some((key, token)) = self.renders.next_background() else { break };
             self.begin(turn, key, token, true)?;
@@ -336,10 +422,16 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    /// Ends an expired lease.
-    fn expire(&mut self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<(), StoreError> {
-        let outcome = if self.renders.unqueue(token) { RenderOutcome::Refused } else { RenderOutcome::TooOld };
-        self.step(turn, key, Event::Ended { token, outcome }, EventDetails::default())
+    /// Ends a lease that has expired, or whose render has ended without a record of it.
+    fn end_lease(&mut self, turn: Turn<'_>, key: &PageKey, token: Version) -> Result<(), StoreError> {
+        let outcome = match (self.renders.is_queued(token), self.renders.is_running(token)) {
+            (true, _) => RenderOutcome::Refused,
+            (false, true) => RenderOutcome::TooOld,
+            (false, false) => RenderOutcome::Lost,
+        };
+        self.step(turn, key, Event::Ended { token, outcome }, EventDetails::default())?;
+        self.renders.unqueue(token);
+        Ok(())
     }
 
     fn wake_for_next(&mut self) -> Result<(), StoreError> {

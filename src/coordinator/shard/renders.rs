@@ -87,16 +87,33 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Some(Stage::Asked) => true,
             Some(Stage::Growing { .. } | Stage::Private) | None => false,
         };
+        let concluded = self.conclude(turn, key, token, is_asked, outcome, answer.as_ref());
+        if concluded.is_err() {
+            // The render is over even if its end is not recorded. The alarm ends its lease.
+            self.renders.end(token);
+        }
+        concluded
+    }
+
+    fn conclude(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        is_asked: bool,
+        outcome: RenderOutcome,
+        answer: Option<&(PageMeta, B)>,
+    ) -> Result<(), StoreError> {
         if is_asked && matches!(outcome, RenderOutcome::Done(_)) && self.is_current(turn, key, token)? {
             // The whole body has arrived at once.
-            if let Some(whole) = answer.clone() {
-                let ended = Some((outcome.clone(), answer.clone()));
-                if self.register(turn, token, whole, ended)?.is_none() {
+            if let Some(whole) = answer {
+                let ended = Some((outcome.clone(), Some(whole.clone())));
+                if self.register(turn, token, whole.clone(), ended)?.is_none() {
                     return Ok(());
                 }
             }
         }
-        self.end(turn, key, token, outcome, answer.as_ref())
+        self.end(turn, key, token, outcome, answer)
     }
 
     /// Records the invalidations from before the registration, and continues with the render.
@@ -110,36 +127,51 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             return Ok(());
         };
         let key = render.key.clone();
-        let registering = match std::mem::replace(&mut render.stage, Stage::Private) {
+        // If the registration can't be recorded, the end of the render registers again.
+        let registering = match std::mem::replace(&mut render.stage, Stage::Asked) {
             Stage::Registering(registering) => registering,
             other => {
                 render.stage = other;
                 return Ok(());
             }
         };
-        let TagRegistration { tags, shards, since, answer: page, ended } = *registering;
+        let is_over = registering.ended.is_some();
+        let continued = self.resume(turn, &key, token, *registering, answer);
+        if is_over {
+            self.renders.end(token);
+        }
+        continued
+    }
+
+    fn resume(
+        &mut self,
+        turn: Turn<'_>,
+        key: &PageKey,
+        token: Version,
+        registering: TagRegistration<B>,
+        answer: Option<RegisterAnswer>,
+    ) -> Result<(), StoreError> {
+        let TagRegistration { tags, shards, since, answer: page, ended } = registering;
         // The tag index may have forgotten invalidations from before its floor.
         let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
         let Some(known) = known else {
-            let is_over = ended.is_some();
-            self.step(
-                turn,
-                &key,
-                Event::Ended { token, outcome: RenderOutcome::Unregistered },
-                EventDetails { answer: Some(&page), ..EventDetails::default() },
-            )?;
-            return if is_over { self.after_end(turn, token) } else { Ok(()) };
+            // A render that goes on does so for the requests that already receive it.
+            self.renders.set_stage(token, Stage::Private);
+            let event = Event::Ended { token, outcome: RenderOutcome::Unregistered };
+            let details = EventDetails { answer: Some(&page), ..EventDetails::default() };
+            let stepped = self.step(turn, key, event, details);
+            if stepped.is_err() {
+                self.renders.set_stage(token, Stage::Asked);
+            }
+            return stepped;
         };
         for invalidation in &known.invalidations {
             self.invalidate(turn.moment, invalidation)?;
         }
         self.store.note_registered(&tags, shards)?;
-        if let Some(render) = self.renders.get_mut(token) {
-            render.stage = Stage::Asked;
-        }
         match ended {
-            Some((outcome, answer)) => self.end(turn, &key, token, outcome, answer.as_ref()),
-            None => self.share(turn, &key, token, &page),
+            Some((outcome, answer)) => self.end(turn, key, token, outcome, answer.as_ref()),
+            None => self.share(turn, key, token, &page),
         }
     }
 
@@ -150,7 +182,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(self.store.load(key)?.lease.is_some_and(|lease| lease.token == token))
     }
 
-    /// Steps the end of a render, and begins the next queued one.
+    /// Steps the end of a render.
     pub(super) fn end(
         &mut self,
         turn: Turn<'_>,
@@ -165,15 +197,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Event::Ended { token, outcome },
             EventDetails { answer, is_over: true, ..EventDetails::default() },
         );
-        self.after_end(turn, token)?;
-        stepped
-    }
-
-    pub(super) fn after_end(&mut self, turn: Turn<'_>, token: Version) -> Result<(), StoreError> {
         self.renders.end(token);
-        while let Some((key, token)) = self.renders.next() {
-            self.begin(turn, key, token, false)?;
-        }
-        Ok(())
+        stepped
     }
 }

@@ -32,7 +32,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let Moment { now, random } = turn.moment;
         if let Some(lease) = before.lease.filter(|lease| is_request(&event) && lease.expires_at <= now) {
             // The alarm is late.
-            self.expire(turn, key, lease.token)?;
+            self.end_lease(turn, key, lease.token)?;
             return self.step(turn, key, event, details);
         }
         if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default())
@@ -77,11 +77,17 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if let Some(deadline) = after.deadline() {
             self.effects.push(Effect::WakeAt(deadline));
         }
-        for action in actions {
-            self.perform(turn, key, &after, action, details.answer)?;
-        }
+        let lost: Vec<_> = actions
+            .into_iter()
+            .filter_map(|action| self.perform(turn.moment, key, &after, action, details.answer))
+            .collect();
         if !details.is_over {
             self.abandon(&before, &after);
+        }
+        for version in lost {
+            // If this fails, the write stays due, and the alarm comes to the same result.
+            let forgotten = self.step(turn, key, Event::WriteLost { version }, EventDetails::default());
+            self.note(forgotten);
         }
         Ok(())
     }
@@ -147,18 +153,19 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
+    /// Performs an action, which can't fail. Returns the version of a due write whose bytes are lost.
     fn perform(
         &mut self,
-        turn: Turn<'_>,
+        moment: Moment,
         key: &PageKey,
         entry: &Entry,
         action: Action,
         from_origin: Option<&(PageMeta, B)>,
-    ) -> Result<(), StoreError> {
+    ) -> Option<Version> {
         match action {
-            Action::Answer { waiter, answer } => self.answer(turn.moment, entry, vec![waiter], answer),
+            Action::Answer { waiter, answer } => self.answer(moment, entry, vec![waiter], answer),
             Action::Wait { waiter } => self.waiters.entry(key.clone()).or_default().push(waiter),
-            Action::AnswerWaiters { answer } => self.answer_waiters(turn.moment, key, entry, answer, from_origin),
+            Action::AnswerWaiters { answer } => self.answer_waiters(moment, key, entry, answer, from_origin),
             Action::Render { token } => {
                 self.renders.begin(key.clone(), token);
                 self.effects.push(Effect::Render { key: key.clone(), token, driven: false });
@@ -166,7 +173,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Action::Enqueue { token } => self.renders.enqueue(key.clone(), token),
             Action::Drive { token } => {
                 self.renders.enqueue_background(key.clone(), token);
-                self.effects.push(Effect::WakeAt(turn.moment.now));
+                self.effects.push(Effect::WakeAt(moment.now));
                 self.effects.push(Effect::Ring);
             }
             Action::Share { token } => {
@@ -184,11 +191,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Action::Release => self.held.remove(key),
             Action::Write { version } => match self.held.get(key, version) {
                 Some((page, content)) => self.effects.push(Effect::Write(page, content)),
-                None => self.step(turn, key, Event::WriteLost { version }, EventDetails::default())?,
+                None => return Some(version),
             },
             Action::Delete => self.effects.push(Effect::Delete(key.clone())),
         }
-        Ok(())
+        None
     }
 }
 

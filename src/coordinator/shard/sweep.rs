@@ -73,7 +73,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let pace = Duration::from_secs(1) / turn.config.refresh_rate.max(1);
         let (mut begun, mut is_idle) = (0, true);
         for swept in self.store.swept(PAGES_A_ROUND)? {
-            let fate = self.sweep_page(turn, &swept, begun < room && now >= self.sweep_at)?;
+            let fate = match self.sweep_page(turn, &swept, begun < room && now >= self.sweep_at) {
+                // A page whose row can't be read must not block the others.
+                Err(StoreError::Corrupt { .. }) => Fate::Failed,
+                fate => fate?,
+            };
             match fate {
                 Fate::Done | Fate::Failed => self.store.strike_off(&swept, fate == Fate::Failed)?,
                 Fate::Begun => {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+mod failing_store;
+
 use super::*;
 use crate::coordinator::{Entry, RenderOutcome};
 use crate::invalidation::{Mode, Refresh, Target};
@@ -68,7 +70,8 @@ fn rendered(path: &str, token: Version, tags: &[&str]) -> Input<&'static str> {
 
 /// Gives the shard an input, and writes the effects in short form.
 fn on(shard: &mut TestShard, moment: Moment, input: Input<&'static str>) -> Vec<String> {
-    let effects = shard.on(&config(), moment, input).unwrap();
+    let Handled { effects, failure } = shard.on(&config(), moment, input);
+    assert_eq!(failure, None);
     effects.iter().filter_map(short).collect()
 }
 
@@ -177,7 +180,7 @@ fn the_first_pages_to_come_stay_and_make_room_once_they_are_of_no_use() {
     let few = Config::from_json(&json!({ "routes": { "/*": { "max_pages": 2 } } })).unwrap();
     let mut shard = open();
     let on = |shard: &mut TestShard, at, input| -> Vec<String> {
-        shard.on(&few, at, input).unwrap().iter().filter_map(short).collect()
+        shard.on(&few, at, input).effects.iter().filter_map(short).collect()
     };
     for (number, path) in [(1, "/a"), (2, "/b")] {
         on(&mut shard, at(10), miss(number, path));
@@ -511,7 +514,7 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
     assert_eq!(on(&mut shard, at(50), done(second)), ["reply 2 page rendered=true collapsed=false body"]);
 
     let (mut shard, _) = reopen(shard, at(1000));
-    let effects = shard.on(&config(), at(1001), miss(3, "/a")).unwrap();
+    let effects = shard.on(&config(), at(1001), miss(3, "/a")).effects;
     let Effect::Read(read) = &effects[0] else { panic!("{effects:?}") };
     assert_eq!((read.page.version, read.copy), (second, Some(first)));
     assert!(read.is_met_by(first) && read.is_met_by(second));
@@ -541,7 +544,7 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
     // A new configuration normally comes with a new life of the object; here it comes during a render.
     let spread = Config::from_json(&json!({ "routes": { "/*": { "shards": 2 } } })).unwrap();
     let mut on =
-        |moment, input| -> Vec<String> { shard.on(&spread, moment, input).unwrap().iter().filter_map(short).collect() };
+        |moment, input| -> Vec<String> { shard.on(&spread, moment, input).effects.iter().filter_map(short).collect() };
     assert_eq!(on(at(30), miss(3, &path)), ["forward 3 to /*#1"]);
     let Input::Request { waiter, shard: called, key, served, newer_than, .. } = miss(4, &path) else { unreachable!() };
     let twice = Input::Request { waiter, shard: called, key, served, newer_than, forwarded: true };

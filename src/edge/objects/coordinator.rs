@@ -15,7 +15,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::codec::{decode, encode};
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Effect, Input, Moment, Shard, WaiterId};
+use crate::coordinator::{Effect, Handled, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
 use crate::edge::body::{Budget, Reader};
 use crate::edge::caches::envelope;
@@ -213,15 +213,11 @@ impl Object {
         };
         let (sender, receiver) = oneshot::channel();
         self.waiters.borrow_mut().insert(waiter, sender);
-        let begun = match &message {
+        match &message {
             ToCoordinator::Miss { shard, key, renders: true, .. } => {
-                self.on_miss_of_renderer(input, waiter, shard, key)
+                self.on_miss_of_renderer(input, waiter, shard, key);
             }
-            _ => self.on(input).map(drop),
-        };
-        if let Err(error) = begun {
-            self.waiters.borrow_mut().remove(&waiter);
-            return failed(&error);
+            _ => drop(self.on(input)),
         }
         match js::within(patience, receiver).await {
             Some(Ok(WaiterReply::Bare(reply))) => answer(&reply, envelope::response(200, &Headers::new()?, None)?),
@@ -232,7 +228,7 @@ impl Object {
             Some(Err(oneshot::Canceled)) => Response::error("the request was given up", 503),
             None => {
                 self.waiters.borrow_mut().remove(&waiter);
-                self.on_or_log(Input::TimedOut { waiter });
+                self.on(Input::TimedOut { waiter });
                 answer(&Reply::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
             }
         }
@@ -240,7 +236,9 @@ impl Object {
 
     /// Applies an invalidation, and counts the affected pages.
     fn invalidate(self: &Rc<Self>, invalidation: Invalidation) -> Result<ApplyAnswer, StoreError> {
-        self.on(Input::Invalidate(invalidation.clone()))?;
+        let Handled { effects, failure } = self.handle(Input::Invalidate(invalidation.clone()));
+        self.perform_all(effects);
+        failure.map_or(Ok(()), Err)?;
         let matched = self.shard.borrow().matched(&invalidation.target)?;
         self.settings.deployment.note(invalidation);
         Ok(ApplyAnswer { matched })
@@ -258,21 +256,24 @@ impl Object {
     }
 
     /// Feeds an input to the shard, and begins to perform the effects it returns.
-    pub(in crate::edge) fn on(self: &Rc<Self>, input: Input<Content>) -> Result<Vec<Registration>, StoreError> {
-        let effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
-        Ok(self.perform_all(effects))
+    pub(in crate::edge) fn on(self: &Rc<Self>, input: Input<Content>) -> Vec<Registration> {
+        let effects = self.handle(input).effects;
+        self.perform_all(effects)
+    }
+
+    /// Feeds an input to the shard. Logs a failure of the store.
+    fn handle(&self, input: Input<Content>) -> Handled<Content> {
+        let handled = self.shard.borrow_mut().on(&self.settings.config, moment(), input);
+        if let Some(error) = &handled.failure {
+            worker::console_error!("coordinator: {error}");
+        }
+        handled
     }
 
     /// Feeds a miss to the shard whose client can render the page. If the miss begins a render, the client gets the
     /// lease, and no longer waits.
-    fn on_miss_of_renderer(
-        self: &Rc<Self>,
-        input: Input<Content>,
-        waiter: WaiterId,
-        shard: &ShardName,
-        key: &PageKey,
-    ) -> Result<(), StoreError> {
-        let mut effects = self.shard.borrow_mut().on(&self.settings.config, moment(), input)?;
+    fn on_miss_of_renderer(self: &Rc<Self>, input: Input<Content>, waiter: WaiterId, shard: &ShardName, key: &PageKey) {
+        let mut effects = self.handle(input).effects;
         let is_own = |effect: &Effect<Content>| matches!(effect, Effect::Render { key: other, driven: false, .. } if other == key);
         let own = effects.iter().position(is_own).map(|at| effects.remove(at));
         self.perform_all(effects);
@@ -283,16 +284,8 @@ impl Object {
                 // If the client has stopped waiting, it never stores the page: the render times out.
                 let _ = sender.send(WaiterReply::Bare(Reply::Lease { shard: shard.clone(), token }));
             }
-            self.on_or_log(Input::TimedOut { waiter });
+            self.on(Input::TimedOut { waiter });
         }
-        Ok(())
-    }
-
-    pub(in crate::edge) fn on_or_log(self: &Rc<Self>, input: Input<Content>) -> Vec<Registration> {
-        self.on(input).unwrap_or_else(|error| {
-            worker::console_error!("coordinator: {error}");
-            Vec::new()
-        })
     }
 
     fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) -> Vec<Registration> {

@@ -98,7 +98,7 @@ impl Object {
             | RenderOutcome::Refused => Some(Reason::OriginError),
         };
         let ended = Input::Ended { key: key.clone(), token, outcome, answer };
-        registrations.extend(self.on_or_log(ended));
+        registrations.extend(self.on(ended));
         // A render is over once its tags are registered.
         join_all(registrations).await;
         (unpublished, rest)
@@ -133,7 +133,7 @@ impl Object {
         };
         let on_head = |page, content| {
             let head = Input::Head { key: key.clone(), token, answer: (page, content) };
-            registrations.extend(self.on_or_log(head));
+            registrations.extend(self.on(head));
         };
         render::render(renderer, &order, on_head).await
     }
@@ -150,7 +150,7 @@ impl Object {
                 None
             }
         };
-        self.on_or_log(Input::Registered { token, answer });
+        self.on(Input::Registered { token, answer });
     }
 
     pub(in crate::edge) async fn read(self: Rc<Self>, read: PageRead) {
@@ -168,7 +168,7 @@ impl Object {
                 ReadResult::Unknown
             }
         };
-        self.on_or_log(Input::Read { read, found });
+        self.on(Input::Read { read, found });
     }
 
     pub(in crate::edge) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
@@ -195,7 +195,7 @@ impl Object {
         if let Err(error) = result {
             worker::console_error!("L2: {key}: {error}");
         }
-        self.on_or_log(Input::Wrote { key, version, taken: result.is_ok() });
+        self.on(Input::Wrote { key, version, taken: result.is_ok() });
     }
 
     /// Runs due background renders to their end, and performs other due work.
@@ -206,7 +206,7 @@ impl Object {
         let mut run = AlarmRun::begin(js::now(), MAX_DRIVEN);
         let mut driven = FuturesUnordered::new();
         loop {
-            self.on_or_log(Input::Alarm { room: run.room(js::now()) });
+            self.on(Input::Alarm { room: run.room(js::now()) });
             for (key, token) in self.to_drive.take() {
                 run.drive(token);
                 let object = Rc::clone(self);
