@@ -57,6 +57,24 @@ pub struct PageMeta {
     /// The digest of the content; `None` while it still streams, or if an earlier version of this cache wrote the page.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// What an edge knows from the coordinator's answer that contained the page. Only pages in L1 have it.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Box<Vouched>>,
+}
+
+/// A coordinator's answer as evidence that a page is valid. An edge needs it for a page from before the floor of its
+/// feed, and while it does not have the feed at all.
+///
+/// Both times are those of the question, not of the answer: the coordinator and the feed may have learnt more since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// The page is valid as far as invalidations up to this time can tell, by the tag index's clock. The coordinator has
+    /// applied those below the edge's floor, and the edge knew the later ones.
+    #[serde(rename = "i")]
+    pub up_to: Timestamp,
+    /// When the edge asked, by its own clock.
+    #[serde(rename = "q")]
+    pub asked_at: Timestamp,
 }
 
 impl PageMeta {
@@ -203,6 +221,7 @@ mod tests {
                 tags: vec![Tag::parse("posts").unwrap()],
                 body_bytes: Some(3),
                 digest: Digest::parse("00112233445566778899aabbccddeeff"),
+                vouched: None,
             },
             headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),
         }

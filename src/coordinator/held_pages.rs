@@ -91,6 +91,7 @@ mod tests {
             tags: vec![],
             body_bytes: Some(body_bytes),
             digest: None,
+            vouched: None,
         }
     }
 

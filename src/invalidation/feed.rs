@@ -16,16 +16,28 @@ use crate::time::Timestamp;
 /// and the floor rises.
 pub const MAX_FEED_ROWS: usize = 10_000;
 
-/// The most targets that an edge remembers before it folds the older half into its floor. It is more than the tag index
-/// ever returns at once.
+/// The most targets that an edge remembers before it forgets those below the floor, and then the older half. It is more
+/// than the tag index ever returns at once.
 const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
 
 /// The known invalidations, reduced to the latest time of each target and mode: older ones add nothing.
+///
+/// Invalidations are missing here for two reasons, with different consequences:
+///
+/// | why | up to | then |
+/// |---|---|---|
+/// | the tag index has removed the row from its feed | the floor | every coordinator has applied it: ask the coordinator, and believe its answer |
+/// | this edge has forgotten the row, because there were too many | `forgotten` | some coordinator may not have applied it yet: the page counts as expired |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
     /// The number up to which each object's part is known.
     known: BTreeMap<TagIndexName, u64>,
+    /// Rows up to this time may have left the feed.
     floor: Timestamp,
+    /// Rows up to this time were forgotten here.
+    forgotten: Timestamp,
+    /// The time of the newest row that the tag index has returned. All rows up to it are known, or below the floor.
+    latest: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
     tags: BTreeMap<Tag, Marks>,
     prefixes: BTreeMap<PathPrefix, Marks>,
@@ -95,6 +107,7 @@ impl Feed {
     pub fn extend(&mut self, page: FeedPage) {
         self.floor = self.floor.max(page.floor);
         for row in page.rows {
+            self.latest = self.latest.max(row.at);
             self.note(row.target, row.mode, row.at);
         }
         if let Some(index) = TagIndexName::of_seq(page.seq) {
@@ -113,29 +126,61 @@ impl Feed {
             Target::Route(route) => self.routes.entry(route).or_default().note(mode, at),
             Target::Everything => self.everything.note(mode, at),
         }
-        if self.paths.len() + self.tags.len() + self.prefixes.len() + self.routes.len() > MAX_KNOWN {
+        if self.is_full() {
+            self.forget_up_to(self.floor);
+        }
+        if self.is_full() {
             self.forget_half();
         }
     }
 
-    /// Folds the older half of the targets into the floor.
+    fn is_full(&self) -> bool {
+        self.paths.len() + self.tags.len() + self.prefixes.len() + self.routes.len() > MAX_KNOWN
+    }
+
+    /// Forgets the older half of the targets.
     fn forget_half(&mut self) {
         let (paths, tags) = (self.paths.values(), self.tags.values());
         let marks = paths.chain(tags).chain(self.prefixes.values()).chain(self.routes.values());
         let mut times: Vec<Timestamp> = marks.map(Marks::latest).collect();
         times.sort_unstable();
-        self.floor = times.get(times.len() / 2).copied().unwrap_or_default().max(self.floor);
-        self.paths.retain(|_, marks| marks.latest() > self.floor);
-        self.tags.retain(|_, marks| marks.latest() > self.floor);
-        self.prefixes.retain(|_, marks| marks.latest() > self.floor);
-        self.routes.retain(|_, marks| marks.latest() > self.floor);
+        self.forgotten = times.get(times.len() / 2).copied().unwrap_or_default().max(self.forgotten);
+        self.forget_up_to(self.forgotten);
+    }
+
+    fn forget_up_to(&mut self, time: Timestamp) {
+        self.paths.retain(|_, marks| marks.latest() > time);
+        self.tags.retain(|_, marks| marks.latest() > time);
+        self.prefixes.retain(|_, marks| marks.latest() > time);
+        self.routes.retain(|_, marks| marks.latest() > time);
+    }
+
+    /// Returns whether invalidations from `since` or later may be unknown here because they have left the feed. The
+    /// coordinators have applied them.
+    #[must_use]
+    pub fn may_miss(&self, since: Timestamp) -> bool {
+        since <= self.floor && self.floor > Timestamp::default()
+    }
+
+    /// Returns the time up to which a page is valid if a coordinator that is asked from now on calls it valid, and the
+    /// known invalidations do not concern it. `complete_until` is the time up to which the feed is complete, by this
+    /// edge's clock.
+    ///
+    /// The time of the newest row is enough, because the floor does not pass it without a newer row. Rows of several tag
+    /// index objects are not ordered among each other, so `complete_until` is a limit as well.
+    #[must_use]
+    pub fn valid_up_to(&self, complete_until: Timestamp) -> Timestamp {
+        self.latest.min(complete_until).max(self.floor)
+    }
+
+    /// Returns whether invalidations later than `valid_up_to` may be unknown here: see [`Self::valid_up_to`].
+    #[must_use]
+    pub fn may_miss_after(&self, valid_up_to: Timestamp) -> bool {
+        self.floor > valid_up_to
     }
 
     /// Returns the effect of the known invalidations on a stored page of a route; `None` if none since its render began
     /// concerns it.
-    ///
-    /// A page from before the floor counts as expired, because the invalidations of that time are not known here any
-    /// more.
     #[must_use]
     pub fn invalidation_of(&self, page: &PageMeta, route: &RouteId) -> Option<PageInvalidation> {
         let start = page.render_start();
@@ -146,13 +191,13 @@ impl Feed {
     /// Returns whether a path of a route was invalidated at `since` or later.
     #[must_use]
     pub fn path_invalidation(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<PageInvalidation> {
-        let floor = (since <= self.floor && self.floor > Timestamp::default())
-            .then_some(PageInvalidation { mode: Mode::Expire, at: self.floor });
+        let forgotten = (since <= self.forgotten && self.forgotten > Timestamp::default())
+            .then_some(PageInvalidation { mode: Mode::Expire, at: self.forgotten });
         // Most sites never invalidate a prefix: then there is nothing to look up.
         let prefixes = PathPrefix::all_of(path).take(if self.prefixes.is_empty() { 0 } else { usize::MAX });
         let prefixes = prefixes.filter_map(|prefix| self.prefixes.get(prefix));
         let marks = prefixes.chain(self.paths.get(path)).chain(self.routes.get(route)).chain([&self.everything]);
-        marks.flat_map(|marks| marks.concerning(since)).chain(floor).max()
+        marks.flat_map(|marks| marks.concerning(since)).chain(forgotten).max()
     }
 }
 
@@ -180,6 +225,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
             body_bytes: Some(0),
             digest: None,
+            vouched: None,
         }
     }
 
@@ -219,10 +265,41 @@ mod tests {
             feed.note(tag(&format!("t{i}")), Mode::Stale, at(1000 + i));
         }
         let half = MAX_KNOWN as u64 / 2;
-        assert_eq!((feed.tags.len() as u64, feed.floor), (half, at(1000 + half)));
-        let floor = PageInvalidation { mode: Mode::Expire, at: feed.floor };
-        assert_eq!(feed.invalidation_of(&page("/", &[], 1000 + half), &route()), Some(floor));
+        assert_eq!((feed.tags.len() as u64, feed.forgotten), (half, at(1000 + half)));
+        let forgotten = PageInvalidation { mode: Mode::Expire, at: feed.forgotten };
+        assert_eq!(feed.invalidation_of(&page("/", &[], 1000 + half), &route()), Some(forgotten));
         assert_eq!(feed.invalidation_of(&page("/", &[], 1001 + half), &route()), None);
+    }
+
+    #[test]
+    fn what_has_left_the_feed_is_forgotten_first() {
+        let mut feed = Feed::default();
+        feed.extend(FeedPage { floor: at(1000 + MAX_KNOWN as u64 - 1), ..FeedPage::default() });
+        for i in 0..=MAX_KNOWN as u64 {
+            feed.note(tag(&format!("t{i}")), Mode::Stale, at(1000 + i));
+        }
+        assert_eq!((feed.tags.len(), feed.forgotten), (1, at(0)));
+        assert_eq!(feed.invalidation_of(&page("/", &[], 900), &route()), None, "the coordinator is asked instead");
+        assert!(feed.may_miss(at(900)));
+    }
+
+    #[test]
+    fn below_the_floor_an_answer_of_the_coordinator_counts_until_the_floor_passes_it() {
+        let mut feed = Feed::default();
+        assert!(!feed.may_miss(at(0)), "nothing has left the feed");
+        let row =
+            |seq, time| Invalidation { seq, at: at(time), target: tag("a"), mode: Mode::Purge, refresh: Refresh::Lazy };
+        feed.extend(FeedPage { seq: 7, floor: at(300), rows: vec![row(6, 400), row(7, 500)], more: false });
+        assert_eq!([300, 301].map(|time| feed.may_miss(at(time))), [true, false]);
+        let valid_up_to = feed.valid_up_to(at(10_000));
+        assert_eq!(valid_up_to, at(500));
+        assert_eq!(feed.valid_up_to(at(450)), at(450), "another object may have recorded a row since");
+        assert_eq!(feed.valid_up_to(at(0)), at(300), "the coordinators have applied everything below the floor");
+        for (floor, is_missing) in [(500, false), (501, true)] {
+            feed.extend(FeedPage { seq: 8, floor: at(floor), rows: Vec::new(), more: false });
+            assert_eq!(feed.may_miss_after(valid_up_to), is_missing, "{floor}");
+        }
+        assert_eq!(feed.invalidation_of(&page("/", &[], 100), &route()), None, "a missing row is no invalidation");
     }
 
     #[test]

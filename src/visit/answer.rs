@@ -4,9 +4,12 @@
 //!
 //! | step | `X-ISR-Status` | reason in `Cache-Status` |
 //! |---|---|---|
-//! | the page at hand, if it may be served | `STALE` | the failure |
+//! | the page at hand, if it may be served and is not known to be purged | `STALE` | the failure |
 //! | L1, read a few times: another request of this colo may have stored the page | `HIT`, `STALE` | `l1-after-` and the failure |
 //! | the origin itself, uncollapsed and uncached | `SKIP` | the failure |
+//!
+//! A page whose validity is unknown stands in only if the coordinator has not judged it: no answer, or a refusal. If the
+//! coordinator answers that it has no page to serve, this one may have been purged.
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::visit::judge::Judgement;
 use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass, serve};
+use crate::visit::polling::CLOCK_DIFFERENCE;
 use crate::visit::step::{CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The pauses before each read of L1: after 100, 300 and 600 ms.
@@ -24,12 +28,10 @@ const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(
 /// A single read of L1 without a pause, because the client has already waited for as long as it may.
 const NO_PAUSE: &[Duration] = &[Duration::ZERO];
 
-/// The greatest difference between the clocks of an edge and a coordinator.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
-
 impl View<'_> {
     /// Decides what an answer means. If this edge knows of an invalidation of the answer that the coordinator does not
-    /// know yet, the edge asks once more.
+    /// know yet, the edge asks once more. It also does so if rows have left the feed since the question that neither the
+    /// edge nor the coordinator may have known then.
     pub(super) fn answered<B>(self, asking: Asking<B>, answer: CoordinatorReply<B>) -> Transition<B> {
         if !asking.is_refreshed && self.needs_feed(&answer) {
             // The feed was refreshed before the coordinator was asked, and may have aged since.
@@ -38,7 +40,7 @@ impl View<'_> {
         }
         let CoordinatorReply { reply, page } = answer;
         match (&reply, page) {
-            (Reply::Page { .. }, Some(page)) if self.is_outdated(&asking, &page) => {
+            (Reply::Page { rendered, .. }, Some(page)) if self.is_outdated(&asking, *rendered, &page) => {
                 let newer_than = self.invalidated_at(&page.meta);
                 let (state, steps) = self.ask_until(Asking { newer_than, is_again: true, ..asking });
                 (state, discard(page).chain(steps).collect())
@@ -51,8 +53,15 @@ impl View<'_> {
         }
     }
 
-    fn is_outdated<B>(self, asking: &Asking<B>, page: &StoredPage<B>) -> bool {
-        !asking.is_again && page.meta.key == *self.request.key && self.invalidated_at(&page.meta) > asking.newer_than
+    fn is_outdated<B>(self, asking: &Asking<B>, rendered: bool, page: &StoredPage<B>) -> bool {
+        let is_doubtful = !rendered && !self.can_tell_of_answer(asking, &page.meta);
+        let is_old = is_doubtful || self.invalidated_at(&page.meta) > asking.newer_than;
+        !asking.is_again && page.meta.key == *self.request.key && is_old
+    }
+
+    fn can_tell_of_answer<B>(self, asking: &Asking<B>, meta: &PageMeta) -> bool {
+        let bound = self.request.freshness_bound;
+        self.polling.can_tell(meta.render_start(), Some(asking.vouched), self.now, bound)
     }
 
     /// Returns whether the feed is too old to judge an answer.
@@ -73,6 +82,7 @@ impl View<'_> {
 
     /// Decides what an answer means that contains the requested page.
     fn with_answer<B>(self, asking: Asking<B>, reply: Reply, page: StoredPage<B>) -> Transition<B> {
+        let page = page.vouched_for(asking.vouched);
         let ttl = page.meta.windows.ttl_seconds(self.now);
         match reply {
             Reply::Page { rendered: true, collapsed } => {
@@ -85,20 +95,26 @@ impl View<'_> {
                 };
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
+            Reply::Page { rendered: false, .. } if !self.can_tell(&page.meta) => {
+                let (state, steps) = self.without_answer(Reason::Invalidated, None);
+                (state, discard(page).chain(steps).collect())
+            }
             Reply::Page { rendered: false, .. } => {
                 // Another colo's request rendered the page; L2 did not show it yet.
                 let (outcome, reason) = match self.judge(&page.meta) {
                     Judgement::Fresh => (CacheOutcome::Hit, Reason::Coordinator),
                     // The coordinator may not know of all invalidations that are recorded.
                     Judgement::Stale { reason } => (CacheOutcome::Stale, reason.unwrap_or(Reason::Coordinator)),
-                    Judgement::Unusable { .. } => (CacheOutcome::Stale, Reason::Coordinator),
+                    Judgement::Unusable { .. } | Judgement::Unknown { .. } => {
+                        (CacheOutcome::Stale, Reason::Coordinator)
+                    }
                 };
                 let status = CacheStatus::hit(ttl).with_detail(Some(reason));
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Reply::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
             Reply::Relay { reason } => {
-                if let Some(copy) = asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
+                if let Some(copy) = asking.stand_in.filter(|page| self.stands_in_for_answer(&page.meta)) {
                     let (state, steps) = stand_in(self, copy, reason);
                     return (state, discard(page).chain(steps).collect());
                 }
@@ -113,6 +129,12 @@ impl View<'_> {
         }
     }
 
+    /// Returns whether a page may be served although the coordinator has answered that it has none: the edge must be able
+    /// to tell that the page was not purged.
+    fn stands_in_for_answer(self, meta: &PageMeta) -> bool {
+        self.may_stand_in(meta) && self.can_tell(meta)
+    }
+
     /// Decides what an answer means that has no page, or no usable page.
     fn with_bare_answer<B>(self, asking: Asking<B>, reply: Reply) -> Transition<B> {
         match reply {
@@ -123,14 +145,17 @@ impl View<'_> {
             }
             Reply::Unavailable { retry_at, reason } => {
                 let status = forwarded(&asking).with_detail(Some(reason));
-                match asking.stand_in.filter(|page| self.may_stand_in(&page.meta)) {
+                match asking.stand_in.filter(|page| self.stands_in_for_answer(&page.meta)) {
                     Some(page) => stand_in(self, page, reason),
                     None => (State::Over, vec![Step::Unavailable { retry_at, status }]),
                 }
             }
             Reply::Lease { shard, token } if self.request.renders => (State::Over, vec![Step::Lease { shard, token }]),
             // This edge may know of a purge of the page that the coordinator would serve instead.
-            Reply::Refused { reason } | Reply::StandIn { reason } => self.without_answer(reason, asking.stand_in),
+            Reply::StandIn { reason } => {
+                self.without_answer(reason, asking.stand_in.filter(|page| self.can_tell(&page.meta)))
+            }
+            Reply::Refused { reason } => self.without_answer(reason, asking.stand_in),
             Reply::Page { .. } | Reply::Relay { .. } | Reply::Unchanged | Reply::Lease { .. } => {
                 self.without_answer(Reason::CoordinatorFailed, asking.stand_in)
             }
@@ -151,8 +176,12 @@ impl View<'_> {
             L1Entry::Page(page) => {
                 let outcome = match self.judge(&page.meta) {
                     Judgement::Fresh => CacheOutcome::Hit,
-                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => CacheOutcome::Stale,
-                    Judgement::Unusable { stands_in: false } => return retry(retrying.failure, retrying.pauses),
+                    Judgement::Stale { .. }
+                    | Judgement::Unusable { stands_in: true }
+                    | Judgement::Unknown { stands_in: true } => CacheOutcome::Stale,
+                    Judgement::Unusable { stands_in: false } | Judgement::Unknown { stands_in: false } => {
+                        return retry(retrying.failure, retrying.pauses);
+                    }
                 };
                 let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now)).with_l1_after(retrying.failure);
                 serve(served(page, outcome, status, None))

@@ -4,7 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use crate::invalidation::Mode;
-use crate::page::PageMeta;
+use crate::page::{PageMeta, Vouched};
 use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
@@ -68,6 +68,8 @@ pub(super) struct Asking<B> {
     pub(super) is_refreshed: bool,
     /// How long the client waits.
     pub(super) deadline: Timestamp,
+    /// What an answer is worth: the knowledge at the time of the question.
+    pub(super) vouched: Vouched,
 }
 
 /// Reads of L1 after a failure: another request of this colo may have stored the page.
@@ -167,7 +169,11 @@ impl View<'_> {
                 is_for_downstream: true,
             }),
             Judgement::Stale { reason } => {
-                let report = Report { version: page.meta.version, newer_than: self.invalidated_at(&page.meta) };
+                let report = Report {
+                    version: page.meta.version,
+                    newer_than: self.invalidated_at(&page.meta),
+                    vouched: self.polling.vouch(self.now),
+                };
                 let (state, mut steps) = serve(ServedPage {
                     page,
                     outcome: CacheOutcome::Stale,
@@ -175,10 +181,13 @@ impl View<'_> {
                     keep: None,
                     is_for_downstream: false,
                 });
-                steps.insert(0, Step::Report(report));
+                // The coordinator can't change that the feed is missing.
+                if reason != Some(Reason::FeedUnavailable) {
+                    steps.insert(0, Step::Report(report));
+                }
                 (state, steps)
             }
-            Judgement::Unusable { stands_in } => {
+            Judgement::Unusable { stands_in } | Judgement::Unknown { stands_in } => {
                 let newer_than = self.invalidated_at(&page.meta);
                 self.ask(stands_in.then_some(page), newer_than)
             }
@@ -188,11 +197,13 @@ impl View<'_> {
     /// Asks the coordinator, and waits for its answer.
     fn ask<B>(self, stand_in: Option<StoredPage<B>>, newer_than: Option<Timestamp>) -> Transition<B> {
         let deadline = self.now.plus(self.request.miss_timeout);
-        self.ask_until(Asking { stand_in, newer_than, is_again: false, is_refreshed: false, deadline })
+        let vouched = self.polling.vouch(self.now);
+        self.ask_until(Asking { stand_in, newer_than, is_again: false, is_refreshed: false, deadline, vouched })
     }
 
     /// Asks the coordinator, with the rest of the client's waiting time as the limit.
     pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Transition<B> {
+        let asking = Asking { vouched: self.polling.vouch(self.now), ..asking };
         let question = Question {
             newer_than: asking.newer_than,
             renders: self.request.renders,
@@ -203,8 +214,7 @@ impl View<'_> {
 
     /// Judges a page by what the edge knows at this moment.
     pub(super) fn judge(self, meta: &PageMeta) -> Judgement {
-        let is_current = self.polling.is_current(self.now, self.request.freshness_bound);
-        judge(meta, self.request.route, self.polling.known(), is_current, self.now)
+        judge(meta, self.request.route, self.polling, self.request.freshness_bound, self.now)
     }
 
     /// Returns the time of the latest known invalidation of a page.
@@ -219,11 +229,24 @@ impl View<'_> {
         invalidated.is_none_or(|invalidated| invalidated.mode != Mode::Purge)
     }
 
-    /// Returns whether a hit-for-pass marker holds: an invalidation of the path lifts it.
+    /// Returns whether the edge can tell if a page was invalidated.
+    pub(super) fn can_tell(self, meta: &PageMeta) -> bool {
+        self.polling.can_tell(
+            meta.render_start(),
+            meta.vouched.as_deref().copied(),
+            self.now,
+            self.request.freshness_bound,
+        )
+    }
+
+    /// Returns whether a hit-for-pass marker holds: an invalidation of the path lifts it. If the edge can't tell whether
+    /// there was one, it asks the coordinator, which sets a new marker.
     pub(super) fn passes(self, mark: PassMarker) -> bool {
         let path = self.request.key.path();
         let is_lifted = self.polling.known().path_invalidation(path, self.request.route, mark.since).is_some();
-        self.now < mark.until && !is_lifted
+        let vouched = Vouched { up_to: Timestamp::default(), asked_at: mark.since };
+        let can_tell = self.polling.can_tell(mark.since, Some(vouched), self.now, self.request.freshness_bound);
+        self.now < mark.until && !is_lifted && can_tell
     }
 }
 

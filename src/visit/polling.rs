@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use crate::invalidation::{Feed, FeedPage, Invalidation};
+use crate::page::Vouched;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
@@ -29,6 +30,9 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Questions are rounded down to a multiple of this number, so that isolates with similar knowledge ask the same
 /// question. An answer repeats up to this many rows, so it has to hold more.
 pub const BLOCK: u64 = 100;
+
+/// The greatest difference between the clocks of two machines.
+pub(super) const CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
 
 /// The least bound for which answers are shared within a colo: the Cache API counts in whole seconds.
 const LEAST_SHARED_BOUND: Duration = Duration::from_secs(2);
@@ -135,6 +139,13 @@ impl Polling {
         }
     }
 
+    /// Takes a complete answer, for tests.
+    #[cfg(test)]
+    pub(super) fn answered(&mut self, complete_until: Timestamp, page: FeedPage) {
+        self.feed.extend(page);
+        self.complete_until = Some(complete_until);
+    }
+
     /// Records an invalidation that passed through this edge, without waiting for the next poll.
     pub fn note(&mut self, invalidation: Invalidation) {
         self.epoch += 1;
@@ -144,7 +155,36 @@ impl Polling {
     /// Returns whether the feed is complete up to `bound` ago. With a bound of 0 each request has just polled.
     #[must_use]
     pub fn is_current(&self, now: Timestamp, bound: Duration) -> bool {
-        self.is_within(now, if bound.is_zero() { PATIENCE } else { bound })
+        self.is_within(now, Self::lifetime(bound))
+    }
+
+    /// Returns how long an answer counts.
+    fn lifetime(bound: Duration) -> Duration {
+        if bound.is_zero() { PATIENCE } else { bound }
+    }
+
+    /// Returns whether this edge can tell if something from `since` was invalidated; `vouched` is the last answer of a
+    /// coordinator about it.
+    ///
+    /// The rows of that time may have left the feed. Then the answer counts until the floor has passed it. If this edge
+    /// has never had the feed, an answer counts for `bound`, as an answer of the feed would: a shorter time would ask the
+    /// coordinator for each visit.
+    #[must_use]
+    pub fn can_tell(&self, since: Timestamp, vouched: Option<Vouched>, now: Timestamp, bound: Duration) -> bool {
+        if self.complete_until.is_none() {
+            let is_recent = |asked_at: Timestamp| {
+                now.since(asked_at) < Self::lifetime(bound) && asked_at.since(now) <= CLOCK_DIFFERENCE
+            };
+            return vouched.is_some_and(|vouched| is_recent(vouched.asked_at));
+        }
+        !self.feed.may_miss(since) || vouched.is_some_and(|vouched| !self.feed.may_miss_after(vouched.up_to))
+    }
+
+    /// Returns what the answer of a coordinator will be worth that is asked now.
+    #[must_use]
+    pub fn vouch(&self, now: Timestamp) -> Vouched {
+        let up_to = self.complete_until.map(|complete_until| self.feed.valid_up_to(complete_until));
+        Vouched { up_to: up_to.unwrap_or_default(), asked_at: now }
     }
 
     /// Returns the feed, however old it is.

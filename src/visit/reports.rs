@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::protocol::Reply;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::visit::{CoordinatorReply, PassMarker, StoredPage};
+use crate::visit::{CoordinatorReply, PassMarker, Report, StoredPage};
 
 /// How long the edge waits for the page that replaces a stale one. `waitUntil` ends after 30 s (platform limit).
 pub const PATIENCE: Duration = Duration::from_secs(25);
@@ -56,9 +56,9 @@ impl Reports {
 impl<B> Replacement<B> {
     /// Decides how the answer to a report is used.
     #[must_use]
-    pub fn of(key: &PageKey, answer: CoordinatorReply<B>, now: Timestamp) -> Self {
+    pub fn of(key: &PageKey, report: &Report, answer: CoordinatorReply<B>, now: Timestamp) -> Self {
         match (answer.reply, answer.page) {
-            (Reply::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page),
+            (Reply::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page.vouched_for(report.vouched)),
             (Reply::Pass { until, .. }, _) => Self::Pass(PassMarker { since: now, until }),
             _ => Self::Nothing,
         }

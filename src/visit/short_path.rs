@@ -27,7 +27,7 @@ pub struct Plan {
 #[must_use]
 pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration, now: Timestamp) -> Option<Plan> {
     let epoch = polling.quiet_epoch(now, bound)?;
-    if judge(meta, route, polling.known(), polling.is_current(now, bound), now) != Judgement::Fresh {
+    if judge(meta, route, polling, bound, now) != Judgement::Fresh {
         return None;
     }
     let longest = now.plus(LONGEST);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::page::PageMeta;
+use crate::page::{PageMeta, Vouched};
 use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
@@ -17,6 +17,14 @@ pub struct StoredPage<B> {
     pub meta: PageMeta,
     /// Its headers and its body.
     pub body: B,
+}
+
+impl<B> StoredPage<B> {
+    /// Adds what the coordinator's answer is worth that contained the page.
+    #[must_use]
+    pub fn vouched_for(self, vouched: Vouched) -> Self {
+        Self { meta: PageMeta { vouched: Some(Box::new(vouched)), ..self.meta }, ..self }
+    }
 }
 
 /// A hit-for-pass marker: the page is not stored, so requests pass to the origin.
@@ -109,6 +117,8 @@ pub struct Report {
     pub version: Version,
     /// As in [`Question`].
     pub newer_than: Option<Timestamp>,
+    /// What the answer is worth: the edge's knowledge when it reports.
+    pub vouched: Vouched,
 }
 
 /// When a page can be put into L1.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
@@ -37,6 +37,7 @@ fn page(start: u64) -> StoredPage<&'static str> {
         tags: Vec::new(),
         body_bytes: Some(4),
         digest: None,
+        vouched: None,
     };
     StoredPage { meta, body: "body" }
 }
@@ -71,6 +72,18 @@ impl Bench {
         polling.end(poll, at(polled), BOUND, Some(&[at(polled)]));
         let key = PageKey::from_stored("https://e.com/a").unwrap();
         Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false }
+    }
+
+    /// Starts with a feed that was polled at 139, and whose rows up to `floor` are gone.
+    fn below(floor: u64) -> Self {
+        let mut bench = Self::polled(139);
+        bench.polling.answered(at(139), FeedPage { seq: 1, floor: at(floor), ..FeedPage::default() });
+        bench
+    }
+
+    /// Starts without any feed.
+    fn without_feed() -> Self {
+        Self { polling: Polling::default(), ..Self::polled(139) }
     }
 
     fn invalidated(mut self, mode: Mode, time: u64) -> Self {
@@ -175,13 +188,7 @@ fn what_l1_and_l2_have_is_served_or_asked_for() {
         (current(), 105, nothing.clone(), Some(page(100)), "HIT hit; ttl=5; detail=l2, keep, downstream"),
         (current(), 112, L1Entry::Page(page(100)), None, "report, then STALE hit; ttl=-2"),
         (current(), 112, nothing.clone(), Some(page(100)), "report, then STALE hit; ttl=-2; detail=l2"),
-        (
-            Bench::polled(90),
-            105,
-            L1Entry::Page(page(100)),
-            None,
-            "report, then STALE hit; ttl=5; detail=feed-unavailable",
-        ),
+        (Bench::polled(90), 105, L1Entry::Page(page(100)), None, "STALE hit; ttl=5; detail=feed-unavailable"),
         (
             current().invalidated(Mode::Stale, 103),
             105,
@@ -282,6 +289,92 @@ fn the_answer_of_a_slow_render_is_judged_by_a_current_feed() {
     let stale = "STALE fwd=uri-miss; fwd-status=200; stored; detail=feed-unavailable, keep when whole";
     assert_eq!(bench.misses(None, events(Event::FeedReady)), stale);
     assert_eq!(bench.misses(None, events(Event::NotAnswered(CallFailure::Timeout))), "", "it waits for the feed alone");
+}
+
+/// Plays events, and returns the page that is served in the end, with how it is served.
+fn served(bench: &Bench, events: Vec<(u64, Event<&'static str>)>) -> (StoredPage<&'static str>, CacheOutcome) {
+    let (mut visit, mut steps) = Visit::begin(bench.request());
+    for (time, event) in events {
+        steps = visit.handle(event, at(time), &bench.polling);
+    }
+    match steps.pop() {
+        Some(Step::Serve(served)) => (served.page, served.outcome),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn below_the_floor_the_coordinator_is_asked_and_its_answer_is_believed() {
+    let found = |page| vec![(139, Event::FeedReady), (139, Event::L1(L1Entry::Page(page)))];
+    let reply = Reply::Page { rendered: false, collapsed: false };
+    let answer = |page| Event::Answered(CoordinatorReply { reply: reply.clone(), page: Some(page) });
+    let mut bench = Bench::below(135);
+    assert_eq!(bench.play(found(page(136))), "HIT hit; ttl=7, downstream");
+    assert_eq!(bench.play(found(page(135))), "ask for 15s", "it does not claim an invalidation");
+    let mut events = found(page(135));
+    events.push((139, answer(page(135))));
+    let (kept, outcome) = served(&bench, events.clone());
+    assert_eq!(outcome, CacheOutcome::Hit);
+    assert_eq!(bench.play(found(kept.clone())), "HIT hit; ttl=6, downstream", "it is not asked about again");
+    bench.polling.note(invalidation(Mode::Expire, 138));
+    assert_eq!(bench.play(found(kept.clone())), "ask newer than 138 for 15s", "later invalidations count");
+
+    let mut bench = Bench::below(137);
+    assert_eq!(bench.play(found(kept)), "ask for 15s", "the floor has passed the question");
+    let (key, route) = (bench.key.clone(), bench.route.clone());
+    let (mut visit, _) = Visit::begin(Request { key: &key, route: &route, ..bench.request() });
+    let events = found(page(135)).into_iter().map(|(_, event)| event);
+    events.for_each(|event| drop(visit.handle(event, at(139), &bench.polling)));
+    bench.polling.answered(at(139), FeedPage { seq: 2, floor: at(138), ..FeedPage::default() });
+    assert_eq!(short(&visit.handle(answer(page(135)), at(139), &bench.polling)), "discard, then ask for 15s");
+    assert_eq!(
+        short(&visit.handle(answer(page(135)), at(139), &bench.polling)),
+        "HIT hit; ttl=6; detail=coordinator, keep when whole"
+    );
+}
+
+#[test]
+fn a_page_that_may_be_purged_stands_in_only_if_the_coordinator_does_not_judge_it() {
+    let answered = |reply| Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
+    let unavailable = Reply::Unavailable { retry_at: at(160), reason: Reason::Breaker };
+    for (event, below_the_floor, known) in [
+        (Event::NotAnswered(CallFailure::Unreachable), "STALE hit; ttl=6; detail=coordinator-unreachable", ""),
+        (bare(Reply::Refused { reason: Reason::QueueFull }), "STALE hit; ttl=6; detail=queue-full", ""),
+        (bare(unavailable), "unavailable until 160 fwd=stale; detail=breaker", "STALE hit; ttl=-31; detail=breaker"),
+        (
+            answered(Reply::Relay { reason: Reason::OriginError }),
+            "SKIP fwd=uri-miss; fwd-status=200; detail=site-error",
+            "discard, then STALE hit; ttl=-31; detail=site-error",
+        ),
+    ] {
+        let found = |page| vec![(139, Event::FeedReady), (139, Event::L1(L1Entry::Page(page))), (139, event.clone())];
+        assert_eq!(Bench::below(135).play(found(page(135))), below_the_floor, "{event:?}");
+        if !known.is_empty() {
+            assert_eq!(Bench::polled(139).misses(Some(page(100)), vec![(141, event.clone())]), known, "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn an_edge_that_never_had_the_feed_asks_first_and_not_for_each_visit() {
+    let bench = Bench::without_feed();
+    let found = |now, page| vec![(now, Event::FeedReady), (now, Event::L1(L1Entry::Page(page)))];
+    assert_eq!(bench.play(found(139, page(135))), "ask for 15s");
+    let reply = Reply::Page { rendered: false, collapsed: false };
+    let mut events = found(139, page(135));
+    events.push((140, Event::Answered(CoordinatorReply { reply, page: Some(page(135)) })));
+    assert_eq!(bench.play(events.clone()), "refresh");
+    events.push((140, Event::FeedReady));
+    let (kept, outcome) = served(&bench, events);
+    assert_eq!(outcome, CacheOutcome::Stale, "without a feed nothing is fresh");
+    let stale = bench.play(found(148, kept.clone()));
+    assert_eq!(stale, "report, then STALE hit; ttl=-3");
+    assert_eq!(bench.play(found(149, kept)), "ask for 15s");
+    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200) });
+    let passes = |since| bench.play(vec![(139, Event::FeedReady), (139, Event::L1(mark(since)))]);
+    assert_eq!([129, 130].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=not-stored".to_owned()]);
+    let passes = |since| Bench::below(135).play(vec![(139, Event::FeedReady), (139, Event::L1(mark(since)))]);
+    assert_eq!([135, 136].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=not-stored".to_owned()]);
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn page() -> PageHead {
             tags: vec![tag("blog"), tag("post:1")],
             body_bytes: Some(8),
             digest: None,
+            vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
     }
@@ -96,6 +97,7 @@ fn bare_page() -> PageHead {
             windows: Windows::new(START, Revalidate::Never, HOUR, HOUR).expect("it is stored"),
             tags: Vec::new(),
             body_bytes: Some(0),
+            vouched: None,
             digest: None,
         },
         headers: HeaderList::default(),

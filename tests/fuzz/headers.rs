@@ -282,6 +282,7 @@ fn check_storable(status: u16, storable: Storable, criteria: &Criteria<'_>) {
         tags,
         body_bytes: Some(5),
         digest: None,
+        vouched: None,
     };
     let head = PageHead { meta, headers };
     let bytes = head.encode();

@@ -14,7 +14,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_status::CacheOutcome;
 use crate::version::Version;
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
-use crate::visit::{CallFailure, CoordinatorReply, Event, L1Entry, Replacement, StoredPage};
+use crate::visit::{CallFailure, CoordinatorReply, Event, L1Entry, Replacement, Report, StoredPage};
 
 /// The maximum delay of messages at which the last visits must have a HIT, in milliseconds.
 const QUICK: u64 = 100;
@@ -90,8 +90,9 @@ impl World<'_> {
             VisitKind::Client(_) => {
                 self.take(id, answer.map_or(Event::NotAnswered(CallFailure::Unreachable), Event::Answered))
             }
-            VisitKind::Report => {
-                self.answer_report(id, answer);
+            VisitKind::Report(report) => {
+                let report = *report;
+                self.answer_report(id, &report, answer);
                 Ok(())
             }
             VisitKind::Last { got_page } => {
@@ -102,10 +103,10 @@ impl World<'_> {
         }
     }
 
-    fn answer_report(&mut self, id: u64, answer: Option<CoordinatorReply<Body>>) {
+    fn answer_report(&mut self, id: u64, report: &Report, answer: Option<CoordinatorReply<Body>>) {
         let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return };
         let (local, name) = (self.edges[edge].local(self.now), &self.workshop.keys[key]);
-        let replacement = answer.map_or(Replacement::Nothing, |answer| Replacement::of(name, answer, local));
+        let replacement = answer.map_or(Replacement::Nothing, |answer| Replacement::of(name, report, answer, local));
         let is_replaced = replacement.is_some();
         match replacement {
             Replacement::Page(page) => self.keep(edge, key, page),
@@ -156,8 +157,8 @@ impl World<'_> {
         let Some(visit) = self.visits.get(&id).filter(|visit| visit.questions == number) else { return Ok(()) };
         match visit.why {
             VisitKind::Client(_) => self.take(id, Event::NotAnswered(CallFailure::Timeout)),
-            VisitKind::Report => {
-                self.answer_report(id, None);
+            VisitKind::Report(report) => {
+                self.answer_report(id, &report, None);
                 Ok(())
             }
             VisitKind::Last { .. } => Ok(()),
@@ -176,7 +177,7 @@ impl World<'_> {
             let key = &self.workshop.keys[visit.key];
             match visit.why {
                 VisitKind::Last { got_page } => promise(4, got_page, || format!("{key} can't be had when all is well")),
-                VisitKind::Client(_) | VisitKind::Report => {
+                VisitKind::Client(_) | VisitKind::Report(_) => {
                     promise(4, false, || format!("visit {id} is not over when all is quiet: {visit:?}"))
                 }
             }

@@ -1,6 +1,6 @@
 //! The promises as properties. Each is checked against a model that is too simple to be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::origin::Body;
 use crate::coordinator::{Lease, WaiterId};
@@ -26,6 +26,9 @@ const POLL_INTERVAL: u64 = 2_000;
 /// The maximum duration of a report, and the pause after an unsuccessful one, in milliseconds.
 const REPORT_LASTS: u64 = 25_000;
 const REPORT_PAUSE: u64 = 1_000;
+
+/// How far the clocks of two machines may differ, in milliseconds.
+const CLOCKS: u64 = 1_000;
 
 /// The result of a check: success, or a violation.
 pub(super) type CheckResult = Result<(), Violation>;
@@ -312,12 +315,38 @@ impl Checks {
     }
 
     /// Promise 2: an edge serves no page that was purged before its last question to the feed, not even instead of an
-    /// error.
-    pub(super) fn served_stale(&self, told_at: Option<u64>, page: &PageMeta, body: Body) -> CheckResult {
-        let is_known = |known: &&KnownInvalidation| told_at.is_some_and(|told_at| known.at < told_at);
+    /// error. If it got no answer from the coordinator, only the purges that it has `heard` of count: the others had left
+    /// the feed before it asked.
+    pub(super) fn served_stale(
+        &self,
+        told_at: Option<u64>,
+        heard: Option<&BTreeSet<u64>>,
+        page: &PageMeta,
+        body: Body,
+    ) -> CheckResult {
+        let is_heard = |edit: &u64| heard.is_none_or(|heard| heard.contains(edit));
+        let is_known =
+            |known: &&KnownInvalidation| told_at.is_some_and(|told_at| known.at < told_at) && is_heard(&known.edit);
         let mut purges = self.recorded.iter().filter(|known| known.mode == Mode::Purge);
         let broken = purges.find(|known| is_known(known) && known.concerns(page, body));
         promise(2, broken.is_none(), || format!("{} of {} stands in, in spite of {broken:?}", page.version, page.key))
+    }
+
+    /// Promise 2: without any answer of the feed, an edge serves a page without asking only if a coordinator has answered
+    /// with it within the bound. So it serves no page whose purge was acknowledged longer ago.
+    pub(super) fn served_without_feed(&self, now: u64, bound: u64, page: &PageMeta, body: Body) -> CheckResult {
+        let is_old = |known: &&KnownInvalidation| known.at + bound + CLOCKS < now;
+        let mut purges = self.acknowledged.iter().filter(|known| known.mode == Mode::Purge);
+        let broken = purges.find(|known| is_old(known) && known.concerns(page, body));
+        promise(2, broken.is_none(), || {
+            format!("{} of {} is served without a feed, in spite of {broken:?}", page.version, page.key)
+        })
+    }
+
+    /// Records that an edge has lost its knowledge.
+    pub(super) fn isolate_ended(&mut self, edge: usize) {
+        self.polled.remove(&edge);
+        self.reported.retain(|(of, _), _| *of != edge);
     }
 
     /// Promise 2: a marker from `marked_at` does not hold after an invalidation of its path that was recorded before

@@ -98,6 +98,7 @@ impl World<'_> {
             tags: Origin::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
             body_bytes: Some(8),
             digest: Some(digest),
+            vouched: None,
             key,
         }
     }

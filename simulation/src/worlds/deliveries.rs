@@ -165,6 +165,7 @@ impl World<'_> {
             // An edge that took part in it need not wait for its next poll.
             let edge = self.random.index(EDGES);
             self.edges[edge].polling.note(invalidation);
+            self.edges[edge].heard.insert(edit);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One edge: its L1, its copy of the feed, and its polls. `crate::visit` makes its decisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::origin::Body;
 use crate::time::Timestamp;
@@ -8,7 +8,7 @@ use crate::visit::{L1Entry, PartPoll, Poll, Polling, Reports};
 
 /// Questions to the feed are rounded down to a multiple of this number. An answer has more rows than that, as in the
 /// shipped code.
-const BLOCK: u64 = 2;
+pub(super) const BLOCK: u64 = 2;
 
 /// A poll that an edge waits for.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Edge {
     pub(super) last_poll: u64,
     /// When the last answered poll was sent, in the world's time.
     pub(super) told_at: Option<u64>,
+    /// The edits of the invalidations that this edge has received.
+    pub(super) heard: BTreeSet<u64>,
     /// Until when no message from this edge reaches the tag index, in the world's time.
     pub(super) cut_off_until: u64,
     /// Visits that wait for another one's poll.
@@ -57,6 +59,7 @@ impl Edge {
             polls: BTreeMap::new(),
             last_poll: 0,
             told_at: None,
+            heard: BTreeSet::new(),
             cut_off_until: 0,
             waiting: Vec::new(),
         }

@@ -8,6 +8,7 @@ mod deliveries;
 mod deployment;
 mod edge;
 mod effects;
+mod hostile;
 mod invalidations;
 mod l2;
 mod object;

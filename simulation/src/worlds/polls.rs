@@ -82,6 +82,7 @@ impl World<'_> {
     pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> CheckResult {
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
+        at.heard.extend(page.rows.iter().filter_map(|row| self.edit_of.get(&row.seq)));
         let (complete_until, asked_at) = (under_way.part.take(&mut at.polling, sent, page), under_way.asked_at);
         let Some(complete_until) = complete_until else {
             self.send_poll(edge, poll);

@@ -10,8 +10,9 @@ use crate::fault::Fault;
 /// - the tag index's clock had gone back, and two invalidations had the same time: a page rendered between them counted as newer;
 /// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation;
 /// - the new owner registered twice, and the second answer, which lacked that invalidation, arrived first;
-/// - an edge's feed aged during a slow render, and the edge served the result as fresh.
-pub const SEEDS: [(u64, Fault); 7] = [
+/// - an edge's feed aged during a slow render, and the edge served the result as fresh;
+/// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have.
+pub const SEEDS: [(u64, Fault); 8] = [
     (2, Fault::KeepRunning),
     (877, Fault::RunAhead),
     (21, Fault::PutOffApplied),
@@ -19,6 +20,7 @@ pub const SEEDS: [(u64, Fault); 7] = [
     (721, Fault::RegisterWithoutPaths),
     (24_811, Fault::RegisterWithoutPaths),
     (25_063, Fault::TrustSlowRender),
+    (3_243, Fault::StandInUnknown),
 ];
 
 /// Returns the seed that is known to show a fault.

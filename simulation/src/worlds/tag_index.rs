@@ -1,6 +1,7 @@
 //! The tag index object: its database, its alarm, its lives, and the results it waits for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::database::Database;
 use crate::alarm::Alarm;
@@ -11,6 +12,10 @@ use crate::time::Timestamp;
 /// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in
 /// milliseconds.
 pub(super) const PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
+
+/// The age up to which rows stay in a small feed: longer than most renders take. The tags of a render from before the
+/// floor can't be registered.
+const FEED_AGE: Duration = Duration::from_secs(25);
 
 /// A delivery attempt under way.
 #[derive(Clone, Debug)]
@@ -36,10 +41,12 @@ pub(super) struct TagIndex {
     /// The attempts that this life waits for.
     attempts: BTreeMap<u64, DeliveryAttempt>,
     last_attempt: u64,
+    /// The most rows of the feed, in worlds in which that is fewer than in the shipped code.
+    feed_rows: Option<u64>,
 }
 
 impl TagIndex {
-    pub(super) fn new(database: Database, skew: i64) -> Self {
+    pub(super) fn new(database: Database, skew: i64, feed_rows: Option<u64>) -> Self {
         Self {
             database,
             store: None,
@@ -50,6 +57,7 @@ impl TagIndex {
             alarm_runs: false,
             attempts: BTreeMap::new(),
             last_attempt: 0,
+            feed_rows,
         }
     }
 
@@ -63,7 +71,11 @@ impl TagIndex {
         if self.store.is_some() {
             return false;
         }
-        self.store = Some(TagIndexStore::open(self.database.clone()).expect("the schema is this version's"));
+        let store = TagIndexStore::open(self.database.clone()).expect("the schema is this version's");
+        self.store = Some(match self.feed_rows {
+            Some(rows) => store.with_feed_rows(rows, FEED_AGE),
+            None => store,
+        });
         self.follow(now);
         true
     }

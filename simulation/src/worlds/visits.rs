@@ -51,6 +51,8 @@ pub(super) struct Visit<'w> {
     pub(super) questions: u32,
     /// The lower bound on the page's render time in the last question.
     newer_than: Option<Timestamp>,
+    /// Whether the last question was not answered, or refused.
+    pub(super) is_unanswered: bool,
 }
 
 /// The purpose of a request.
@@ -58,7 +60,7 @@ pub(super) struct Visit<'w> {
 pub(super) enum VisitKind<'w> {
     Client(Box<Decisions<'w, Body>>),
     /// A stale page was served.
-    Report,
+    Report(Report),
     /// A final check after all failures have ended. Holds whether it succeeded.
     Last {
         got_page: bool,
@@ -105,7 +107,7 @@ impl<'w> World<'w> {
 
     pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: VisitKind<'w>) -> u64 {
         self.last_visit += 1;
-        let visit = Visit { edge, key, why, began: self.now, questions: 0, newer_than: None };
+        let visit = Visit { edge, key, why, began: self.now, questions: 0, newer_than: None, is_unanswered: false };
         self.visits.insert(self.last_visit, visit);
         self.last_visit
     }
@@ -123,6 +125,11 @@ impl<'w> World<'w> {
     /// Feeds an event to a client's visit, and performs the steps it decides.
     pub(super) fn take(&mut self, id: u64, event: Event<Body>) -> CheckResult {
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
+        match &event {
+            Event::NotAnswered(_) => visit.is_unanswered = true,
+            Event::Answered(answer) => visit.is_unanswered = matches!(answer.reply, Reply::Refused { .. }),
+            _ => {}
+        }
         let (edge, VisitKind::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
         let steps = decisions.handle(event, edge.local(self.now), &edge.polling);
         self.perform_steps(id, steps)
@@ -191,7 +198,9 @@ impl<'w> World<'w> {
 
     /// Serves a page to a client.
     fn serve(&mut self, id: u64, served: ServedPage<Body>) -> CheckResult {
-        let Some(&Visit { edge, key, questions, newer_than, .. }) = self.visits.get(&id) else { return Ok(()) };
+        let Some(&Visit { edge, key, questions, newer_than, is_unanswered, .. }) = self.visits.get(&id) else {
+            return Ok(());
+        };
         let ServedPage { page: StoredPage { meta, body }, outcome, keep, .. } = served;
         let (now, told_at) = (self.now, self.edges[edge].told_at);
         match outcome {
@@ -215,7 +224,13 @@ impl<'w> World<'w> {
                     }
                 }
             }
-            CacheOutcome::Stale => self.checks.served_stale(told_at, &meta, body)?,
+            CacheOutcome::Stale => {
+                let heard = is_unanswered.then_some(&self.edges[edge].heard);
+                self.checks.served_stale(told_at, heard, &meta, body)?;
+                if (questions, told_at) == (0, None) {
+                    self.checks.served_without_feed(now, BOUND, &meta, body)?;
+                }
+            }
             CacheOutcome::Skip | CacheOutcome::Bypass => {}
         }
         let page = (meta.version, body);
@@ -255,8 +270,8 @@ impl<'w> World<'w> {
             return Ok(());
         }
         self.checks.reports(edge, key, self.now)?;
-        let id = self.new_visit(edge, key, VisitKind::Report);
-        let Report { version, newer_than } = report;
+        let id = self.new_visit(edge, key, VisitKind::Report(report));
+        let Report { version, newer_than, .. } = report;
         let due = self.now + self.latency();
         let asks = EdgeRequest { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
         self.queue.push(due, Arrival::Ask(asks));

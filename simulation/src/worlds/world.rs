@@ -6,6 +6,7 @@ use super::checks::{CheckResult, Checks, Violation, promise};
 use super::database::Database;
 use super::deployment::Deployment;
 use super::edge::Edge;
+use super::hostile::Hostile;
 use super::l2::L2;
 use super::object::Object;
 use super::origin::{Body, Origin};
@@ -46,6 +47,10 @@ pub(super) struct World<'w> {
     pub(super) weather: Weather,
     pub(super) objects: Vec<Object>,
     pub(super) tag_index: TagIndex,
+    /// The conditions that only a part of the worlds have.
+    pub(super) hostile: Hostile,
+    /// The edit of each invalidation in the log, by its number.
+    pub(super) edit_of: BTreeMap<u64, u64>,
     /// The edit of each invalidation that is not acknowledged.
     pub(super) unacknowledged: BTreeMap<u64, (Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,
@@ -112,6 +117,7 @@ impl<'w> World<'w> {
     ) -> Self {
         let is_large = random.one_in(2);
         let deployment = if is_large && !is_calm { Deployment::draw(workshop, seed) } else { None };
+        let hostile = if is_calm { Hostile::none() } else { Hostile::draw(seed) };
         let layout = match &deployment {
             Some(deployment) => deployment.before,
             None if is_large => &workshop.large,
@@ -129,7 +135,9 @@ impl<'w> World<'w> {
             random,
             weather,
             objects: databases.iter().map(|database| Object::new(database.clone())).collect(),
-            tag_index: TagIndex::new(workshop.tag_index.clone(), 0),
+            tag_index: TagIndex::new(workshop.tag_index.clone(), 0, hostile.feed_rows),
+            hostile,
+            edit_of: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             edges,
             l2: L2::new(workshop.keys.len(), EDGES + 1),
@@ -158,7 +166,7 @@ impl<'w> World<'w> {
             world.objects[at].skew = world.draw_skew(world.weather.skew);
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
-        let weather = format!("{:?}", world.weather);
+        let weather = format!("{:?} {:?}", world.weather, world.hostile);
         world.story.tell(world.now, || weather);
         world
     }
@@ -167,6 +175,7 @@ impl<'w> World<'w> {
     pub(super) fn run(&mut self) -> CheckResult {
         for step in 0..STEPS {
             self.maybe_deploy(step);
+            self.maybe_end_isolate();
             self.step()?;
             self.maybe_evict();
         }

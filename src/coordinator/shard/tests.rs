@@ -48,6 +48,7 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(4),
         digest: None,
+        vouched: None,
     }
 }
 

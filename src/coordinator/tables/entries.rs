@@ -302,6 +302,7 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
             tags,
             body_bytes,
             digest,
+            vouched: None,
         }),
         None => None,
     };

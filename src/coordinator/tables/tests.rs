@@ -35,6 +35,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        vouched: None,
     }
 }
 

@@ -193,6 +193,7 @@ async fn ask(
         tags: tags.clone(),
         body_bytes: None,
         digest: None,
+        vouched: None,
     };
 
     let mut on_head = failure.is_none().then_some(on_head);

@@ -38,11 +38,11 @@ impl Performer<'_> {
 }
 
 async fn ask(isr: &Isr, shard: &ShardName, key: &PageKey, report: Report) -> Replacement<Response> {
-    let Report { version, newer_than } = report;
+    let Report { version, newer_than, .. } = report;
     let message =
         ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false };
     match js::within(PATIENCE, calls::coordinator(&isr.env, shard, &message)).await {
-        Some(Ok(answer)) => Replacement::of(key, answer_of(answer), js::now()),
+        Some(Ok(answer)) => Replacement::of(key, &report, answer_of(answer), js::now()),
         Some(Err(error)) => {
             worker::console_error!("coordinator {shard}: {error}");
             Replacement::Nothing

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{FeedPage, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
+use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
@@ -145,7 +145,7 @@ impl<S: Sql> TagIndexStore<S> {
                 )?;
             }
             self.note_for_downstream(seq, at, &target, now.plus(RIPE_AFTER))?;
-            if seq % TRIM_EVERY == 0 {
+            if seq % TRIM_EVERY.min(self.feed_rows) == 0 {
                 self.trim(seq)?;
             }
             Ok((seq, at))
@@ -171,11 +171,11 @@ impl<S: Sql> TagIndexStore<S> {
 
     /// Trims the feed and the log. Rows that leave the feed raise its floor.
     fn trim(&self, seq: u64) -> Result<(), StoreError> {
-        let kept = MAX_FEED_ROWS as u64 / u64::from(self.tag_shards.max(1));
+        let kept = self.feed_rows / u64::from(self.tag_shards.max(1));
         let rows = self.sql.query("SELECT seq FROM feed ORDER BY seq DESC LIMIT 1 OFFSET ?", &[kept.into()])?;
         if !rows.is_empty() {
-            let newest_gone = one_number("feed", rows)?;
-            let rows = self.sql.query("SELECT MAX(at) FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
+            let newest_gone = one_number("feed", rows)?.min(self.last_that_may_leave()?);
+            let rows = self.sql.query("SELECT COALESCE(MAX(at), 0) FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
             self.raise_floor(Timestamp::from_millis(one_number("feed", rows)?))?;
             self.sql.query("DELETE FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
         }
@@ -185,6 +185,17 @@ impl<S: Sql> TagIndexStore<S> {
         )?;
         self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[])?;
         self.trim_purges(seq.saturating_sub(LOG_ROWS))
+    }
+
+    /// Returns the number of the last row of the feed that is old enough to leave it, and that every coordinator has
+    /// applied, like all rows before it: edges believe what a coordinator answers about a page from before the floor.
+    fn last_that_may_leave(&self) -> Result<u64, StoreError> {
+        let rows = self.sql.query(
+            "SELECT MIN(COALESCE((SELECT MAX(seq) FROM feed WHERE at <= (SELECT MAX(at) FROM feed) - ?), 0), \
+             COALESCE((SELECT MIN(seq) - 1 FROM deliveries WHERE due IS NOT NULL), 9007199254740991))",
+            &[u64::try_from(self.feed_age.as_millis()).unwrap_or(u64::MAX).into()],
+        )?;
+        one_number("feed", rows)
     }
 
     /// Returns an invalidation that is still in the log.

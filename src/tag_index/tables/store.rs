@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::downstream::purges::DownstreamCaches;
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
@@ -28,6 +28,10 @@ pub struct TagIndexStore<S> {
     pub(super) name: TagIndexName,
     pub(super) tag_shards: u16,
     pub(super) downstream: DownstreamCaches,
+    /// The most rows of the feed, all objects together.
+    pub(super) feed_rows: u64,
+    /// The age up to which rows stay in the feed above that number. It is 0 outside of tests.
+    pub(super) feed_age: Duration,
 }
 
 impl<S: Sql> TagIndexStore<S> {
@@ -37,7 +41,8 @@ impl<S: Sql> TagIndexStore<S> {
     /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, downstream: DownstreamCaches::default() })
+        let (downstream, feed_rows) = (DownstreamCaches::default(), MAX_FEED_ROWS as u64);
+        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, downstream, feed_rows, feed_age: Duration::ZERO })
     }
 
     /// Makes this the database of object `name` of `tag_shards`.
@@ -67,6 +72,12 @@ impl<S: Sql> TagIndexStore<S> {
     #[must_use]
     pub fn with_downstream(self, downstream: DownstreamCaches) -> Self {
         Self { downstream, ..self }
+    }
+
+    /// Keeps only so many rows in the feed, and those that are not older than `feed_age`, for tests of its floor.
+    #[must_use]
+    pub fn with_feed_rows(self, feed_rows: u64, feed_age: Duration) -> Self {
+        Self { feed_rows, feed_age, ..self }
     }
 
     pub(crate) fn sql(&self) -> &S {

@@ -39,6 +39,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        vouched: None,
     }
 }
 
@@ -111,7 +112,9 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     let verdict = |page: &PageMeta| {
         feed.invalidation_of(page, &RouteId::from_stored("/*").unwrap()).map(|invalidated| invalidated.mode)
     };
-    assert_eq!(verdict(&page("/", &["x"], 250)), Some(Mode::Expire), "below the floor nothing is fresh");
+    assert!(feed.may_miss(at(250)), "the row of this time has left the feed");
+    assert_eq!(verdict(&page("/", &["x"], 250)), None);
+    assert!(!feed.may_miss(at(11_000)));
     assert_eq!(verdict(&page("/", &["t9000"], 11_000)), Some(Mode::Expire));
     assert_eq!(verdict(&page("/", &["t9000"], 11_001)), None);
 }

@@ -1,0 +1,58 @@
+//! Conditions that only a part of the worlds have. Each is drawn from random numbers of its own, so that a new one leaves
+//! the stories of the other worlds as they are.
+
+use super::random::Random;
+use super::world::{EDGES, World};
+use crate::visit::{Polling, Reports};
+
+/// An isolate ends once in this many steps, in worlds in which isolates end.
+const ENDS_EVERY: u64 = 12;
+
+/// The conditions of a world.
+#[derive(Debug)]
+pub(super) struct Hostile {
+    /// The most rows of the feed, so that its floor rises.
+    pub(super) feed_rows: Option<u64>,
+    /// Whether isolates of edges end and begin again without any knowledge. L1 stays.
+    isolates_end: bool,
+    random: Random,
+}
+
+impl Hostile {
+    /// Draws the conditions of a seed's world.
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut random = Random::new(seed.rotate_left(16));
+        let feed_rows = if random.one_in(4) { Some(random.pick(&[1, 2, 4])) } else { None };
+        Self { feed_rows, isolates_end: random.one_in(4), random }
+    }
+
+    /// Returns the conditions of a friendly world.
+    pub(super) fn none() -> Self {
+        Self { feed_rows: None, isolates_end: false, random: Random::new(0) }
+    }
+}
+
+impl World<'_> {
+    /// Ends an isolate of an edge, in worlds in which that happens.
+    pub(super) fn maybe_end_isolate(&mut self) {
+        if self.hostile.isolates_end && self.hostile.random.one_in(ENDS_EVERY) {
+            let edge = self.hostile.random.index(EDGES);
+            self.end_isolate(edge);
+        }
+    }
+
+    /// Ends an isolate: its visits and its knowledge are lost.
+    fn end_isolate(&mut self, edge: usize) {
+        let now = self.now;
+        self.story.tell(now, || format!("the isolate of edge {edge} ends"));
+        self.visits.retain(|_, visit| visit.edge != edge);
+        self.checks.isolate_ended(edge);
+        let at = &mut self.edges[edge];
+        at.polling = Polling::in_blocks_of(super::edge::BLOCK);
+        at.reports = Reports::default();
+        at.polls.clear();
+        at.waiting.clear();
+        at.told_at = None;
+        at.heard.clear();
+    }
+}
