@@ -12,7 +12,8 @@
 //!
 //! The request of a render has none of a client's headers. So headers that a client sends to mislead an origin
 //! (`X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and so on) can't influence a stored page. In a
-//! passed request they affect only that client's own response.
+//! passed request they affect only that client's own response. Those that state host and scheme reach no origin by URL:
+//! [`forwarded`](super::forwarded).
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

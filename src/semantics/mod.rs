@@ -7,6 +7,7 @@ pub mod cache_status;
 pub mod conditional;
 pub mod digest;
 pub mod etag;
+pub mod forwarded;
 pub mod freshness;
 pub mod headers;
 pub mod http_date;

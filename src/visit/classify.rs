@@ -45,6 +45,8 @@ pub const SHORT_PATH: ShortPath = ShortPath {
         // RFC 9110 §13.1.3: `If-Modified-Since` is ignored beside `If-None-Match`.
         ExcludedHeader { unless: Some("if-none-match"), ..ExcludedHeader::any("if-modified-since") },
         ExcludedHeader::any("upgrade"),
+        ExcludedHeader::any("content-length"),
+        ExcludedHeader::any("transfer-encoding"),
         ExcludedHeader::any(BYPASS_HEADER),
         ExcludedHeader::any(RENDER_HEADER),
         ExcludedHeader { containing: Some(BYPASS_COOKIE), ..ExcludedHeader::any("cookie") },
@@ -183,7 +185,7 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         UrlClass::Routed { route, destination } => (route, destination),
     };
     let RequestParts { method, headers, is_render, .. } = *request;
-    let is_page = matches!(method, "GET" | "HEAD") && headers.header("upgrade").is_none();
+    let is_page = matches!(method, "GET" | "HEAD") && headers.header("upgrade").is_none() && !has_content(headers);
     if !is_page || is_render {
         return Class::NotForCache;
     }
@@ -205,6 +207,13 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         }),
         Err(error) => Class::Pass(error.into()),
     }
+}
+
+/// Returns whether a request has content (RFC 9112 §6). That of a GET has no meaning that a cache may know (RFC 9110
+/// §9.3.1), but an origin may read it: its answer is no page.
+fn has_content(headers: &impl Visitor) -> bool {
+    headers.header("transfer-encoding").is_some()
+        || headers.header("content-length").is_some_and(|length| length.trim().bytes().any(|byte| byte != b'0'))
 }
 
 /// Classifies a request by its URL alone. The result depends on nothing else but the configuration.

@@ -92,7 +92,7 @@ test("redirects reach the visitor; they are not followed", async () => {
 });
 
 test("what is not the cache's passes with method, query, headers and body", async () => {
-  const own = { "x-own": "kept", cookie: "a=b", "x-http-method-override": "PUT", "x-forwarded-host": "a.b" };
+  const own = { "x-own": "kept", cookie: "a=b", "x-http-method-override": "PUT", "x-forwarded-for": "192.0.2.1" };
   const internal = { "x-isr-meta": "forged", "x-isr-bypass": "wrong", "x-middleware-subrequest": "middleware", "x-now-route-matches": "1" };
   const headers = { ...own, ...internal };
   const answer = await isr.fetch("/form?a=1&b=%20", { method: "POST", headers, body: "some text" });

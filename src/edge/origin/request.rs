@@ -1,12 +1,13 @@
 //! The origin behind the cache: a service binding, a URL, or the Worker itself.
 
 use thiserror::Error;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 
 use crate::edge::caches::envelope;
 use crate::edge::origin::loopback::Exports;
 use crate::edge::platform::js::{self, Fetcher};
+use crate::semantics::forwarded;
 use crate::semantics::key::PageKey;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
@@ -58,14 +59,7 @@ impl OriginClient {
             Self::Service(service) => pass_to(service, request).await,
             Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
             // Clients' own requests have no time limit but the platform's: an upload is answered at its end.
-            Self::Url { base, .. } => {
-                let init = RequestInit::new();
-                init.set_redirect(RequestRedirect::Manual);
-                let url = format!("{base}{}", path_and_query(&request.url()));
-                let request = Request::new_with_str_and_init(&url, &as_init(request, &init)?)?;
-                request.headers().append(LOOP_HEADER, LOOP_NAME)?;
-                js::fetch(&request).await
-            }
+            Self::Url { base, .. } => js::fetch(&passed_by_url(request, base)?).await,
         }
     }
 
@@ -85,7 +79,14 @@ impl OriginClient {
             Self::Own(exports) => exports.renderer()?.fetch(&request(key.url())?).await,
             Self::Url { base, secret } => {
                 let request = request(&format!("{base}{}", path_and_query(key.url())))?;
-                request.headers().set(LOOP_HEADER, LOOP_NAME)?;
+                let headers = request.headers();
+                headers.set(LOOP_HEADER, LOOP_NAME)?;
+                for (name, value) in forwarded::headers(key.url()) {
+                    // A value of `render_headers` takes precedence.
+                    if !headers.has(name)? {
+                        headers.set(name, &value)?;
+                    }
+                }
                 if let Some(secret) = secret {
                     let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
                     request.headers().set(RENDER_HEADER, &signature)?;
@@ -163,18 +164,23 @@ fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
     Ok(Some(headers))
 }
 
-/// Copies method, headers and body of a request.
-fn as_init(request: &Request, init: &RequestInit) -> Result<RequestInit, JsValue> {
-    let init = init.clone();
-    init.set_method(&request.method());
-    let headers = match withheld(request)? {
-        Some(headers) => headers,
-        None => Headers::new_with_headers(&request.headers())?,
-    };
-    headers.delete("host")?;
-    init.set_headers(&headers);
-    if let Some(body) = request.body() {
-        init.set_body(&body);
+/// Returns a client's request in the form for an origin by URL.
+///
+/// The request itself serves as the init: its body is kept even for a GET, with which no request can be made otherwise
+/// (Fetch standard, "new Request"). RFC 9110 §9.3.1 permits the content, and lets the origin decide about it.
+fn passed_by_url(request: &Request, base: &str) -> Result<Request, JsValue> {
+    let url = format!("{base}{}", path_and_query(&request.url()));
+    let copy = Request::new_with_str_and_init(&url, request.unchecked_ref())?;
+    let headers = Headers::new_with_headers(&request.headers())?;
+    let withheld = envelope::header_list(&request.headers()).withheld_from_origin();
+    let withheld = withheld.iter().map(String::as_str).chain(forwarded::WITHHELD).chain(["host"]);
+    withheld.into_iter().try_for_each(|name| headers.delete(name))?;
+    headers.append(LOOP_HEADER, LOOP_NAME)?;
+    for (name, value) in forwarded::headers(&request.url()) {
+        headers.set(name, &value)?;
     }
-    Ok(init)
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    init.set_redirect(RequestRedirect::Manual);
+    Request::new_with_request_and_init(&copy, &init)
 }

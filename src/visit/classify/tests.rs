@@ -70,6 +70,10 @@ fn a_request_is_classified_by_url_then_method_then_headers() {
         ("GET", "https://e.com/%", &[], "not for the cache"),
         ("POST", "https://e.com/", &[("x-isr-bypass", "draft")], "not for the cache"),
         ("GET", "https://e.com/", &[("upgrade", "websocket")], "not for the cache"),
+        ("GET", "https://e.com/", &[("content-length", "2")], "not for the cache"),
+        ("HEAD", "https://e.com/", &[("content-length", "10")], "not for the cache"),
+        ("GET", "https://e.com/", &[("transfer-encoding", "chunked")], "not for the cache"),
+        ("GET", "https://e.com/", &[("content-length", "0")], "page / https://e.com/"),
         // The admin API takes any method, on any host.
         ("POST", "https://e.com/__isr/revalidate", &[], "admin /__isr/revalidate"),
         ("GET", "https://other.com/__isr", &[("x-isr-bypass", "draft")], "admin /__isr"),
@@ -180,22 +184,25 @@ fn requests_of_the_shared_list_take_the_short_path_or_not() {
 
 /// A header that classification may read, with a value that may matter.
 fn header() -> impl Strategy<Value = (String, String)> {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 14] = [
         "accept",
         "authorization",
         "cdn-loop",
+        "content-length",
         "cookie",
         "if-match",
         "if-modified-since",
         "if-none-match",
         "if-range",
         "range",
+        "transfer-encoding",
         "upgrade",
         "x-isr-bypass",
         "x-isr-render",
     ];
-    const VALUES: [&str; 11] = [
+    const VALUES: [&str; 12] = [
         "",
+        "0",
         "draft",
         "__isr_bypass=draft",
         "a=b; __isr_bypass=draft",

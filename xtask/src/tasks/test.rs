@@ -66,17 +66,24 @@ fn runner(setup: &Setup, files_at_a_time: u8) -> Result<Run> {
     setup.node.script(&["--test", &concurrency, "--test-timeout=600000", "--test-reporter=spec"])
 }
 
-/// Lists the test files, relative to the repository. The test runner's own search passes when it finds none.
+/// Lists the test files, relative to the repository, also those in subfolders. The test runner's own search passes when
+/// it finds none.
 fn files(project: &Project) -> Result<Vec<String>> {
-    let folder = project.root().join(E2E);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
     let mut files = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("can't list {}", folder.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".test.mjs") {
-            files.push(format!("{E2E}/{name}"));
+    let mut folders = vec![E2E.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let path = project.root().join(&folder);
+        if !path.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&path).with_context(|| format!("can't list {}", path.display()))? {
+            let entry = entry?;
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                folders.push(name);
+            } else if name.ends_with(".test.mjs") {
+                files.push(name);
+            }
         }
     }
     files.sort();
