@@ -14,6 +14,7 @@ use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
+use crate::semantics::statuses;
 use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -82,6 +83,12 @@ impl PageMeta {
     #[must_use]
     pub fn render_start(&self) -> Timestamp {
         self.version.time()
+    }
+
+    /// Returns whether the page says that there is none. Such a page is never served stale: the page may be there by now.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        statuses::is_not_found(self.status)
     }
 
     /// Encodes the metadata for a header value: CBOR in unpadded base64url.

@@ -24,6 +24,7 @@ pub mod alarm_run;
 mod breaker;
 mod entry;
 mod event;
+mod failed_pages;
 mod handle;
 mod held_pages;
 mod io;

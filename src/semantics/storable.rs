@@ -9,6 +9,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_policy::{self, CachePolicy};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
+use crate::semantics::http_date;
 use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
 use crate::semantics::statuses::{self, Statuses};
 use crate::semantics::tag::{Tag, TagError};
@@ -54,7 +55,7 @@ pub struct Storable {
     pub tags: Vec<Tag>,
     /// Its headers.
     pub headers: HeaderList,
-    /// The length of the body according to the origin, if it is that of the bytes that are read.
+    /// The length of the body according to the origin, if it is that of the bytes that are read: [`announced`].
     pub announced: Option<u64>,
 }
 
@@ -129,8 +130,16 @@ pub enum OriginFailure {
     /// A status of 5xx, or 429.
     #[error("the site answered {0}")]
     Status(u16),
-    /// A 200 without a body.
-    #[error("the site answered 200 with an empty body")]
+    /// The same, and the origin says with `Retry-After` when to ask again.
+    #[error("the site answered {status}, and asks to be left alone for {} s", retry_after.as_secs())]
+    Pausing {
+        /// The status.
+        status: u16,
+        /// For how long, at most [`LONGEST_PAUSE`].
+        retry_after: Duration,
+    },
+    /// An HTML page with the status 200, but without a body, which the origin has not announced as empty.
+    #[error("the site answered 200 with an empty page")]
     Empty,
     /// The origin was unreachable, or broke off in the middle of the body.
     #[error("the site could not be reached or broke off")]
@@ -140,10 +149,44 @@ pub enum OriginFailure {
     Timeout,
 }
 
+impl OriginFailure {
+    /// Returns for how long the origin asks to be left alone.
+    #[must_use]
+    pub const fn retry_after(self) -> Duration {
+        match self {
+            Self::Pausing { retry_after, .. } => retry_after,
+            Self::Status(_) | Self::Empty | Self::Broken | Self::Timeout => Duration::ZERO,
+        }
+    }
+
+    fn of_status(status: u16, headers: &HeaderList, now: Timestamp) -> Self {
+        match retry_after(headers, now) {
+            Some(retry_after) => Self::Pausing { status, retry_after },
+            None => Self::Status(status),
+        }
+    }
+}
+
+/// The longest pause that a `Retry-After` may cause: a wrong value must not take a page away for days.
+pub const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// Returns the time until the moment that `Retry-After` names (RFC 9110 §10.2.3), in seconds or as a date; `None` if it
+/// is unreadable or over.
+fn retry_after(headers: &HeaderList, now: Timestamp) -> Option<Duration> {
+    let value = headers.get("retry-after")?.trim();
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Parsing digits can only fail by overflow.
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+    } else {
+        http_date::read(value)?.since(now)
+    };
+    (!wait.is_zero()).then(|| wait.min(LONGEST_PAUSE))
+}
+
 /// The verdict about a response's status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storability {
-    /// Store it, if the body is within its limit and not empty.
+    /// Store it, if [`judge_body`] accepts its body.
     Store(Storable),
     /// Pass it on, and remember that it is not storable.
     Pass(NotStored),
@@ -155,7 +198,7 @@ pub enum Storability {
 #[must_use]
 pub fn judge(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Storability {
     if status >= 500 || status == 429 {
-        return Storability::Fail(OriginFailure::Status(status));
+        return Storability::Fail(OriginFailure::of_status(status, headers, criteria.start));
     }
     match storable(status, headers, criteria) {
         Ok(storable) => Storability::Store(storable),
@@ -163,15 +206,46 @@ pub fn judge(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Stor
     }
 }
 
-/// Judges the length of a complete body within its limit; `announced` is [`Storable::announced`].
+/// Judges the length of a complete body within its limit. `announced` is [`Storable::announced`], `content_type` the
+/// value of that header.
+///
+/// An empty body is content if the origin announces it as empty, or if it is no HTML: a blank `robots.txt`, a style
+/// sheet without rules. An empty HTML page that is not announced is what a program leaves behind that ended too early. A
+/// body without a type counts as HTML.
 ///
 /// # Errors
-/// A 200 without a body is a failure, and so is a body of another length than announced (RFC 9111 §3.3).
-pub fn judge_body(status: u16, bytes: u64, announced: Option<u64>) -> Result<(), OriginFailure> {
-    if announced.is_some_and(|announced| announced != bytes) {
-        return Err(OriginFailure::Broken);
+/// Such a page with the status 200 is a failure, and so is a body of another length than announced (RFC 9111 §3.3).
+pub fn judge_body(
+    status: u16,
+    bytes: u64,
+    announced: Option<u64>,
+    content_type: Option<&str>,
+) -> Result<(), OriginFailure> {
+    match announced {
+        Some(announced) if announced != bytes => Err(OriginFailure::Broken),
+        None if status == 200 && bytes == 0 && is_html(content_type) => Err(OriginFailure::Empty),
+        _ => Ok(()),
     }
-    if status == 200 && bytes == 0 { Err(OriginFailure::Empty) } else { Ok(()) }
+}
+
+/// Returns the length of a body according to its origin, if that is the length of the bytes that are read. The length of
+/// a coded body is that of its coding (RFC 9110 §8.6), except that an empty body has no coding to undo.
+#[must_use]
+pub fn announced(headers: &HeaderList) -> Option<u64> {
+    let is_coded = headers.get("content-encoding").is_some();
+    content_length(headers).filter(|length| *length == 0 || !is_coded)
+}
+
+fn content_length(headers: &HeaderList) -> Option<u64> {
+    headers.get("content-length").and_then(|length| length.parse().ok())
+}
+
+/// Returns whether a body is HTML according to its `Content-Type`, or has none.
+fn is_html(content_type: Option<&str>) -> bool {
+    content_type.is_none_or(|value| {
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        ["text/html", "application/xhtml+xml"].iter().any(|html| media_type.eq_ignore_ascii_case(html))
+    })
 }
 
 /// Returns the headers to relay the response of a failing origin to all waiting requests; `None` if it can't be
@@ -199,7 +273,11 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if headers.joined("vary").is_some_and(|value| !criteria.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
-    let (expire, stale_if_error) = policy.stale_windows(criteria.expire, criteria.stale_if_error);
+    let (expire, stale_if_error) = match statuses::is_not_found(status) {
+        // "Not found" is no content: once its lifetime is over, the page may be there.
+        true => (Duration::ZERO, Duration::ZERO),
+        false => policy.stale_windows(criteria.expire, criteria.stale_if_error),
+    };
     let revalidate = lifetime(status, headers, &policy, criteria)?;
     let windows = Windows::new(criteria.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
     if headers.get("location").is_some_and(|location| leads_to(location, criteria)) {
@@ -208,16 +286,13 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if !is_decoded(headers) {
         return Err(NotStored::ContentEncoding);
     }
-    let content_length = headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
-    if content_length.is_some_and(|length| length > criteria.max_body_bytes) {
+    if content_length(headers).is_some_and(|length| length > criteria.max_body_bytes) {
         return Err(NotStored::TooLarge);
     }
     let kept = headers.for_sharing();
     kept.check()?;
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
-    // The length of a coded body is that of its coding (RFC 9110 §8.6).
-    let announced = content_length.filter(|_| headers.get("content-encoding").is_none());
-    Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced })
+    Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced: announced(headers) })
 }
 
 /// Decides the freshness lifetime: the page's own takes precedence over the route's.

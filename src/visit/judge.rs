@@ -37,15 +37,16 @@ pub enum Judgement {
 ///
 /// Nothing is fresh without a current feed. Invalidations that the feed does contain apply even if it is not current.
 /// For a page from before the floor of the feed, and without any feed, only a coordinator's answer says whether the page
-/// is valid.
+/// is valid. A page that says that there is none is not served stale.
 #[must_use]
 pub fn judge(page: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration, now: Timestamp) -> Judgement {
-    let stands_in = page.windows.serves_errors(now);
+    let stands_in = !page.is_not_found() && page.windows.serves_errors(now);
     let invalidated = polling.known().invalidation_of(page, route).map(|invalidated| invalidated.mode);
     let can_tell = polling.can_tell(page.render_start(), page.vouched.as_deref().copied(), now, bound);
     match (page.windows.freshness(now), invalidated) {
         (_, Some(Mode::Purge)) => Judgement::Unusable { stands_in: false },
         (Freshness::Expired, _) | (_, Some(Mode::Expire)) => Judgement::Unusable { stands_in },
+        (Freshness::Stale, _) | (_, Some(Mode::Stale)) if page.is_not_found() => Judgement::Unusable { stands_in },
         _ if !can_tell => Judgement::Unknown { stands_in },
         (_, Some(Mode::Stale)) => Judgement::Stale { reason: Some(Reason::Invalidated) },
         (Freshness::Stale, None) => Judgement::Stale { reason: None },
@@ -162,6 +163,24 @@ mod tests {
         ] {
             let page = PageMeta { vouched: vouched.map(Box::new), ..page() };
             assert_eq!(judge(&page, &route, &polling, BOUND, at(now)), judgement, "{now} {vouched:?} {polling:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_says_that_there_is_none_is_not_served_stale() {
+        let (missing, route) = (PageMeta { status: 404, ..page() }, RouteId::from_stored("/*").unwrap());
+        let unusable = Judgement::Unusable { stands_in: false };
+        for (now, invalidated, is_current, judgement) in [
+            (105, None, true, Judgement::Fresh),
+            (105, None, false, Judgement::Stale { reason: Some(Reason::FeedUnavailable) }),
+            (110, None, true, unusable),
+            (110, None, false, unusable),
+            (105, Some((Mode::Stale, 105)), true, unusable),
+            (105, Some((Mode::Expire, 105)), true, unusable),
+        ] {
+            let polling = knowing(invalidated, 0, Some(if is_current { now } else { now - 10 }));
+            let judged = judge(&missing, &route, &polling, BOUND, at(now));
+            assert_eq!(judged, judgement, "{now} {invalidated:?} {is_current}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::Breaker;
 use crate::coordinator::entry::Entry;
-use crate::coordinator::event::{Event, WaiterId};
+use crate::coordinator::event::{Event, RenderOutcome, WaiterId};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
@@ -68,6 +68,7 @@ pub struct Context<'a> {
 /// Handles an event, and returns the next state of the entry and the actions to perform.
 #[must_use]
 pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, Vec<Action>) {
+    context.invalidated = effective(context.invalidated, &entry, &event);
     let mut step = Handler { entry, context, actions: Vec::new() };
     if step.context.invalidated == Some(Mode::Purge) {
         // The event's page was rendered before the purge, and every published page is older still.
@@ -91,6 +92,17 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
     (step.entry, step.actions)
 }
 
+/// Returns the effect of an invalidation: a page that says that there is none is never served stale, so the mode `stale`
+/// has the effect of `expire`.
+fn effective(invalidated: Option<Mode>, entry: &Entry, event: &Event) -> Option<Mode> {
+    let page = match event {
+        Event::Head { page, .. } | Event::Ended { outcome: RenderOutcome::Done(page), .. } => Some(page),
+        _ => entry.page.as_ref(),
+    };
+    let is_not_found = page.is_some_and(PageMeta::is_not_found);
+    invalidated.map(|mode| if is_not_found { mode.max(Mode::Expire) } else { mode })
+}
+
 /// One step under way.
 struct Handler<'a, 'c> {
     entry: Entry,
@@ -106,6 +118,7 @@ impl Handler<'_, '_> {
         };
         match (page.windows.freshness(self.context.now), self.context.invalidated) {
             (_, Some(Mode::Expire | Mode::Purge)) | (Freshness::Expired, _) => Standing::Unusable,
+            (Freshness::Stale, None) if page.is_not_found() => Standing::Unusable,
             (_, Some(Mode::Stale)) => Standing::Stale(self.stale_from_now(page.clone())),
             (Freshness::Stale, None) => Standing::Stale(page.clone()),
             (Freshness::Fresh, None) => Standing::Fresh(page.clone()),
@@ -118,7 +131,8 @@ impl Handler<'_, '_> {
     }
 
     fn stand_in(&self, reason: Reason) -> Option<Answer> {
-        let page = self.entry.page.as_ref().filter(|page| page.windows.serves_errors(self.context.now))?;
+        let may_stand_in = |page: &&PageMeta| !page.is_not_found() && page.windows.serves_errors(self.context.now);
+        let page = self.entry.page.as_ref().filter(may_stand_in)?;
         Some(Answer::Stale { page: Box::new(self.stale_from_now(page.clone())), reason })
     }
 

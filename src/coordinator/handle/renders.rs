@@ -63,7 +63,7 @@ impl Handler<'_, '_> {
             RenderOutcome::Done(page) => self.done(lease, page),
             RenderOutcome::Uncacheable(reason) => self.uncacheable(token, reason),
             RenderOutcome::Failed(OriginFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
-            RenderOutcome::Failed(_) => self.failed(token),
+            RenderOutcome::Failed(failure) => self.failed(token, failure.retry_after()),
             RenderOutcome::Unregistered => self.unpublished(token, Reason::TagIndex),
             RenderOutcome::Lost => self.lost(lease),
             RenderOutcome::TooOld => self.too_old(token),
@@ -117,16 +117,16 @@ impl Handler<'_, '_> {
         self.entry.marked_by = None;
     }
 
-    /// Counts a failed render. The last good page stays.
-    fn failed(&mut self, token: Version) {
+    /// Counts a failed render. The last good page stays. The origin may have asked for a longer pause.
+    fn failed(&mut self, token: Version, asked: Duration) {
         let reason = Reason::OriginError;
-        self.back_off(token);
+        self.back_off(token, asked);
         let answer = self.stand_in(reason).unwrap_or(Answer::Relay { reason });
         self.actions.push(Action::AnswerWaiters { answer });
     }
 
     fn too_old(&mut self, token: Version) {
-        let retry_at = self.back_off(token);
+        let retry_at = self.back_off(token, Duration::ZERO);
         let reason = Reason::RenderTimeout;
         let answer = self.stand_in(reason).unwrap_or(Answer::Unavailable { retry_at, reason });
         self.actions.push(Action::AnswerWaiters { answer });
@@ -184,11 +184,11 @@ impl Handler<'_, '_> {
         }
     }
 
-    fn back_off(&mut self, token: Version) -> Timestamp {
+    fn back_off(&mut self, token: Version, at_least: Duration) -> Timestamp {
         self.entry.lease = None;
         self.entry.marked_by = Some(token);
         self.entry.failures = self.entry.failures.saturating_add(1);
-        let pause = backoff::pause(self.entry.failures, self.context.random, backoff::LONGEST);
+        let pause = backoff::pause(self.entry.failures, self.context.random, backoff::LONGEST).max(at_least);
         let retry_at = self.context.now.plus(pause);
         self.entry.retry_at = Some(retry_at);
         retry_at

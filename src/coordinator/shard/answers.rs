@@ -12,8 +12,20 @@ use crate::sql::Sql;
 use crate::time::Timestamp;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
-    /// Answers requests. Bytes that are not held are read from L2.
-    pub(super) fn answer(&mut self, moment: Moment, entry: &Entry, waiters: Vec<WaiterId>, answer: Answer) {
+    /// Answers requests. Bytes that are not held are read from L2. While a failing origin is not asked, its last response
+    /// is the answer.
+    pub(super) fn answer(
+        &mut self,
+        moment: Moment,
+        key: &PageKey,
+        entry: &Entry,
+        waiters: Vec<WaiterId>,
+        answer: Answer,
+    ) {
+        if let (Answer::Unavailable { reason, .. }, Some(failed)) = (&answer, self.failed.get(key)) {
+            let failed = failed.clone();
+            return self.reply_all(&waiters, &Reply::Relay { reason: *reason }, Some(&failed));
+        }
         let (page, reply) = match answer {
             Answer::Page(page) => (*page, Reply::Page { rendered: false, collapsed: false }),
             Answer::Stale { page, reason } => (*page, Reply::StandIn { reason }),
@@ -61,9 +73,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 }
             }
             (Answer::Relay { reason }, Some(relayed)) => {
+                if reason == Reason::OriginError {
+                    self.failed.put(key, relayed);
+                }
                 self.reply_all(&waiters, &Reply::Relay { reason }, Some(relayed));
             }
-            (answer, _) => self.answer(moment, entry, waiters, answer),
+            (answer, _) => self.answer(moment, key, entry, waiters, answer),
         }
     }
 

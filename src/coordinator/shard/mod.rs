@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use crate::backoff;
 use crate::config::Config;
+use crate::coordinator::failed_pages::FailedPages;
 use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::renders::Renders;
@@ -81,6 +82,7 @@ pub struct Shard<S, B> {
     /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
     held: HeldPages<B>,
+    failed: FailedPages<B>,
     effects: Vec<Effect<B>>,
     /// The first failure of the store in this input.
     failure: Option<StoreError>,
@@ -141,6 +143,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             forget_at: Timestamp::default(),
             sweep_at: Timestamp::default(),
             held: HeldPages::default(),
+            failed: FailedPages::default(),
             effects: Vec::new(),
             failure: None,
             failing: (0, Timestamp::default()),

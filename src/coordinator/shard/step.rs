@@ -163,7 +163,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         from_origin: Option<&(PageMeta, B)>,
     ) -> Option<Version> {
         match action {
-            Action::Answer { waiter, answer } => self.answer(moment, entry, vec![waiter], answer),
+            Action::Answer { waiter, answer } => self.answer(moment, key, entry, vec![waiter], answer),
             Action::Wait { waiter } => self.waiters.entry(key.clone()).or_default().push(waiter),
             Action::AnswerWaiters { answer } => self.answer_waiters(moment, key, entry, answer, from_origin),
             Action::Render { token } => {
@@ -183,6 +183,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 }
             }
             Action::Hold { version } => {
+                self.failed.remove(key);
                 if let Some((page, content)) = from_origin.filter(|(page, _)| page.version == version) {
                     let is_unwritten = entry.pending.is_some_and(|write| write.version == Some(version));
                     self.held.put(page.clone(), content.clone(), is_unwritten);

@@ -221,3 +221,19 @@ fn a_render_that_was_never_begun_is_no_failure() {
     assert_eq!(key.ends(RenderOutcome::Refused), [Action::AnswerWaiters { answer: stand_in }]);
     assert_eq!((key.entry.retry_at, key.breaker), (None, Breaker::default()));
 }
+
+#[test]
+fn an_origin_that_says_when_to_ask_again_is_left_alone_until_then() {
+    for (asked, pause) in [(600, 600), (0, 1)] {
+        let mut key = Key::new();
+        key.is_missed();
+        let failure = OriginFailure::Pausing { status: 503, retry_after: SECOND * asked };
+        key.ends(RenderOutcome::Failed(failure));
+        let retry_at = key.now.plus(SECOND * pause);
+        assert_eq!(key.entry.retry_at, Some(retry_at));
+        let actions = key.after(SECOND * (pause - 1)).on(Event::Miss { waiter: TWO });
+        assert_eq!(actions, [answer(TWO, Answer::Unavailable { retry_at, reason: Reason::Backoff })]);
+        let actions = key.after(SECOND).on(Event::Miss { waiter: TWO });
+        assert_eq!(actions, [Action::Wait { waiter: TWO }, Action::Render { token: key.token() }]);
+    }
+}

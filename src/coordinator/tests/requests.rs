@@ -170,3 +170,21 @@ fn an_open_breaker_holds_back_all_pages_but_one_probe() {
     other.ends(RenderOutcome::Done(other.page(token)));
     assert_eq!(other.breaker, Breaker::default());
 }
+
+#[test]
+fn a_page_that_says_that_there_is_none_is_not_served_stale() {
+    let (mut key, page) = Key::published();
+    let missing = PageMeta { status: 404, ..page };
+    key.entry.page = Some(missing.clone());
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, page_answer(&missing))], "it is fresh");
+    key.invalidated = Some(Mode::Stale);
+    let actions = key.on(Event::Miss { waiter: ONE });
+    assert_eq!(actions, [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]);
+    let again = key.token();
+    let actions = key.ends(RenderOutcome::Done(PageMeta { status: 410, ..key.page(again) }));
+    assert_eq!(actions, [Action::Render { token: key.token() }], "invalidated during the render");
+    assert!(key.token() > again);
+    let actions = key.fails();
+    let relayed = Answer::Relay { reason: Reason::OriginError };
+    assert_eq!(actions, [Action::AnswerWaiters { answer: relayed }], "nor does it stand in for an error");
+}

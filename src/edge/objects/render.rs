@@ -197,7 +197,7 @@ async fn ask(
     };
 
     let mut on_head = failure.is_none().then_some(on_head);
-    while let Some(chunk) = source.next().await? {
+    while let Some(chunk) = next_of(&source, announced).await? {
         let fit = writer.push(chunk);
         if fit == Fit::Over {
             if let Some(failure) = failure {
@@ -221,7 +221,8 @@ async fn ask(
     // A body within its limit is kept completely.
     let bytes = writer.end().unwrap_or_else(|| Uint8Array::new_with_length(0));
     let meta = PageMeta { body_bytes: Some(bytes.length().into()), ..head() };
-    let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced).err());
+    let content_type = content.headers.get("content-type");
+    let failure = failure.or(storable::judge_body(status, bytes.length().into(), announced, content_type).err());
     if let Some(failure) = failure {
         return Ok(RenderResult { answer: Some((meta, content)), ..RenderOutcome::Failed(failure).into() });
     }
@@ -237,6 +238,14 @@ async fn ask(
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
+}
+
+/// Reads the next piece of a body. The platform fails to undo the coding of a body without any bytes.
+async fn next_of(source: &Source, announced: Option<u64>) -> Result<Option<Uint8Array>, JsValue> {
+    match source.next().await {
+        Err(_) if announced == Some(0) => Ok(None),
+        next => next,
+    }
 }
 
 /// Builds the criteria for judging a response rendered for this route.
@@ -308,5 +317,6 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
 fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
-    Some(Storable { windows, tags: Vec::new(), headers: storable::relayable(status, headers)?, announced: None })
+    let (headers, announced) = (storable::relayable(status, headers)?, storable::announced(headers));
+    Some(Storable { windows, tags: Vec::new(), headers, announced })
 }

@@ -39,6 +39,13 @@ fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
     Storability::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
 }
 
+/// A page that says that there is none: it is never served stale.
+fn not_found(revalidate: Revalidate) -> Storability {
+    let windows = Windows::new(START, revalidate, Duration::ZERO, Duration::ZERO).unwrap();
+    let Storability::Store(storable) = stored(revalidate, &[]) else { unreachable!("it is stored") };
+    Storability::Store(Storable { windows, ..storable })
+}
+
 fn pass(reason: NotStored) -> Storability {
     Storability::Pass(reason)
 }
@@ -46,8 +53,8 @@ fn pass(reason: NotStored) -> Storability {
 #[test]
 fn statuses_are_allowed_by_list() {
     for status in DEFAULT {
-        let lifetime = if matches!(status, 404 | 410) { NOT_FOUND } else { MINUTE };
-        assert_eq!(storability(status, &[]), stored(lifetime, &[]), "{status}");
+        let expected = if matches!(status, 404 | 410) { not_found(NOT_FOUND) } else { stored(MINUTE, &[]) };
+        assert_eq!(storability(status, &[]), expected, "{status}");
     }
     for status in [100, 101, 201, 204, 206, 302, 303, 304, 307, 400, 401, 403, 405] {
         // RFC 9111 §3: an explicit lifetime makes any final status storable; this cache asks for more.
@@ -174,8 +181,8 @@ fn what_is_not_there_has_a_lifetime_of_its_own() {
         })
     };
     for status in [404, 410] {
-        assert_eq!(storability(status, &[], after(5)), stored(after(5), &[]));
-        assert_eq!(storability(status, &[("cache-control", "s-maxage=7")], after(5)), stored(after(7), &[]));
+        assert_eq!(storability(status, &[], after(5)), not_found(after(5)));
+        assert_eq!(storability(status, &[("cache-control", "s-maxage=7")], after(5)), not_found(after(7)));
         assert_eq!(storability(status, &[], Revalidate::NoStore), pass(NotStored::RevalidateZero));
     }
     assert_eq!(storability(200, &[], after(5)), stored(MINUTE, &[]));
@@ -198,17 +205,54 @@ fn the_answer_to_a_request_with_authorization_must_be_meant_for_everybody() {
 
 #[test]
 fn a_body_is_whole_and_not_empty() {
-    for (status, bytes, announced, expected) in [
-        (200, 5, None, Ok(())),
-        (200, 5, Some(5), Ok(())),
-        (200, 0, None, Err(OriginFailure::Empty)),
-        (200, 0, Some(0), Err(OriginFailure::Empty)),
-        (200, 4, Some(5), Err(OriginFailure::Broken)),
-        (200, 6, Some(5), Err(OriginFailure::Broken)),
-        (301, 0, None, Ok(())),
-        (404, 0, Some(0), Ok(())),
+    for (status, bytes, announced, content_type, expected) in [
+        (200, 5, None, None, Ok(())),
+        (200, 5, Some(5), None, Ok(())),
+        (200, 0, None, None, Err(OriginFailure::Empty)),
+        (200, 0, None, Some("text/html"), Err(OriginFailure::Empty)),
+        (200, 0, None, Some("Text/HTML ;charset=utf-8"), Err(OriginFailure::Empty)),
+        (200, 0, None, Some("application/xhtml+xml"), Err(OriginFailure::Empty)),
+        (200, 0, None, Some("text/css"), Ok(())),
+        (200, 0, None, Some("text/html-like"), Ok(())),
+        (200, 0, Some(0), None, Ok(())),
+        (200, 0, Some(0), Some("text/html"), Ok(())),
+        (200, 4, Some(5), None, Err(OriginFailure::Broken)),
+        (200, 6, Some(5), None, Err(OriginFailure::Broken)),
+        (200, 1, Some(0), None, Err(OriginFailure::Broken)),
+        (301, 0, None, None, Ok(())),
+        (404, 0, None, Some("text/html"), Ok(())),
+        (404, 0, Some(0), None, Ok(())),
     ] {
-        assert_eq!(judge_body(status, bytes, announced), expected, "{status}: {bytes} of {announced:?}");
+        let judged = judge_body(status, bytes, announced, content_type);
+        assert_eq!(judged, expected, "{status}: {bytes} of {announced:?}, {content_type:?}");
+    }
+}
+
+#[test]
+fn the_length_of_a_coded_body_says_nothing_unless_it_is_zero() {
+    for (coding, length, expected) in [
+        (None, "5", Some(5)),
+        (None, "0", Some(0)),
+        (None, "five", None),
+        (Some("gzip"), "5", None),
+        (Some("gzip"), "0", Some(0)),
+    ] {
+        let mut headers = HeaderList::from_pairs(&[("content-length", length)]);
+        headers.set("content-encoding", coding.map(str::to_owned));
+        assert_eq!(announced(&headers), expected, "{coding:?} {length}");
+    }
+}
+
+#[test]
+fn what_is_not_found_is_never_stale() {
+    for status in [404, 410] {
+        for value in ["s-maxage=20", "s-maxage=20, stale-while-revalidate=60, stale-if-error=60"] {
+            let Storability::Store(storable) = storability(status, &[("cache-control", value)]) else {
+                panic!("{status} is stored")
+            };
+            let Windows { fresh_until, stale_until, error_until } = storable.windows;
+            assert_eq!((stale_until, error_until), (fresh_until, fresh_until), "{status} {value}");
+        }
     }
 }
 
@@ -274,5 +318,25 @@ const fn is_about_form(reason: NotStored) -> bool {
         | NotStored::RevalidateZero
         | NotStored::Age
         | NotStored::Vary => false,
+    }
+}
+
+#[test]
+fn a_failing_origin_says_when_to_ask_again() {
+    let pausing = |seconds| OriginFailure::Pausing { status: 503, retry_after: Duration::from_secs(seconds) };
+    for (value, expected) in [
+        ("600", pausing(600)),
+        (" 600 ", pausing(600)),
+        ("3601", pausing(3600)),
+        ("99999999999999999999999", pausing(3600)),
+        ("Thu, 01 Jan 1970 00:05:01 GMT", pausing(300)),
+        ("0", OriginFailure::Status(503)),
+        ("-1", OriginFailure::Status(503)),
+        ("1.5", OriginFailure::Status(503)),
+        ("soon", OriginFailure::Status(503)),
+        ("", OriginFailure::Status(503)),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", OriginFailure::Status(503)),
+    ] {
+        assert_eq!(storability(503, &[("retry-after", value)]), Storability::Fail(expected), "{value:?}");
     }
 }
