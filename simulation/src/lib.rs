@@ -43,7 +43,7 @@
 //! | 4 | each request is answered once, or times out; no client of an edge waits for more than 20 s; without failures, every request gets a page |
 //! | 5 | a failed render never removes the last good page |
 //! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet |
-//! | 7 | an evicted object answers as if it had never been evicted: two worlds of one seed are compared (`worlds/twins.rs`) |
+//! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
 //! | 10 | an edge polls at most once in two seconds, sends one report of a page at a time, waits for a second after an unsuccessful one, and asks at most twice for one client |

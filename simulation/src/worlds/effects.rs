@@ -10,7 +10,9 @@ use super::world::{COORDINATOR, World};
 use crate::coordinator::{Effect, Input, PageRead, ReadResult, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
+use crate::reason::Reason;
 use crate::semantics::storable::OriginFailure;
+use crate::time::Timestamp;
 use crate::version::Version;
 
 /// The object's time limit for a render, and the remaining time of the lease after that, in milliseconds.
@@ -68,8 +70,9 @@ impl World<'_> {
         self.objects[at].leases().iter().try_for_each(|lease| self.checks.granted(at, lease, local))
     }
 
-    fn reply(&mut self, at: usize, waiter: WaiterId, reply: Reply, mut page: Option<(PageMeta, Body)>) -> CheckResult {
+    fn reply(&mut self, at: usize, waiter: WaiterId, reply: Reply, page: Option<(PageMeta, Body)>) -> CheckResult {
         let now = self.now;
+        let (reply, mut page) = if self.is_calm { without_last_response(reply, page) } else { (reply, page) };
         self.story.tell(now, || {
             let page = page.as_ref().map(|(page, body)| format!("{} showing {}", short(page.version), body.shows));
             format!("answers {}: {reply:?} {}", waiter.0, page.unwrap_or_default())
@@ -188,5 +191,15 @@ impl World<'_> {
         let now = self.now;
         self.story.tell(now, || format!("L2 shows the coordinator {found:?}"));
         self.give(at, Input::Read { read, found })
+    }
+}
+
+/// Takes away the last response of a failing origin, which is in memory only: the twins of promise 7 have the answer of an
+/// object that has lost it.
+fn without_last_response(reply: Reply, page: Option<(PageMeta, Body)>) -> (Reply, Option<(PageMeta, Body)>) {
+    match reply {
+        Reply::Relay { reason: reason @ (Reason::Backoff | Reason::Breaker | Reason::RenderTimeout) }
+        | Reply::Unavailable { reason, .. } => (Reply::Unavailable { retry_at: Timestamp::default(), reason }, None),
+        reply => (reply, page),
     }
 }
