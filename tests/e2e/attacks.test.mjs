@@ -34,6 +34,8 @@ const headerAttacks = {
   "cloudflare/vinext#1619: a header that is in some caches' keys": { "x-prerender-revalidate": "EVIL", "next-url": "EVIL" },
   "a visitor who asks for nothing old": { "cache-control": "no-cache, no-store", pragma: "no-cache" },
 };
+/** What the gateway itself states about the URL of a page. */
+const stated = { "x-forwarded-host": host, "x-forwarded-proto": "http", forwarded: `host=${host};proto=http` };
 /** A render has these as well. */
 const innocent = ["accept", "connection"];
 const believed = new Set(Object.values(headerAttacks).flatMap(Object.keys).filter((name) => !innocent.includes(name)));
@@ -49,7 +51,7 @@ const site = createServer({ maxHeaderSize: 128 * 1024, keepAliveTimeout: 60_000 
 });
 
 function usual({ method, url, headers }, response) {
-  const fallen = [...believed].filter((name) => name in headers);
+  const fallen = [...believed].filter((name) => name in headers && headers[name] !== stated[name]);
   const lines = fallen.length > 0 ? { "cache-control": "s-maxage=31536000", "set-cookie": `session=EVIL` } : {};
   response.writeHead(200, { "content-type": "text/html", ...lines });
   response.end(fallen.length > 0 ? `EVIL: ${method} ${url} ${JSON.stringify(headers)}` : `page ${url}`);

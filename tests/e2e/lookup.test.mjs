@@ -107,7 +107,7 @@ test("a failed render is told by a 5xx: those who wait get it, and the page is l
   assert.deepEqual(await store(ticket, { status: 500, body: "oops", chunks: 2, pause: 300 }), { stored: false, reason: "site-error" });
   assert.deepEqual([(await waiting).response.status, (await waiting).response.body], [500, "oops"]);
   const later = await lookup("/lab/failing");
-  assert.deepEqual([later.status, later.response.status], ["MISS", 503]);
+  assert.deepEqual([later.status, later.response.status, later.response.body], ["MISS", 500, "oops"]);
 });
 
 test("a body that breaks off is not stored, and breaks off for those who have joined it", async () => {

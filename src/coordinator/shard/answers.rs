@@ -73,7 +73,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 }
             }
             (Answer::Relay { reason }, Some(relayed)) => {
-                if reason == Reason::OriginError {
+                // An empty page with 200 is no answer that is worth repeating.
+                if reason == Reason::OriginError && relayed.0.status >= 400 {
                     self.failed.put(key, relayed);
                 }
                 self.reply_all(&waiters, &Reply::Relay { reason }, Some(relayed));
