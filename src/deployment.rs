@@ -27,6 +27,19 @@ impl DeploymentId {
         let digest: [u8; 32] = Sha256::digest(root.as_bytes()).into();
         Self(digest.iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte)))
     }
+
+    /// Returns the name of the deployment's cache in the Cache API. `configured` is the setting `cache_name`.
+    #[must_use]
+    pub fn cache_name(self, configured: &str) -> String {
+        format!("{configured}.{self}")
+    }
+
+    /// Returns the URL under which isolates of a colo share the answer to a question to the feed. It contains the number
+    /// of tag index objects: answers from before a change are of no use. See `TagIndexStore::one_of`.
+    #[must_use]
+    pub fn feed_url(self, tag_shards: u16, since: u64) -> String {
+        format!("https://feed.cloudflare-isr.invalid/v2/{self}/{tag_shards}/{since}")
+    }
 }
 
 impl fmt::Display for DeploymentId {
@@ -47,5 +60,14 @@ mod tests {
         // The first half of SHA-256 over "0123".
         assert_eq!(id.to_string(), "1be2e452b46d7a0d9656bbb1f768e824");
         assert_eq!(DeploymentId(1).to_string().len(), 32);
+    }
+
+    #[test]
+    fn neighbours_have_no_name_in_common() {
+        let (own, other) = (DeploymentId::of_tag_index("production"), DeploymentId::of_tag_index("staging"));
+        assert_ne!(own.cache_name("pages"), other.cache_name("pages"));
+        assert_ne!(own.feed_url(1, 0), other.feed_url(1, 0));
+        assert_ne!(own.feed_url(1, 0), own.feed_url(2, 0));
+        assert_ne!(own.feed_url(1, 0), own.feed_url(1, 100));
     }
 }

@@ -124,7 +124,7 @@ settings! {
         /// Whether responses have headers that tell how the cache handled them.
         expose_headers(exposed: bool) => EXPOSE_HEADERS: Flag = Flag { default: true };
 
-        /// Name of the Cache API's cache.
+        /// Name of the Cache API's cache. The identity of the deployment is added to it.
         cache_name(name: &str) => CACHE_NAME: Text<String> = Text {
             form: TextForm {
                 words: &[],

@@ -55,6 +55,8 @@ const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 pub(in crate::edge) struct Settings {
     /// What this isolate knows of the deployment.
     pub(in crate::edge) deployment: Rc<Deployment>,
+    /// The name of L1 in the Cache API.
+    pub(in crate::edge) l1_name: String,
     /// The variable `ISR`.
     pub(in crate::edge) config: Config,
     /// The secret `ISR_ADMIN_TOKEN`: allows invalidation over HTTP.
@@ -98,15 +100,19 @@ impl Settings {
         let (header_secrets, wrong_secrets) = header_secrets(env, config.as_ref().ok());
         let missing = missing.into_iter().chain(no_token).chain(wrong_secrets).reduce(ConfigError::and);
         match (config, missing) {
-            (Ok(config), None) => Ok(Self {
-                deployment: Deployment::of(identity(env)?, config.tag_shards),
-                config,
-                admin_token: secret(env, "ISR_ADMIN_TOKEN"),
-                bypass_token: secret(env, "ISR_BYPASS_TOKEN"),
-                purge_token,
-                render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
-                header_secrets,
-            }),
+            (Ok(config), None) => {
+                let id = identity(env)?;
+                Ok(Self {
+                    deployment: Deployment::of(id, config.tag_shards),
+                    l1_name: id.cache_name(&config.cache_name),
+                    config,
+                    admin_token: secret(env, "ISR_ADMIN_TOKEN"),
+                    bypass_token: secret(env, "ISR_BYPASS_TOKEN"),
+                    purge_token,
+                    render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
+                    header_secrets,
+                })
+            }
             (Ok(_), Some(error)) | (Err(error), None) => Err(error),
             (Err(error), Some(missing)) => Err(error.and(missing)),
         }

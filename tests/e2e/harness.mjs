@@ -73,6 +73,15 @@ export function colo(name, isr, { kv = ["ISR_CACHE"], r2, services = {} } = {}) 
   return { ...worker, name };
 }
 
+/**
+ * Another deployment on the same zone: a gateway with its own objects and its own KV, which shares only the Cache API.
+ * @param {string} name
+ * @param {object} isr
+ */
+export function neighbour(name, isr) {
+  return { ...gateway({ isr, bindings: {}, kv: { ISR_CACHE: name }, origin: siteName, objects: classes }), name };
+}
+
 const site = {
   name: siteName,
   rootPath: path.join(root, "examples/site"),

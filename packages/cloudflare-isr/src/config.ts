@@ -40,7 +40,7 @@ export interface IsrConfig {
   max_body_bytes?: number;
   /** Whether responses have headers that tell how the cache handled them. Accepts `true` or `false`. Default: `true`. */
   expose_headers?: boolean;
-  /** Name of the Cache API's cache. Accepts 1 to 64 letters, digits, `.`, `_` or `-`. Default: `"cloudflare-isr"`. */
+  /** Name of the Cache API's cache. The identity of the deployment is added to it. Accepts 1 to 64 letters, digits, `.`, `_` or `-`. Default: `"cloudflare-isr"`. */
   cache_name?: string;
   /** Origin that page keys contain in place of the host of the request. Accepts an origin without path, such as "https://example.com". Default: none. */
   canonical_origin?: string;

@@ -109,9 +109,8 @@ mod colo {
     /// When the tag index was asked.
     const SENT_HEADER: &str = "x-isr-sent";
 
-    /// The URL contains the number of objects: answers from before a change are of no use. See `TagIndexStore::one_of`.
     fn url(settings: &Settings, since: u64) -> String {
-        format!("https://feed.cloudflare-isr.invalid/v1/{}/{since}", settings.config.tag_shards)
+        settings.deployment.id.feed_url(settings.config.tag_shards, since)
     }
 
     /// Returns an answer that is recent enough, and when the tag index was asked for it.

@@ -28,7 +28,7 @@ fn parse_mark(value: &str) -> Option<PassMarker> {
 
 /// Opens the cache of this colo.
 pub(in crate::edge) async fn open(settings: &Settings) -> Result<Cache, JsValue> {
-    let name = &settings.config.cache_name;
+    let name = &settings.l1_name;
     let opened = settings.deployment.l1.borrow().clone().filter(|(opened, _)| opened == name);
     if let Some((_, cache)) = opened {
         return Ok(cache);

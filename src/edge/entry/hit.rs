@@ -54,7 +54,7 @@ thread_local! {
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub fn cache_name(env: &JsValue) -> Option<String> {
-    Settings::of(env.unchecked_ref::<Env>()).ok().map(|settings| settings.config.cache_name.clone())
+    Settings::of(env.unchecked_ref::<Env>()).ok().map(|settings| settings.l1_name.clone())
 }
 
 /// The constants that the entry module needs before the first request: `Constants` in `entry/plain.ts`.
