@@ -29,6 +29,8 @@
 //! - The tag index dies between its row and its answer, between two deliveries, or before it records one.
 //! - An edge is cut off from the feed for longer than the bound.
 //! - A client leaves, and the poll that it waits for ends with it.
+//! - In some worlds, the edges share answers of the feed through the cache of a colo, which also holds the answers of
+//!   another deployment on the same zone (`worlds/colo.rs`).
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //!
@@ -46,7 +48,7 @@
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
-//! | 10 | an edge polls at most once in two seconds, sends one report of a page at a time, waits for a second after an unsuccessful one, and asks at most twice for one client |
+//! | 10 | an edge polls the tag index at most once in two seconds, sends one report of a page at a time, waits for a second after an unsuccessful one, and asks at most twice for one client |
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!
@@ -81,8 +83,7 @@
 //!   (`World::forget_overtaken_deletions`).
 //! - An older version of the same content leaves KV before the page expires (`L2::forgets`).
 //!
-//! Not simulated: other routes while pages are cached; more than one tag index; and isolates of one colo that share an
-//! answer of the feed.
+//! Not simulated: other routes while pages are cached; and more than one tag index.
 
 // The core's modules are declared at the root, so that `crate::` means the same in them as in the core.
 include!(concat!(env!("OUT_DIR"), "/src/lib.rs"));

@@ -10,6 +10,7 @@
 //! | the platform ends the request that polls | another may poll after twice [`PATIENCE`] |
 //! | an answer is late | it counts from when the question was sent, not from when the answer arrived |
 //! | there are more rows than an answer holds | the part counts as answered only once its last row has come |
+//! | another isolate shares an answer that it asked for before this one's first question | it is not used for the rows that follow |
 
 use std::time::Duration;
 
@@ -234,6 +235,14 @@ impl PartPoll {
         self.known - self.known % polling.block
     }
 
+    /// Returns whether the answer that another isolate asked for at `sent` is recent enough. An answer from before an
+    /// earlier one of this part is not: it may lack rows that follow the earlier one.
+    #[must_use]
+    pub fn takes_shared(&self, sent: Timestamp, now: Timestamp, bound: Duration) -> bool {
+        let is_in_order = self.complete_until.is_none_or(|until| sent >= until);
+        is_in_order && bound >= LEAST_SHARED_BOUND && now.since(sent) < bound / 2
+    }
+
     /// Takes the answer to a question that was asked at `sent`, by this edge or by another one of the colo. Returns the
     /// time up to which the part is complete, or `None` if there is more to ask for.
     pub fn take(&mut self, polling: &mut Polling, sent: Timestamp, page: FeedPage) -> Option<Timestamp> {
@@ -251,12 +260,6 @@ impl PartPoll {
 #[must_use]
 pub fn shared_for(bound: Duration) -> Option<Duration> {
     (bound >= LEAST_SHARED_BOUND).then(|| (bound / 2).max(Duration::from_secs(1)))
-}
-
-/// Returns whether another isolate's answer, asked for at `sent`, is recent enough.
-#[must_use]
-pub fn takes_shared(sent: Timestamp, now: Timestamp, bound: Duration) -> bool {
-    bound >= LEAST_SHARED_BOUND && now.since(sent) < bound / 2
 }
 
 #[cfg(test)]

@@ -358,7 +358,8 @@ impl Checks {
         promise(2, broken.is_none(), || format!("{path} passes by a marker of {marked_at}, in spite of {broken:?}"))
     }
 
-    /// Promise 10: an edge polls at most once in two seconds.
+    /// Promise 10: an edge polls the tag index at most once in two seconds. A poll that begins with an answer from the colo
+    /// does not count: the next one may follow at once.
     pub(super) fn polls(&mut self, edge: usize, now: u64) -> CheckResult {
         let last = self.polled.insert(edge, now);
         promise(10, last.is_none_or(|last| now >= last + POLL_INTERVAL), || {

@@ -15,8 +15,10 @@ pub(super) const BLOCK: u64 = 2;
 pub(super) struct SentPoll {
     pub(super) poll: Poll,
     pub(super) part: PartPoll,
-    /// When its first question was sent, in the world's time.
-    pub(super) asked_at: u64,
+    /// When the oldest of its answers was asked for, in the world's time.
+    pub(super) asked_at: Option<u64>,
+    /// Whether its first question was sent.
+    pub(super) has_asked: bool,
     /// The visit that waits for it. The poll ends if its client leaves.
     pub(super) visit: Option<u64>,
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod checks;
+mod colo;
 mod coordinator;
 mod database;
 mod deliveries;

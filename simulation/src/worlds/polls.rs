@@ -1,6 +1,7 @@
 //! How an edge polls the feed: performs the decisions of `crate::visit::Polling`.
 
 use super::checks::CheckResult;
+use super::colo::SharedAnswer;
 use super::edge::{Edge, SentPoll};
 use super::queue::Arrival;
 use super::visits::millis;
@@ -37,27 +38,37 @@ impl World<'_> {
 
     fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>) -> CheckResult {
         let now = self.now;
-        self.checks.polls(edge, now)?;
         let part = PartPoll::new(TagIndexName::ROOT);
         self.edges[edge].last_poll += 1;
         let number = self.edges[edge].last_poll;
-        self.edges[edge].polls.insert(number, SentPoll { poll, part, asked_at: now, visit });
-        self.send_poll(edge, number);
+        self.edges[edge].polls.insert(number, SentPoll { poll, part, asked_at: None, has_asked: false, visit });
+        self.send_poll(edge, number)?;
         self.queue.push(now + millis(PATIENCE), Arrival::PollOver { edge, poll: number });
         Ok(())
     }
 
-    /// Sends an edge's question to the feed. A lost question has no answer, and the edge stops waiting after a while.
-    fn send_poll(&mut self, edge: usize, poll: u64) {
-        let is_lost = self.now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
-        let due = self.now + self.poll_latency();
-        let sent = self.edges[edge].local(self.now);
+    /// Sends an edge's question to the feed, unless another edge of the colo has just had an answer. A lost question has
+    /// no answer, and the edge stops waiting after a while.
+    fn send_poll(&mut self, edge: usize, poll: u64) -> CheckResult {
+        let now = self.now;
         let at = &mut self.edges[edge];
-        let Some(under_way) = at.polls.get_mut(&poll) else { return };
+        let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
         let since = under_way.part.question(&at.polling);
-        if !is_lost {
-            self.queue.push(due, Arrival::Poll { edge, poll, since, sent });
+        let (part, is_first) = (under_way.part, !std::mem::replace(&mut under_way.has_asked, true));
+        if let Some(answer) = self.shared_answer(edge, &part, since) {
+            self.queue.push(now + 1, Arrival::Polled { edge, poll, question: None, answer });
+            return Ok(());
         }
+        if is_first {
+            self.checks.polls(edge, now)?;
+        }
+        let is_lost = now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
+        let due = now + self.poll_latency();
+        let sent = self.edges[edge].local(now);
+        if !is_lost {
+            self.queue.push(due, Arrival::Poll { edge, poll, since, sent, asked_at: now });
+        }
+        Ok(())
     }
 
     /// Returns the latency of a message between an edge and the tag index. It is rarely too long.
@@ -67,7 +78,7 @@ impl World<'_> {
     }
 
     /// Delivers a poll to the tag index.
-    pub(super) fn poll(&mut self, edge: usize, poll: u64, since: u64, sent: Timestamp) {
+    pub(super) fn poll(&mut self, edge: usize, poll: u64, since: u64, sent: Timestamp, asked_at: u64) {
         self.wake_tag_index();
         let page = if fault::on(Fault::IgnoreFeed) {
             FeedPage { seq: since, ..FeedPage::default() }
@@ -75,18 +86,32 @@ impl World<'_> {
             self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
         };
         let due = self.now + self.poll_latency();
-        self.queue.push(due, Arrival::Polled { edge, poll, sent, page });
+        let answer = SharedAnswer { sent, asked_at, page };
+        self.queue.push(due, Arrival::Polled { edge, poll, question: Some(since), answer });
     }
 
     /// Delivers rows of the feed to an edge, unless it has stopped waiting for them.
-    pub(super) fn polled(&mut self, edge: usize, poll: u64, sent: Timestamp, page: FeedPage) -> CheckResult {
+    pub(super) fn polled(
+        &mut self,
+        edge: usize,
+        poll: u64,
+        question: Option<u64>,
+        answer: SharedAnswer,
+    ) -> CheckResult {
+        if !self.edges[edge].polls.contains_key(&poll) {
+            return Ok(());
+        }
+        if let Some(since) = question {
+            self.share_answer(since, answer.clone());
+        }
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
+        let SharedAnswer { sent, asked_at, page } = answer;
+        let asked_at = under_way.asked_at.map_or(asked_at, |oldest| oldest.min(asked_at));
+        under_way.asked_at = Some(asked_at);
         at.heard.extend(page.rows.iter().filter_map(|row| self.edit_of.get(&row.seq)));
-        let (complete_until, asked_at) = (under_way.part.take(&mut at.polling, sent, page), under_way.asked_at);
-        let Some(complete_until) = complete_until else {
-            self.send_poll(edge, poll);
-            return Ok(());
+        let Some(complete_until) = under_way.part.take(&mut at.polling, sent, page) else {
+            return self.send_poll(edge, poll);
         };
         at.told_at = at.told_at.max(Some(asked_at));
         self.poll_ends(edge, poll, Some(complete_until))

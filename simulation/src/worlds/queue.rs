@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::colo::SharedAnswer;
 use super::l2::Value;
 use super::origin::Body;
 use crate::coordinator::{PageRead, WaiterId};
-use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Reply};
 use crate::semantics::tag::Tag;
@@ -24,12 +25,14 @@ pub(super) enum Arrival {
         poll: u64,
         since: u64,
         sent: Timestamp,
+        asked_at: u64,
     },
     Polled {
         edge: usize,
         poll: u64,
-        sent: Timestamp,
-        page: FeedPage,
+        /// The question, if the tag index has answered it; `None` if another edge has.
+        question: Option<u64>,
+        answer: SharedAnswer,
     },
     PollOver {
         edge: usize,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{CheckResult, Checks, Violation, promise};
+use super::colo::Colo;
 use super::database::Database;
 use super::deployment::Deployment;
 use super::edge::Edge;
@@ -54,6 +55,8 @@ pub(super) struct World<'w> {
     /// The edit of each invalidation that is not acknowledged.
     pub(super) unacknowledged: BTreeMap<u64, (Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,
+    /// The cache that all edges share, in worlds that have one.
+    pub(super) colo: Option<Colo>,
     pub(super) l2: L2,
     /// Whether the last write to L2 that began is a deletion.
     pub(super) is_deleted: Vec<bool>,
@@ -127,7 +130,8 @@ impl<'w> World<'w> {
         databases.iter().chain([&workshop.tag_index]).for_each(Database::clear);
         let routes =
             PATHS.iter().map(|path| (*path, layout.config.routes.find(path).expect("it has one").id().clone()));
-        let edges = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
+        let mut edges: Vec<_> = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
+        let colo = if is_calm { None } else { Colo::draw(seed, &mut edges) };
         let mut world = Self {
             workshop,
             layout,
@@ -140,6 +144,7 @@ impl<'w> World<'w> {
             edit_of: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             edges,
+            colo,
             l2: L2::new(workshop.keys.len(), EDGES + 1),
             is_deleted: vec![false; workshop.keys.len()],
             written_in: vec![0; workshop.keys.len()],
@@ -166,7 +171,8 @@ impl<'w> World<'w> {
             world.objects[at].skew = world.draw_skew(world.weather.skew);
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
-        let weather = format!("{:?} {:?}", world.weather, world.hostile);
+        let colo = if world.colo.is_some() { ", in one colo beside a neighbour" } else { "" };
+        let weather = format!("{:?} {:?}{colo}", world.weather, world.hostile);
         world.story.tell(world.now, || weather);
         world
     }
@@ -331,11 +337,11 @@ impl<'w> World<'w> {
 
     fn arrive(&mut self, arrival: Arrival) -> CheckResult {
         match arrival {
-            Arrival::Poll { edge, poll, since, sent } => {
-                self.poll(edge, poll, since, sent);
+            Arrival::Poll { edge, poll, since, sent, asked_at } => {
+                self.poll(edge, poll, since, sent, asked_at);
                 Ok(())
             }
-            Arrival::Polled { edge, poll, sent, page } => self.polled(edge, poll, sent, page),
+            Arrival::Polled { edge, poll, question, answer } => self.polled(edge, poll, question, answer),
             Arrival::PollOver { edge, poll } => self.poll_over(edge, poll),
             Arrival::FeedOver { visit } => self.feed_over(visit),
             Arrival::FromL2 { visit, value } => self.l2_was_read(visit, value),

@@ -68,7 +68,7 @@ async fn fetch_part(env: &Env, settings: &Settings, index: TagIndexName) -> Resu
     let mut part = PartPoll::new(index);
     loop {
         let since = settings.deployment.with(|polling| part.question(polling));
-        let (sent, page) = match colo::get(settings, since).await {
+        let (sent, page) = match colo::get(settings, since, &part).await {
             Some(shared) => shared,
             None => ask(env, settings, index, since).await?,
         };
@@ -104,7 +104,7 @@ mod colo {
     use crate::edge::settings::Settings;
     use crate::invalidation::FeedPage;
     use crate::time::Timestamp;
-    use crate::visit::polling;
+    use crate::visit::{PartPoll, polling};
 
     /// When the tag index was asked.
     const SENT_HEADER: &str = "x-isr-sent";
@@ -114,7 +114,11 @@ mod colo {
     }
 
     /// Returns an answer that is recent enough, and when the tag index was asked for it.
-    pub(in crate::edge) async fn get(settings: &Settings, since: u64) -> Option<(Timestamp, FeedPage)> {
+    pub(in crate::edge) async fn get(
+        settings: &Settings,
+        since: u64,
+        part: &PartPoll,
+    ) -> Option<(Timestamp, FeedPage)> {
         polling::shared_for(settings.config.freshness_bound)?;
         let found = async {
             let cache = l1::open(settings).await?;
@@ -126,7 +130,7 @@ mod colo {
         // If there is nothing, or nothing readable, the edge asks the tag index.
         let (sent, body) = found.await.ok()?;
         let sent = Timestamp::from_millis(sent?.parse().ok()?);
-        polling::takes_shared(sent, js::now(), settings.config.freshness_bound).then_some((sent, decode(&body)?))
+        part.takes_shared(sent, js::now(), settings.config.freshness_bound).then_some((sent, decode(&body)?))
     }
 
     /// Shares an answer with the other isolates of the colo.

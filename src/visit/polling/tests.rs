@@ -149,7 +149,19 @@ fn answers_are_shared_within_a_colo_for_half_of_the_bound() {
     let second = Duration::from_secs(1);
     assert_eq!(shared_for(second), None);
     assert_eq!(shared_for(second * 3), Some(Duration::from_millis(1_500)));
-    assert!(takes_shared(at(0), at(4_999), BOUND));
-    assert!(!takes_shared(at(0), at(5_000), BOUND));
-    assert!(!takes_shared(at(0), at(0), second));
+    let part = PartPoll::new(ROOT);
+    assert!(part.takes_shared(at(0), at(4_999), BOUND));
+    assert!(!part.takes_shared(at(0), at(5_000), BOUND));
+    assert!(!part.takes_shared(at(0), at(0), second));
+}
+
+#[test]
+fn a_shared_answer_from_before_the_first_one_is_not_used_for_the_rows_that_follow() {
+    let mut polling = Polling::default();
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    assert_eq!(part.take(&mut polling, at(3_000), page(1_000, true)), None, "there is more");
+    // Row 1,001 may be from the time between the two.
+    assert!(!part.takes_shared(at(2_999), at(3_010), BOUND));
+    assert!(part.takes_shared(at(3_000), at(3_010), BOUND));
 }
