@@ -85,7 +85,8 @@ reasons! {
         Backoff, "backoff",
             "Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: a 503.";
         Breaker, "breaker",
-            "Renders of the whole route fail: its circuit breaker is open. STALE: the last good copy. SKIP: a 503.";
+            "Renders of many pages of the route fail: its circuit breaker is open. STALE: the last good copy. \
+             SKIP: the origin's own answer, within a budget of requests per second; otherwise a 503.";
         QueueFull, "queue-full", "Too many renders wait in the coordinator.";
         QueueTimeout, "queue-timeout", "The render could not begin within 10 s.";
         WaitersFull, "waiters-full", "Too many requests wait at the coordinator.";
@@ -145,6 +146,22 @@ impl Reason {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.name() == name)
+    }
+
+    /// Returns whether another request of the same colo may be storing the page in L1 at this moment, so that it is
+    /// worth waiting for.
+    #[must_use]
+    pub const fn may_be_in_l1_soon(self) -> bool {
+        !matches!(
+            self,
+            Self::PagesFull
+                | Self::Breaker
+                | Self::Backoff
+                | Self::OriginError
+                | Self::RenderTimeout
+                | Self::TagIndex
+                | Self::Unpublished
+        )
     }
 
     /// Returns whether the request has already waited as long as it may, so that nothing else may delay it.

@@ -30,6 +30,7 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
             include_str!("../migrations/coordinator/0003_scopes.sql"),
             include_str!("../migrations/coordinator/0004_sweeps.sql"),
             include_str!("../migrations/coordinator/0005_views.sql"),
+            include_str!("../migrations/coordinator/0006_breaker_evidence.sql"),
         ],
     ),
     (

@@ -27,6 +27,7 @@
 //!
 //! - A delivery is lost before or after it is applied. It may arrive late, out of order, or again a minute later.
 //! - The tag index dies between its row and its answer, between two deliveries, or before it records one.
+//! - In some worlds, L2 loses everything at some moment.
 //! - An edge is cut off from the feed for longer than the bound.
 //! - A client leaves, and the poll that it waits for ends with it.
 //! - In some worlds, the edges share answers of the feed through the cache of a colo, which also holds the answers of
@@ -44,7 +45,7 @@
 //! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; an acknowledged invalidation never becomes pending again |
 //! | 4 | each request is answered once, or times out; no client of an edge waits for more than 20 s; without failures, every request gets a page |
 //! | 5 | a failed render never removes the last good page |
-//! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet |
+//! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet; a page that it has lost, once it was asked for |
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |

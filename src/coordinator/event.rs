@@ -30,6 +30,13 @@ pub enum Event {
         /// The version whose bytes are lost.
         version: Version,
     },
+    /// L2 does not have a page that it should have. No request waits for it.
+    CopyLost {
+        /// The version that was looked for.
+        version: Version,
+        /// Whether its bytes are held, so that they can be written again.
+        is_held: bool,
+    },
     /// The page was invalidated, and is rendered again although no client asks for it.
     Refresh,
     /// The page was purged, and its sweep deletes it now.

@@ -246,7 +246,7 @@ pub struct PendingWrites {
 pub struct BreakerState {
     /// The state in one word.
     pub state: BreakerWord,
-    /// How many renders of any pages have failed in a row.
+    /// How many pages failed in their last render, within the minute before the last failure.
     pub failures: u64,
     /// If the breaker is open: when the next render may begin.
     pub probe_at: Option<Timestamp>,
@@ -258,7 +258,7 @@ pub struct BreakerState {
 pub enum BreakerWord {
     /// All renders may begin.
     Closed,
-    /// No render may begin.
+    /// Only renders of invalidated pages may begin.
     Open,
     /// One render may begin, to find out whether the origin has recovered.
     HalfOpen,

@@ -5,7 +5,7 @@
 //! | step | `X-ISR-Status` | reason in `Cache-Status` |
 //! |---|---|---|
 //! | the page at hand, if it may be served and is not known to be purged | `STALE` | the failure |
-//! | L1, read a few times: another request of this colo may have stored the page | `HIT`, `STALE` | `l1-after-` and the failure |
+//! | L1, read a few times, if another request of this colo may have stored the page | `HIT`, `STALE` | `l1-after-` and the failure |
 //! | the origin itself, uncollapsed and uncached | `SKIP` | the failure |
 //!
 //! A page whose validity is unknown stands in only if the coordinator has not judged it: no answer, or a refusal. If the
@@ -166,6 +166,7 @@ impl View<'_> {
     pub(super) fn without_answer<B>(self, failure: Reason, at_hand: Option<StoredPage<B>>) -> Transition<B> {
         match at_hand.filter(|page| self.may_stand_in(&page.meta)) {
             Some(page) => stand_in(self, page, failure),
+            None if !failure.may_be_in_l1_soon() => pass(failure),
             None => retry(failure, if failure.has_waited_in_full() { NO_PAUSE } else { PAUSES }),
         }
     }

@@ -412,7 +412,18 @@ fn what_is_purged_meanwhile_does_not_stand_in() {
     assert_eq!(short(&steps), "wait 100ms");
     let stands_in = CoordinatorReply { reply: Reply::StandIn { reason: Reason::Backoff }, page: Some(page(139)) };
     let seen = bench.misses(None, vec![(142, Event::Answered(stands_in))]);
-    assert_eq!(seen, "discard, then wait 100ms");
+    assert_eq!(seen, "discard, then pass fwd=uri-miss; detail=backoff");
+}
+
+#[test]
+fn nobody_waits_for_l1_where_no_other_request_can_be_storing_the_page() {
+    for reason in [Reason::PagesFull, Reason::Breaker] {
+        let refused = CoordinatorReply { reply: Reply::Refused { reason }, page: None };
+        let seen = Bench::polled(139).misses(None, vec![(142, Event::Answered(refused))]);
+        assert_eq!(seen, format!("pass fwd=uri-miss; detail={reason}"));
+    }
+    let refused = CoordinatorReply { reply: Reply::Refused { reason: Reason::QueueFull }, page: None };
+    assert_eq!(Bench::polled(139).misses(None, vec![(142, Event::Answered(refused))]), "wait 100ms");
 }
 
 #[test]

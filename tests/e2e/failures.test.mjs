@@ -16,7 +16,7 @@ const failures = {
 };
 const nameOf = (kind) => kind.replaceAll(/\W+/g, "-");
 
-// A route for each: where eight renders in a row fail, the breaker holds back the rest of the route.
+// A route for each, so that the breaker of one does not hold back the others.
 const names = Object.keys(failures).flatMap((kind) => [`good-then-${nameOf(kind)}`, `never-good-${nameOf(kind)}`]);
 const routes = Object.fromEntries(names.map((name) => [`/lab/${name}`, { revalidate: 10 }]));
 
@@ -125,4 +125,35 @@ test("a failing page leaves the others of its route alone", async () => {
   const failing = await isr.lab("failing-neighbour", { status: 500 });
   await isr.fetch(failing);
   assert.equal((await isr.fetch("/lab/healthy-neighbour")).isr, "MISS");
+});
+
+/** Asks for the pages of one route that fail, over and over, while visitors ask for healthy ones. */
+test("twenty requests a second for pages that answer 429 cost no visitor of a healthy page an error", async () => {
+  const failing = await Promise.all(Array.from({ length: 20 }, (_, n) => isr.lab(`429-${n}`, { status: 429, body: "too many" })));
+  const healthy = [];
+  for (let round = 0; round < 10; round += 1) {
+    await Promise.all(failing.map((path) => isr.fetch(path)));
+    healthy.push(await isr.fetch(`/lab/well-beside-429-${round}`));
+    await sleep(500);
+  }
+  assert.deepEqual(healthy.filter(({ status }) => status !== 200).map(({ status, cacheStatus }) => [status, cacheStatus]), []);
+});
+
+test("while the site can't be reached, new pages pass within a budget, and it recovers with the site", async () => {
+  const down = await start({ isr: config({ render_timeout: 1 }) });
+  const name = (n) => `down-${n}`;
+  const pages = await Promise.all(Array.from({ length: 200 }, (_, n) => down.lab(name(n), n < 6 ? { fail: "throw" } : {})));
+  for (const path of pages.slice(0, 6)) await down.fetch(path).catch(() => undefined);
+  const answers = await Promise.all(pages.slice(6).map((path) => down.fetch(path)));
+  const count = (wanted) => answers.filter(({ status, isr: outcome, cacheStatus }) => `${status} ${outcome} ${cacheStatus.detail}` === wanted).length;
+  // A probe that succeeds closes the breaker: what follows is rendered.
+  const passed = count("200 SKIP breaker");
+  const refused = count("503 SKIP breaker");
+  assert.ok(passed >= 1 && refused <= 194 - passed, `${passed} passed, ${refused} refused`);
+  for (const { headers } of answers.filter(({ status }) => status === 503)) assert.match(headers.get("retry-after"), /^\d+$/);
+  const well = await until("a page", async () => {
+    const answer = await down.fetch("/lab/when-it-is-well");
+    return answer.isr === "MISS" && answer;
+  });
+  assert.equal(well.status, 200);
 });

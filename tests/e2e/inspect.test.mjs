@@ -165,7 +165,7 @@ test("by shard: the whole, and its pages", async () => {
   assert.deepEqual(rest, { shard: lab, route: "/lab/[name]", deliveries: { pending: 0, oldestPending: null }, after: null });
   assert.deepEqual(state, {
     pages: { total: 5, fresh: 1, stale: 3, expired: 1 }, passing: 1, failing: 1, tags: 4, renders: 2, l2: { pending: 0, failing: 0 },
-    breaker: { state: "closed", failures: 0, probeAt: null }, sweeps: { open: 1, pages: 1 }, lastInvalidation: seq.now,
+    breaker: { state: "closed", failures: 1, probeAt: null }, sweeps: { open: 1, pages: 1 }, lastInvalidation: seq.now,
   });
   assert.deepEqual(short({ entries }), [
     ["/lab/aged", "stale"], ["/lab/eager", "stale"], ["/lab/failing", "absent"], ["/lab/first?page=2", "absent"],

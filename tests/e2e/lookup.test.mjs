@@ -237,7 +237,7 @@ test("holders that never come leave their pages alone for longer and longer, and
   await Promise.all(pages.map(lease));
   // Waiting requests are answered when each lease ends.
   await Promise.all(pages.map((path) => lookup(path, {}, slow)));
-  // Nine failures of the site would have opened the breaker of the shard.
+  // Nine time-outs of the site would have opened the breaker of the shard.
   await lease("/lab/another");
   await lease(pages[0]);
   assert.equal((await lookup(pages[0], {}, slow)).reason, "lost");

@@ -101,7 +101,7 @@ export interface ShardState {
   renders: number;
   /** Pending writes to L2, and those of them that failed at least once. */
   l2: { pending: number; failing: number };
-  /** The circuit breaker. `closed`: renders begin normally. `open`: none begins. `half-open`: one begins, to test the origin. */
+  /** The circuit breaker. `closed`: renders begin normally. `open`: only those of invalidated pages. `half-open`: one begins, to test the origin. `failures`: pages whose last render failed. */
   breaker: { state: "closed" | "open" | "half-open"; failures: number; probeAt: Millis | null };
   /** Unfinished purges and eager refreshes, and the pages that they have not processed yet. */
   sweeps: { open: number; pages: number };

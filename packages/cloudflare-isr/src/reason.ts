@@ -16,7 +16,7 @@ export type IsrReason =
   | "render-timeout"
   /** Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: a 503. */
   | "backoff"
-  /** Renders of the whole route fail: its circuit breaker is open. STALE: the last good copy. SKIP: a 503. */
+  /** Renders of many pages of the route fail: its circuit breaker is open. STALE: the last good copy. SKIP: the origin's own answer, within a budget of requests per second; otherwise a 503. */
   | "breaker"
   /** Too many renders wait in the coordinator. */
   | "queue-full"

@@ -17,8 +17,13 @@ const WRITE_INTERVAL: u64 = 1000;
 const LONGEST_PAUSE: u64 = 300_000;
 const LONGEST_PAUSE_OF_ALL: u64 = 60_000;
 
-/// The number of consecutive failures, of any keys, after which all keys pause.
-const ALL_PAUSE_AFTER: u32 = 8;
+/// All keys pause once the failures of different keys within this time, in milliseconds, weigh this much. A key that
+/// could not be reached weighs more than one whose response is an error, and successes of other keys weigh against them.
+const FAILURES_COUNT_FOR: u64 = 60_000;
+const ALL_PAUSE_AT: u32 = 24;
+const UNREACHABLE_WEIGHS: u32 = 6;
+const ERROR_WEIGHS: u32 = 2;
+const SUCCESS_WEIGHS: u32 = 3;
 
 /// An edge polls at most once in this time, in milliseconds.
 const POLL_INTERVAL: u64 = 2_000;
@@ -146,19 +151,35 @@ struct KeyModel {
     last_lift: u64,
 }
 
-/// The model of one coordinator's failures: the number of consecutive failures for any of its keys, and when a render
-/// last began or failed among them.
+/// The model of one coordinator's failures: the last result of each of its keys, and, while all of them pause, the
+/// number of pauses so far and when a render last began or failed.
 #[derive(Clone, Debug, Default)]
-struct Streak {
-    failures: u32,
+struct Outage {
+    /// The time of each result, what it weighs as a failure, and what it weighs as a success.
+    results: BTreeMap<usize, (u64, u32, u32)>,
+    pauses: u32,
     last_attempt: u64,
+}
+
+impl Outage {
+    fn note(&mut self, key: usize, now: u64, failure: u32, success: u32) {
+        self.results.retain(|_, (at, ..)| now < *at + FAILURES_COUNT_FOR);
+        self.results.insert(key, (now, failure, success));
+        let (failures, successes) =
+            self.results.values().fold((0, 0), |(failures, successes), (_, f, s)| (failures + f, successes + s));
+        let responds = failure == ERROR_WEIGHS;
+        if failure > 0 && if self.pauses > 0 { responds } else { failures >= ALL_PAUSE_AT + successes } {
+            self.pauses = 1;
+        }
+        self.last_attempt = now;
+    }
 }
 
 /// The models of all promises. The times of a coordinator are by its own clock.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     keys: Vec<KeyModel>,
-    objects: Vec<Streak>,
+    objects: Vec<Outage>,
     /// The route of each path.
     routes: Vec<(&'static str, RouteId)>,
     /// The invalidations that every affected coordinator has applied.
@@ -179,7 +200,7 @@ impl Checks {
     /// routes.
     pub(super) fn new(objects: usize, owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
         let known = |object: &usize| KeyModel { object: *object, ..KeyModel::default() };
-        let objects = vec![Streak::default(); objects];
+        let objects = vec![Outage::default(); objects];
         Self { keys: owners.iter().map(known).collect(), objects, routes, ..Self::default() }
     }
 
@@ -201,22 +222,24 @@ impl Checks {
     }
 
     /// Promise 8: while the origin fails for all keys, one render begins per pause. Repetitions of a render that could
-    /// not be used do not count: there are at most five.
-    pub(super) fn granted(&mut self, object: usize, lease: &Lease, now: u64) -> CheckResult {
+    /// not be used do not count: there are at most five. Renders of invalidated pages do not count either.
+    pub(super) fn granted(&mut self, key: usize, lease: &Lease, now: u64, is_invalidated: bool) -> CheckResult {
         if self.knows(lease.token) {
             return Ok(());
         }
         self.granted.insert(lease.token, self.inputs);
-        if lease.attempt > 0 {
+        let known = &self.keys[key];
+        if lease.attempt > 0 || is_invalidated || known.is_lifted {
             return Ok(());
         }
-        let streak = &mut self.objects[object];
-        if streak.failures >= ALL_PAUSE_AFTER {
-            let (failures, last) = (streak.failures, streak.last_attempt);
-            let due = last + pause(failures - ALL_PAUSE_AFTER + 1, LONGEST_PAUSE_OF_ALL);
-            promise(8, now >= due, || format!("a lease at {now}, after {failures} failures in a row up to {last}"))?;
+        let outage = &mut self.objects[known.object];
+        if outage.pauses > 0 {
+            let (pauses, last) = (outage.pauses, outage.last_attempt);
+            let due = last + pause(pauses, LONGEST_PAUSE_OF_ALL);
+            promise(8, now >= due, || format!("a lease at {now}, in pause {pauses} of all keys since {last}"))?;
+            outage.pauses += 1;
+            outage.last_attempt = now;
         }
-        streak.last_attempt = now;
         Ok(())
     }
 
@@ -402,6 +425,11 @@ impl Checks {
         self.recorded.iter().any(|known| known.mode == Mode::Purge && known.names(page))
     }
 
+    /// Returns whether anything was purged.
+    pub(super) fn knows_a_purge(&self) -> bool {
+        self.recorded.iter().any(|known| known.mode == Mode::Purge)
+    }
+
     /// Returns whether a page was invalidated.
     pub(super) fn is_invalidated(&self, page: &PageMeta, body: Body) -> bool {
         self.acknowledged.iter().any(|known| known.concerns(page, body))
@@ -416,10 +444,15 @@ impl Checks {
     }
 
     /// Records a good response of the origin, even if it may not be stored.
-    pub(super) fn succeeded(&mut self, key: usize) {
+    pub(super) fn succeeded(&mut self, key: usize, now: u64) {
         let known = &mut self.keys[key];
         (known.failures, known.is_repeated) = (0, false);
-        self.objects[known.object].failures = 0;
+        let outage = &mut self.objects[known.object];
+        if outage.pauses > 0 {
+            *outage = Outage::default();
+        } else {
+            outage.note(key, now, 0, SUCCESS_WEIGHS);
+        }
     }
 
     /// Records that a render could not be published although the origin did not fail.
@@ -432,9 +465,8 @@ impl Checks {
     pub(super) fn failed(&mut self, key: usize, token: Version, now: u64, is_broken: bool, is_unseen: bool) {
         let granted = self.granted.get(&token).copied().unwrap_or_default();
         let known = &mut self.keys[key];
-        let streak = &mut self.objects[known.object];
-        streak.failures += 1;
-        streak.last_attempt = now;
+        let weight = if is_broken { UNREACHABLE_WEIGHS } else { ERROR_WEIGHS };
+        self.objects[known.object].note(key, now, weight, 0);
         // A response that was invalidated as it arrived counts as one that had not begun.
         let may_repeat = is_broken && (is_unseen || known.last_lift >= granted);
         if may_repeat && known.failures == 0 && !known.is_repeated {

@@ -37,7 +37,7 @@ impl World<'_> {
         let effects = self.objects[at].awake(&self.layout.config, moment);
         let (now, life, shard) = (self.now, self.objects[at].life, &self.layout.shards[at]);
         self.story.tell(now, || format!("{shard} wakes to life {life}"));
-        for lease in self.objects[at].leases() {
+        for (_, lease) in self.objects[at].leases() {
             promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
         }
         self.perform_all(at, effects)
@@ -212,11 +212,11 @@ impl World<'_> {
                 promise(5, is_kept, || format!("a failure made {after:?} of {before:?}"))
             }
             End::NotStored(_) => {
-                self.checks.succeeded(key);
+                self.checks.succeeded(key, self.local(at));
                 self.give(at, input)
             }
             End::Page => {
-                self.checks.succeeded(key);
+                self.checks.succeeded(key, self.local(at));
                 self.give(at, input)?;
                 self.check_published(key, before.as_ref(), token)
             }
@@ -357,7 +357,8 @@ impl World<'_> {
     pub(super) fn check_writes(&self) -> CheckResult {
         (0..self.workshop.keys.len()).try_for_each(|key| {
             let entry = self.entry(key);
-            if entry.pending.is_some() { Ok(()) } else { self.check_l2(key, &entry) }
+            // A lost page is written again once it was asked for.
+            if entry.pending.is_some() || self.l2.has_lost(key) { Ok(()) } else { self.check_l2(key, &entry) }
         })
     }
 

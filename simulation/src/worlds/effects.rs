@@ -67,7 +67,15 @@ impl World<'_> {
     /// Records the leases that were granted just now.
     fn see_leases(&mut self, at: usize) -> CheckResult {
         let local = self.local(at);
-        self.objects[at].leases().iter().try_for_each(|lease| self.checks.granted(at, lease, local))
+        self.objects[at].leases().into_iter().try_for_each(|(key, lease)| {
+            let key = self.workshop.number_of(&key);
+            let is_invalidated = match self.entry(key).page {
+                Some(page) => self.objects[at].invalidated(&page).is_some(),
+                // A purged page is gone once its render begins.
+                None => self.checks.knows_a_purge(),
+            };
+            self.checks.granted(key, &lease, local, is_invalidated)
+        })
     }
 
     fn reply(&mut self, at: usize, waiter: WaiterId, reply: Reply, page: Option<(PageMeta, Body)>) -> CheckResult {

@@ -20,16 +20,39 @@ pub(super) struct L2 {
     pub(super) forgets: bool,
     /// What each place has read under each key, and until when it uses that.
     seen: Vec<Vec<Option<(u64, Value)>>>,
+    /// The pages that it has lost and that were not written since.
+    lost: Vec<bool>,
 }
 
 impl L2 {
     pub(super) fn new(keys: usize, places: usize) -> Self {
-        Self { written: vec![Vec::new(); keys], forgets: true, seen: vec![vec![None; keys]; places] }
+        Self {
+            written: vec![Vec::new(); keys],
+            forgets: true,
+            seen: vec![vec![None; keys]; places],
+            lost: vec![false; keys],
+        }
     }
 
     /// Accepts a write, or with `None` a deletion.
     pub(super) fn put(&mut self, now: u64, key: usize, value: Value) {
+        self.lost[key] = false;
         self.written[key].push((now, value));
+    }
+
+    /// Loses all pages.
+    pub(super) fn lose_everything(&mut self, now: u64) {
+        for key in 0..self.written.len() {
+            if self.last_written(key).is_some() {
+                self.put(now, key, None);
+                self.lost[key] = true;
+            }
+        }
+    }
+
+    /// Returns whether a page was lost and not written since.
+    pub(super) fn has_lost(&self, key: usize) -> bool {
+        self.lost[key]
     }
 
     /// Returns the last write, even if the page has expired.

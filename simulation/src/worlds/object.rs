@@ -166,9 +166,8 @@ impl Object {
     }
 
     /// Returns all recorded leases.
-    pub(super) fn leases(&self) -> Vec<Lease> {
-        let leases = self.store.leases(u32::MAX).expect("the database is sound");
-        leases.into_iter().map(|(_, lease)| lease).collect()
+    pub(super) fn leases(&self) -> Vec<(PageKey, Lease)> {
+        self.store.leases(u32::MAX).expect("the database is sound")
     }
 
     /// Returns whether a lease will end, or a write will be due.

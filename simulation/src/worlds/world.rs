@@ -83,6 +83,8 @@ pub(super) struct World<'w> {
     pub(super) is_calm: bool,
     /// The change of a route's shards, in worlds that have one.
     pub(super) deployment: Option<Deployment<'w>>,
+    /// The step before which L2 loses everything, in worlds in which it does.
+    l2_loss: Option<u32>,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -162,6 +164,7 @@ impl<'w> World<'w> {
             story,
             is_calm,
             deployment,
+            l2_loss: if is_calm { None } else { l2_loss(seed) },
             evictions: None,
             seed,
             log: Vec::new(),
@@ -182,6 +185,7 @@ impl<'w> World<'w> {
         for step in 0..STEPS {
             self.maybe_deploy(step);
             self.maybe_end_isolate();
+            self.maybe_lose_l2(step);
             self.step()?;
             self.maybe_evict();
         }
@@ -241,6 +245,15 @@ impl<'w> World<'w> {
                 self.pass_until(until)
             }
             _ => self.pass_time().map(drop),
+        }
+    }
+
+    /// Lets L2 lose everything if the step has come.
+    fn maybe_lose_l2(&mut self, step: u32) {
+        if self.l2_loss == Some(step) {
+            let now = self.now;
+            self.story.tell(now, || "L2 loses everything".to_owned());
+            self.l2.lose_everything(now);
         }
     }
 
@@ -407,6 +420,12 @@ impl<'w> World<'w> {
         };
         self.log.push((self.now, visit, line));
     }
+}
+
+/// Draws the step at which L2 loses everything, from random numbers of its own; `None` if it never does.
+fn l2_loss(seed: u64) -> Option<u32> {
+    let mut random = Random::new(seed.rotate_left(16));
+    random.one_in(4).then(|| u32::try_from(random.below(STEPS.into())).unwrap_or_default())
 }
 
 fn skew(random: &mut Random, most: u64) -> i64 {

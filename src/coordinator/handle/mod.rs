@@ -10,12 +10,14 @@ use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::Breaker;
 use crate::coordinator::entry::Entry;
 use crate::coordinator::event::{Event, RenderOutcome, WaiterId};
+use crate::coordinator::pass_budget::PassBudget;
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::semantics::freshness::Freshness;
+use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::version::Clock;
+use crate::version::{Clock, Version};
 
 /// The settings of the key's route that the state machine needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub enum Room {
 /// The inputs of a step besides the entry and the event.
 #[derive(Debug)]
 pub struct Context<'a> {
+    /// The key.
+    pub key: &'a PageKey,
     /// The time.
     pub now: Timestamp,
     /// Random bits, new for each step.
@@ -50,6 +54,8 @@ pub struct Context<'a> {
     pub clock: &'a mut Clock,
     /// The breaker of the route. It must be saved with the entry.
     pub breaker: &'a mut Breaker,
+    /// The requests that may reach the origin while the breaker is open.
+    pub budget: &'a mut PassBudget,
     /// The settings.
     pub policy: RoutePolicy,
     /// Whether there is room for another render.
@@ -78,6 +84,7 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
         Event::Miss { waiter } => step.miss(waiter),
         Event::Stale { waiter, version } => step.stale(waiter, version),
         Event::BytesLost { waiter, version } => step.bytes_lost(waiter, version),
+        Event::CopyLost { version, is_held } => step.copy_lost(version, is_held),
         Event::Refresh => step.refresh(),
         // The purged page is removed already.
         Event::Swept => {}
@@ -134,6 +141,10 @@ impl Handler<'_, '_> {
         let may_stand_in = |page: &&PageMeta| !page.is_not_found() && page.windows.serves_errors(self.context.now);
         let page = self.entry.page.as_ref().filter(may_stand_in)?;
         Some(Answer::Stale { page: Box::new(self.stale_from_now(page.clone())), reason })
+    }
+
+    fn is_published(&self, version: Version) -> bool {
+        self.entry.page.as_ref().is_some_and(|page| page.version == version)
     }
 
     fn passing(&self) -> Option<Timestamp> {

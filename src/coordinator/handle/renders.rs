@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Handler;
 use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
+use crate::coordinator::breaker::OriginResult;
 use crate::coordinator::entry::{Lease, Purpose};
 use crate::coordinator::event::RenderOutcome;
 use crate::invalidation::Mode;
@@ -52,13 +53,7 @@ impl Handler<'_, '_> {
         let Some(lease) = self.entry.lease.filter(|lease| lease.token == token) else {
             return; // The token is not current: the outcome is ignored.
         };
-        match &outcome {
-            RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => self.context.breaker.succeeded(),
-            RenderOutcome::Failed(_) | RenderOutcome::TooOld => {
-                self.context.breaker.failed(self.context.now, self.context.random);
-            }
-            RenderOutcome::Unregistered | RenderOutcome::Lost | RenderOutcome::Refused => {}
-        }
+        self.tell_breaker(&outcome);
         match outcome {
             RenderOutcome::Done(page) => self.done(lease, page),
             RenderOutcome::Uncacheable(reason) => self.uncacheable(token, reason),
@@ -69,6 +64,18 @@ impl Handler<'_, '_> {
             RenderOutcome::TooOld => self.too_old(token),
             RenderOutcome::Refused => self.refused(Reason::QueueTimeout),
         }
+    }
+
+    /// Records in the breaker what the end of a render says about the origin.
+    fn tell_breaker(&mut self, outcome: &RenderOutcome) {
+        let (key, now, random) = (self.context.key, self.context.now, self.context.random);
+        let failed = match outcome {
+            RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => return self.context.breaker.succeeded(key, now),
+            RenderOutcome::Failed(failure) => OriginResult::of(*failure),
+            RenderOutcome::TooOld => OriginResult::Unreachable,
+            RenderOutcome::Unregistered | RenderOutcome::Lost | RenderOutcome::Refused => return,
+        };
+        self.context.breaker.failed(key, failed, now, random);
     }
 
     fn done(&mut self, lease: Lease, page: PageMeta) {

@@ -46,9 +46,11 @@ impl Handler<'_, '_> {
         }
     }
 
-    /// Renders a page again whose bytes can't be found. The page stays published: L2 may show it later.
+    /// Renders a page again whose bytes can't be found. The page stays published: L2 may show it later. But L2 does not
+    /// count as having its content, so that the render is written even if it has the same content.
     pub(super) fn bytes_lost(&mut self, waiter: WaiterId, version: Version) {
-        if self.entry.page.as_ref().is_some_and(|page| page.version == version) {
+        if self.is_published(version) {
+            self.entry.copy = None;
             self.join_render(waiter, false);
         } else {
             self.miss(waiter);
@@ -96,8 +98,13 @@ impl Handler<'_, '_> {
                 return self.actions.push(Action::Enqueue { token });
             }
         };
-        let answer = if has_bytes { self.stand_in(reason) } else { None };
-        self.answer(waiter, answer.unwrap_or(otherwise));
+        let stand_in = if has_bytes { self.stand_in(reason) } else { None };
+        let answer = match stand_in {
+            Some(stand_in) => stand_in,
+            None if reason == Reason::Breaker && self.may_pass() => Answer::Refused { reason },
+            None => otherwise,
+        };
+        self.answer(waiter, answer);
     }
 
     /// Sends the response that is arriving, or, if it has not begun, lets the request wait for it.
@@ -111,20 +118,35 @@ impl Handler<'_, '_> {
     /// Begins a background render, unless one is running or may not begin. Without room for it, the next stale event
     /// tries again.
     fn revalidate(&mut self) {
-        if self.entry.lease.is_none() && self.refusal().is_none() && self.context.room != Room::None {
+        if self.entry.lease.is_none() && self.context.room != Room::None && self.refusal().is_none() {
             self.drive(0);
         }
     }
 
+    /// Returns whether a request may reach the origin, uncollapsed and unstored, although the breaker is open. A page
+    /// whose own last render has failed may not: it would use up what there is for pages that may be well.
+    fn may_pass(&mut self) -> bool {
+        self.entry.failures == 0 && self.context.budget.take(self.context.now)
+    }
+
+    /// Returns whether the page was invalidated since it was rendered or marked. Such a page is rendered even while
+    /// the breaker is open, because there is nothing else that shows the change.
+    fn is_invalidated(&self) -> bool {
+        self.context.lifted || self.context.invalidated.is_some()
+    }
+
     /// Returns why no render may begin now: this page has failed, it could not be published, or the origin fails for
-    /// other pages as well.
-    fn refusal(&self) -> Option<Refusal> {
+    /// other pages as well. If none is returned, a render must follow, because it may have been taken out of a budget.
+    fn refusal(&mut self) -> Option<Refusal> {
         let now = self.context.now;
         match self.entry.retry_at.filter(|at| *at > now) {
             Some(retry_at) if self.entry.failures > 0 => Some(Refusal::Failing { reason: Reason::Backoff, retry_at }),
             Some(_) => Some(Refusal::Unpublished),
             None => {
-                let retry_at = self.context.breaker.holds_until(now)?;
+                let retry_at = self.context.breaker.holds_until(now, self.entry.failures > 0)?;
+                if self.is_invalidated() && self.context.budget.take(now) {
+                    return None;
+                }
                 Some(Refusal::Failing { reason: Reason::Breaker, retry_at })
             }
         }

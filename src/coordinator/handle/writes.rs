@@ -34,6 +34,17 @@ impl Handler<'_, '_> {
             && age <= COPY_LIFE.min(life / 8)
     }
 
+    /// Writes a page again that L2 has lost, or, if its bytes are not held, does so after its next render.
+    pub(super) fn copy_lost(&mut self, version: Version, is_held: bool) {
+        if self.entry.pending.is_some() || !self.is_published(version) {
+            return; // A newer decision is on its way.
+        }
+        self.entry.copy = None;
+        if is_held {
+            self.schedule_write(Some(version));
+        }
+    }
+
     pub(super) fn written(&mut self, version: Option<Version>) {
         self.entry.written_at = Some(self.context.now);
         match &mut self.entry.pending {

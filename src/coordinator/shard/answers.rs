@@ -1,6 +1,6 @@
 //! Answers to waiting requests.
 
-use super::Shard;
+use super::{MAX_CHECKS, SETTLED_AFTER, Shard};
 use crate::coordinator::io::{Effect, Moment, PageRead};
 use crate::coordinator::{Answer, Entry, StoredCopy, WaiterId};
 use crate::page::PageMeta;
@@ -10,6 +10,7 @@ use crate::semantics::key::PageKey;
 use crate::semantics::storable::NotStored;
 use crate::sql::Sql;
 use crate::time::Timestamp;
+use crate::version::Version;
 
 impl<S: Sql, B: Clone> Shard<S, B> {
     /// Answers requests. Bytes that are not held are read from L2. While a failing origin is not asked, its last response
@@ -33,13 +34,26 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             other => return self.reply_all(&waiters, &bare_reply(&other, moment.now), None),
         };
         match self.held.get(&page.key, page.version) {
-            Some((_, content)) => self.reply_all(&waiters, &reply, Some(&(page, content))),
+            Some((_, content)) => {
+                self.reply_all(&waiters, &reply, Some(&(page.clone(), content)));
+                self.check_l2(moment, entry, page, reply);
+            }
             None if waiters.is_empty() => {}
             None => {
-                let same = |copy: &StoredCopy| page.digest == Some(copy.digest);
-                let copy = entry.copy.filter(same).map(|copy| copy.version);
+                let copy = copy_of(entry, &page);
                 self.effects.push(Effect::Read(PageRead { page, copy, reply, waiters }));
             }
+        }
+    }
+
+    /// Checks whether L2 still has a page that an edge asks for, although L2 has shown it everywhere for long: the edge
+    /// has not found it there.
+    fn check_l2(&mut self, moment: Moment, entry: &Entry, page: PageMeta, reply: Reply) {
+        let is_settled = entry.written_at.is_some_and(|at| at.plus(SETTLED_AFTER) <= moment.now);
+        if is_settled && entry.pending.is_none() && self.checks < MAX_CHECKS {
+            self.checks += 1;
+            let copy = copy_of(entry, &page);
+            self.effects.push(Effect::Read(PageRead { page, copy, reply, waiters: Vec::new() }));
         }
     }
 
@@ -95,6 +109,12 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.effects.push(Effect::Reply { waiter, reply, page });
         }
     }
+}
+
+/// Returns another version under which L2 has the content of a page.
+fn copy_of(entry: &Entry, page: &PageMeta) -> Option<Version> {
+    let same = |copy: &StoredCopy| page.digest == Some(copy.digest);
+    entry.copy.filter(same).map(|copy| copy.version)
 }
 
 /// Returns the verdict of an answer without a page.

@@ -32,7 +32,7 @@ use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::renders::Renders;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Event, Lease, RenderOutcome, WaiterId};
+use crate::coordinator::{Breaker, Event, Lease, PassBudget, RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
@@ -49,6 +49,13 @@ const MAX_WAITERS: usize = 10_000;
 
 /// How often useless keys are removed while there are too many, and how many at a time.
 const FORGET: (Duration, u32) = (Duration::from_mins(1), 1000);
+
+/// The time after which each place shows a write to L2. A miss later than that is a reason to check whether L2 has lost
+/// the page.
+const SETTLED_AFTER: Duration = Duration::from_mins(5);
+
+/// Limits the checks of L2 that are under way at the same time.
+const MAX_CHECKS: usize = 4;
 
 /// Limits the leases examined in one round of the alarm.
 const LEASES_A_ROUND: u32 = 200;
@@ -67,6 +74,7 @@ pub struct Shard<S, B> {
     name: Option<ShardName>,
     clock: Clock,
     breaker: Breaker,
+    budget: PassBudget,
     /// Requests without an answer.
     waiting: BTreeSet<WaiterId>,
     /// Requests that wait for a render, by page. The first of them started it. Requests that have stopped waiting are
@@ -83,6 +91,10 @@ pub struct Shard<S, B> {
     sweep_at: Timestamp,
     held: HeldPages<B>,
     failed: FailedPages<B>,
+    /// The checks of L2 that are under way.
+    checks: usize,
+    /// L2 was another store up to this version, so it does not have what was written before.
+    copies_since: Version,
     effects: Vec<Effect<B>>,
     /// The first failure of the store in this input.
     failure: Option<StoreError>,
@@ -129,12 +141,14 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         if store.note_tag_shards(config.tag_shards, at_move, &moved)? {
             (clock, received) = (moved, at_move);
         }
+        let copies_since = store.note_l2(config.l2, clock.last())?;
         let breaker = store.breaker()?;
         let mut shard = Self {
             store,
             name,
             clock,
             breaker,
+            budget: PassBudget::default(),
             waiting: BTreeSet::new(),
             waiters: BTreeMap::new(),
             renders: Renders::default(),
@@ -144,6 +158,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             sweep_at: Timestamp::default(),
             held: HeldPages::default(),
             failed: FailedPages::default(),
+            checks: 0,
+            copies_since,
             effects: Vec::new(),
             failure: None,
             failing: (0, Timestamp::default()),
@@ -345,10 +361,19 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     fn read(&mut self, turn: Turn<'_>, read: PageRead, found: ReadResult<B>) {
         let PageRead { page, reply, waiters, .. } = read;
+        if waiters.is_empty() {
+            self.checks = self.checks.saturating_sub(1);
+        }
         match found {
             ReadResult::Same(content) => self.reply_all(&waiters, &reply, Some(&(page, content))),
             // The page exists, but can't be read now.
             ReadResult::Unknown => self.reply_all(&waiters, &Reply::Refused { reason: Reason::Unreadable }, None),
+            ReadResult::Other if waiters.is_empty() => {
+                let is_held = self.held.get(&page.key, page.version).is_some();
+                let event = Event::CopyLost { version: page.version, is_held };
+                let stepped = self.step(turn, &page.key, event, EventDetails::default());
+                self.note(stepped);
+            }
             ReadResult::Other => {
                 for waiter in waiters {
                     let event = Event::BytesLost { waiter, version: page.version };

@@ -50,16 +50,18 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             Some(page) if self.invalidated(page, details.newer_than)?.is_none() => Some(page.clone()),
             _ => None,
         };
-        let (mut clock, mut breaker) = (self.clock, self.breaker);
+        let (mut clock, mut breaker, mut budget) = (self.clock, self.breaker.clone(), self.budget);
         if let Some(time) = details.newer_than {
             // Every later render gets a later time.
             clock.observe(time, now, random);
         }
         let mut context = Context {
+            key,
             now,
             random,
             clock: &mut clock,
             breaker: &mut breaker,
+            budget: &mut budget,
             policy: policy(turn.config, key),
             room: self.renders.room(),
             lifted: self.is_lifted(key, &before, page, details.newer_than)?,
@@ -74,6 +76,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
         self.clock = clock;
         self.breaker = breaker;
+        self.budget = budget;
         if let Some(deadline) = after.deadline() {
             self.effects.push(Effect::WakeAt(deadline));
         }
@@ -131,11 +134,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(newer_than.is_some_and(|time| mark.time() <= time) || self.received_since(mark, key.path(), tags)?.is_some())
     }
 
-    /// Returns whether the content of L2 was invalidated. This matters only if the page has the same content.
+    /// Returns whether the content of L2 was invalidated, or is in another store. This matters only if the page has the
+    /// same content.
     fn is_copy_invalidated(&self, entry: &Entry, page: Option<&PageMeta>) -> Result<bool, StoreError> {
         match (entry.copy, page) {
             (Some(copy), Some(page)) if page.digest == Some(copy.digest) && page.version != copy.version => {
-                Ok(self.received_since(copy.version, page.key.path(), &page.tags)?.is_some())
+                let is_elsewhere = copy.version <= self.copies_since;
+                Ok(is_elsewhere || self.received_since(copy.version, page.key.path(), &page.tags)?.is_some())
             }
             _ => Ok(false),
         }

@@ -651,3 +651,161 @@ fn a_purge_deletes_each_page_from_l2_and_no_render_from_before_brings_it_back() 
 fn token_of_page(shard: &TestShard, path: &str) -> Version {
     shard.store.load(&key(path)).unwrap().page.unwrap().version
 }
+
+/// A page whose content is the same in each render.
+fn same_again(path: &str, token: Version) -> Input<&'static str> {
+    let page = PageMeta { digest: Digest::parse("00000000000000000000000000000001"), ..page(path, token, &[]) };
+    let outcome = RenderOutcome::Done(page.clone());
+    Input::Ended { key: key(path), token, outcome, answer: Some((page, "body")) }
+}
+
+/// A shard with one page that L2 has accepted.
+fn with_page_in_l2(path: &str) -> (TestShard, Version) {
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, path));
+    let version = token(&shard, path);
+    on(&mut shard, at(20), same_again(path, version));
+    on(&mut shard, at(30), Input::Wrote { key: key(path), version: Some(version), taken: true });
+    (shard, version)
+}
+
+#[test]
+fn a_held_page_that_edges_do_not_find_in_l2_for_long_is_looked_for_there_and_written_again() {
+    let (mut shard, version) = with_page_in_l2("/a");
+    let reply = "reply 2 page rendered=false collapsed=false body";
+    assert_eq!(on(&mut shard, at(290_000), miss(2, "/a")), [reply], "some colo may not show it yet");
+    let late = 301_000;
+    let effects = shard.on(&config(), at(late), miss(2, "/a")).effects;
+    assert_eq!(effects.iter().filter_map(short).collect::<Vec<_>>(), [reply, "read /a for 0"]);
+    let Some(Effect::Read(read)) = effects.into_iter().find(|effect| matches!(effect, Effect::Read(_))) else {
+        unreachable!()
+    };
+    let found = |found| Input::Read { read: read.clone(), found };
+    assert_eq!(on(&mut shard, at(late), found(ReadResult::Same("body"))), [""; 0]);
+    assert_eq!(on(&mut shard, at(late), found(ReadResult::Unknown)), [""; 0]);
+    assert_eq!(on(&mut shard, at(late), found(ReadResult::Other)), ["write /a"]);
+    on(&mut shard, at(late), Input::Wrote { key: key("/a"), version: Some(version), taken: true });
+    assert_eq!(on(&mut shard, at(late + 1), miss(3, "/a")), ["reply 3 page rendered=false collapsed=false body"]);
+}
+
+#[test]
+fn checks_of_l2_are_bounded() {
+    let (mut shard, _) = with_page_in_l2("/a");
+    for number in 2..10 {
+        let effects = on(&mut shard, at(400_000), miss(number, "/a"));
+        assert_eq!(effects.len(), if number < 6 { 2 } else { 1 }, "{effects:?}");
+    }
+}
+
+#[test]
+fn after_a_change_of_the_store_an_unchanged_page_is_written_to_the_new_one() {
+    for is_changed in [false, true] {
+        let (shard, first) = with_page_in_l2("/a");
+        let l2 = if is_changed { crate::config::L2Kind::R2 } else { crate::config::L2Kind::Kv };
+        let other = Config { l2, ..config() };
+        let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &other, at(1000)).unwrap();
+        let stale = Invalidation {
+            seq: 1,
+            at: Timestamp::from_millis(5),
+            target: Target::Path("/b".to_owned().try_into().unwrap()),
+            mode: Mode::Stale,
+            refresh: Refresh::Lazy,
+        };
+        shard.on(&other, at(1001), Input::Invalidate(stale));
+        let told = Some(Timestamp::from_millis(500));
+        let input = Input::Request {
+            waiter: WaiterId(2),
+            shard: name(),
+            key: key("/a"),
+            served: Some(first),
+            newer_than: told,
+            forwarded: false,
+        };
+        shard.on(&other, at(1002), input);
+        let second = token(&shard, "/a");
+        shard.on(&other, at(1003), Input::Alarm { room: 1 });
+        let effects = shard.on(&other, at(1100), same_again("/a", second)).effects;
+        let effects: Vec<String> = effects.iter().filter_map(short).collect();
+        assert_eq!(effects.contains(&"write /a".to_owned()), is_changed, "{effects:?}");
+        // The same store in the next life: what was written since is there.
+        let (shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &other, at(2000)).unwrap();
+        assert!(second > shard.copies_since);
+    }
+}
+
+/// Sends a visitor to a page of an origin whose page either is well or fails. Returns the replies.
+fn visit(shard: &mut TestShard, moment: Moment, waiter: u64, path: &str, failure: Option<OriginFailure>) -> String {
+    let mut effects = on(shard, moment, miss(waiter, path));
+    if effects.iter().any(|effect| effect.starts_with("render")) {
+        let token = token(shard, path);
+        let ended = match failure {
+            None => rendered(path, token, &[]),
+            Some(failure) => {
+                let outcome = RenderOutcome::Failed(failure);
+                Input::Ended { key: key(path), token, outcome, answer: Some((page(path, token, &[]), "error")) }
+            }
+        };
+        effects = on(shard, moment, ended);
+    }
+    effects.join(", ")
+}
+
+#[test]
+fn twenty_pages_that_fail_twenty_times_a_second_cost_no_visitor_of_a_healthy_page_an_error() {
+    let mut shard = open();
+    let (mut waiter, mut passed, mut stored) = (0, 0, 0);
+    for second in 0..600 {
+        for failing in 0..20 {
+            waiter += 1;
+            let moment = at(1000 * second + 50 * failing);
+            visit(&mut shard, moment, waiter, &format!("/failing/{failing}"), Some(OriginFailure::Status(429)));
+        }
+        waiter += 1;
+        let seen = visit(&mut shard, at(1000 * second + 999), waiter, &format!("/well/{second}"), None);
+        if seen.contains("Refused { reason: Breaker }") {
+            passed += 1;
+        } else {
+            assert!(seen.contains("page rendered=true"), "{second}: {seen}");
+            stored += 1;
+        }
+    }
+    assert!(passed <= 20, "the breaker measures the origin: {passed} visits passed, {stored} pages were stored");
+}
+
+#[test]
+fn an_origin_that_can_not_be_reached_is_asked_a_bounded_number_of_times_and_soon_again_when_it_is_well() {
+    let mut shard = open();
+    let (mut attempts, mut passed) = (0, 0);
+    for number in 0..60_000 {
+        let (moment, path) = (at(number), format!("/{number}"));
+        let effects = on(&mut shard, moment, miss(number, &path));
+        passed += usize::from(effects.iter().any(|effect| effect.contains("Refused { reason: Breaker }")));
+        if effects.iter().any(|effect| effect.starts_with("render")) {
+            attempts += 1;
+            let (key, token) = (key(&path), token(&shard, &path));
+            let outcome = RenderOutcome::Failed(OriginFailure::Timeout);
+            on(&mut shard, moment, Input::Ended { key, token, outcome, answer: None });
+        }
+    }
+    assert!(attempts <= 4 + 6, "{attempts} renders in a minute of 1000 visits a second");
+    assert!(passed <= 50 + 25 * 60, "{passed} passed");
+    assert_eq!(
+        visit(&mut shard, at(120_000), 1, "/new", None),
+        "reply 1 page rendered=true collapsed=false body, write /new"
+    );
+    for number in 0..24 {
+        let seen = on(&mut shard, at(120_001), miss(number, &format!("/well/{number}")));
+        assert_eq!(seen, [format!("render /well/{number} driven=false")]);
+    }
+}
+
+#[test]
+fn one_broken_page_holds_back_no_other() {
+    let mut shard = open();
+    for second in (0..3600).step_by(10) {
+        visit(&mut shard, at(1000 * second), second, "/broken", Some(OriginFailure::Timeout));
+        let path = format!("/{second}");
+        let seen = visit(&mut shard, at(1000 * second + 1), second + 1, &path, None);
+        assert!(seen.contains("page rendered=true"), "{seen}");
+    }
+}

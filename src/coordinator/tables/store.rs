@@ -1,11 +1,12 @@
 //! The database of one coordinator object: its schema, the object's own facts, and the breaker.
 
+use crate::config::L2Kind;
 use crate::coordinator::Breaker;
 use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
@@ -14,6 +15,10 @@ const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0003_scopes", sql: include_str!("../../../migrations/coordinator/0003_scopes.sql") },
     Migration { name: "0004_sweeps", sql: include_str!("../../../migrations/coordinator/0004_sweeps.sql") },
     Migration { name: "0005_views", sql: include_str!("../../../migrations/coordinator/0005_views.sql") },
+    Migration {
+        name: "0006_breaker_evidence",
+        sql: include_str!("../../../migrations/coordinator/0006_breaker_evidence.sql"),
+    },
 ];
 
 /// The tables of one coordinator object.
@@ -54,15 +59,33 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn breaker(&self) -> Result<Breaker, StoreError> {
-        let rows = self.sql.query("SELECT failures, probe_at FROM breaker", &[])?;
+        let rows = self.sql.query("SELECT pauses, probe_at, evidence FROM breaker", &[])?;
         let Some(row) = rows.into_iter().next() else {
             return Ok(Breaker::default());
         };
         let mut columns = Columns::of("breaker", row);
-        Ok(Breaker {
-            failures: u32::try_from(columns.number()?).unwrap_or(u32::MAX),
-            probe_at: Timestamp::from_millis(columns.number()?),
-        })
+        let pauses = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
+        let probe_at = Timestamp::from_millis(columns.number()?);
+        Ok(Breaker::from_stored(pauses, probe_at, &columns.text()?))
+    }
+
+    /// Records which store L2 is. Returns the last version that was issued before it became that store.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_l2(&self, l2: L2Kind, last: Version) -> Result<Version, StoreError> {
+        let known = self.fact("l2")?;
+        if known.as_deref() != Some(l2.as_str()) {
+            self.sql.transaction(|| {
+                // A database of an earlier version does not say which store it was. It was most likely the same one.
+                if known.is_some() {
+                    self.set_fact("copies_since", &last.to_string())?;
+                }
+                self.set_fact("l2", l2.as_str())
+            })?;
+        }
+        let since = self.fact("copies_since")?.as_deref().and_then(Version::parse);
+        Ok(since.unwrap_or_else(|| Version::from_parts(Timestamp::default(), 0)))
     }
 
     /// Returns the object's own name, if it is known yet.
@@ -98,8 +121,13 @@ impl<S: Sql> CoordinatorStore<S> {
         }
         self.sql
             .query(
-                "INSERT OR REPLACE INTO breaker (id, failures, probe_at) VALUES (1, ?, ?)",
-                &[u64::from(breaker.failures).into(), breaker.probe_at.as_millis().into()],
+                "INSERT OR REPLACE INTO breaker (id, failures, pauses, probe_at, evidence) VALUES (1, ?, ?, ?, ?)",
+                &[
+                    (breaker.failing() as u64).into(),
+                    u64::from(breaker.pauses).into(),
+                    breaker.probe_at.as_millis().into(),
+                    breaker.evidence().into(),
+                ],
             )
             .map(drop)
     }

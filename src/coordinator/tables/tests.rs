@@ -200,7 +200,7 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 5 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 6 }));
 }
 
 #[test]
@@ -227,8 +227,9 @@ fn of_two_invalidations_of_one_scope_the_later_counts_whichever_object_has_numbe
 fn the_breaker_is_kept_while_it_counts() {
     let store = coordinator();
     let (key, clock) = (page("/", &[], 1).key, Clock::resume(None));
-    let breaker = Breaker { failures: 9, probe_at: at(70) };
-    for kept in [breaker, Breaker { failures: 10, ..breaker }, Breaker::default()] {
+    let breaker = Breaker::from_stored(2, at(70), "1f:60:u 2:61:s");
+    let closed = Breaker::from_stored(0, at(0), "1f:60:e");
+    for kept in [breaker.clone(), Breaker::from_stored(3, at(70), &breaker.evidence()), closed, Breaker::default()] {
         store.save(&key, &Entry::default(), &Entry::default(), &clock, Some(&kept)).unwrap();
         assert_eq!(store.breaker(), Ok(kept));
     }

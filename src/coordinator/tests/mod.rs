@@ -31,6 +31,8 @@ struct Key {
     lifted: bool,
     room: Room,
     breaker: Breaker,
+    budget: PassBudget,
+    name: PageKey,
     growing: Option<PageMeta>,
     copy_invalidated: bool,
 }
@@ -47,9 +49,15 @@ impl Key {
             lifted: false,
             room: Room::Now,
             breaker: Breaker::default(),
+            budget: PassBudget::default(),
+            name: PageKey::from_stored("https://e.com/").unwrap(),
             growing: None,
             copy_invalidated: false,
         }
+    }
+
+    fn named(key: &str) -> Self {
+        Self { name: PageKey::from_stored(key).unwrap(), ..Self::new() }
     }
 
     fn after(&mut self, pause: Duration) -> &mut Self {
@@ -60,11 +68,13 @@ impl Key {
     fn on(&mut self, event: Event) -> Vec<Action> {
         let policy = RoutePolicy { expire: SECOND * 20, render_timeout: SECOND * 30, pass_ttl: SECOND * 5 };
         let mut context = Context {
+            key: &self.name,
             now: self.now,
             random: 0,
             clock: &mut self.clock,
             policy,
             breaker: &mut self.breaker,
+            budget: &mut self.budget,
             room: self.room,
             growing: self.growing.as_ref(),
             copy_invalidated: self.copy_invalidated,

@@ -137,29 +137,38 @@ fn an_answer_that_was_invalidated_before_its_first_byte_is_not_shared() {
     assert_eq!(key.on(Event::Head { token: first, page: key.page(first) }), [], "its lease has passed on");
 }
 
-#[test]
-fn an_open_breaker_holds_back_all_pages_but_one_probe() {
-    let (mut key, page) = Key::published();
-    for _ in 0..8 {
-        key.after(SECOND * 400).is_missed();
-        key.fails();
+/// Opens a breaker: the origin is unreachable for four keys.
+fn open_breaker() -> Key {
+    let mut key = Key::new();
+    for number in 0..4 {
+        key = Key { breaker: key.breaker, now: key.now, ..Key::named(&format!("https://e.com/{number}")) };
+        key.is_missed();
+        key.ends(RenderOutcome::TooOld);
     }
-    let (open, now) = (key.breaker, key.now);
-    assert_eq!(open.holds_until(now), Some(now.plus(SECOND)));
+    key
+}
 
-    let mut other = Key { breaker: open, now, ..Key::new() };
+#[test]
+fn an_open_breaker_lets_a_cold_page_pass_within_a_budget_and_renders_only_the_probe() {
+    let open = open_breaker();
+    let (breaker, now) = (open.breaker, open.now);
     let retry_at = now.plus(SECOND);
-    assert_eq!(
-        other.on(Event::Miss { waiter: ONE }),
-        [answer(ONE, Answer::Unavailable { retry_at, reason: Reason::Breaker })]
-    );
+    assert_eq!(breaker.holds_until(now, false), Some(retry_at));
+
+    let mut other = Key { breaker, now, ..Key::new() };
+    let reason = Reason::Breaker;
+    for _ in 0..50 {
+        assert_eq!(other.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Refused { reason })]);
+    }
+    assert_eq!(other.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at, reason })]);
     let probe = other.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(probe, [Action::Wait { waiter: ONE }, Action::Render { token: other.token() }]);
 
     // During the probe, the answer for a third key, which has a page, shows that the breaker is still open.
-    let copy = PageMeta { windows: key.page(page.version).windows.stale_from(now, SECOND), ..page };
-    let mut third = Key { breaker: other.breaker, now: other.now, ..Key::new() };
-    third.entry.page = Some(PageMeta { windows: Windows { error_until: None, ..copy.windows }, ..copy });
+    let (_, page) = Key::published();
+    let windows = Windows { fresh_until: Some(now), stale_until: Some(now), error_until: None };
+    let mut third = Key { breaker: other.breaker.clone(), now: other.now, ..Key::new() };
+    third.entry.page = Some(PageMeta { windows, ..page });
     let [Action::Answer { answer: Answer::Stale { reason, .. }, .. }] = &third.on(Event::Miss { waiter: ONE })[..]
     else {
         panic!("the copy stands in")
@@ -187,4 +196,37 @@ fn a_page_that_says_that_there_is_none_is_not_served_stale() {
     let actions = key.fails();
     let relayed = Answer::Relay { reason: Reason::OriginError };
     assert_eq!(actions, [Action::AnswerWaiters { answer: relayed }], "nor does it stand in for an error");
+}
+
+#[test]
+fn a_failed_page_uses_up_nothing_of_what_passes_an_open_breaker() {
+    let mut key = open_breaker();
+    let reason = Reason::Backoff;
+    for _ in 0..100 {
+        let retry_at = key.now.plus(SECOND);
+        assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Unavailable { retry_at, reason })]);
+    }
+    // Its back-off is over, and another page may probe before it does.
+    let (retry_at, reason) = (key.now.plus(SECOND * 6), Reason::Breaker);
+    let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
+    assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, reason })]);
+    assert_eq!(key.budget, PassBudget::default());
+    key.after(SECOND * 5).is_missed();
+}
+
+#[test]
+fn an_open_breaker_does_not_hold_back_an_invalidated_page() {
+    let open = open_breaker();
+    for mode in [Mode::Stale, Mode::Expire, Mode::Purge] {
+        let (key, page) = Key::published();
+        let mut key = Key { breaker: open.breaker.clone(), now: open.now, invalidated: Some(mode), ..key };
+        key.on(Event::Stale { waiter: ONE, version: page.version });
+        let purpose = key.entry.lease.map(|lease| lease.purpose);
+        assert_eq!(purpose, Some(Purpose::Background), "{mode:?}");
+        key.fails();
+        key.on(Event::Stale { waiter: ONE, version: page.version });
+        assert_eq!(key.entry.lease, None, "{mode:?}: its back-off holds");
+    }
+    let mut marked = Key { breaker: open.breaker, now: open.now, lifted: true, ..Key::new() };
+    marked.is_missed();
 }

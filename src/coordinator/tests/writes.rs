@@ -75,3 +75,23 @@ fn what_l2_has_already_is_not_written_again() {
     assert!(!renders_again(&mut key, |_| {}), "an older write came last, and is mended already");
     assert_eq!(key.entry.pending.map(|write| write.version), Some(Some(key.entry.page.as_ref().unwrap().version)));
 }
+
+#[test]
+fn what_l2_has_lost_is_written_again_although_it_is_unchanged() {
+    let (mut key, page) = Key::published();
+    key.after(SECOND * 2).on(Event::BytesLost { waiter: ONE, version: page.version });
+    let token = key.token();
+    let actions = key.ends(RenderOutcome::Done(key.page(token)));
+    assert!(actions.contains(&Action::Write { version: token }), "{actions:?}");
+
+    for is_held in [true, false] {
+        let (mut key, page) = Key::published();
+        let version = page.version;
+        let actions = key.after(SECOND * 2).on(Event::CopyLost { version, is_held });
+        assert_eq!(actions, if is_held { vec![Action::Write { version }] } else { vec![] });
+        assert_eq!((&key.entry.page, key.entry.copy), (&Some(page), None));
+        assert_eq!(key.on(Event::CopyLost { version: key.clock.last(), is_held }), [], "it is on its way");
+        let other = Version::from_parts(Timestamp::from_millis(5), 0);
+        assert_eq!(key.on(Event::CopyLost { version: other, is_held }), []);
+    }
+}

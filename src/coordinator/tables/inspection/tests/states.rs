@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::coordinator::{
-    Action, Answer, Context, Event, PendingWrite, Room, RoutePolicy, StoredCopy, WaiterId, handle,
+    Action, Answer, Context, Event, PassBudget, PendingWrite, Room, RoutePolicy, StoredCopy, WaiterId, handle,
 };
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Freshness;
@@ -17,10 +17,12 @@ fn state_by_code(store: &Store, key: &PageKey, entry: &Entry, now: Timestamp) ->
     let tags = page.map_or(&[][..], |page| page.tags.as_slice());
     let since = |version| store.invalidated_since(version, key.path(), tags).unwrap();
     let mut context = Context {
+        key,
         now,
         random: 0,
         clock: &mut Clock::resume(None),
         breaker: &mut Breaker::default(),
+        budget: &mut PassBudget::default(),
         policy: RoutePolicy {
             expire: Duration::from_secs(9),
             render_timeout: Duration::ZERO,
