@@ -83,7 +83,8 @@ reasons! {
             "The origin has just failed. STALE: the last good copy. SKIP: the origin's own answer.";
         RenderTimeout, "render-timeout", "The render reported nothing within its time limit.";
         Backoff, "backoff",
-            "Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: a 503.";
+            "Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. \
+             SKIP: the origin's last answer, or a 503.";
         Breaker, "breaker",
             "Renders of many pages of the route fail: its circuit breaker is open. STALE: the last good copy. \
              SKIP: the origin's own answer, within a budget of requests per second; otherwise a 503.";
@@ -122,6 +123,7 @@ reasons! {
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
+        Query, "query", "The URL has a query parameter that the route does not name.";
         UriTooLong, "uri-too-long", "The URL is too long for a key.";
         UriEncoding, "uri-encoding", "The URL contains an invalid percent-encoding.";
         Host, "host", "The host is not among `hosts`.";

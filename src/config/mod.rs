@@ -42,7 +42,6 @@ pub use self::canonical_origin::CanonicalOrigin;
 pub use self::error::{ConfigError, Dependency, Problem, ProblemKind, SecretPurpose};
 pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
-use self::query::TRACKING_PARAMETERS;
 pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
 use self::reader::Reader;
 use self::routes::RouteDefaults;
@@ -61,6 +60,7 @@ pub use self::vary_values::{MAX_VALUE_BYTES, MAX_VALUES};
 pub use self::zone::ZoneId;
 use crate::route::{Origin, Routes};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::key::TRACKING_PARAMETERS;
 
 /// The values of all settings, within their bounds. [`SETTINGS`] lists bounds and defaults.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::reader::Reader;
 use super::setting::{ALL_QUERY, ItemForm, ListForm, NO_QUERY, Setting};
 use super::value_error::ValueError;
+use crate::route::Pattern;
 use crate::semantics::key::QueryPolicy;
 
 /// The most query parameters that a list may name.
@@ -12,28 +13,6 @@ pub const MAX_QUERY_NAMES: usize = 32;
 
 /// The longest name of a query parameter, in bytes.
 pub const MAX_QUERY_NAME_BYTES: usize = 128;
-
-/// Parameters that record where a visitor comes from and that never change what a page shows.
-pub(super) const TRACKING_PARAMETERS: [&str; 18] = [
-    "utm_*",
-    "gclid",
-    "gclsrc",
-    "gbraid",
-    "wbraid",
-    "dclid",
-    "fbclid",
-    "msclkid",
-    "mc_cid",
-    "mc_eid",
-    "igshid",
-    "_ga",
-    "_gl",
-    "srsltid",
-    "twclid",
-    "ttclid",
-    "li_fat_id",
-    "yclid",
-];
 
 /// A value of the setting `query`.
 #[derive(Debug, Clone)]
@@ -51,6 +30,15 @@ impl Query {
             Self::All => QueryPolicy::AllBut(ignored.to_vec()),
             Self::Only(names) => QueryPolicy::Only(names),
         }
+    }
+}
+
+/// Returns the policy of a route without `query`. A route for any number of paths stands for pages that its author may not
+/// know, so each parameter may make a difference, except those of `ignore_query`.
+pub(super) fn default_policy(pattern: Option<&Pattern>, ignored: &[String]) -> QueryPolicy {
+    match pattern {
+        Some(pattern) if pattern.is_wildcard() => QueryPolicy::NoneBesides(ignored.to_vec()),
+        Some(_) | None => QueryPolicy::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::settings::{
     BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SHARDS,
     STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
-use super::{render_headers, vary};
+use super::{query, render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
@@ -27,7 +27,7 @@ pub(super) struct RouteDefaults {
     pub(super) render_headers: RenderHeaders,
     /// The sensitive headers that `render_headers` may contain, also in routes.
     pub(super) sensitive: Vec<&'static str>,
-    /// The query parameters that are not part of the key where `query` is `"all"`.
+    /// The query parameters that make no difference where `query` is `"all"` or not set.
     pub(super) ignored_query: Vec<String>,
 }
 
@@ -41,7 +41,8 @@ pub(super) fn read(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes
     for (text, value) in entries {
         let path = path_of(top, text);
         let pattern = Pattern::parse(text).map_err(|error| top.report(path.clone(), ProblemKind::Pattern(error))).ok();
-        let settings = top.child(path, SettingLevel::Route, value).map(|route| settings(route, defaults));
+        let settings =
+            top.child(path, SettingLevel::Route, value).map(|route| settings(route, pattern.as_ref(), defaults));
         if let (Some(pattern), Some(settings)) = (pattern, settings) {
             routes.push(Route::new(pattern, settings));
         }
@@ -54,7 +55,7 @@ pub(super) fn read(top: &mut Reader<'_, '_>, defaults: &RouteDefaults) -> Routes
     })
 }
 
-fn settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteSettings {
+fn settings(mut route: Reader<'_, '_>, pattern: Option<&Pattern>, defaults: &RouteDefaults) -> RouteSettings {
     let table = &mut route;
     let revalidate = REVALIDATE.read(table).unwrap_or(defaults.revalidate);
     let not_found = NOT_FOUND_REVALIDATE.read(table).or(defaults.not_found_revalidate);
@@ -69,7 +70,10 @@ fn settings(mut route: Reader<'_, '_>, defaults: &RouteDefaults) -> RouteSetting
         tags: TAGS.read(table).unwrap_or_default(),
         shards: SHARDS.read_or_default(table),
         max_pages: MAX_PAGES.read_or_default(table).into(),
-        query: QUERY.read(table).map(|query| query.policy(&defaults.ignored_query)).unwrap_or_default(),
+        query: match QUERY.read(table) {
+            Some(query) => query.policy(&defaults.ignored_query),
+            None => query::default_policy(pattern, &defaults.ignored_query),
+        },
         trailing_slash: TRAILING_SLASH.read(table).unwrap_or(defaults.trailing_slash),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
         vary: vary::read(table).unwrap_or_default(),

@@ -164,7 +164,7 @@ settings! {
             default: DefaultValue::Described("any host"),
         };
 
-        /// Query parameters that are not part of the key where `query` is `"all"`; `*` at the end stands for any
+        /// Query parameters that make no difference where `query` is `"all"` or not set; `*` at the end stands for any
         /// ending. The default is `utm_*`, `gclid`, `fbclid` and similar parameters.
         ignore_query(names: impl IntoIterator<Item = impl AsRef<str>>) => IGNORE_QUERY: List<String> = List {
             form: ListForm {
@@ -241,9 +241,13 @@ settings! {
         max_pages(pages: u32) => MAX_PAGES: Count =
             Count { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
 
-        /// Query parameters that are part of a page's key. The origin does not receive any others.
-        query() => QUERY: Custom<Query> =
-            Custom { accepts: ValueKind::Query(query::FORM), default: DefaultValue::EmptyList, read: query::read };
+        /// Query parameters that are part of a page's key. A render contains no others. Without this setting, requests
+        /// for a route that ends in `*` pass to the origin if they have parameters other than those of `ignore_query`.
+        query() => QUERY: Custom<Query> = Custom {
+            accepts: ValueKind::Query(query::FORM),
+            default: DefaultValue::Described("none"),
+            read: query::read,
+        };
 
         /// Properties of a request that select one of several variants of a page.
         vary() => VARY: Table = Table { accepts: ValueKind::Vary, default: DefaultValue::None };

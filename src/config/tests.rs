@@ -3,6 +3,7 @@ use serde_json::json;
 use super::message::show;
 use super::*;
 use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, TrailingSlash};
+use crate::semantics::key::TRACKING_PARAMETERS;
 use crate::semantics::language::LanguageTag;
 use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::Tag;
@@ -60,8 +61,8 @@ fn an_empty_route_table_means_the_defaults() {
         tags: Vec::new(),
         shards: 1,
         max_pages: 100_000,
-        query: QueryPolicy::Only([].into()),
-        trailing_slash: TrailingSlash::Strip,
+        query: QueryPolicy::NoneBesides(TRACKING_PARAMETERS.map(str::to_owned).into()),
+        trailing_slash: TrailingSlash::Keep,
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),

@@ -101,6 +101,12 @@ impl Pattern {
         &self.text
     }
 
+    /// Returns whether the pattern stands for any number of segments: it ends in `*` or `[...name]`.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self.segments.last(), Some(Segment::Rest { .. }))
+    }
+
     /// Returns whether the pattern matches a canonical path, even if another pattern is more specific.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {

@@ -30,6 +30,39 @@ pub enum QueryPolicy {
     All,
     /// Every parameter except those that match one of the patterns: a name, or a prefix with `*` at its end.
     AllBut(Vec<String>),
+    /// None, and only those that match one of the patterns make no difference. A URL with any other has no key: the page
+    /// may depend on it.
+    NoneBesides(Vec<String>),
+}
+
+/// Parameters that record where a visitor comes from and that never change what a page shows.
+pub const TRACKING_PARAMETERS: [&str; 18] = [
+    "utm_*",
+    "gclid",
+    "gclsrc",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "fbclid",
+    "msclkid",
+    "mc_cid",
+    "mc_eid",
+    "igshid",
+    "_ga",
+    "_gl",
+    "srsltid",
+    "twclid",
+    "ttclid",
+    "li_fat_id",
+    "yclid",
+];
+
+/// Returns whether a parameter has one of these names, or begins with one that has `*` at its end.
+fn matches(name: &str, patterns: &[impl AsRef<str>]) -> bool {
+    patterns.iter().map(AsRef::as_ref).any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    })
 }
 
 impl QueryPolicy {
@@ -39,11 +72,23 @@ impl QueryPolicy {
         match self {
             Self::Only(names) => names.contains(name),
             Self::All => true,
-            Self::AllBut(patterns) => !patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(beginning) => name.starts_with(beginning),
-                None => name == pattern,
-            }),
+            Self::AllBut(patterns) => !matches(name, patterns),
+            Self::NoneBesides(_) => false,
         }
+    }
+
+    /// Returns whether a URL with this parameter has a key.
+    fn has_key_with(&self, name: &str) -> bool {
+        match self {
+            Self::Only(_) | Self::All | Self::AllBut(_) => true,
+            Self::NoneBesides(patterns) => matches(name, patterns),
+        }
+    }
+
+    /// Returns whether the parameters in a key keep the order that the client wrote. Where a route names its parameters,
+    /// it declares that their order makes no difference.
+    fn keeps_order(&self) -> bool {
+        matches!(self, Self::All | Self::AllBut(_))
     }
 }
 
@@ -74,7 +119,7 @@ pub enum TrailingSlash {
 impl TrailingSlash {
     /// The default of the configuration.
     #[doc(hidden)]
-    pub const DEFAULT: Self = Self::Strip;
+    pub const DEFAULT: Self = Self::Keep;
 
     /// All meanings.
     pub const ALL: [Self; 3] = [Self::Strip, Self::Keep, Self::Redirect];
@@ -131,6 +176,9 @@ pub enum KeyError {
     /// The key is above [`MAX_KEY_BYTES`].
     #[error("the URL is too long to be cached")]
     TooLong,
+    /// The query has a parameter on which the page may depend, and which the route does not name.
+    #[error("the query has a parameter that the route does not name")]
+    Query,
 }
 
 impl KeyError {
@@ -140,7 +188,7 @@ impl KeyError {
     pub fn of_path(self) -> String {
         match self {
             Self::NotAUrl => "it must begin with `/`, as \"/blog/hello\" does".to_owned(),
-            Self::Encoding | Self::TooLong => self.to_string(),
+            Self::Encoding | Self::TooLong | Self::Query => self.to_string(),
         }
     }
 }
@@ -291,37 +339,111 @@ impl RequestUrl {
         format!("{}{query}", self.path.as_str())
     }
 
-    /// Builds the key of the page without variants: `<origin><path>[?<query>]`, the query reduced to what `policy` allows
-    /// and sorted by name (equal names keep their order).
+    /// Builds the key of the page without variants: `<origin><path>[?<query>]`, the query reduced to what `policy`
+    /// allows. Parameters keep their spelling, but for percent-encodings that mean the same (RFC 3986 §6.2.2): the origin
+    /// may distinguish `?a` from `?a=`, and `+` from `%20`. They are sorted by name if the route names them; equal names
+    /// keep their order.
     ///
     /// # Errors
-    /// [`KeyError::TooLong`] above [`MAX_KEY_BYTES`], [`KeyError::Encoding`] for a parameter that is not UTF-8.
+    /// [`KeyError::TooLong`] above [`MAX_KEY_BYTES`], [`KeyError::Encoding`] for a parameter that is not UTF-8,
+    /// [`KeyError::Query`] for one that the page may depend on and that the route does not name.
     pub fn key(
         &self,
         canonical_origin: Option<&str>,
         policy: &QueryPolicy,
         trailing_slash: TrailingSlash,
     ) -> Result<PageKey, KeyError> {
-        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-            url::form_urlencoded::parse(self.query.as_bytes()).filter(|(name, _)| policy.allows(name)).collect();
-        // Bytes that are not UTF-8 all decode to the same character: such values are indistinguishable.
-        if pairs.iter().any(|(name, value)| {
-            name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER)
-        }) {
-            return Err(KeyError::Encoding);
+        let mut parameters: Vec<Parameter<'_>> = Vec::new();
+        for parameter in self.parameters() {
+            if policy.allows(&parameter.name) {
+                parameter.check()?;
+                parameters.push(parameter);
+            } else if !policy.has_key_with(&parameter.name) {
+                return Err(KeyError::Query);
+            }
         }
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        if !policy.keeps_order() {
+            parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         let mut text = String::from(canonical_origin.unwrap_or(&self.origin));
         text.push_str(self.path.as_str());
         if self.slash && trailing_slash == TrailingSlash::Keep {
             text.push('/');
         }
-        if !pairs.is_empty() {
-            text.push('?');
-            text = url::form_urlencoded::Serializer::for_suffix(text.clone(), text.len()).extend_pairs(pairs).finish();
+        for (index, parameter) in parameters.iter().enumerate() {
+            text.push(if index == 0 { '?' } else { '&' });
+            text.push_str(&spelling(parameter.written));
         }
         if text.len() > MAX_KEY_BYTES { Err(KeyError::TooLong) } else { Ok(PageKey(text)) }
     }
+
+    /// Returns the parameters that are not part of the key, as the client wrote them.
+    #[must_use]
+    pub fn rest(&self, policy: &QueryPolicy) -> String {
+        let rest = self.parameters().filter(|parameter| !policy.allows(&parameter.name));
+        rest.map(|parameter| parameter.written).collect::<Vec<_>>().join("&")
+    }
+
+    /// Returns whether a parameter on which the response may depend is not part of the key.
+    #[must_use]
+    pub fn has_more_than_key(&self, policy: &QueryPolicy) -> bool {
+        self.parameters()
+            .any(|parameter| !policy.allows(&parameter.name) && !matches(&parameter.name, &TRACKING_PARAMETERS))
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = Parameter<'_>> {
+        parameters(&self.query)
+    }
+}
+
+/// A parameter of a query.
+struct Parameter<'a> {
+    /// As the client wrote it, with its value.
+    written: &'a str,
+    /// The decoded name.
+    name: Cow<'a, str>,
+    /// The decoded value.
+    value: Cow<'a, str>,
+}
+
+impl Parameter<'_> {
+    /// Bytes that are not UTF-8 all decode to the same character: such values are indistinguishable for many programs.
+    fn check(&self) -> Result<(), KeyError> {
+        let is_broken = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+        if is_broken(&self.name) || is_broken(&self.value) { Err(KeyError::Encoding) } else { Ok(()) }
+    }
+}
+
+/// Splits a query (WHATWG URL, "application/x-www-form-urlencoded parsing").
+fn parameters(query: &str) -> impl Iterator<Item = Parameter<'_>> {
+    query.split('&').filter_map(|written| {
+        let (name, value) = url::form_urlencoded::parse(written.as_bytes()).next()?;
+        Some(Parameter { written, name, value })
+    })
+}
+
+/// Returns the one spelling of a parameter (RFC 3986 §6.2.2): unreserved characters are not encoded, and hexadecimal
+/// digits are in upper case. A parameter with a malformed encoding stays as it is: what it means is not defined.
+fn spelling(written: &str) -> Cow<'_, str> {
+    if !written.contains('%') {
+        return Cow::Borrowed(written);
+    }
+    let mut pieces = written.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let encoded = piece.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let Some(byte) = encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+            return Cow::Borrowed(written);
+        };
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push('%');
+            out.push_str(&piece[..2].to_ascii_uppercase());
+        }
+        out.push_str(&piece[2..]);
+    }
+    Cow::Owned(out)
 }
 
 /// The name of a page: a canonical URL, which is also the URL of the render; then, if its route has variants, `#` and
@@ -478,11 +600,19 @@ mod tests {
     fn a_key_holds_what_the_route_allows() {
         let none = QueryPolicy::default();
         let some = QueryPolicy::Only(["page".into(), "q".into()].into());
+        let besides = QueryPolicy::NoneBesides(["utm_*".into(), "gclid".into()].into());
         for (url, policy, expected) in [
             ("https://Example.com:443/a/?x=1#frag", &none, "https://example.com/a"),
             ("http://example.com:8787/a?page=2&utm=1", &some, "http://example.com:8787/a?page=2"),
             ("https://e.com/?q=b&page=2&q=a", &some, "https://e.com/?page=2&q=b&q=a"),
-            ("https://e.com/?b=%20+&a", &QueryPolicy::All, "https://e.com/?a=&b=++"),
+            ("https://e.com/?b=%20+&a", &QueryPolicy::All, "https://e.com/?b=%20+&a"),
+            ("https://e.com/?a=&b=2&&a", &QueryPolicy::All, "https://e.com/?a=&b=2&a"),
+            ("https://e.com/?q=%61%7e%2f%c3%bc", &QueryPolicy::All, "https://e.com/?q=a~%2F%C3%BC"),
+            ("https://e.com/?q=100%&p=%%61", &QueryPolicy::All, "https://e.com/?q=100%&p=%%61"),
+            ("https://e.com/?q=%E4%B&p=1", &QueryPolicy::All, "Encoding"),
+            ("https://e.com/?utm_x=1&gclid", &besides, "https://e.com/"),
+            ("https://e.com/?utm_x=1&q", &besides, "Query"),
+            ("https://e.com/?%75tm_x=1&&", &besides, "https://e.com/"),
             ("https://e.com/?q=a%26b%3D", &some, "https://e.com/?q=a%26b%3D"),
             ("https://e.com/?q=%FF", &some, "Encoding"),
             ("https://e.com/?x=%FF", &some, "https://e.com/"),
@@ -499,13 +629,26 @@ mod tests {
     }
 
     #[test]
+    fn parameters_besides_the_key_are_known() {
+        let some = QueryPolicy::Only(["page".into()].into());
+        for (url, rest, has_more) in [
+            ("https://e.com/?page=2", "", false),
+            ("https://e.com/?utm_source=a%20b&page=2&gclid", "utm_source=a%20b&gclid", false),
+            ("https://e.com/?page=2&x=%2F&&y", "x=%2F&y", true),
+        ] {
+            let url = RequestUrl::parse(url).unwrap();
+            assert_eq!((url.rest(&some).as_str(), url.has_more_than_key(&some)), (rest, has_more));
+        }
+    }
+
+    #[test]
     fn a_slash_at_the_end_means_what_the_route_says() {
         let key =
             |url: &str, slash| RequestUrl::parse(url).and_then(|url| url.key(None, &QueryPolicy::All, slash)).unwrap();
         for (url, stripped, kept) in [
             ("https://e.com/", "https://e.com/", "https://e.com/"),
             ("https://e.com//", "https://e.com/", "https://e.com/"),
-            ("https://e.com/a/?x", "https://e.com/a?x=", "https://e.com/a/?x="),
+            ("https://e.com/a/?x", "https://e.com/a?x", "https://e.com/a/?x"),
             ("https://e.com/a//", "https://e.com/a", "https://e.com/a/"),
             ("https://e.com/a/%2e/", "https://e.com/a", "https://e.com/a/"),
             ("https://e.com/a", "https://e.com/a", "https://e.com/a"),
@@ -573,9 +716,7 @@ mod tests {
                 return Ok(());
             };
             let read = Url::parse(key.url()).unwrap();
-            let mut sorted = pairs.clone();
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
-            prop_assert_eq!(read.query_pairs().into_owned().collect::<Vec<_>>(), sorted);
+            prop_assert_eq!(read.query_pairs().into_owned().collect::<Vec<_>>(), pairs);
             let kept = slash == TrailingSlash::Keep && parsed.has_trailing_slash();
             prop_assert_eq!(read.path(), format!("{}{}", parsed.path().as_str(), if kept { "/" } else { "" }));
             prop_assert_eq!((key.path(), key.variant()), (parsed.path().as_str(), variant));

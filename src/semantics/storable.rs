@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use url::Url;
 
 use crate::reason::Reason;
 use crate::semantics::cache_policy::{self, CachePolicy};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::http_date;
-use crate::semantics::key::{PageKey, QueryPolicy, RequestUrl, TrailingSlash};
+use crate::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
+use crate::semantics::redirect;
 use crate::semantics::statuses::{self, Statuses};
 use crate::semantics::tag::{Tag, TagError};
 use crate::semantics::vary::Vary;
@@ -40,6 +40,8 @@ pub struct Criteria<'a> {
     pub tags: &'a [Tag],
     /// The request properties besides the URL that make the route's pages different.
     pub vary: &'a Vary,
+    /// The query parameters that are part of a page's key.
+    pub query: &'a QueryPolicy,
     /// The meaning of a slash at the end of a path.
     pub trailing_slash: TrailingSlash,
     /// The most bytes of a body.
@@ -280,7 +282,9 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     };
     let revalidate = lifetime(status, headers, &policy, criteria)?;
     let windows = Windows::new(criteria.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
-    if headers.get("location").is_some_and(|location| leads_to(location, criteria)) {
+    let is_circular =
+        |location| redirect::is_circular(location, criteria.key.url(), criteria.query, criteria.trailing_slash);
+    if headers.get("location").is_some_and(is_circular) {
         return Err(NotStored::RedirectToItself);
     }
     if !is_decoded(headers) {
@@ -322,14 +326,6 @@ fn lifetime(
 fn is_decoded(headers: &HeaderList) -> bool {
     let coding = headers.joined("content-encoding");
     coding.is_none_or(|coding| matches!(coding.as_str(), "" | "identity" | "gzip" | "br"))
-}
-
-/// Returns whether a `Location` is the page itself. The key may drop a trailing slash that an origin requires.
-fn leads_to(location: &str, criteria: &Criteria<'_>) -> bool {
-    let target = Url::parse(criteria.key.url()).and_then(|base| base.join(location));
-    let target = target.ok().and_then(|url| RequestUrl::parse(url.as_str()).ok());
-    let target = target.and_then(|url| url.key(None, &QueryPolicy::All, criteria.trailing_slash).ok());
-    target.is_some_and(|target| target.url() == criteria.key.url())
 }
 
 #[cfg(test)]

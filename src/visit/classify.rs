@@ -111,10 +111,14 @@ pub enum Class<'a> {
     Admin(CanonicalPath),
     /// The origin answers, and the response says why.
     Pass(Pass),
-    /// The client is redirected to a URL of the same host: the path has a trailing slash that its route removes.
+    /// The client is redirected to a URL of the same host, if the page there can be served: the path has a trailing slash
+    /// that its route removes. If the page passes to the origin, so does this request, because the origin may insist on
+    /// the slash.
     Redirect {
         /// Path and query.
         location: String,
+        /// The page there.
+        page: PageRequest<'a>,
     },
     /// A page of a route.
     Page(PageRequest<'a>),
@@ -171,6 +175,8 @@ pub enum Destination {
     Redirect {
         /// Path and query.
         location: String,
+        /// The page there, by its key without a variant.
+        key: PageKey,
     },
     /// A page, by its key without a variant.
     Page(PageKey),
@@ -192,20 +198,26 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
     if rules.bypass_token.is_some_and(|token| has_bypass_token(headers, token)) {
         return Class::Pass(Pass::Draft);
     }
-    let key = match destination {
+    let (key, location) = match destination {
         Destination::Pass(pass) => return Class::Pass(pass),
-        Destination::Redirect { location } => return Class::Redirect { location },
-        Destination::Page(key) => key,
+        Destination::Redirect { location, key } => (key, Some(location)),
+        Destination::Page(key) => (key, None),
     };
-    match key.with_variant(&route.vary().variant(headers)) {
-        Ok(key) => Class::Page(PageRequest {
-            route,
-            key,
-            with_body: method == "GET",
-            conditions: conditions(headers),
-            authorized: headers.header("authorization").is_some(),
-        }),
-        Err(error) => Class::Pass(error.into()),
+    let key = match key.with_variant(&route.vary().variant(headers)) {
+        Ok(key) => key,
+        Err(error) => return Class::Pass(error.into()),
+    };
+    let page = PageRequest {
+        route,
+        key,
+        with_body: method == "GET",
+        conditions: conditions(headers),
+        authorized: headers.header("authorization").is_some(),
+    };
+    match location {
+        // The redirect has no body.
+        Some(location) => Class::Redirect { location, page: PageRequest { with_body: false, ..page } },
+        None => Class::Page(page),
     }
 }
 
@@ -259,11 +271,10 @@ fn destination(config: &Config, route: &Route, url: &RequestUrl) -> Destination 
     if !config.serves_host(url.host()) {
         return Destination::Pass(Pass::NoKey(Reason::Host));
     }
-    if url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect {
-        return Destination::Redirect { location: url.without_slash() };
-    }
     let origin = config.canonical_origin.as_ref().map(CanonicalOrigin::as_str);
+    let redirects = url.has_trailing_slash() && route.trailing_slash() == TrailingSlash::Redirect;
     match url.key(origin, route.query(), route.trailing_slash()) {
+        Ok(key) if redirects => Destination::Redirect { location: url.without_slash(), key },
         Ok(key) => Destination::Page(key),
         Err(error) => Destination::Pass(error.into()),
     }
@@ -273,6 +284,7 @@ impl From<KeyError> for Pass {
     fn from(error: KeyError) -> Self {
         Self::NoKey(match error {
             KeyError::TooLong => Reason::UriTooLong,
+            KeyError::Query => Reason::Query,
             KeyError::Encoding | KeyError::NotAUrl => Reason::UriEncoding,
         })
     }

@@ -61,11 +61,12 @@ function usual({ method, url, headers }, response) {
 const raw = (text) => (_, response) => response.socket.end(Buffer.from(text, "latin1"));
 
 const routes = {
-  "/p/[...rest]": { revalidate: 600 },
-  "/keep/[...rest]": { revalidate: 600, trailing_slash: "keep" },
-  "/redirect/[...rest]": { revalidate: 600, trailing_slash: "redirect" },
+  "/p/[...rest]": { revalidate: 600, query: "none", trailing_slash: "strip" },
+  "/keep/[...rest]": { revalidate: 600, query: "none", trailing_slash: "keep" },
+  "/redirect/[...rest]": { revalidate: 600, query: "none", trailing_slash: "redirect" },
   "/none/[name]": { revalidate: 600, query: "none" },
   "/list/[name]": { revalidate: 600, query: ["page"] },
+  "/named/[name]": { revalidate: 600, query: ["a", "b"] },
   "/all/[...rest]": { revalidate: 600, query: "all", shards: 4 },
   "/rsc/[name]": { revalidate: 600, vary: { header: { RSC: ["1"] } } },
 };
@@ -194,7 +195,8 @@ const spellings = {
   "dot segments": ["/p/dots", "/p/x/../dots", "/p/./dots", "/p/x/%2e%2E/dots", "/../p/dots", "/p\\x\\..\\dots"],
   "slashes": ["/p/slashes", "//p//slashes//", "/p/slashes/", "/p\\slashes"],
   "parameters that are not the page's": ["/p/query", "/p/query?EVIL", "/p/query?utm_source=EVIL", "/p/query?__nextDataReq=1&_rsc=EVIL", "/p/query?;EVIL"],
-  "the order and the coding of parameters": ["/all/order?a=1&b=x+y", "/all/order?b=x%20y&a=1", "/all/order?%61=1&b=x+y", "/all/order?&b=x+y&&a=1&utm_source=EVIL"],
+  "the coding of parameters": ["/all/coding?a=1&b=%C3%BC", "/all/coding?%61=1&b=%c3%bc", "/all/coding?&a=%31&&b=%C3%bC&utm_source=EVIL"],
+  "the order of parameters that are named": ["/named/order?a=1&b=x+y", "/named/order?b=x+y&a=1", "/named/order?&b=x+y&&%61=1&EVIL"],
 };
 
 for (const [name, [canonical, ...others]] of Object.entries(spellings)) {

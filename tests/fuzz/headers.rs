@@ -10,7 +10,7 @@ use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, Select
 use cloudflare_isr::internals::semantics::etag;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::{HeaderKind, HeaderList};
-use cloudflare_isr::internals::semantics::key::{PageKey, TrailingSlash};
+use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use cloudflare_isr::internals::semantics::range::Range;
 use cloudflare_isr::internals::semantics::statuses::Statuses;
 use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, Storable, judge};
@@ -235,6 +235,7 @@ fn a_response() {
     let vary = Vary::default();
     let criteria = Criteria {
         vary: &vary,
+        query: &QueryPolicy::All,
         trailing_slash: TrailingSlash::Strip,
         key: &key,
         start,

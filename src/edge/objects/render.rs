@@ -29,7 +29,7 @@ use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
-use crate::semantics::{cache_policy, etag};
+use crate::semantics::{cache_policy, etag, redirect};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -175,6 +175,9 @@ async fn ask(
             (relayed, Some(failure))
         }
         Storability::Pass(reason) => {
+            if let (NotStored::RedirectToItself, Some(location)) = (reason, headers.get("location")) {
+                worker::console_warn!("{}", redirect::explain(location, order.key.url()));
+            }
             order.abort.abort();
             return Ok(RenderOutcome::Uncacheable(reason).into());
         }
@@ -266,6 +269,7 @@ pub(in crate::edge) fn criteria<'a>(
         stale_if_error: route.stale_if_error(),
         tags: route.tags(),
         vary: route.vary(),
+        query: route.query(),
         trailing_slash: route.trailing_slash(),
         max_body_bytes,
     }

@@ -9,6 +9,7 @@ use crate::edge::origin::loopback::Exports;
 use crate::edge::platform::js::{self, Fetcher};
 use crate::semantics::forwarded;
 use crate::semantics::key::PageKey;
+use crate::semantics::mapping;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
 use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
@@ -59,7 +60,7 @@ impl OriginClient {
             Self::Service(service) => pass_to(service, request).await,
             Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
             // Clients' own requests have no time limit but the platform's: an upload is answered at its end.
-            Self::Url { base, .. } => js::fetch(&passed_by_url(request, base)?).await,
+            Self::Url { base, .. } => mapped_back(js::fetch(&passed_by_url(request, base)?).await?, base),
         }
     }
 
@@ -91,10 +92,26 @@ impl OriginClient {
                     let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
                     request.headers().set(RENDER_HEADER, &signature)?;
                 }
-                js::fetch(&request).await
+                mapped_back(js::fetch(&request).await?, base)
             }
         }
     }
+}
+
+/// Maps URLs below the origin in the headers of its response to the visitor's host.
+fn mapped_back(response: Response, base: &str) -> Result<Response, JsValue> {
+    // An upgrade must be passed on unchanged, and no response can be made with a status that is none.
+    if response.status() == 101 || !statuses::is_valid(response.status()) {
+        return Ok(response);
+    }
+    let changes = mapping::changes(&envelope::header_list(&response.headers()), base);
+    if changes.is_empty() {
+        return Ok(response);
+    }
+    // A response is itself a valid init: status and headers are copied, the body is handed over.
+    let copy = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
+    changes.iter().try_for_each(|(name, value)| copy.headers().set(name, value))?;
+    Ok(copy)
 }
 
 /// Builds the request of a render.

@@ -5,6 +5,7 @@ use web_sys::Request;
 use worker::Context;
 
 use crate::edge::admin;
+use crate::edge::caches::envelope;
 use crate::edge::origin::Task;
 use crate::edge::platform::js::RequestHeaders;
 use crate::edge::visitor::downstream;
@@ -46,14 +47,28 @@ impl Isr {
                 Ok(Decision::Response(response, CacheOutcome::Skip))
             }
             Class::Pass(pass) => Ok(passed(pass)),
-            Class::Redirect { location } => Ok(Decision::Response(respond::moved(&location)?, CacheOutcome::Hit)),
-            Class::Page(PageRequest { route, key, with_body, conditions, authorized }) => {
-                // The response to a HEAD has no body that could be stored.
-                let client = if with_body { client } else { ClientKind::Visitor };
-                let performer = Performer { isr: self, context, route, key, with_body, conditions, client, authorized };
-                performer.answer().await
-            }
+            Class::Redirect { location, page } => match self.visit(page, &url, context, client).await? {
+                Decision::Response(response, _) => {
+                    envelope::discard(&response);
+                    Ok(Decision::Response(respond::moved(&location)?, CacheOutcome::Hit))
+                }
+                other => Ok(other),
+            },
+            Class::Page(page) => self.visit(page, &url, context, client).await,
         }
+    }
+
+    async fn visit(
+        &self,
+        page: PageRequest<'_>,
+        url: &str,
+        context: &Context,
+        client: ClientKind,
+    ) -> Result<Decision, JsValue> {
+        let PageRequest { route, key, with_body, conditions, authorized } = page;
+        // The response to a HEAD has no body that could be stored.
+        let client = if with_body { client } else { ClientKind::Visitor };
+        Performer { isr: self, context, route, key, url, with_body, conditions, client, authorized }.answer().await
     }
 }
 

@@ -19,8 +19,9 @@ use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::conditional::{Conditions, Form, SelectedRepresentation};
-use crate::semantics::key::PageKey;
+use crate::semantics::key::{PageKey, RequestUrl};
 use crate::semantics::range::Range;
+use crate::semantics::redirect;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::{
@@ -33,6 +34,8 @@ pub(in crate::edge) struct Performer<'a> {
     pub(in crate::edge) context: &'a Context,
     pub(in crate::edge) route: &'a Route,
     pub(in crate::edge) key: PageKey,
+    /// The URL of the request.
+    pub(in crate::edge) url: &'a str,
     /// False for HEAD.
     pub(in crate::edge) with_body: bool,
     /// The conditions and the range of the request.
@@ -88,8 +91,15 @@ impl Performer<'_> {
                     envelope::discard(&body);
                     continue;
                 }
+                Step::Serve(served) if served.outcome == CacheOutcome::Skip && self.has_more_than_key() => {
+                    envelope::discard(&served.page.body);
+                    return Ok(pass_with(CacheOutcome::Skip, served.status));
+                }
                 Step::Serve(served) => return self.serve(served),
                 Step::Pass(status) => return Ok(pass_with(CacheOutcome::Skip, status)),
+                Step::Unavailable { status, .. } if self.has_more_than_key() => {
+                    return Ok(pass_with(CacheOutcome::Skip, status));
+                }
                 Step::Unavailable { retry_at, status } => return self.unavailable(retry_at, status),
                 Step::Lease { shard, token } => {
                     let (key, authorized) = (self.key.clone(), self.authorized);
@@ -147,6 +157,10 @@ impl Performer<'_> {
             Some(WhenToKeep::AtOnce) => self.keep_whole(&meta, &page)?,
             Some(WhenToKeep::WhenWhole) => self.keep(&meta, &page)?,
             None => {}
+        }
+        if self.is_circular(&meta, &page)? {
+            envelope::discard(&page);
+            return Ok(skip(Reason::RedirectToItself));
         }
         let response = self.respond(&meta, &page, outcome, status)?;
         if is_for_downstream {
@@ -215,7 +229,36 @@ impl Performer<'_> {
         if let Some(field) = self.route.vary().field() {
             response.headers().set("vary", &field)?;
         }
+        if let Some(location) = self.location_for_visitor(meta, page)? {
+            response.headers().set("location", &location)?;
+        }
         Ok(response)
+    }
+
+    /// Returns whether the request has parameters that its render did not have and that may matter to the origin: if such
+    /// a render fails, the origin may still answer the request itself.
+    fn has_more_than_key(&self) -> bool {
+        RequestUrl::parse(self.url).is_ok_and(|url| url.has_more_than_key(self.route.query()))
+    }
+
+    /// Returns whether a stored redirect leads the visitor to the requested URL itself. It leads others on: they have asked
+    /// another host, which `canonical_origin` treats as the same.
+    fn is_circular(&self, meta: &PageMeta, page: &Response) -> Result<bool, JsValue> {
+        let Some(location) = location_of(meta, page)? else { return Ok(false) };
+        let (query, trailing_slash) = (self.route.query(), self.route.trailing_slash());
+        let is_circular = redirect::is_circular(&location, self.url, query, trailing_slash);
+        if is_circular {
+            worker::console_warn!("{}", redirect::explain(&location, self.key.url()));
+        }
+        Ok(is_circular)
+    }
+
+    /// Returns the target of a stored redirect with the visitor's parameters that are not part of the key.
+    fn location_for_visitor(&self, meta: &PageMeta, page: &Response) -> Result<Option<String>, JsValue> {
+        let (Some(location), Ok(url)) = (location_of(meta, page)?, RequestUrl::parse(self.url)) else {
+            return Ok(None);
+        };
+        Ok(redirect::with_rest(&location, self.url, &url.rest(self.route.query())))
     }
 
     /// Decides the form of the response. It depends on nothing that changes during the request.
@@ -244,6 +287,11 @@ impl Performer<'_> {
     pub(in crate::edge) fn shard(&self) -> ShardName {
         ShardName::of(self.route, self.key.path())
     }
+}
+
+/// Returns the target of a redirect.
+fn location_of(meta: &PageMeta, page: &Response) -> Result<Option<String>, JsValue> {
+    if redirect::is_redirect(meta.status) { page.headers().get("location") } else { Ok(None) }
 }
 
 /// Reads a coordinator's answer.

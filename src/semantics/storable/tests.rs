@@ -24,6 +24,7 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
         stale_if_error: EXPIRE,
         tags: &route_tag,
         vary: &Vary::default(),
+        query: &QueryPolicy::default(),
         trailing_slash: TrailingSlash::Strip,
         max_body_bytes: 1000,
     })

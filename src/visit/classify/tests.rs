@@ -32,6 +32,7 @@ fn config() -> Config {
         "/docs/*": { "trailing_slash": "redirect" },
         "/keep/*": { "trailing_slash": "keep", "query": "all" },
         "/live": { "revalidate": 0 },
+        "/any/*": {},
         "/shop/*": { "vary": { "cookie": { "currency": ["EUR", "USD"] } } },
     });
     Config::from_json(&json!({ "hosts": ["e.com", "*.e.com"], "routes": routes })).unwrap()
@@ -46,7 +47,7 @@ fn class(method: &str, url: &str, headers: &[(&str, &str)], is_render: bool) -> 
         Class::NotForCache => "not for the cache".to_owned(),
         Class::Admin(path) => format!("admin {}", path.as_str()),
         Class::Pass(pass) => format!("{pass:?}"),
-        Class::Redirect { location } => format!("redirect {location}"),
+        Class::Redirect { location, .. } => format!("redirect {location}"),
         Class::Page(page) => format!("page {} {}", page.route.id().as_str(), page.key),
     }
 }
@@ -93,7 +94,10 @@ fn a_request_is_classified_by_url_then_method_then_headers() {
         ("GET", "https://e.com/live", &[], "NeverStored"),
         ("GET", "https://other.com/live", &[], "NeverStored"),
         ("GET", "https://other.com/docs/a/", &[], "NoKey(Host)"),
-        ("GET", "https://e.com/docs/a/?b", &[], "redirect /docs/a?b"),
+        ("GET", "https://e.com/docs/a/?gclid=b", &[], "redirect /docs/a?gclid=b"),
+        ("GET", "https://e.com/docs/a/?b", &[], "NoKey(Query)"),
+        ("GET", "https://e.com/any/a?utm_source=b", &[], "page /any/* https://e.com/any/a"),
+        ("GET", "https://e.com/any/a?s=b", &[], "NoKey(Query)"),
         ("GET", "https://e.com/keep/a?b=%ff", &[], "NoKey(UriEncoding)"),
     ] {
         assert_eq!(class(method, url, headers, false), expected, "{method} {url} {headers:?}");
@@ -132,7 +136,8 @@ fn a_loop_is_recognized_by_the_name_of_this_cache() {
 fn a_url_is_enough_for_pages_without_variants_only() {
     let config = config();
     for (url, key) in [
-        ("https://e.com/blog/a/?page=2&x=y", Some("https://e.com/blog/a?page=2")),
+        ("https://e.com/blog/a/?page=2&x=y", Some("https://e.com/blog/a/?page=2")),
+        ("https://e.com/any/a?s=b", None),
         ("https://e.com/docs/a", Some("https://e.com/docs/a")),
         ("https://e.com/docs/a/", None),
         ("https://e.com/shop/a", None),
