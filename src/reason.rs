@@ -122,6 +122,7 @@ reasons! {
         MalformedHeader, "malformed-header", "A header has a name or a value that HTTP does not allow.";
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
+        EventStream, "event-stream", "The answer is a stream of events (`text/event-stream`).";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
         Query, "query", "The URL has a query parameter that the route does not name.";
         UriTooLong, "uri-too-long", "The URL is too long for a key.";

@@ -52,9 +52,8 @@ settings! {
         /// How long after the freshness lifetime a page may be served while the origin fails.
         stale_if_error(time: Duration) => STALE_IF_ERROR: SameAs<Seconds> = SameAs::setting(&EXPIRE);
 
-        // At most a day: no invalidation reaches a browser that does not send a request.
         /// How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time.
-        browser_max_age(time: Duration) => BROWSER_MAX_AGE: Seconds = Seconds { min: 0, max: DAY, default: 0 };
+        browser_max_age(time: Duration) => BROWSER_MAX_AGE: Seconds = Seconds { min: 0, max: YEAR, default: 0 };
 
         /// Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is
         /// another page; with `redirect`, it redirects to `/a`.

@@ -5,7 +5,7 @@
 //! | [`HeaderKind::EndToEnd`] | yes | yes | yes |
 //! | [`HeaderKind::Connection`], and names in `Connection` | no | no | no, except for an upgrade |
 //! | [`HeaderKind::Personal`] | no | yes | yes |
-//! | [`HeaderKind::Consumed`] | no | yes | yes |
+//! | [`HeaderKind::Consumed`] | no | yes, except `Cache-Tag` | yes |
 //! | [`HeaderKind::Coding`] | no, once the coding is undone | yes | yes |
 //! | [`HeaderKind::Framework`] | yes | yes | no |
 //! | [`HeaderKind::Internal`] | no | no | no |
@@ -255,8 +255,9 @@ impl HeaderList {
         let nominated = self.nominated();
         self.names(|name| match HeaderKind::of(name) {
             HeaderKind::Internal | HeaderKind::Connection => true,
-            // A response keeps its own rules for caches and its cookies, whatever `Connection` names.
-            HeaderKind::Personal | HeaderKind::Consumed | HeaderKind::Coding => false,
+            // A response keeps its own rules for caches and its cookies, whatever `Connection` names. Tags are for the
+            // caches of the origin's operator alone.
+            HeaderKind::Personal | HeaderKind::Consumed | HeaderKind::Coding => name == "cache-tag",
             HeaderKind::EndToEnd | HeaderKind::Framework => nominated.iter().any(|nominated| nominated == name),
         })
     }

@@ -74,6 +74,8 @@ pub enum NotStored {
     Authorization,
     /// The body has a coding that the platform does not undo: it would be stored as if it had none (RFC 9110 §8.4).
     ContentEncoding,
+    /// A stream of events (HTML, "server-sent events"): it has no end, and each client has its own.
+    EventStream,
     /// A redirect to the requested URL itself: stored, it would be a loop.
     RedirectToItself,
     /// The page or its route asks for `revalidate = 0`.
@@ -100,6 +102,7 @@ impl NotStored {
             Self::CacheControl => Reason::CacheControl,
             Self::Authorization => Reason::Authorization,
             Self::ContentEncoding => Reason::ContentEncoding,
+            Self::EventStream => Reason::EventStream,
             Self::RedirectToItself => Reason::RedirectToItself,
             Self::RevalidateZero => Reason::RevalidateZero,
             Self::Age => Reason::Age,
@@ -244,10 +247,20 @@ fn content_length(headers: &HeaderList) -> Option<u64> {
 
 /// Returns whether a body is HTML according to its `Content-Type`, or has none.
 fn is_html(content_type: Option<&str>) -> bool {
-    content_type.is_none_or(|value| {
-        let media_type = value.split(';').next().unwrap_or_default().trim();
-        ["text/html", "application/xhtml+xml"].iter().any(|html| media_type.eq_ignore_ascii_case(html))
-    })
+    content_type.is_none_or(|value| is_of_type(value, &["text/html", "application/xhtml+xml"]))
+}
+
+fn is_of_type(content_type: &str, media_types: &[&str]) -> bool {
+    let written = content_type.split(';').next().unwrap_or_default().trim();
+    media_types.iter().any(|media_type| written.eq_ignore_ascii_case(media_type))
+}
+
+/// Drops `Link` if it is above the limits: it only helps browsers to load the page faster.
+fn without_long_links(mut headers: HeaderList) -> HeaderList {
+    if headers.get("link").is_some() && matches!(headers.check(), Err(HeaderFlaw::TooLarge(_))) {
+        headers.set("link", None);
+    }
+    headers
 }
 
 /// Returns the headers to relay the response of a failing origin to all waiting requests; `None` if it can't be
@@ -264,6 +277,9 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     }
     if headers.get("content-range").is_some() {
         return Err(NotStored::Partial);
+    }
+    if is_of_type(headers.get("content-type").unwrap_or_default(), &["text/event-stream"]) {
+        return Err(NotStored::EventStream);
     }
     let policy = CachePolicy::of(headers);
     if policy.forbids_storing() {
@@ -293,7 +309,7 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if content_length(headers).is_some_and(|length| length > criteria.max_body_bytes) {
         return Err(NotStored::TooLarge);
     }
-    let kept = headers.for_sharing();
+    let kept = without_long_links(headers.for_sharing());
     kept.check()?;
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
     Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced: announced(headers) })

@@ -109,6 +109,8 @@ pub enum Class<'a> {
     NotForCache,
     /// A path of the admin API.
     Admin(CanonicalPath),
+    /// A `PURGE` for a page, as other caches know it. It must not reach the origin, which would report success.
+    Purge,
     /// The origin answers, and the response says why.
     Pass(Pass),
     /// The client is redirected to a URL of the same host, if the page there can be served: the path has a trailing slash
@@ -191,6 +193,9 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         UrlClass::Routed { route, destination } => (route, destination),
     };
     let RequestParts { method, headers, is_render, .. } = *request;
+    if method == "PURGE" && !is_render {
+        return Class::Purge;
+    }
     let is_page = matches!(method, "GET" | "HEAD") && headers.header("upgrade").is_none() && !has_content(headers);
     if !is_page || is_render {
         return Class::NotForCache;

@@ -25,8 +25,8 @@ use crate::edge::settings::Settings;
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::semantics::digest::{Digest, Parts};
-use crate::semantics::freshness::Windows;
-use crate::semantics::headers::HeaderList;
+use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
 use crate::semantics::{cache_policy, etag, redirect};
@@ -165,6 +165,7 @@ async fn ask(
         return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
     };
     let criteria = Criteria { authorized, ..criteria(order.route, order.key, order.token, order.max_body_bytes) };
+    note_oddities(order, &headers);
     let (mut storable, failure) = match storable::judge(status, &headers, &criteria) {
         Storability::Store(storable) => (storable, None),
         Storability::Fail(failure) => {
@@ -241,6 +242,23 @@ async fn ask(
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
+}
+
+/// Tells the operator what in a response has no effect.
+fn note_oddities(order: &Order<'_>, headers: &HeaderList) {
+    let lifetime = headers.get("x-isr-revalidate");
+    if let Some(value) = lifetime.filter(|_| Revalidate::from_header(headers).is_none()) {
+        worker::console_warn!(
+            "{}: `X-ISR-Revalidate: {value}` is neither a whole number of seconds nor `false`, and is ignored",
+            order.key
+        );
+    }
+    if headers.joined("link").is_some_and(|value| value.len() > MAX_VALUE_BYTES) {
+        worker::console_warn!(
+            "{}: `Link` is longer than {MAX_VALUE_BYTES} bytes: the page is stored without it",
+            order.key
+        );
+    }
 }
 
 /// Reads the next piece of a body. The platform fails to undo the coding of a body without any bytes.

@@ -46,6 +46,7 @@ impl Isr {
                 let response = admin::http(request, &method, path.as_str(), &self.env, &self.settings).await?;
                 Ok(Decision::Response(response, CacheOutcome::Skip))
             }
+            Class::Purge => Ok(Decision::Response(respond::no_purge()?, CacheOutcome::Skip)),
             Class::Pass(pass) => Ok(passed(pass)),
             Class::Redirect { location, page } => match self.visit(page, &url, context, client).await? {
                 Decision::Response(response, _) => {

@@ -10,8 +10,9 @@ use crate::edge::body::range;
 use crate::edge::caches::envelope;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
-use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::conditional::{Form, NOT_IN_206, NOT_IN_304};
+use crate::semantics::freshness::Revalidate;
 use crate::semantics::range::Range;
 use crate::semantics::{browser, http_date};
 use crate::time::Timestamp;
@@ -159,7 +160,8 @@ pub(in crate::edge) fn passed(
     if response.status() == 101 {
         return Ok(response);
     }
-    let withheld = envelope::header_list(&response.headers()).withheld_from_visitor();
+    let own = envelope::header_list(&response.headers());
+    let withheld = own.withheld_from_visitor();
     if status_headers.is_none() && withheld.is_empty() {
         return Ok(response);
     }
@@ -168,12 +170,16 @@ pub(in crate::edge) fn passed(
     let copy = Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())?;
     let headers = copy.headers();
     withheld.iter().try_for_each(|name| headers.delete(name))?;
+    let is_draft = status_headers.is_some_and(|status| status.outcome == CacheOutcome::Bypass);
+    // The page opts out of the cache: by its header, or by its route.
+    let opts_out = Revalidate::from_header(&own) == Some(Revalidate::NoStore)
+        || status_headers.is_some_and(|status| status.status.fwd == Some(Forward::Bypass));
     if let Some(status_headers) = status_headers {
         status_headers.set(&headers, expose)?;
-        if status_headers.outcome == CacheOutcome::Bypass {
-            // A draft is private to this client.
-            headers.set("cache-control", "private, no-store")?;
-        }
+    }
+    if is_draft || (opts_out && own.get("cache-control").is_none()) {
+        // A draft is private to this client.
+        headers.set("cache-control", "private, no-store")?;
     }
     Ok(copy)
 }
@@ -185,4 +191,11 @@ pub(in crate::edge) fn moved(location: &str) -> Result<Response, JsValue> {
     headers.set("location", location)?;
     headers.set("cache-control", browser::ALWAYS_ASK)?;
     envelope::response(308, &headers, None)
+}
+
+/// Answers a `PURGE` (RFC 9110 §15.6.2): invalidations need the admin token, and may concern more than a URL.
+pub(in crate::edge) fn no_purge() -> Result<Response, JsValue> {
+    let message = "This cache has no method PURGE. Send `POST /__isr/revalidate` with the admin token and \
+        {\"path\": \"/the/page\", \"mode\": \"purge\"}.";
+    envelope::json(501, &serde_json::json!({ "error": { "code": "method_not_implemented", "message": message } }))
 }

@@ -341,3 +341,21 @@ fn a_failing_origin_says_when_to_ask_again() {
         assert_eq!(storability(503, &[("retry-after", value)]), Storability::Fail(expected), "{value:?}");
     }
 }
+
+#[test]
+fn a_stream_of_events_is_each_clients_own() {
+    for value in ["text/event-stream", "Text/Event-Stream; charset=utf-8"] {
+        let headers = [("content-type", value), ("cache-control", "public, s-maxage=60")];
+        assert_eq!(storability(200, &headers), pass(NotStored::EventStream), "{value}");
+    }
+}
+
+#[test]
+fn a_page_is_stored_without_links_that_are_too_long() {
+    let long = "a".repeat(MAX_VALUE_BYTES + 1);
+    assert_eq!(storability(200, &[("link", &long), ("x-own", "kept")]), stored(MINUTE, &[("x-own", "kept")]));
+    let third = "a".repeat(MAX_HEADER_BYTES / 3);
+    let kept = [("x-a", third.as_str()), ("x-b", third.as_str())];
+    assert_eq!(storability(200, &[kept[0], ("link", &third), kept[1]]), stored(MINUTE, &kept), "together too long");
+    assert_eq!(storability(200, &[("link", &long), ("x-own", &long)]), pass(NotStored::TooLarge));
+}

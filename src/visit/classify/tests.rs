@@ -47,6 +47,7 @@ fn class(method: &str, url: &str, headers: &[(&str, &str)], is_render: bool) -> 
         Class::NotForCache => "not for the cache".to_owned(),
         Class::Admin(path) => format!("admin {}", path.as_str()),
         Class::Pass(pass) => format!("{pass:?}"),
+        Class::Purge => "purge".to_owned(),
         Class::Redirect { location, .. } => format!("redirect {location}"),
         Class::Page(page) => format!("page {} {}", page.route.id().as_str(), page.key),
     }
@@ -75,6 +76,8 @@ fn a_request_is_classified_by_url_then_method_then_headers() {
         ("HEAD", "https://e.com/", &[("content-length", "10")], "not for the cache"),
         ("GET", "https://e.com/", &[("transfer-encoding", "chunked")], "not for the cache"),
         ("GET", "https://e.com/", &[("content-length", "0")], "page / https://e.com/"),
+        ("PURGE", "https://e.com/", &[], "purge"),
+        ("PURGE", "https://e.com/other", &[], "not for the cache"),
         // The admin API takes any method, on any host.
         ("POST", "https://e.com/__isr/revalidate", &[], "admin /__isr/revalidate"),
         ("GET", "https://other.com/__isr", &[("x-isr-bypass", "draft")], "admin /__isr"),
