@@ -122,6 +122,8 @@ reasons! {
         MalformedHeader, "malformed-header", "A header has a name or a value that HTTP does not allow.";
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
+        SetCookie, "set-cookie",
+            "The answer sets a cookie, and nothing says that it is for everybody; or it has `Clear-Site-Data`.";
         EventStream, "event-stream", "The answer is a stream of events (`text/event-stream`).";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
         Query, "query", "The URL has a query parameter that the route does not name.";

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
+use cloudflare_isr::internals::semantics::set_cookie::SetCookie;
 use cloudflare_isr::internals::semantics::statuses::{ALLOWED, Statuses};
 use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, judge};
 use cloudflare_isr::internals::semantics::vary::Vary;
@@ -260,6 +261,7 @@ impl Response {
         let vary = Vary::default();
         let criteria = Criteria {
             vary: &vary,
+            set_cookie: SetCookie::Strip,
             query: &QueryPolicy::All,
             trailing_slash: TrailingSlash::Strip,
             key: &PageKey::from_stored("https://e.com/").expect("it is a key"),

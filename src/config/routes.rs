@@ -7,13 +7,14 @@ use super::message::key;
 use super::reader::Reader;
 use super::setting::{MAX_ROUTES, SettingLevel};
 use super::settings::{
-    BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SHARDS,
+    BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SET_COOKIE, SHARDS,
     STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
 use super::{query, render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
+use crate::semantics::set_cookie::SetCookie;
 
 /// The values of settings that a route leaves out.
 pub(super) struct RouteDefaults {
@@ -23,6 +24,7 @@ pub(super) struct RouteDefaults {
     pub(super) stale_if_error: Option<Duration>,
     pub(super) browser_max_age: Duration,
     pub(super) trailing_slash: TrailingSlash,
+    pub(super) set_cookie: SetCookie,
     pub(super) origin: Option<Origin>,
     pub(super) render_headers: RenderHeaders,
     /// The sensitive headers that `render_headers` may contain, also in routes.
@@ -75,6 +77,7 @@ fn settings(mut route: Reader<'_, '_>, pattern: Option<&Pattern>, defaults: &Rou
             None => query::default_policy(pattern, &defaults.ignored_query),
         },
         trailing_slash: TRAILING_SLASH.read(table).unwrap_or(defaults.trailing_slash),
+        set_cookie: SET_COOKIE.read(table).unwrap_or(defaults.set_cookie),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
         vary: vary::read(table).unwrap_or_default(),
         render_headers: render_headers::read(table, &defaults.sensitive)

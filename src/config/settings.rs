@@ -24,6 +24,7 @@ use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::language::LanguageTag;
+use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use crate::semantics::vary::Device;
@@ -61,6 +62,14 @@ settings! {
             words: &TrailingSlash::WORDS,
             parse: TrailingSlash::parse,
             default: TrailingSlash::DEFAULT.as_str(),
+        };
+
+        /// Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response
+        /// passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie.
+        set_cookie(meaning: SetCookie) => SET_COOKIE: Word<SetCookie> = Word {
+            words: &SetCookie::WORDS,
+            parse: SetCookie::parse,
+            default: SetCookie::DEFAULT.as_str(),
         };
 
         /// Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this
@@ -342,13 +351,14 @@ mod tests {
             (CACHE_NAME.setting, "`\"cloudflare-isr\"`", "1 to 64 letters, digits, `.`, `_` or `-`"),
             (MAX_BODY_BYTES.setting, "`10485760`", "a whole number from 1 to 33554432"),
             (EXPOSE_HEADERS.setting, "`true`", "`true` or `false`"),
-            (TRAILING_SLASH.setting, "`\"strip\"`", "\"strip\", \"keep\" or \"redirect\""),
+            (TRAILING_SLASH.setting, "`\"keep\"`", "\"strip\", \"keep\" or \"redirect\""),
             (DEVICE.setting, "none", "a list of any of \"desktop\", \"mobile\" or \"tablet\""),
-            (QUERY.setting, "`[]`", "at most 32 parameter names, such as [\"page\"], or \"all\" or \"none\""),
+            (QUERY.setting, "none", "at most 32 parameter names, such as [\"page\"], or \"all\" or \"none\""),
             (ROUTES.setting, "required", "1 to 500 tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
         ] {
             assert_eq!(described(setting), (default.to_owned(), accepts.to_owned()));
         }
         assert_eq!((TrailingSlash::default(), L2Kind::default()), (TrailingSlash::DEFAULT, L2Kind::DEFAULT));
+        assert_eq!(SetCookie::default(), SetCookie::DEFAULT);
     }
 }

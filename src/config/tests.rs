@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::message::show;
 use super::*;
-use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, TrailingSlash};
+use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
 use crate::semantics::key::TRACKING_PARAMETERS;
 use crate::semantics::language::LanguageTag;
 use crate::semantics::statuses::Statuses;
@@ -63,6 +63,7 @@ fn an_empty_route_table_means_the_defaults() {
         max_pages: 100_000,
         query: QueryPolicy::NoneBesides(TRACKING_PARAMETERS.map(str::to_owned).into()),
         trailing_slash: TrailingSlash::Keep,
+        set_cookie: SetCookie::Pass,
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),
@@ -113,6 +114,7 @@ fn every_setting_is_read() {
         max_pages: 1_000_000,
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
         trailing_slash: TrailingSlash::Redirect,
+        set_cookie: SetCookie::Pass,
         vary: Vary {
             languages: ["en", "de-AT"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
             devices: vec![Device::Mobile, Device::Desktop],

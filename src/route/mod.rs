@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::semantics::freshness::Revalidate;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
+pub use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::Tag;
 use crate::semantics::vary::Vary;
@@ -91,6 +92,8 @@ route_settings! {
     query: QueryPolicy => &QueryPolicy,
     /// Meaning of a slash at the end of a path.
     trailing_slash: TrailingSlash,
+    /// Meaning of `Set-Cookie` in a response that does not say that it is for all clients.
+    set_cookie: SetCookie,
     /// Properties of a request that select one of several variants of a page.
     vary: Vary => &Vary,
     /// Origin of the route's pages; `None`: the service bound as `ORIGIN`.

@@ -19,6 +19,7 @@ fn settings() -> RouteSettings {
         max_pages: 1000,
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
+        set_cookie: SetCookie::default(),
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),

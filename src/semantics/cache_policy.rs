@@ -52,6 +52,13 @@ impl CachePolicy {
         self.control.allows_authorized()
     }
 
+    /// Returns whether the origin says that the response is for all clients: by `public` or `s-maxage`, or by a field that
+    /// is for shared caches only.
+    #[must_use]
+    pub fn declares_shared(&self) -> bool {
+        self.is_targeted || self.control.public || self.control.s_maxage.is_some()
+    }
+
     /// Returns the freshness lifetime: `s-maxage`, or, in a targeted field only, `max-age` (RFC 9111 §4.2.1).
     ///
     /// `max-age` of `Cache-Control`, and `Expires`, do not count here: origins mean browsers by them, which no

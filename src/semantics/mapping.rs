@@ -76,7 +76,10 @@ fn map_links(base: &Url, value: &str) -> Option<String> {
                 1
             }
             [b'<', ..] if !is_quoted => {
-                let Some(end) = found.find('>') else { break };
+                let Some(end) = found.find('>') else {
+                    rest = found;
+                    break;
+                };
                 let mapped = map(base, &found[1..end]);
                 is_changed |= mapped.is_some();
                 out.push('<');

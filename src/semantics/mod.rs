@@ -17,6 +17,7 @@ pub mod mapping;
 pub mod range;
 pub mod redirect;
 pub mod render_signature;
+pub mod set_cookie;
 pub mod statuses;
 pub mod storable;
 pub mod tag;

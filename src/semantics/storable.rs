@@ -11,6 +11,7 @@ use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::http_date;
 use crate::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use crate::semantics::redirect;
+use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::{self, Statuses};
 use crate::semantics::tag::{Tag, TagError};
 use crate::semantics::vary::Vary;
@@ -40,6 +41,8 @@ pub struct Criteria<'a> {
     pub tags: &'a [Tag],
     /// The request properties besides the URL that make the route's pages different.
     pub vary: &'a Vary,
+    /// The meaning of `Set-Cookie` in a response that does not say that it is for all clients.
+    pub set_cookie: SetCookie,
     /// The query parameters that are part of a page's key.
     pub query: &'a QueryPolicy,
     /// The meaning of a slash at the end of a path.
@@ -72,6 +75,8 @@ pub enum NotStored {
     CacheControl,
     /// The request had `Authorization`, and the response does not allow storing in spite of it (RFC 9111 §3.5).
     Authorization,
+    /// The response has `Set-Cookie`, and nothing says that it is for all clients; or it has `Clear-Site-Data`.
+    SetCookie,
     /// The body has a coding that the platform does not undo: it would be stored as if it had none (RFC 9110 §8.4).
     ContentEncoding,
     /// A stream of events (HTML, "server-sent events"): it has no end, and each client has its own.
@@ -102,6 +107,7 @@ impl NotStored {
             Self::CacheControl => Reason::CacheControl,
             Self::Authorization => Reason::Authorization,
             Self::ContentEncoding => Reason::ContentEncoding,
+            Self::SetCookie => Reason::SetCookie,
             Self::EventStream => Reason::EventStream,
             Self::RedirectToItself => Reason::RedirectToItself,
             Self::RevalidateZero => Reason::RevalidateZero,
@@ -288,6 +294,9 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if criteria.authorized && !policy.allows_authorized() {
         return Err(NotStored::Authorization);
     }
+    if is_for_one(headers, &policy, criteria) {
+        return Err(NotStored::SetCookie);
+    }
     if headers.joined("vary").is_some_and(|value| !criteria.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
@@ -313,6 +322,15 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     kept.check()?;
     let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
     Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced: announced(headers) })
+}
+
+/// Returns whether a response changes the state of one client: it sets a cookie, without a declaration that it is for all.
+/// RFC 9111 §7.3 leaves it to the origin to forbid storing; other caches do not store such a response either.
+fn is_for_one(headers: &HeaderList, policy: &CachePolicy, criteria: &Criteria<'_>) -> bool {
+    let is_declared = || policy.declares_shared() || Revalidate::from_header(headers).is_some();
+    let sets_cookie = ["set-cookie", "set-cookie2"].iter().any(|name| headers.get(name).is_some());
+    headers.get("clear-site-data").is_some()
+        || (sets_cookie && criteria.set_cookie == SetCookie::Pass && !is_declared())
 }
 
 /// Decides the freshness lifetime: the page's own takes precedence over the route's.

@@ -70,7 +70,7 @@ export const dialects = {
 };
 
 /** Routes for a gateway that the suite is run against. There are many shards, lest tests of failing sites open the breaker for others. */
-const route = { revalidate: 3600, expire: 0, stale_if_error: 60, query: "all", shards: 32, statuses: [200, 203, 301, 302, 303, 307, 308, 404, 410, 414] };
+const route = { revalidate: 3600, expire: 0, stale_if_error: 60, query: "all", set_cookie: "strip", shards: 32, statuses: [200, 203, 301, 302, 303, 307, 308, 404, 410, 414] };
 const vary = { language: ["en", "de"], header: { Abc: ["123"], Foo: ["1", "2"], Bar: ["abc"], Baz: ["789"] } };
 export const routes = { "/test/[...rest]": route, "/varied/[...rest]": { ...route, shards: 8, vary } };
 

@@ -131,8 +131,8 @@ for (const [n, [name, headers]] of Object.entries(headerAttacks).entries()) {
     }
     assert.equal(arrived(path).length, 1, "one render");
     assert.equal(arrivedBelow(path + "?").length, 0);
-    const { headers } = arrived(path)[0];
-    assert.deepEqual(Object.keys(headers).filter((name) => believed.has(name) && headers[name] !== stated[name]), []);
+    const sent = arrived(path)[0].headers;
+    assert.deepEqual(Object.keys(sent).filter((name) => believed.has(name) && sent[name] !== stated[name]), []);
   });
 }
 
@@ -180,7 +180,8 @@ for (const [n, [name, variants]] of Object.entries(harmfulAnswers).entries()) {
       answers.delete(path);
       const next = await until(`the page after ${name}`, async () => {
         const answer = await isr.fetch(path);
-        assert.doesNotMatch(told(answer), /evil/i);
+        // What a failing site has said to a render, it says to all for a short while.
+        if (answer.cacheStatus?.detail !== "backoff") assert.doesNotMatch(told(answer), /evil/i);
         return answer.status === 200 && answer;
       });
       assert.equal(next.text, `page ${path}`);
@@ -355,7 +356,7 @@ const echo = (more) => async ({ headers }, response) => {
 };
 
 test("unjs/ocache#68, cloudflare/vinext#1945: waiters who share a leader's render do not get its cookie", async () => {
-  answers.set("/p/leader", echo({}));
+  answers.set("/p/leader", echo({ "cache-control": "public" }));
   const crowd = await all(100, (n) => isr.fetch("/p/leader", { headers: { cookie: `visitor-${n}` } }));
   assert.deepEqual([...new Set(crowd.map(({ text, headers }) => `${text}, ${headers.get("set-cookie")}`))], ["for nobody, null"]);
   assert.equal(arrived("/p/leader").length, 1);
@@ -374,7 +375,7 @@ test("waiters who share a leader whose answer turns out to be private get answer
 
 test("cookies under concurrency: nobody gets what was made for another", async () => {
   answers.set("/passed", echo({}));
-  for (const n of Array(5).keys()) answers.set(`/p/shared-${n}`, echo({}));
+  for (const n of Array(5).keys()) answers.set(`/p/shared-${n}`, echo({ "cache-control": "public" }));
   for (const n of Array(5).keys()) answers.set(`/p/own-${n}`, echo({ "cache-control": "private" }));
   const paths = [...answers.keys()].filter((path) => /^\/(passed|p\/shared-|p\/own-)/.test(path));
   const leaks = await all(600, async (n) => {

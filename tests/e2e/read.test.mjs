@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import { config, newFolder, start, until } from "./harness.mjs";
 
 let isr;
-before(async () => (isr = await start({ isr: config({}, { "/lab/by-page": { query: ["page"] } }) })));
+before(async () => (isr = await start({ isr: config({}, { "/lab/by-page": { query: ["page"], trailing_slash: "strip" } }) })));
 
 test("the first visit is a MISS, the next one a HIT with the same bytes", async () => {
   const miss = await isr.fetch("/lab/first");

@@ -12,6 +12,7 @@ use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::{HeaderKind, HeaderList};
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use cloudflare_isr::internals::semantics::range::Range;
+use cloudflare_isr::internals::semantics::set_cookie::SetCookie;
 use cloudflare_isr::internals::semantics::statuses::Statuses;
 use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, Storable, judge};
 use cloudflare_isr::internals::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
@@ -235,6 +236,7 @@ fn a_response() {
     let vary = Vary::default();
     let criteria = Criteria {
         vary: &vary,
+        set_cookie: SetCookie::Strip,
         query: &QueryPolicy::All,
         trailing_slash: TrailingSlash::Strip,
         key: &key,

@@ -10,10 +10,12 @@ export interface IsrConfig {
   expire?: number;
   /** How long after the freshness lifetime a page may be served while the origin fails. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
-  /** How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time. Accepts whole seconds from 0 to 86400. Default: `0`. */
+  /** How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time. Accepts whole seconds from 0 to 31536000. Default: `0`. */
   browser_max_age?: number;
-  /** Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is another page; with `redirect`, it redirects to `/a`. Accepts "strip", "keep" or "redirect". Default: `"strip"`. */
+  /** Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is another page; with `redirect`, it redirects to `/a`. Accepts "strip", "keep" or "redirect". Default: `"keep"`. */
   trailing_slash?: "strip" | "keep" | "redirect";
+  /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
+  set_cookie?: "pass" | "strip";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -46,7 +48,7 @@ export interface IsrConfig {
   canonical_origin?: string;
   /** Hosts whose pages are cached; `*.` at the beginning stands for all subdomains. Requests for other hosts pass to the origin. Accepts at most 100 hosts, such as ["example.com", "*.example.com"]. Default: any host. */
   hosts?: readonly string[];
-  /** Query parameters that are not part of the key where `query` is `"all"`; `*` at the end stands for any ending. The default is `utm_*`, `gclid`, `fbclid` and similar parameters. Accepts at most 32 parameter names, such as ["utm_*", "gclid"]. Default: tracking parameters. */
+  /** Query parameters that make no difference where `query` is `"all"` or not set; `*` at the end stands for any ending. The default is `utm_*`, `gclid`, `fbclid` and similar parameters. Accepts at most 32 parameter names, such as ["utm_*", "gclid"]. Default: tracking parameters. */
   ignore_query?: readonly string[];
   /** Headers that authenticate requests and that `render_headers` may contain. Accepts a list of any of "authorization", "cf-access-client-id", "cf-access-client-secret", "cf-access-token", "cookie", "proxy-authorization", "x-api-key" or "x-auth-token". Default: `[]`. */
   render_sensitive_headers?: readonly ("authorization" | "cf-access-client-id" | "cf-access-client-secret" | "cf-access-token" | "cookie" | "proxy-authorization" | "x-api-key" | "x-auth-token")[];
@@ -68,10 +70,12 @@ export interface IsrRoute {
   expire?: number;
   /** How long after the freshness lifetime a page may be served while the origin fails. Accepts whole seconds from 0 to 31536000. Default: as `expire`. */
   stale_if_error?: number;
-  /** How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time. Accepts whole seconds from 0 to 86400. Default: `0`. */
+  /** How long a browser may reuse a fresh page without a request. Invalidations do not reach it in this time. Accepts whole seconds from 0 to 31536000. Default: `0`. */
   browser_max_age?: number;
-  /** Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is another page; with `redirect`, it redirects to `/a`. Accepts "strip", "keep" or "redirect". Default: `"strip"`. */
+  /** Meaning of a slash at the end of a path. With `strip`, `/a/` is the same page as `/a`; with `keep`, it is another page; with `redirect`, it redirects to `/a`. Accepts "strip", "keep" or "redirect". Default: `"keep"`. */
   trailing_slash?: "strip" | "keep" | "redirect";
+  /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
+  set_cookie?: "pass" | "strip";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -84,7 +88,7 @@ export interface IsrRoute {
   shards?: number;
   /** Maximum number of pages in each coordinator, each variant counted separately. Existing pages stay; requests for further pages pass to the origin and are not cached. Accepts a whole number from 1 to 1000000. Default: `100000`. */
   max_pages?: number;
-  /** Query parameters that are part of a page's key. The origin does not receive any others. Accepts at most 32 parameter names, such as ["page"], or "all" or "none". Default: `[]`. */
+  /** Query parameters that are part of a page's key. A render contains no others. Without this setting, requests for a route that ends in `*` pass to the origin if they have parameters other than those of `ignore_query`. Accepts at most 32 parameter names, such as ["page"], or "all" or "none". Default: none. */
   query?: readonly string[] | "all" | "none";
   /** Properties of a request that select one of several variants of a page. Accepts a table that makes at most 64 variants, such as { language = ["en", "de"] }. Default: none. */
   vary?: IsrVary;

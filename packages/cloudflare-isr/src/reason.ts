@@ -14,7 +14,7 @@ export type IsrReason =
   | "site-error"
   /** The render reported nothing within its time limit. */
   | "render-timeout"
-  /** Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: a 503. */
+  /** Renders of this page have failed, and its back-off has not ended. STALE: the last good copy. SKIP: the origin's last answer, or a 503. */
   | "backoff"
   /** Renders of many pages of the route fail: its circuit breaker is open. STALE: the last good copy. SKIP: the origin's own answer, within a budget of requests per second; otherwise a 503. */
   | "breaker"
@@ -72,8 +72,14 @@ export type IsrReason =
   | "malformed-header"
   /** The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together. */
   | "too-large"
+  /** The answer sets a cookie, and nothing says that it is for everybody; or it has `Clear-Site-Data`. */
+  | "set-cookie"
+  /** The answer is a stream of events (`text/event-stream`). */
+  | "event-stream"
   /** The answer redirects to the requested URL. */
   | "redirect-to-itself"
+  /** The URL has a query parameter that the route does not name. */
+  | "query"
   /** The URL is too long for a key. */
   | "uri-too-long"
   /** The URL contains an invalid percent-encoding. */

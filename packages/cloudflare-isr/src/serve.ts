@@ -115,6 +115,9 @@ export function isPlainlyForAll({ status, headers }: Response, request: Request)
     (revalidate === "false" || Number(revalidate) > 0) &&
     !/private|no-store|no-cache|=\s*"?0/i.test(said.join()) &&
     !headers.has("vary") &&
+    (!headers.has("set-cookie") || headers.has("x-isr-revalidate")) &&
+    !headers.has("clear-site-data") &&
+    !/^\s*text\/event-stream/i.test(headers.get("content-type") ?? "") &&
     !headers.has("expires") &&
     !request.headers.has("authorization")
   );

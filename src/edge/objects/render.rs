@@ -287,6 +287,7 @@ pub(in crate::edge) fn criteria<'a>(
         stale_if_error: route.stale_if_error(),
         tags: route.tags(),
         vary: route.vary(),
+        set_cookie: route.set_cookie(),
         query: route.query(),
         trailing_slash: route.trailing_slash(),
         max_body_bytes,

@@ -24,6 +24,7 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
         stale_if_error: EXPIRE,
         tags: &route_tag,
         vary: &Vary::default(),
+        set_cookie: SetCookie::Pass,
         query: &QueryPolicy::default(),
         trailing_slash: TrailingSlash::Strip,
         max_body_bytes: 1000,
@@ -85,6 +86,7 @@ type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Storability);
 /// One row for each rule.
 #[test]
 fn an_answer_of_200_is_stored_by_these_rules() {
+    let shared = ("cache-control", "public");
     let long = "x".repeat(MAX_VALUE_BYTES + 1);
     let rows: Vec<Row<'_>> = vec![
         // Storability.
@@ -150,12 +152,12 @@ fn an_answer_of_200_is_stored_by_these_rules() {
         ("own", vec![("x-isr-revalidate", "false")], stored(Revalidate::Never, &[])),
         ("own", vec![("x-isr-revalidate", "0")], pass(NotStored::RevalidateZero)),
         // Headers.
-        ("9111 3.1", vec![("set-cookie", "a=1"), ("connection", "x"), ("x", "1")], stored(MINUTE, &[])),
+        ("9111 3.1", vec![("set-cookie", "a=1"), ("connection", "x"), ("x", "1"), shared], stored(MINUTE, &[])),
         ("9110 5.5", vec![("x", "a\r\nset-cookie: b=1")], pass(NotStored::MalformedHeader)),
         ("9110 5.1", vec![("a b", "1")], pass(NotStored::MalformedHeader)),
         ("bound", vec![("x", ""); MAX_HEADERS], stored(MINUTE, &vec![("x", ""); MAX_HEADERS])),
         ("bound", vec![("x", ""); MAX_HEADERS + 1], pass(NotStored::TooLarge)),
-        ("bound", vec![("set-cookie", ""); MAX_HEADERS + 1], stored(MINUTE, &[])),
+        ("bound", [vec![("set-cookie", ""); MAX_HEADERS + 1], vec![shared]].concat(), stored(MINUTE, &[])),
         ("bound", vec![("x", long.as_str())], pass(NotStored::TooLarge)),
         ("bound", vec![("x", &long[..MAX_HEADER_BYTES / 3]); 3], pass(NotStored::TooLarge)),
         ("bound", vec![("content-length", "1001")], pass(NotStored::TooLarge)),
@@ -309,6 +311,7 @@ const fn is_about_form(reason: NotStored) -> bool {
     match reason {
         NotStored::Partial
         | NotStored::ContentEncoding
+        | NotStored::EventStream
         | NotStored::RedirectToItself
         | NotStored::CacheTag
         | NotStored::MalformedHeader
@@ -316,6 +319,7 @@ const fn is_about_form(reason: NotStored) -> bool {
         NotStored::Status
         | NotStored::CacheControl
         | NotStored::Authorization
+        | NotStored::SetCookie
         | NotStored::RevalidateZero
         | NotStored::Age
         | NotStored::Vary => false,
@@ -358,4 +362,33 @@ fn a_page_is_stored_without_links_that_are_too_long() {
     let kept = [("x-a", third.as_str()), ("x-b", third.as_str())];
     assert_eq!(storability(200, &[kept[0], ("link", &third), kept[1]]), stored(MINUTE, &kept), "together too long");
     assert_eq!(storability(200, &[("link", &long), ("x-own", &long)]), pass(NotStored::TooLarge));
+}
+
+#[test]
+fn a_response_with_a_cookie_is_for_one_client_unless_it_says_otherwise() {
+    let is_stored = |set_cookie, headers: &[(&str, &str)]| {
+        let headers = HeaderList::from_pairs(headers);
+        match with_criteria(|criteria| judge(200, &headers, &Criteria { set_cookie, ..*criteria })) {
+            Storability::Store(storable) => Some(storable.headers.get("set-cookie").is_none()),
+            other => {
+                assert_eq!(other, pass(NotStored::SetCookie));
+                None
+            }
+        }
+    };
+    let cookie = ("set-cookie", "token=1");
+    assert_eq!(is_stored(SetCookie::Pass, &[cookie]), None);
+    assert_eq!(is_stored(SetCookie::Pass, &[cookie, ("cache-control", "max-age=60")]), None);
+    assert_eq!(is_stored(SetCookie::Pass, &[cookie, ("x-isr-revalidate", "soon")]), None);
+    for declared in [
+        ("cache-control", "public"),
+        ("cache-control", "s-maxage=60"),
+        ("cdn-cache-control", "max-age=60"),
+        ("x-isr-revalidate", "60"),
+    ] {
+        assert_eq!(is_stored(SetCookie::Pass, &[cookie, declared]), Some(true), "{declared:?}");
+    }
+    assert_eq!(is_stored(SetCookie::Strip, &[cookie]), Some(true));
+    let cleared = [("clear-site-data", "\"cookies\""), ("cache-control", "public, s-maxage=60")];
+    assert_eq!(is_stored(SetCookie::Strip, &cleared), None);
 }
