@@ -9,6 +9,9 @@ use url::{Position, Url};
 
 use crate::semantics::headers::HeaderList;
 
+/// Maps the URLs in a value; `None` if it stays as it is.
+type Mapper = fn(&Url, &str) -> Option<String>;
+
 /// Returns the headers that change: each with its new value.
 ///
 /// `base` is the value of `origin`: a URL without a trailing slash.
@@ -17,7 +20,7 @@ pub fn changes(headers: &HeaderList, base: &str) -> Vec<(&'static str, String)> 
     let Ok(base) = Url::parse(base) else {
         return Vec::new();
     };
-    let mappers: [(&'static str, fn(&Url, &str) -> Option<String>); 4] =
+    let mappers: [(&'static str, Mapper); 4] =
         [("location", map), ("content-location", map), ("refresh", map_refresh), ("link", map_links)];
     let changed = mappers.into_iter().filter_map(|(name, map)| Some((name, map(&base, &headers.joined(name)?)?)));
     changed.collect()

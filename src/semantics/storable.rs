@@ -300,10 +300,11 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if headers.joined("vary").is_some_and(|value| !criteria.vary.covers(&value)) {
         return Err(NotStored::Vary);
     }
-    let (expire, stale_if_error) = match statuses::is_not_found(status) {
+    let (expire, stale_if_error) = if statuses::is_not_found(status) {
         // "Not found" is no content: once its lifetime is over, the page may be there.
-        true => (Duration::ZERO, Duration::ZERO),
-        false => policy.stale_windows(criteria.expire, criteria.stale_if_error),
+        (Duration::ZERO, Duration::ZERO)
+    } else {
+        policy.stale_windows(criteria.expire, criteria.stale_if_error)
     };
     let revalidate = lifetime(status, headers, &policy, criteria)?;
     let windows = Windows::new(criteria.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
