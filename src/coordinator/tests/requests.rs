@@ -155,7 +155,7 @@ fn an_open_breaker_lets_a_cold_page_pass_within_a_budget_and_renders_only_the_pr
     let retry_at = now.plus(SECOND);
     assert_eq!(breaker.holds_until(now, false), Some(retry_at));
 
-    let mut other = Key { breaker, now, ..Key::new() };
+    let mut other = Key { now, breaker, ..Key::new() };
     let reason = Reason::Breaker;
     for _ in 0..50 {
         assert_eq!(other.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Refused { reason })]);
