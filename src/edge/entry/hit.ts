@@ -1,14 +1,16 @@
 import RustGateway, { type Plan } from "../../../build/index.js";
+import { Memory } from "./memory.js";
 import { isPlain } from "./plain.js";
 
 /** What Rust declares once for both sides. */
 export const constants = RustGateway.prototype.isrConstants();
 
-/** The most URLs and the most pages that are remembered. */
-const MAX_REMEMBERED = 1000;
-
-/** The most UTF-16 code units of headers in remembered plans. An isolate has 128 MB for everything. */
-const MAX_HEADER_LENGTH = 4_000_000;
+/**
+ * The most UTF-16 code units of remembered URLs with their keys, and of remembered plans with their headers. An isolate has 128 MB for
+ * everything.
+ */
+const MAX_KEYS_LENGTH = 2_000_000;
+const MAX_PLANS_LENGTH = 4_000_000;
 
 /**
  * What belongs to one `env`. The platform may keep an isolate when only bindings change. It then hands out another `env` object, and
@@ -37,10 +39,17 @@ function bindingsOf(env: object): Bindings {
 interface RememberedKey {
   of: Bindings;
   key: string | null;
+  length: number;
 }
 
 /** Page keys by URL. */
-const keys = new Map<string, RememberedKey>();
+const keys = new Memory<RememberedKey>(MAX_KEYS_LENGTH);
+
+function rememberKey(of: Bindings, url: string, key: string | null): RememberedKey {
+  const named = { of, key, length: key?.length ?? 0 };
+  keys.set(url, named);
+  return named;
+}
 
 /** A plan, and the stored page that it was made for. */
 interface RememberedPlan extends Plan {
@@ -51,25 +60,15 @@ interface RememberedPlan extends Plan {
 }
 
 /** Plans by page key. Rust is asked for each request whether a plan still holds. */
-const plans = new Map<string, RememberedPlan>();
-let headerLength = 0;
-
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): Value {
-  if (map.size >= MAX_REMEMBERED && !map.has(key)) map.clear();
-  map.set(key, value);
-  return value;
-}
+const plans = new Memory<RememberedPlan>(MAX_PLANS_LENGTH);
 
 function rememberPlan(of: Bindings, key: string, meta: string, plan: Plan): RememberedPlan {
-  let length = 0;
+  let { length } = meta;
   // Both sets of headers are remembered.
   for (const [name, value] of plan.headers) length += 2 * (name.length + value.length);
-  headerLength += length - (plans.get(key)?.length ?? 0);
-  if (headerLength > MAX_HEADER_LENGTH) {
-    plans.clear();
-    headerLength = length;
-  }
-  return remember(plans, key, { ...plan, of, meta, etag: plan.headers.get("etag") ?? undefined, length });
+  const remembered = { ...plan, of, meta, etag: plan.headers.get("etag") ?? undefined, length };
+  plans.set(key, remembered);
+  return remembered;
 }
 
 /** The functions of `hit.rs`. They are taken from the first gateway, which starts Wasm again after a panic. */
@@ -83,7 +82,7 @@ async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rus
     const of = bindingsOf(env);
     const { url } = request;
     let named = keys.get(url);
-    if (named?.of !== of) named = remember(keys, url, { of, key: isrKey(env, url) ?? null });
+    if (named?.of !== of) named = rememberKey(of, url, isrKey(env, url) ?? null);
     const { key } = named;
     if (key === null) return undefined;
     // There are keys only while the configuration is valid, and then the cache has a name.
