@@ -32,6 +32,13 @@ impl Binding {
         }
     }
 
+    /// Returns the name of the optional binding for renders of a bound origin: the same service once more, so that its
+    /// `props` are on renders and on nothing else.
+    #[must_use]
+    pub fn for_renders(origin: &str) -> String {
+        format!("{origin}_RENDER")
+    }
+
     /// Returns what kind of binding it is, in words.
     pub(super) fn kind(self) -> &'static str {
         match self {

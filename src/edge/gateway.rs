@@ -65,7 +65,8 @@ pub async fn gateway_of_own(
         Ok(isr) => isr,
         Err(error) => return misconfigured(&error),
     };
-    let own = OriginClient::Service(own.unchecked_into::<Fetcher>());
+    let own = own.unchecked_into::<Fetcher>();
+    let own = OriginClient::Service { clients: own.clone(), renders: own };
     match answer_by_own(&isr, &request, &context, async |request| own.pass(request).await).await? {
         Ok(response) => Ok(response),
         // An exception of the handler is passed on unchanged.

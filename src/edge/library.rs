@@ -129,8 +129,9 @@ impl Isr {
 
     /// Returns whether a request is a render from this cache: the response is for every client, not for one.
     ///
-    /// A render is recognized by the `props` of the service binding that it came over, or by its signature with the secret
-    /// `ISR_RENDER_SECRET`. A client can send neither.
+    /// A render is recognized by its signature with the secret `ISR_RENDER_SECRET`, or by the `props` of the service
+    /// binding that it came over. A client can send neither. If another cache is bound to this Worker, only its binding for
+    /// renders may have these `props`: `docs/origins.md`.
     ///
     /// ```no_run
     /// use cloudflare_isr::Isr;

@@ -65,7 +65,7 @@ pub(in crate::edge) struct Settings {
     pub(in crate::edge) bypass_token: Option<Secret>,
     /// The secret `ISR_PURGE_TOKEN`, if `zone_purge` is set: allows purges of the zone.
     pub(in crate::edge) purge_token: Option<ApiToken>,
-    /// The secret `ISR_RENDER_SECRET`: signs renders for origins by URL, and verifies them on arrival.
+    /// The secret `ISR_RENDER_SECRET`: signs renders, and verifies them on arrival.
     pub(in crate::edge) render_secret: Option<RenderSecret>,
     /// The secrets that `render_headers` names. They are sent, and never shown.
     header_secrets: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! The signature of a render that reaches its origin over the open network, where any client can send any header.
+//! The signature of a render, by which the origin tells it from a client's request: any client can send any header.
 //!
 //! `X-ISR-Render: t=<unix seconds>,v1=<HMAC-SHA-256 in hexadecimal>` over `<t>.<METHOD>.<path and query>`, under a
 //! secret that the cache and the origin share. It proves that the cache sent this request recently. An attacker that

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRender } from "../../packages/cloudflare-isr/dist/index.js";
-import { config, root, start } from "./harness.mjs";
+import { bypassToken, config, root, start } from "./harness.mjs";
 
 const secret = "render-secret-of-the-tests";
 const token = "Bearer token-of-the-tests";
@@ -52,6 +52,18 @@ const renderer = {
   serviceBindings: { ISR: "cloudflare-isr" },
 };
 
+/** A site that says what it takes a request for, by its props and by its signature. */
+const told = {
+  name: "told-site",
+  rootPath: root,
+  modulesRoot: ".",
+  modules: ["tests/e2e/told-site.mjs", ...["index", "render", "rpc", "page_policy", "serve"].map((file) => `packages/cloudflare-isr/dist/${file}.js`)].map(
+    (file) => ({ type: "ESModule", path: file }),
+  ),
+  compatibilityDate: "2026-01-01",
+  bindings: { ISR_RENDER_SECRET: secret },
+};
+
 /** What a visitor would have to know in order to forge a render. */
 function signed(pathAndQuery, { key = secret, at = Date.now(), method = "GET" } = {}) {
   const time = Math.floor(at / 1000);
@@ -65,10 +77,13 @@ before(async () => {
   const routes = {
     "/shop/*": { origin, query: ["q"] },
     "/shop/plain/*": { origin, render_headers: {} },
+    "/told/*": { origin: "TOLD" },
+    "/signed/*": { origin: "SIGNED" },
     "/journal/*": { origin: "BLOG_ORIGIN", render_headers: { "X-Preview": "a, b" }, vary: { header: { "X-Ab": ["a"] } } },
   };
   const bindings = { ISR_RENDER_SECRET: secret, SHOP_TOKEN: token };
-  const options = { services: { BLOG_ORIGIN: "blog-site" }, workers: [blog, renderer], bindings };
+  const services = { BLOG_ORIGIN: "blog-site", TOLD: "told-site", TOLD_RENDER: { name: "told-site", props: { isr: "render" } }, SIGNED: "told-site" };
+  const options = { services, workers: [blog, renderer, told], bindings };
   const settings = { first_byte_timeout: 1, render_headers, render_sensitive_headers: ["authorization"] };
   isr = await start({ isr: config(settings, routes), ...options });
 });
@@ -133,6 +148,26 @@ test("who renders a page himself is told what is no secret", async () => {
   const { json } = await isr.ask("renderer", "/", { method: "POST", body: JSON.stringify({ lookup: "/shop/by-itself" }) });
   const { "x-preview": preview, authorization } = json.request.headers;
   assert.deepEqual([json.status, preview, authorization], ["MISS", "off", undefined]);
+});
+
+test("a render of a bound site is known as one, and nothing that a visitor sends is", async () => {
+  const seen = async (path, init) => {
+    const { cookie, isOwn, isSigned } = (await isr.fetch(path, init)).json;
+    return { cookie, isOwn, isSigned };
+  };
+  const mine = { cookie: "session=mine" };
+  // With a second binding that has props, and without.
+  for (const [folder, isOwn] of [["told", true], ["signed", false]]) {
+    assert.deepEqual(await seen(`/${folder}/page`, { headers: mine }), { cookie: null, isOwn, isSigned: true });
+    const own = { cookie: "session=mine", isOwn: false, isSigned: false };
+    const posted = (path, more = {}) => seen(path, { method: "POST", body: "x", headers: { ...mine, ...more } });
+    assert.deepEqual(await posted(`/${folder}/page`), own, "a page's path");
+    // As if the visitor knew the secret: the gateway takes the request for the render of another cache, but its origin does not.
+    assert.deepEqual(await posted(`/${folder}/page`, { "x-isr-render": signed(`/${folder}/page`, { method: "POST" }) }), own, "a signature");
+    assert.deepEqual(await posted(`/${folder}/page`, { isr: "render", props: '{"isr":"render"}', "user-agent": "cloudflare-isr/0.1.0" }), own, "words");
+    const draft = await seen(`/${folder}/page`, { headers: { ...mine, "x-isr-bypass": bypassToken } });
+    assert.deepEqual(draft, own, "a draft");
+  }
 });
 
 test("a render by URL is signed, and the site can tell", async () => {

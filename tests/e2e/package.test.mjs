@@ -142,7 +142,7 @@ export default {
 test("a site that looks its own pages up needs no gateway in front, and shares nothing of a visitor's", { timeout: 180_000 }, async (t) => {
   await write({
     "bound/gateway/index.js": 'export { default, IsrCoordinator, IsrTagIndex } from "cloudflare-isr/gateway";\n',
-    "bound/gateway/wrangler.toml": gateway.replace('service = "site"', 'service = "adapted", props = { isr = "render" }'),
+    "bound/gateway/wrangler.toml": gateway.replace('service = "site" }', 'service = "adapted" }, { binding = "ORIGIN_RENDER", service = "adapted", props = { isr = "render" } }'),
     "bound/gateway/.dev.vars": 'ISR_BYPASS_TOKEN = "draft"\n',
     "bound/adapted/index.js": adapted,
     "bound/adapted/wrangler.toml": `

@@ -4,7 +4,7 @@ const TOLERANCE = 300;
 const SIGNATURE = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/;
 
 /**
- * Returns whether a request is a render of the cache, for a site that is named by URL. The header `x-isr-render` contains the signature,
+ * Returns whether a request is a render of the cache, which signs renders if it has the secret. The header `x-isr-render` contains the signature,
  * `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<METHOD>.<path and query>">`. It is valid from five minutes before `t` to five after.
  *
  * @param secret the secret `ISR_RENDER_SECRET` of the gateway

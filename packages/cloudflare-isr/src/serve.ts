@@ -1,6 +1,7 @@
 import type { IsrReason } from "./reason.js";
 import type { IsrService, Lookup, Stored } from "./rpc.js";
 import { applyPagePolicy, type PagePolicy } from "./page_policy.js";
+import { isRender } from "./render.js";
 
 /** The part of the execution context that an adapter uses. */
 export interface IsrContext {
@@ -25,10 +26,42 @@ export interface ServeOptions {
   render: () => Promise<Response> | Response;
 }
 
-/** Returns whether a request is a render of the cache: it arrives over a binding with these `props`, which no client can set. */
+/**
+ * Returns whether a request is a render of the cache: it arrives over a binding with these `props`, which no client can set. The gateway
+ * must use this binding for renders alone: `ORIGIN_RENDER` besides `ORIGIN`. `isRender` needs no such binding.
+ */
 export function isOwnRender(ctx: { readonly props?: unknown } | undefined): boolean {
   const props = ctx?.props;
   return typeof props === "object" && props !== null && "isr" in props && props.isr === "render";
+}
+
+/** Headers that say which visitor asks. */
+const IDENTIFYING = [
+  "authorization",
+  "cf-access-client-id",
+  "cf-access-client-secret",
+  "cf-access-jwt-assertion",
+  "cf-access-token",
+  "cookie",
+  "proxy-authorization",
+  "x-api-key",
+  "x-auth-token",
+];
+
+/** Returns whether a request is a render of the cache, by its signature. */
+async function isSignedRender(request: Request, env: unknown): Promise<boolean> {
+  if (!request.headers.has("x-isr-render")) return false;
+  const { ISR_RENDER_SECRET: secret } = (env ?? {}) as { ISR_RENDER_SECRET?: unknown };
+  return typeof secret === "string" && isRender(request, secret);
+}
+
+/**
+ * Returns whether the response to a request may be for all visitors: the cache renders a page, or nothing in the request says which
+ * visitor asks. A framework's own prohibition to store a response must stay on all others. A render has cookies if its page varies by
+ * them, so it must be recognised.
+ */
+export async function mayBeForAll({ request, env, ctx }: Pick<ServeOptions, "request" | "env" | "ctx">): Promise<boolean> {
+  return isOwnRender(ctx) || !IDENTIFYING.some((name) => request.headers.has(name)) || isSignedRender(request, env);
 }
 
 /** Returns the cache's entrypoint, if it is bound. The table `ISR` of settings, which a gateway has, is not an entrypoint. */
@@ -57,7 +90,7 @@ const RENDERER = "cloudflare-isr/";
  * Worker are in front of its default entrypoint, and lose the props.
  */
 function unrecognised(): Response {
-  const message = 'cloudflare-isr: a render has come without the props { isr: "render" }: bind ORIGIN with them, and with static assets to an entrypoint of its own';
+  const message = 'cloudflare-isr: a render has come without the props { isr: "render" }: bind this site to the cache as ORIGIN_RENDER with them, and with static assets to an entrypoint of its own';
   console.error(message);
   return new Response(`${message}\n`, { status: 508, headers: { "cache-control": "private, no-store" } });
 }
@@ -185,6 +218,7 @@ async function answer(render: ServeOptions["render"], policy: PagePolicy): Promi
 export async function serve({ request, env, ctx, binding = "ISR", policy, render }: ServeOptions): Promise<Response> {
   const service = serviceOf(env, binding);
   if (service === undefined || ctx === undefined || isOwnRender(ctx)) return answer(render, policy);
+  if (request.headers.has("x-isr-render") && (await isSignedRender(request, env))) return answer(render, policy);
   const renderPage = rendererOf(ctx);
   if (renderPage === undefined) {
     console.warn(`cloudflare-isr: nothing is cached: the Worker has no ctx.exports, which compatibility dates from 2025-11-17 on give`);

@@ -58,8 +58,9 @@ impl Renderer {
     async fn answer(self, order: &Order<'_>) -> Result<OriginResponse, JsValue> {
         match self {
             Self::Origin(origin) => {
-                let response =
-                    origin.render(order.key, order.settings.render_headers(order.route), &order.abort.signal()).await?;
+                let headers = order.settings.render_headers(order.route);
+                let secret = order.settings.render_secret.as_ref();
+                let response = origin.render(order.key, headers, secret, &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
                 let body = Source::of(response.body())?;
                 Ok(OriginResponse { status: response.status(), headers, body, authorized: false })

@@ -24,13 +24,15 @@ use crate::route::{Origin, Route};
 pub(in crate::edge) fn client_of(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<OriginClient> {
     let name = match origin(settings, route) {
         Some(Origin::Url(url)) => {
-            return Some(OriginClient::Url { base: url.as_str().to_owned(), secret: settings.render_secret.clone() });
+            return Some(OriginClient::Url { base: url.as_str().to_owned() });
         }
         Some(Origin::Own) => return None,
         Some(Origin::Service(name)) => name.as_str(),
         None => Binding::Origin.default_name(),
     };
-    js::binding::<Fetcher>(env, name).map(OriginClient::Service)
+    let clients = js::binding::<Fetcher>(env, name)?;
+    let renders = js::binding(env, &Binding::for_renders(name)).unwrap_or_else(|| clients.clone());
+    Some(OriginClient::Service { clients, renders })
 }
 
 /// Returns the origin for a coordinator's renders. It may be this Worker itself.

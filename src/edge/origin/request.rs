@@ -18,15 +18,18 @@ use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
 #[derive(Clone, Debug)]
 pub(in crate::edge) enum OriginClient {
     /// A Worker, by service binding.
-    Service(Fetcher),
-    /// The Worker's own handler. Only objects reach it like this.
+    Service {
+        /// The binding for clients' own requests.
+        clients: Fetcher,
+        /// The binding for renders. Its `props` are on no other request, if it is not the same.
+        renders: Fetcher,
+    },
+    /// The Worker's own handler. Only renders reach it like this.
     Own(Exports),
     /// A server.
     Url {
         /// Its URL without a trailing slash. Path and query are appended.
         base: String,
-        /// Signs renders, so that the server can recognise them. Optional.
-        secret: Option<RenderSecret>,
     },
 }
 
@@ -57,40 +60,45 @@ impl OriginClient {
 
     async fn ask(&self, request: &Request) -> Result<Response, JsValue> {
         match self {
-            Self::Service(service) => pass_to(service, request).await,
-            Self::Own(exports) => pass_to(&exports.renderer()?, request).await,
+            Self::Service { clients, .. } => pass_to(clients, request).await,
+            // The handler would take it for a render. Objects, which alone have this origin, pass no requests on.
+            Self::Own(_) => Err(JsValue::from_str("a client's request came to an object")),
             // Clients' own requests have no time limit but the platform's: an upload is answered at its end.
-            Self::Url { base, .. } => mapped_back(js::fetch(&passed_by_url(request, base)?).await?, base),
+            Self::Url { base } => mapped_back(js::fetch(&passed_by_url(request, base)?).await?, base),
         }
     }
 
     /// Renders a page to be stored. The request is made of the key alone: it contains nothing of a client except the
-    /// values in the key. `headers` are those of `render_headers`.
+    /// values in the key. `headers` are those of `render_headers`. `secret` signs the request, whichever origin it goes to.
     pub(in crate::edge) async fn render<'a>(
         &self,
         key: &PageKey,
         headers: impl Iterator<Item = (&'a str, &'a str)>,
+        secret: Option<&RenderSecret>,
         signal: &web_sys::AbortSignal,
     ) -> Result<Response, JsValue> {
         let init = render_init(key, headers)?;
         init.set_signal(Some(signal));
-        let request = |url: &str| Request::new_with_str_and_init(url, &init);
+        let url = match self {
+            Self::Service { .. } | Self::Own(_) => key.url().to_owned(),
+            Self::Url { base } => format!("{base}{}", path_and_query(key.url())),
+        };
+        let request = Request::new_with_str_and_init(&url, &init)?;
+        let headers = request.headers();
+        if let Some(secret) = secret {
+            let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
+            headers.set(RENDER_HEADER, &signature)?;
+        }
         match self {
-            Self::Service(service) => service.fetch(&request(key.url())?).await,
-            Self::Own(exports) => exports.renderer()?.fetch(&request(key.url())?).await,
-            Self::Url { base, secret } => {
-                let request = request(&format!("{base}{}", path_and_query(key.url())))?;
-                let headers = request.headers();
+            Self::Service { renders, .. } => renders.fetch(&request).await,
+            Self::Own(exports) => exports.renderer()?.fetch(&request).await,
+            Self::Url { base } => {
                 headers.set(LOOP_HEADER, LOOP_NAME)?;
                 for (name, value) in forwarded::headers(key.url()) {
                     // A value of `render_headers` takes precedence.
                     if !headers.has(name)? {
                         headers.set(name, &value)?;
                     }
-                }
-                if let Some(secret) = secret {
-                    let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
-                    request.headers().set(RENDER_HEADER, &signature)?;
                 }
                 mapped_back(js::fetch(&request).await?, base)
             }

@@ -69,7 +69,7 @@ impl Isr {
     }
 
     /// Returns whether a request is a render from this cache, which the renderer must answer. It is recognised by
-    /// `props` of the service binding that it came over, or by its signature with the secret `ISR_RENDER_SECRET`.
+    /// `props` of a service binding for renders alone, or by its signature with the secret `ISR_RENDER_SECRET`.
     pub(in crate::edge) fn is_render_request(&self, request: &Request, context: &Context) -> bool {
         let is_signed = |secret| origin::is_signed(request, secret);
         Task::Render.is_asked(context) || self.settings.render_secret.as_ref().is_some_and(is_signed)
