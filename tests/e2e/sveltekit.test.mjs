@@ -3,6 +3,7 @@
  * site.
  */
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 
 import { dataPath, handle, revalidatePath } from "../../packages/cloudflare-isr/dist/sveltekit.js";
@@ -79,6 +80,34 @@ test("data is as shareable as the page would be", async () => {
   for (const [name, resolve, status, control] of rows) {
     const answer = await pass({ path, resolve });
     assert.deepEqual([answer.status, answer.control], [status, control], name);
+  }
+});
+
+test("a visitor's own data stays private, and that of a render does not, whatever makes the request one", async () => {
+  const secret = "render-secret-of-the-tests";
+  const sign = (key) => {
+    const time = Math.floor(Date.now() / 1000);
+    return `t=${time},v1=${createHmac("sha256", key).update(`${time}.GET.${path}`).digest("hex")}`;
+  };
+  const path = "/page/__data.json";
+  const cookie = { cookie: "theme=dark" };
+  const rows = [
+    ["nobody in particular", {}, undefined, {}, true],
+    ["a cookie", cookie, undefined, {}, false],
+    ["credentials", { authorization: "Bearer mine" }, undefined, {}, false],
+    ["an identity of Cloudflare Access", { "cf-access-jwt-assertion": "me" }, undefined, {}, false],
+    ["a render by its props, of a variant by cookie", cookie, { isr: "render" }, {}, true],
+    ["a render by its signature", { ...cookie, "x-isr-render": sign(secret) }, undefined, { ISR_RENDER_SECRET: secret }, true],
+    ["a forged signature", { ...cookie, "x-isr-render": sign("another") }, undefined, { ISR_RENDER_SECRET: secret }, false],
+    ["a signature where nobody has a secret", { ...cookie, "x-isr-render": sign("") }, undefined, {}, false],
+    ["the name of the cache", { ...cookie, "user-agent": "cloudflare-isr/0.1.0" }, undefined, {}, false],
+  ];
+  const answers = { data: loaded, redirect: { type: "redirect", status: 308, location: "/" } };
+  for (const [name, visitor, props, env, isShared] of rows) {
+    for (const [what, answer] of Object.entries(answers)) {
+      const { control } = await pass({ path, visitor, platform: { env, ctx: { props } }, resolve: () => data(answer) });
+      assert.deepEqual(control, [isShared ? null : "private, no-store", null, null], `${name}: ${what}`);
+    }
   }
 });
 

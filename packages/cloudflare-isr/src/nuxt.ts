@@ -8,7 +8,7 @@
 import type { Receipt, RevalidateOptions } from "./invalidation.js";
 import type { IsrService } from "./rpc.js";
 import { createPagePolicy, type PagePolicy } from "./page_policy.js";
-import { serve, type IsrContext } from "./serve.js";
+import { mayBeForAll, serve, type IsrContext } from "./serve.js";
 
 export type { PagePolicy } from "./page_policy.js";
 
@@ -53,14 +53,12 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
       const { request, env, context: ctx } = platform.cloudflare;
       const policy = createPagePolicy();
       const context = { ...init?.context, _platform: { ...platform, isr: policy } };
-      return serve({
-        request,
-        env,
-        ctx,
-        binding: options.binding,
-        policy,
-        render: async () => withoutDefault(await render(input, { ...init, context }), policy),
-      });
+      const asked = { request, env, ctx };
+      const answer = async () => {
+        const response = await render(input, { ...init, context });
+        return (await mayBeForAll(asked)) ? withoutDefault(response, policy) : response;
+      };
+      return serve({ ...asked, binding: options.binding, policy, render: answer });
     };
     // There is no platform in the development server and during prerendering. Pages still have a page policy there.
     nitroApp.hooks.hook("request", ({ context }) => {
@@ -70,7 +68,8 @@ export function isr(options: Options = {}): (nitroApp: NitroApp) => void {
 }
 
 /**
- * Removes the `Cache-Control: no-cache` that Nitro adds to each 404, if the page has set its own caching values.
+ * Removes the `Cache-Control: no-cache` that Nitro adds to each 404, if the page has set its own caching values. It stays on the
+ * response to a visitor's own request.
  */
 function withoutDefault(response: Response, policy: PagePolicy): Response {
   if (response.status !== 404 || response.headers.get("cache-control") !== "no-cache" || policy.resolve() === null) return response;

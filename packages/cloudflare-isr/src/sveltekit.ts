@@ -7,7 +7,7 @@
 import type { Receipt, RevalidateOptions } from "./invalidation.js";
 import type { IsrService } from "./rpc.js";
 import { createPagePolicy, type PagePolicy } from "./page_policy.js";
-import { serve, type IsrContext } from "./serve.js";
+import { mayBeForAll, serve, type IsrContext } from "./serve.js";
 
 declare global {
   namespace App {
@@ -46,7 +46,8 @@ export interface HandleOptions {
  * visitors that receive a page from the cache.
  *
  * Requests for the data of a page (`__data.json`) are cached like the page. SvelteKit forbids this for all of them
- * (`private, no-store`). This hook keeps the prohibition only if the page sets it itself, has thrown an error, or streams its data.
+ * (`private, no-store`). This hook keeps the prohibition if the page sets it itself, has thrown an error, or streams its data, and on the
+ * response to a visitor's own request that carries cookies or credentials.
  */
 export function handle(options: HandleOptions = {}) {
   return async <E extends SvelteKitEvent, O>({ event, resolve }: HandleInput<E, O>): Promise<Response> => {
@@ -55,15 +56,10 @@ export function handle(options: HandleOptions = {}) {
     // A load function calls the site itself: the answer becomes a part of the page that is being rendered.
     if (event.isSubRequest) return resolve(event);
     const { env, ctx } = (event.platform ?? {}) as { env?: unknown; ctx?: IsrContext };
-    return serve({
-      request: event.request,
-      // During prerendering there is no context, and reading `env` is not allowed.
-      env: ctx && env,
-      ctx,
-      binding: options.binding,
-      policy,
-      render: () => (event.isDataRequest ? renderData(event, resolve) : resolve(event)),
-    });
+    // During prerendering there is no context, and reading `env` is not allowed.
+    const asked = { request: event.request, env: ctx && env, ctx };
+    const render = async () => (event.isDataRequest ? renderData(event, resolve, await mayBeForAll(asked)) : resolve(event));
+    return serve({ ...asked, binding: options.binding, policy, render });
   };
 }
 
@@ -72,8 +68,12 @@ type PageData =
   | { type: "data"; nodes: ({ type: string; error?: { status?: number } } | null)[] }
   | { type: "redirect"; status: number };
 
-/** Loads the data of a page, and gives it the caching headers of the page. */
-async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: HandleInput<E, O>["resolve"]): Promise<Response> {
+/** Loads the data of a page, and gives it the caching headers of the page, unless it is for one visitor. */
+async function renderData<E extends SvelteKitEvent, O>(
+  event: E,
+  resolve: HandleInput<E, O>["resolve"],
+  mayBeShared: boolean,
+): Promise<Response> {
   let hasPolicy = false;
   const setHeaders: E["setHeaders"] = (headers) => {
     hasPolicy ||= Object.keys(headers).some((name) => name.toLowerCase() === "cache-control");
@@ -84,9 +84,10 @@ async function renderData<E extends SvelteKitEvent, O>(event: E, resolve: Handle
   if (hasPolicy || response.status !== 200 || !isWhole) return response;
 
   const data = (await response.clone().json()) as PageData;
-  if (data.type === "redirect") return [301, 308].includes(data.status) ? shared(response) : response;
+  const share = (data: Response) => (mayBeShared ? shared(data) : data);
+  if (data.type === "redirect") return [301, 308].includes(data.status) ? share(response) : response;
   const error = data.nodes.find((node) => node?.type === "error")?.error;
-  if (!error) return shared(response);
+  if (!error) return share(response);
   const { status = 500 } = error;
   return status >= 500 ? failed(response, status, error) : response;
 }
