@@ -91,7 +91,7 @@ reasons! {
         QueueFull, "queue-full", "Too many renders wait in the coordinator.";
         QueueTimeout, "queue-timeout", "The render could not begin within 10 s.";
         WaitersFull, "waiters-full", "Too many requests wait at the coordinator.";
-        PagesFull, "pages-full", "The coordinator has as many pages as `max_pages` allows, and this is another one.";
+        PagesFull, "pages-full", "The coordinator has as many pages as `max_pages` allows, and this one was not requested before, or not more than they.";
         Timeout, "timeout", "The render did not end while the coordinator waited for it.";
         Lost, "lost", "The coordinator restarted during the render, or the render's body can't be joined any more.";
         Moved, "moved", "Another coordinator owns the page now.";

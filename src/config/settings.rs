@@ -244,8 +244,9 @@ settings! {
 
         // SQLite could hold far more. From here on, counting the pages for an inspection and listing them for an eager
         // refresh take seconds.
-        /// Maximum number of pages in each coordinator, each variant counted separately. Existing pages stay; requests
-        /// for further pages pass to the origin and are not cached.
+        /// Maximum number of pages in each coordinator, each variant counted separately. A full coordinator
+        /// admits a page when it is requested again, in place of one that is requested less; other requests pass to the
+        /// origin and are not cached.
         max_pages(pages: u32) => MAX_PAGES: Count =
             Count { unit: Unit::Pages, min: 1, max: 1_000_000, default: 100_000 };
 

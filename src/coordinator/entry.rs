@@ -2,6 +2,7 @@
 
 use crate::page::PageMeta;
 use crate::semantics::digest::Digest;
+use crate::semantics::statuses;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -41,6 +42,12 @@ impl Entry {
             || pending.is_some()
             || written_at.is_some()
             || copy.is_some()
+    }
+
+    /// Returns whether the key has a row, but no page, or one that says that there is none.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.has_row() && self.page.as_ref().is_none_or(|page| statuses::is_not_found(page.status))
     }
 }
 

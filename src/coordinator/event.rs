@@ -41,6 +41,8 @@ pub enum Event {
     Refresh,
     /// The page was purged, and its sweep deletes it now.
     Swept,
+    /// The shard is full, and this key gives way to another one.
+    Displaced,
     /// A queued render begins.
     Begun {
         /// The token of the lease.

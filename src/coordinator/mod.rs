@@ -25,16 +25,17 @@ mod breaker;
 mod entry;
 mod event;
 mod failed_pages;
+mod frequency;
 mod handle;
 mod held_pages;
 mod io;
-mod pass_budget;
 mod render_queue;
 mod renders;
 mod shard;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod token_bucket;
 
 pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;
@@ -43,5 +44,5 @@ pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};
 pub use self::event::{Event, RenderOutcome, WaiterId};
 pub use self::handle::{Context, Room, RoutePolicy, handle};
 pub use self::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
-pub use self::pass_budget::PassBudget;
 pub use self::shard::Shard;
+pub use self::token_bucket::TokenBucket;

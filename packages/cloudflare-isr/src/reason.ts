@@ -24,7 +24,7 @@ export type IsrReason =
   | "queue-timeout"
   /** Too many requests wait at the coordinator. */
   | "waiters-full"
-  /** The coordinator has as many pages as `max_pages` allows, and this is another one. */
+  /** The coordinator has as many pages as `max_pages` allows, and this one was not requested before, or not more than they. */
   | "pages-full"
   /** The render did not end while the coordinator waited for it. */
   | "timeout"

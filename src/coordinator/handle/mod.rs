@@ -10,7 +10,7 @@ use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::Breaker;
 use crate::coordinator::entry::Entry;
 use crate::coordinator::event::{Event, RenderOutcome, WaiterId};
-use crate::coordinator::pass_budget::PassBudget;
+use crate::coordinator::token_bucket::TokenBucket;
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
@@ -55,7 +55,7 @@ pub struct Context<'a> {
     /// The breaker of the route. It must be saved with the entry.
     pub breaker: &'a mut Breaker,
     /// The requests that may reach the origin while the breaker is open.
-    pub budget: &'a mut PassBudget,
+    pub budget: &'a mut TokenBucket,
     /// The settings.
     pub policy: RoutePolicy,
     /// Whether there is room for another render.
@@ -88,6 +88,7 @@ pub fn handle(entry: Entry, event: Event, context: &mut Context<'_>) -> (Entry, 
         Event::Refresh => step.refresh(),
         // The purged page is removed already.
         Event::Swept => {}
+        Event::Displaced => step.displaced(),
         Event::Begun { token } => step.begun(token),
         Event::Head { token, page } => step.head(token, page),
         Event::Ended { token, outcome } => step.ended(token, outcome),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Handler;
 use crate::backoff;
 use crate::coordinator::action::Action;
-use crate::coordinator::entry::{PendingWrite, StoredCopy};
+use crate::coordinator::entry::{Entry, PendingWrite, StoredCopy};
 use crate::page::PageMeta;
 use crate::version::Version;
 
@@ -42,6 +42,22 @@ impl Handler<'_, '_> {
         self.entry.copy = None;
         if is_held {
             self.schedule_write(Some(version));
+        }
+    }
+
+    /// Forgets the key. Its bytes are deleted from L2, and its row stays until L2 has accepted that, and until the next
+    /// write under the key may follow.
+    pub(super) fn displaced(&mut self) {
+        let now = self.context.now;
+        let backs_off = self.entry.retry_at.is_some_and(|at| at > now);
+        if self.entry.lease.is_some() || self.entry.pending.is_some() || backs_off {
+            return;
+        }
+        self.drop_page();
+        self.entry = Entry { pending: self.entry.pending, written_at: self.entry.written_at, ..Entry::default() };
+        let may_be_written = self.entry.written_at.is_none_or(|last| last.plus(WRITE_INTERVAL) <= now);
+        if self.entry.pending.is_none() && may_be_written {
+            self.entry = Entry::default();
         }
     }
 

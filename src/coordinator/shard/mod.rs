@@ -15,6 +15,7 @@
 //! | a registration is recorded | the page is not published; if the render goes on, its end registers again |
 //! | the alarm works | it continues with the other pages; the failed work is repeated after a pause |
 
+mod admission;
 mod answers;
 mod renders;
 mod step;
@@ -28,16 +29,16 @@ use std::time::Duration;
 use crate::backoff;
 use crate::config::Config;
 use crate::coordinator::failed_pages::FailedPages;
+use crate::coordinator::frequency::Frequency;
 use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::renders::Renders;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Event, Lease, PassBudget, RenderOutcome, WaiterId};
+use crate::coordinator::{Breaker, Event, Lease, RenderOutcome, TokenBucket, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
-use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::shard_name::ShardName;
 use crate::sql::{Sql, StoreError};
@@ -46,9 +47,6 @@ use crate::version::{Clock, Version};
 
 /// Limits the requests that wait at one object.
 const MAX_WAITERS: usize = 10_000;
-
-/// How often useless keys are removed while there are too many, and how many at a time.
-const FORGET: (Duration, u32) = (Duration::from_mins(1), 1000);
 
 /// The time after which each place shows a write to L2. A miss later than that is a reason to check whether L2 has lost
 /// the page.
@@ -74,7 +72,7 @@ pub struct Shard<S, B> {
     name: Option<ShardName>,
     clock: Clock,
     breaker: Breaker,
-    budget: PassBudget,
+    budget: TokenBucket,
     /// Requests without an answer.
     waiting: BTreeSet<WaiterId>,
     /// Requests that wait for a render, by page. The first of them started it. Requests that have stopped waiting are
@@ -85,8 +83,14 @@ pub struct Shard<S, B> {
     received: Version,
     /// The number of keys that have a row, counted when first needed.
     keys: Option<u64>,
-    /// When useless keys may next be removed, if there are too many.
-    forget_at: Timestamp,
+    /// The number of negative keys among them, counted when first needed.
+    negatives: Option<u64>,
+    /// How often keys were requested.
+    frequency: Frequency,
+    /// The key at which the search for a key to displace continues.
+    hand: Option<PageKey>,
+    /// Limits how often keys are displaced.
+    displacements: TokenBucket,
     /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
     held: HeldPages<B>,
@@ -148,13 +152,16 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             name,
             clock,
             breaker,
-            budget: PassBudget::default(),
+            budget: TokenBucket::default(),
             waiting: BTreeSet::new(),
             waiters: BTreeMap::new(),
             renders: Renders::default(),
             received,
             keys: None,
-            forget_at: Timestamp::default(),
+            negatives: None,
+            frequency: Frequency::new(moment.random),
+            hand: None,
+            displacements: TokenBucket::default(),
             sweep_at: Timestamp::default(),
             held: HeldPages::default(),
             failed: FailedPages::default(),
@@ -302,6 +309,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.effects.push(effect);
             return Ok(());
         }
+        self.frequency.note(key);
         self.waiting.insert(waiter);
         let is_visitor = matches!(event, Event::Miss { .. });
         self.step(turn, key, event, EventDetails { newer_than, ..EventDetails::default() })?;
@@ -310,19 +318,6 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.note(hurried);
         }
         Ok(())
-    }
-
-    /// Returns whether an unknown key may be admitted: the first `max_pages` keys are. So a client that makes up keys
-    /// can neither fill the object nor evict existing pages.
-    fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
-        let most = turn.config.routes.find(key.path()).map_or(0, Route::max_pages);
-        let mut keys = self.keys.map_or_else(|| self.store.count_keys(), Ok)?;
-        if keys >= most && turn.moment.now >= self.forget_at {
-            self.forget_at = turn.moment.now.plus(FORGET.0);
-            keys = keys.saturating_sub(self.store.forget_ended(turn.moment.now, FORGET.1)?);
-        }
-        self.keys = Some(keys);
-        Ok(keys < most)
     }
 
     /// Starts a render now that was left to the alarm, because a client waits for it.

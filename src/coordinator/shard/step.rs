@@ -71,9 +71,6 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         };
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
-        if let Some(keys) = &mut self.keys {
-            *keys = (*keys + u64::from(after.has_row())).saturating_sub(u64::from(before.has_row()));
-        }
         self.clock = clock;
         self.breaker = breaker;
         self.budget = budget;
@@ -92,6 +89,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             let forgotten = self.step(turn, key, Event::WriteLost { version }, EventDetails::default());
             self.note(forgotten);
         }
+        let counted = self.note_keys(turn, key, &before, &after);
+        self.note(counted);
         Ok(())
     }
 
@@ -100,6 +99,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     fn disown(&mut self, key: &PageKey, before: &Entry, is_over: bool) -> Result<(), StoreError> {
         self.store.save(key, before, &Entry::default(), &self.clock, None)?;
         self.held.remove(key);
+        (self.keys, self.negatives) = (None, None);
         if let Some(lease) = before.lease.filter(|lease| !self.renders.unqueue(lease.token) && !is_over) {
             self.effects.push(Effect::Abandon { token: lease.token });
         }

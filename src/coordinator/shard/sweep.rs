@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{EventDetails, Shard, Turn};
 use crate::coordinator::io::Effect;
 use crate::coordinator::tables::SweepPage;
-use crate::coordinator::{Event, Room};
+use crate::coordinator::{Entry, Event, Room};
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::sql::{Sql, StoreError};
@@ -108,6 +108,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             return Ok(Fate::Failed);
         };
         let entry = self.store.load(key)?;
+        if entry == Entry::default() {
+            return Ok(Fate::Done); // It was displaced.
+        }
         if entry.page.as_ref().is_some_and(|page| page.version > swept.received) {
             return Ok(Fate::Done);
         }

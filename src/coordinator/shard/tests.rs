@@ -176,34 +176,177 @@ fn after_a_change_of_tag_shards_tags_are_registered_anew_before_a_page_is_fresh(
     assert_eq!(shard.store.load(&key("/b")).unwrap().lease, None, "the same number again changes nothing");
 }
 
+/// A configuration with few pages.
+fn few(max_pages: u64) -> Config {
+    Config::from_json(&json!({ "routes": { "/*": { "max_pages": max_pages } } })).unwrap()
+}
+
+/// Sends a visitor to a page of a shard with few pages, and lets L2 accept everything. Returns the replies and the
+/// deletions from L2.
+fn visit_full(shard: &mut TestShard, few: &Config, moment: Moment, waiter: u64, path: &str, status: u16) -> String {
+    let mut seen = Vec::new();
+    let mut inputs = vec![miss(waiter, path)];
+    while let Some(input) = inputs.pop() {
+        let Handled { effects, failure } = shard.on(few, moment, input);
+        assert_eq!(failure, None);
+        for effect in effects {
+            match &effect {
+                Effect::Reply { .. } => {}
+                Effect::Render { key, token, .. } => {
+                    let page = PageMeta { status, ..page(key.path(), *token, &[]) };
+                    let outcome = RenderOutcome::Done(page.clone());
+                    let answer = Some((page, "body"));
+                    inputs.push(Input::Ended { key: key.clone(), token: *token, outcome, answer });
+                    continue;
+                }
+                Effect::Write(page, _) => {
+                    inputs.push(Input::Wrote { key: page.key.clone(), version: Some(page.version), taken: true });
+                    continue;
+                }
+                Effect::Delete(key) => inputs.push(Input::Wrote { key: key.clone(), version: None, taken: true }),
+                Effect::Read(read) => {
+                    inputs.push(Input::Read { read: read.clone(), found: ReadResult::Same("body") });
+                    continue;
+                }
+                _ => continue,
+            }
+            seen.extend(short(&effect));
+        }
+    }
+    seen.join(", ")
+}
+
+fn is_page(seen: &str) -> bool {
+    seen.contains(" page rendered=")
+}
+
 #[test]
-fn the_first_pages_to_come_stay_and_make_room_once_they_are_of_no_use() {
-    let few = Config::from_json(&json!({ "routes": { "/*": { "max_pages": 2 } } })).unwrap();
+fn a_full_shard_admits_a_page_that_is_asked_for_again_whatever_the_others_are() {
+    for status in [404, 200] {
+        let few = few(100);
+        let mut shard = open();
+        // All of them come before there is pressure.
+        for number in 0..100 {
+            visit_full(&mut shard, &few, at(10 * number), number, &format!("/made-up/{number}"), status);
+        }
+        let later = 700_000_000;
+        let first = visit_full(&mut shard, &few, at(later), 1000, "/new", 200);
+        if status == 200 {
+            assert_eq!(first, "reply 1000 Refused { reason: PagesFull } -");
+        }
+        let second = visit_full(&mut shard, &few, at(later + 100), 1001, "/new", 200);
+        assert!(is_page(&second), "{status}: {second}");
+        if status == 200 {
+            assert!(second.contains("delete /made-up/"), "{second}");
+        }
+        assert!(shard.store.count_keys().unwrap() <= 100 + 100 / 8);
+    }
+}
+
+#[test]
+fn a_flood_of_made_up_urls_neither_displaces_what_is_asked_for_nor_keeps_a_new_page_out() {
+    let few = few(1000);
     let mut shard = open();
+    let real: Vec<String> = (0..100).map(|number| format!("/real/{number}")).collect();
+    let (mut waiter, mut lost, mut millis) = (0, 0, 1_000_000);
+    let mut published = BTreeSet::new();
+    for round in 0..100 {
+        for made_up in 0..100 {
+            let path = format!("/{}/{made_up}", round * 7919 % 104_729);
+            let status = if made_up % 3 == 0 { 404 } else { 200 };
+            for _ in 0..=made_up % 2 {
+                waiter += 1;
+                millis += 3;
+                visit_full(&mut shard, &few, at(millis), waiter, &path, status);
+            }
+        }
+        for path in &real {
+            waiter += 1;
+            millis += 3;
+            let seen = visit_full(&mut shard, &few, at(millis), waiter, path, 200);
+            assert!(is_page(&seen), "{round}: {path}: {seen}");
+            lost += usize::from(seen.contains("rendered=true") && !published.insert(path));
+        }
+        let keys = shard.store.count_keys().unwrap();
+        assert!(keys <= 1000 + 1000 / 8, "{keys} rows");
+    }
+    assert_eq!(lost, 0, "a real page was rendered again");
+    let first = visit_full(&mut shard, &few, at(millis + 1000), 1, "/new", 200);
+    let second = visit_full(&mut shard, &few, at(millis + 1001), 2, "/new", 200);
+    assert!(is_page(&first) || is_page(&second), "{first}, {second}");
+}
+
+#[test]
+fn what_is_under_way_and_what_backs_off_is_not_displaced() {
+    let few = few(3);
+    let mut shard = open();
+    on(&mut shard, at(10), miss(1, "/rendering"));
+    let lease = token(&shard, "/rendering");
+    on(&mut shard, at(10), miss(2, "/failing"));
+    let failing = token(&shard, "/failing");
+    let outcome = RenderOutcome::Failed(OriginFailure::Timeout);
+    on(&mut shard, at(20), Input::Ended { key: key("/failing"), token: failing, outcome, answer: None });
+    on(&mut shard, at(20), miss(3, "/unwritten"));
+    let unwritten = token(&shard, "/unwritten");
+    on(&mut shard, at(20), rendered("/unwritten", unwritten, &[]));
+    on(&mut shard, at(20), miss(4, "/page"));
+    let written = token(&shard, "/page");
+    on(&mut shard, at(20), rendered("/page", written, &[]));
+    on(&mut shard, at(21), Input::Wrote { key: key("/page"), version: Some(written), taken: true });
+
+    let refused = |waiter| format!("reply {waiter} Refused {{ reason: PagesFull }} -");
+    for number in 0..8 {
+        let seen = visit_full(&mut shard, &few, at(5_000 + number), 10 + number, "/new", 200);
+        if number == 0 {
+            assert_eq!(seen, refused(10));
+        }
+    }
+    assert_eq!(token(&shard, "/rendering"), lease);
+    let failed = shard.store.load(&key("/failing")).unwrap();
+    assert_eq!((failed.failures, failed.retry_at.is_some()), (1, true));
+    assert_eq!(token_of_page(&shard, "/unwritten"), unwritten);
+    assert_eq!(shard.store.load(&key("/page")).unwrap().page, None, "the only one that could go");
+    assert!(shard.store.load(&key("/new")).unwrap().page.is_some());
+}
+
+#[test]
+fn a_displaced_page_is_deleted_from_l2_until_l2_accepts_it() {
+    let few = few(1);
+    let mut shard = open();
+    visit_full(&mut shard, &few, at(10), 1, "/a", 200);
+    visit_full(&mut shard, &few, at(5000), 2, "/b", 200);
     let on = |shard: &mut TestShard, at, input| -> Vec<String> {
         shard.on(&few, at, input).effects.iter().filter_map(short).collect()
     };
-    for (number, path) in [(1, "/a"), (2, "/b")] {
-        on(&mut shard, at(10), miss(number, path));
-        let token = token(&shard, path);
-        on(&mut shard, at(20), rendered(path, token, &[]));
-    }
-    let refused = |number| vec![format!("reply {number} Refused {{ reason: PagesFull }} -")];
-    assert_eq!(on(&mut shard, at(30), miss(3, "/c")), refused(3));
-    assert_eq!(shard.waiting.len(), 0);
-    assert_eq!(on(&mut shard, at(40), miss(4, "/b")), ["reply 4 page rendered=false collapsed=false body"]);
+    assert_eq!(on(&mut shard, at(5001), miss(3, "/b")), ["delete /a", "render /b driven=false"]);
+    on(&mut shard, at(5002), Input::Wrote { key: key("/a"), version: None, taken: false });
+    assert_eq!(on(&mut shard, at(7000), Input::Alarm { room: 0 }), ["delete /a"]);
+    on(&mut shard, at(7001), Input::Wrote { key: key("/a"), version: None, taken: true });
+    let entry = shard.store.load(&key("/a")).unwrap();
+    assert_eq!((entry.page.is_none(), entry.pending), (true, None));
+    // The hand collects the row.
+    let token = token(&shard, "/b");
+    on(&mut shard, at(7002), rendered("/b", token, &[]));
+    on(&mut shard, at(9000), miss(4, "/c"));
+    assert_eq!(shard.store.load(&key("/a")).unwrap(), Entry::default());
+}
 
-    // The next life counts the keys that it finds. Expired pages make room, a minute after the last clean-up.
-    let end = "UPDATE entries SET fresh_until = 50, stale_until = 50, error_until = 50, l2_pending = NULL, l2_written_at = 0 \
-        WHERE path = '/a'";
+#[test]
+fn pages_of_no_use_make_room_at_once() {
+    let few = few(2);
+    let mut shard = open();
+    for (number, path) in [(1, "/a"), (2, "/b")] {
+        visit_full(&mut shard, &few, at(10), number, path, 200);
+    }
+    assert_eq!(visit_full(&mut shard, &few, at(30), 3, "/c", 200), "reply 3 Refused { reason: PagesFull } -");
+    assert_eq!(shard.waiting.len(), 0);
+    let end = "UPDATE entries SET fresh_until = 50, stale_until = 50, error_until = 50 WHERE path = '/a'";
     shard.store.sql().query(end, &[]).unwrap();
-    let later = 3_700_000;
-    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &few, at(later)).unwrap();
-    assert_eq!(on(&mut shard, at(later), miss(5, "/c")), ["render /c driven=false"]);
-    let token = token(&shard, "/c");
-    on(&mut shard, at(later + 1), rendered("/c", token, &[]));
-    assert_eq!(on(&mut shard, at(later + 2), miss(6, "/a")), refused(6));
-    assert_eq!(shard.store.count_keys(), Ok(2));
+    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &few, at(10_000)).unwrap();
+    visit_full(&mut shard, &few, at(10_000), 4, "/c", 200);
+    let seen = visit_full(&mut shard, &few, at(12_000), 5, "/c", 200);
+    assert!(is_page(&seen), "{seen}");
+    assert!(token_of_page(&shard, "/b") < token_of_page(&shard, "/c"));
 }
 
 #[test]

@@ -14,9 +14,6 @@ use crate::version::{Clock, Version};
 /// The value of `l2_pending` for a deletion. A version has 26 characters, so the two can't be confused.
 const DELETE: &str = "delete";
 
-/// How long a failing page is remembered after its last pause, in milliseconds.
-const FAILURES_KEPT_MILLIS: u64 = 3_600_000;
-
 /// Separates tags in [`LOAD_ENTRY`]. No tag contains it.
 const TAG_SEPARATOR: char = '\n';
 
@@ -163,36 +160,6 @@ impl<S: Sql> CoordinatorStore<S> {
     pub fn count_keys(&self) -> Result<u64, StoreError> {
         let rows = self.sql.query("SELECT COUNT(*) FROM entries", &[])?;
         rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
-    }
-
-    /// Removes at most `limit` keys that are no longer useful: the page is expired even as a stale-if-error fallback,
-    /// no write is due, and no marker holds. A failing page is kept for another hour, so that a client that makes up
-    /// keys can't end its back-off. Returns the number of removed keys.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub fn forget_ended(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let at = Value::from(now.as_millis());
-        let failed_before = Value::from(now.as_millis().saturating_sub(FAILURES_KEPT_MILLIS));
-        self.sql.transaction(|| {
-            let ended = self.sql.query(
-                "DELETE FROM entries WHERE key IN (SELECT key FROM entries e WHERE l2_pending IS NULL \
-                 AND (version IS NULL OR (fresh_until <= ? AND stale_until <= ? AND error_until <= ?)) \
-                 AND COALESCE(retry_at, 0) <= ? AND COALESCE(pass_until, 0) <= ? AND COALESCE(l2_written_at, 0) <= ? \
-                 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.key = e.key) LIMIT ?) RETURNING key",
-                &[
-                    at.clone(),
-                    at.clone(),
-                    at.clone(),
-                    failed_before.clone(),
-                    at,
-                    failed_before,
-                    u64::from(limit).into(),
-                ],
-            )?;
-            self.sql.query("DELETE FROM entry_tags WHERE key NOT IN (SELECT key FROM entries)", &[])?;
-            Ok(ended.len() as u64)
-        })
     }
 
     /// Returns when the oldest render under way began.

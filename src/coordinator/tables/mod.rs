@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `store` | the database: its schema, the object's own facts, and the breaker |
 //! | `entries` | pages, their tags, their leases, and their writes to L2 |
+//! | `admission` | the keys that a full shard may displace |
 //! | `invalidations` | invalidations received, and the tags registered with the tag index |
 //! | `sweeps` | the pages that an invalidation names, counted or processed one by one |
 //! | `inspection` | the state of pages, for callers |
 
+mod admission;
 mod entries;
 mod inspection;
 mod invalidations;
@@ -16,5 +18,6 @@ mod sweeps;
 #[cfg(test)]
 mod tests;
 
+pub use self::admission::Candidate;
 pub use self::store::CoordinatorStore;
 pub use self::sweeps::{MAX_COUNTED, SweepPage};

@@ -210,7 +210,7 @@ fn a_failed_page_uses_up_nothing_of_what_passes_an_open_breaker() {
     let (retry_at, reason) = (key.now.plus(SECOND * 6), Reason::Breaker);
     let actions = key.after(SECOND).on(Event::Miss { waiter: ONE });
     assert_eq!(actions, [answer(ONE, Answer::Unavailable { retry_at, reason })]);
-    assert_eq!(key.budget, PassBudget::default());
+    assert_eq!(key.budget, TokenBucket::default());
     key.after(SECOND * 5).is_missed();
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::coordinator::{
-    Action, Answer, Context, Event, PassBudget, PendingWrite, Room, RoutePolicy, StoredCopy, WaiterId, handle,
+    Action, Answer, Context, Event, PendingWrite, Room, RoutePolicy, StoredCopy, TokenBucket, WaiterId, handle,
 };
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Freshness;
@@ -22,7 +22,7 @@ fn state_by_code(store: &Store, key: &PageKey, entry: &Entry, now: Timestamp) ->
         random: 0,
         clock: &mut Clock::resume(None),
         breaker: &mut Breaker::default(),
-        budget: &mut PassBudget::default(),
+        budget: &mut TokenBucket::default(),
         policy: RoutePolicy {
             expire: Duration::from_secs(9),
             render_timeout: Duration::ZERO,

@@ -15,12 +15,12 @@ const EACH: Duration = Duration::from_millis(1000 / A_SECOND);
 
 /// A token bucket. It is in memory only: a new life of the object begins with a full one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PassBudget {
+pub struct TokenBucket {
     /// When the bucket is full again.
     full_at: Timestamp,
 }
 
-impl PassBudget {
+impl TokenBucket {
     /// Takes one request out of the budget. Returns false if nothing is left.
     #[must_use]
     pub fn take(&mut self, now: Timestamp) -> bool {
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_whatever_the_traffic() {
-        let mut budget = PassBudget::default();
+        let mut budget = TokenBucket::default();
         let taken = (0..60_000).filter(|millis| budget.take(at(1_000_000 + millis))).count();
         assert_eq!(taken, 50 + 60 * 25 - 1, "a burst, and 25 a second");
         assert!((0..49).all(|_| budget.take(at(2_000_000))), "after a rest, the burst is there again");
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_does_not_close_it_for_long() {
-        let mut budget = PassBudget::default();
+        let mut budget = TokenBucket::default();
         assert!(budget.take(at(10_000_000)));
         assert!(!budget.take(at(1_000_000)));
         assert!(budget.take(at(1_000_040)));
