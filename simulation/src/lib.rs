@@ -28,6 +28,7 @@
 //! - A delivery is lost before or after it is applied. It may arrive late, out of order, or again a minute later.
 //! - The tag index dies between its row and its answer, between two deliveries, or before it records one.
 //! - In some worlds, L2 loses everything at some moment.
+//! - In some worlds, a coordinator may keep only half of the pages, so that they displace one another.
 //! - An edge is cut off from the feed for longer than the bound.
 //! - A client leaves, and the poll that it waits for ends with it.
 //! - In some worlds, the edges share answers of the feed through the cache of a colo, which also holds the answers of

@@ -86,7 +86,7 @@ export interface IsrRoute {
   tags?: readonly string[];
   /** Number of coordinators that share the route's pages. Accepts a whole number from 1 to 256. Default: `1`. */
   shards?: number;
-  /** Maximum number of pages in each coordinator, each variant counted separately. Existing pages stay; requests for further pages pass to the origin and are not cached. Accepts a whole number from 1 to 1000000. Default: `100000`. */
+  /** Maximum number of pages in each coordinator, each variant counted separately. A full coordinator admits a page when it is requested again, in place of one that is requested less; other requests pass to the origin and are not cached. Accepts a whole number from 1 to 1000000. Default: `100000`. */
   max_pages?: number;
   /** Query parameters that are part of a page's key. A render contains no others. Without this setting, requests for a route that ends in `*` pass to the origin if they have parameters other than those of `ignore_query`. Accepts at most 32 parameter names, such as ["page"], or "all" or "none". Default: none. */
   query?: readonly string[] | "all" | "none";

@@ -496,6 +496,12 @@ impl Checks {
         promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))
     }
 
+    /// Records that a key was displaced some time after its last pause: its failures are forgotten.
+    pub(super) fn displaced(&mut self, key: usize) {
+        let known = &mut self.keys[key];
+        (known.failures, known.is_repeated) = (0, false);
+    }
+
     /// Resets the model of a key whose owner has changed. The new owner knows nothing of the former one's work.
     pub(super) fn moved(&mut self, key: usize, object: usize) {
         self.keys[key] = KeyModel { object, ..KeyModel::default() };

@@ -11,6 +11,7 @@ use crate::coordinator::{AlarmRun, Effect, Entry, Input, Moment, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::semantics::freshness::Freshness;
+use crate::semantics::key::PageKey;
 use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -24,8 +25,41 @@ impl World<'_> {
         self.wake(at)?;
         self.checks.input();
         let moment = self.moment(at);
+        let own = match &input {
+            Input::Request { key, .. } | Input::Head { key, .. } | Input::Ended { key, .. } => Some(key.clone()),
+            _ => None,
+        };
+        let before = self.is_crowded.then(|| self.entries());
         let effects = self.objects[at].on(&self.layout.config, moment, input);
+        if let Some(before) = before {
+            self.note_displaced(own.as_ref(), &before)?;
+        }
         self.perform_all(at, effects)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        (0..self.workshop.keys.len()).map(|key| self.entry(key)).collect()
+    }
+
+    /// Notes the keys that others have displaced. Promises 1 and 8: none of them was being rendered or written, or
+    /// backing off. Promise 6: L2 loses them as well.
+    fn note_displaced(&mut self, own: Option<&PageKey>, before: &[Entry]) -> CheckResult {
+        for (key, before) in before.iter().enumerate() {
+            let (after, name) = (self.entry(key), &self.workshop.keys[key]);
+            let (now, is_gone) =
+                (self.now, after.page.is_none() && after.pass_until.is_none() && after.lease.is_none());
+            if before.failures > 0 && after.failures == 0 && is_gone {
+                self.checks.displaced(key);
+            }
+            let is_displaced = own.is_some_and(|own| own != name) && before.page.is_some() && is_gone;
+            if is_displaced {
+                self.story.tell(now, || format!("{name} is displaced"));
+                let is_busy = before.lease.is_some() || before.pending.is_some();
+                promise(1, !is_busy, || format!("{name} is displaced: {before:?}"))?;
+                self.is_deleted[key] = true;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a life of the object, unless it is alive. Promise 7: work of its previous life does not block it.

@@ -91,6 +91,8 @@ pub(super) struct Workshop {
     /// One coordinator for all pages, and several, of two routes.
     pub(super) small: Layout,
     pub(super) large: Layout,
+    /// One coordinator that may keep half of the pages, so that they displace one another.
+    pub(super) crowded: Layout,
     /// The layouts before and after a change of a route's number of shards.
     pub(super) moving: [Layout; 2],
     pub(super) keys: Vec<PageKey>,
@@ -105,6 +107,7 @@ impl Workshop {
     pub(super) fn new() -> Self {
         let keys: Vec<PageKey> = KEYS.iter().map(|key| PageKey::from_stored(key).expect("a URL")).collect();
         let small = Layout::of(&keys, &json!({ "/*": { "query": ["v"] } }));
+        let crowded = Layout::of(&keys, &json!({ "/*": { "query": ["v"], "max_pages": 3 } }));
         let large = json!({ "/*": { "query": ["v"], "shards": 2 }, "/c": {} });
         // With five shards, each path has another owner than with two. One new owner was the former owner of another
         // path.
@@ -114,6 +117,7 @@ impl Workshop {
         Self {
             coordinators: moving[0].shards.iter().map(|_| Database::new()).collect(),
             small,
+            crowded,
             large,
             moving,
             keys,

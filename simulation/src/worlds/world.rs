@@ -83,6 +83,8 @@ pub(super) struct World<'w> {
     pub(super) is_calm: bool,
     /// The change of a route's shards, in worlds that have one.
     pub(super) deployment: Option<Deployment<'w>>,
+    /// Whether there is no room for all pages.
+    pub(super) is_crowded: bool,
     /// The step before which L2 loses everything, in worlds in which it does.
     l2_loss: Option<u32>,
     /// Decides when idle objects are evicted.
@@ -123,9 +125,12 @@ impl<'w> World<'w> {
         let is_large = random.one_in(2);
         let deployment = if is_large && !is_calm { Deployment::draw(workshop, seed) } else { None };
         let hostile = if is_calm { Hostile::none() } else { Hostile::draw(seed) };
+        // Random numbers of its own, so that they do not change other worlds.
+        let is_crowded = !is_large && !is_calm && Random::new(seed.rotate_left(48)).one_in(4);
         let layout = match &deployment {
             Some(deployment) => deployment.before,
             None if is_large => &workshop.large,
+            None if is_crowded => &workshop.crowded,
             None => &workshop.small,
         };
         let databases = &workshop.coordinators[..layout.shards.len()];
@@ -164,6 +169,7 @@ impl<'w> World<'w> {
             story,
             is_calm,
             deployment,
+            is_crowded,
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             evictions: None,
             seed,
