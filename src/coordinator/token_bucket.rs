@@ -1,16 +1,17 @@
-//! The budget of requests that reach the origin although the circuit breaker is open.
+//! A budget per second: of the requests that reach the origin although the circuit breaker is open, and of the keys that
+//! a full shard displaces.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The number of requests per second.
+/// The budget per second.
 const A_SECOND: u64 = 25;
 
-/// The number of requests at once.
+/// The budget at once.
 const BURST: u64 = 2 * A_SECOND;
 
-/// The time in which one request is saved.
+/// The time in which one unit is saved.
 const EACH: Duration = Duration::from_millis(1000 / A_SECOND);
 
 /// A token bucket. It is in memory only: a new life of the object begins with a full one.
@@ -21,7 +22,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Takes one request out of the budget. Returns false if nothing is left.
+    /// Takes one unit out of the budget. Returns false if nothing is left.
     #[must_use]
     pub fn take(&mut self, now: Timestamp) -> bool {
         let full_at = self.full_at.max(now).plus(EACH);
