@@ -21,12 +21,18 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause of one page, before jitter.
 pub(crate) const LONGEST: Duration = Duration::from_mins(5);
 
-/// Returns the pause after `failures` consecutive failures (at least one): doubled each time, from 1 s to `longest`,
+/// Returns the pause after `failures` consecutive failures (at least one): as [`jittered`], from 1 s.
+#[must_use]
+pub(crate) fn pause(failures: u32, random: u128, longest: Duration) -> Duration {
+    jittered(FIRST, failures, random, longest)
+}
+
+/// Returns the pause after `failures` consecutive failures (at least one): doubled each time, from `first` to `longest`,
 /// plus jitter of up to a quarter, so that simultaneous failures are not retried simultaneously. `random` is any random
 /// number.
 #[must_use]
-pub(crate) fn pause(failures: u32, random: u128, longest: Duration) -> Duration {
-    let doubled = doubled(FIRST, failures, longest);
+pub(crate) fn jittered(first: Duration, failures: u32, random: u128, longest: Duration) -> Duration {
+    let doubled = doubled(first, failures, longest);
     let jitter = u32::try_from(random % 256).unwrap_or(0);
     doubled + doubled * jitter / 1024
 }

@@ -35,6 +35,7 @@
 //! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll |
 //! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
 //! | the tag index does not answer | [`Event::FeedReady`] still arrives; without a current feed nothing is fresh |
+//! | L1 or L2 does not answer | nothing was found there, after [`L1_PATIENCE`] or [`L2_PATIENCE`] |
 //! | an invalidation becomes known while L1 or L2 is read | pages are judged when they arrive, not when they are requested |
 //! | an invalidation becomes known while the coordinator is asked | the edge compares the answer with the feed, and asks once more |
 //! | a purge becomes known while the coordinator is asked | a page from before the purge is not served |
@@ -59,6 +60,6 @@ pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};
 pub use self::reports::{Replacement, Reports};
 pub use self::short_path::{Plan, plan};
 pub use self::step::{
-    CallFailure, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage,
-    WhenToKeep,
+    CallFailure, CoordinatorReply, Event, L1_PATIENCE, L1Entry, L2_PATIENCE, PassMarker, Question, Report, ServedPage,
+    Step, StoredPage, WhenToKeep,
 };

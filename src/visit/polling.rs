@@ -6,7 +6,8 @@
 //!
 //! | what goes wrong | then |
 //! |---|---|
-//! | a poll fails, or has no answer after [`PATIENCE`] | no other is sent for [`PAUSE`]; the feed stays current until its time is over |
+//! | a poll fails, or has no answer after [`PATIENCE`] | no other is sent for [`PAUSE`], and for twice as long after each further failure, up to [`LONGEST_PAUSE`]. The feed stays current until its time is over |
+//! | the tag index hangs | one poll is waited for. Later ones run behind responses, until one succeeds |
 //! | the platform ends the request that polls | another may poll after twice [`PATIENCE`] |
 //! | an answer is late | it counts from when the question was sent, not from when the answer arrived |
 //! | there are more rows than an answer holds | the part counts as answered only once its last row has come |
@@ -14,6 +15,7 @@
 
 use std::time::Duration;
 
+use crate::backoff;
 use crate::invalidation::{Feed, FeedPage, Invalidation};
 use crate::page::Vouched;
 use crate::tag_index_name::TagIndexName;
@@ -22,8 +24,12 @@ use crate::time::Timestamp;
 /// How long a request waits for the feed before it goes on without.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long no poll is sent after one that failed.
+/// How long no poll is sent after the first one that failed.
 pub const PAUSE: Duration = Duration::from_secs(2);
+
+/// How long no poll is sent after many that failed, before jitter. Until the next poll nothing is fresh, even if the tag
+/// index has recovered.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How often a request checks whether another request's poll has ended.
 pub const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -48,6 +54,8 @@ pub struct Polling {
     under_way: Option<Poll>,
     /// No poll is sent before.
     paused_until: Timestamp,
+    /// The number of polls that have failed since the last one that succeeded.
+    failures: u32,
     /// How often the feed has changed.
     epoch: u64,
     block: u64,
@@ -87,6 +95,7 @@ impl Polling {
             complete_until: None,
             under_way: None,
             paused_until: Timestamp::default(),
+            failures: 0,
             epoch: 0,
             block: block.max(1),
         }
@@ -94,7 +103,7 @@ impl Polling {
 
     /// Decides what a request does about the feed. A poll counts as sent from now on.
     pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> FeedRefresh {
-        if bound.is_zero() {
+        if bound.is_zero() && self.failures == 0 {
             return FeedRefresh::PollFirst(self.begin(now));
         }
         if self.is_within(now, bound / 2) {
@@ -102,6 +111,8 @@ impl Polling {
         }
         match (self.is_within(now, bound), self.may_poll(now)) {
             (true, true) => FeedRefresh::PollBehind(self.begin(now)),
+            // No request waits for a tag index that has just failed another one.
+            (false, true) if self.failures > 0 => FeedRefresh::PollBehind(self.begin(now)),
             (false, true) => FeedRefresh::PollFirst(self.begin(now)),
             (false, false) if self.awaits_other(now, bound) => FeedRefresh::WaitForOther,
             (_, false) => FeedRefresh::Nothing,
@@ -111,7 +122,8 @@ impl Polling {
     /// Returns whether it is worth waiting for another request's poll.
     #[must_use]
     pub fn awaits_other(&self, now: Timestamp, bound: Duration) -> bool {
-        self.under_way.is_some() && !self.is_within(now, bound)
+        let is_promising = |poll: Poll| now.since(poll.sent) <= PATIENCE && self.failures == 0;
+        self.under_way.is_some_and(is_promising) && !self.is_within(now, bound)
     }
 
     fn begin(&mut self, now: Timestamp) -> Poll {
@@ -127,16 +139,20 @@ impl Polling {
     }
 
     /// Ends a poll. `complete_until` are the times up to which each tag index object has answered, by
-    /// [`PartPoll::take`]; `None` if one of them has not.
-    pub fn end(&mut self, poll: Poll, now: Timestamp, bound: Duration, complete_until: Option<&[Timestamp]>) {
+    /// [`PartPoll::take`]; `None` if one of them has not. `random` is any random number.
+    pub fn end(&mut self, poll: Poll, now: Timestamp, complete_until: Option<&[Timestamp]>, random: u128) {
         if self.is_under_way(poll) {
             self.under_way = None;
         }
         match complete_until {
-            Some(parts) => self.complete_until = self.complete_until.max(parts.iter().min().copied()),
-            // With a bound of 0, knowledge from a moment ago is not enough.
-            None if bound.is_zero() => self.complete_until = None,
-            None => self.paused_until = now.plus(PAUSE),
+            Some(parts) => {
+                self.failures = 0;
+                self.complete_until = self.complete_until.max(parts.iter().min().copied());
+            }
+            None => {
+                self.failures = self.failures.saturating_add(1);
+                self.paused_until = now.plus(backoff::jittered(PAUSE, self.failures, random, LONGEST_PAUSE));
+            }
         }
     }
 
@@ -153,10 +169,12 @@ impl Polling {
         self.feed.note(invalidation.target, invalidation.mode, invalidation.at);
     }
 
-    /// Returns whether the feed is complete up to `bound` ago. With a bound of 0 each request has just polled.
+    /// Returns whether the feed is complete up to `bound` ago. With a bound of 0 each request has just polled: after a
+    /// failure, knowledge from a moment ago is not enough.
     #[must_use]
     pub fn is_current(&self, now: Timestamp, bound: Duration) -> bool {
-        self.is_within(now, Self::lifetime(bound))
+        let is_doubted = bound.is_zero() && self.failures > 0;
+        !is_doubted && self.is_within(now, Self::lifetime(bound))
     }
 
     /// Returns how long an answer counts.

@@ -10,6 +10,15 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
+/// How long a visit waits for L1. Without an answer, [`L1Entry::Nothing`] follows, and a late answer is discarded. The
+/// Cache API answers within milliseconds.
+pub const L1_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a visit waits for L2, including the body. Without an answer, nothing follows, as for a value that is not
+/// usable, and a late answer is discarded: the coordinator then has the page, or renders it. A cold read of KV takes less
+/// than a second; the rest is for large bodies.
+pub const L2_PATIENCE: Duration = Duration::from_secs(3);
+
 /// A stored page as the performer holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPage<B> {
@@ -153,9 +162,9 @@ pub enum Step<B> {
     Look,
     /// Refresh the feed with [`Polling::refresh`](crate::visit::Polling::refresh). [`Event::FeedReady`] follows.
     RefreshFeed,
-    /// Read L1 again. [`Event::L1`] follows.
+    /// Read L1 again. [`Event::L1`] follows, at the latest after [`L1_PATIENCE`].
     ReadL1,
-    /// Read L2. [`Event::L2`] follows.
+    /// Read L2. [`Event::L2`] follows, at the latest after [`L2_PATIENCE`].
     ReadL2,
     /// Ask the coordinator. [`Event::Answered`] or [`Event::NotAnswered`] follows.
     Ask(Question),

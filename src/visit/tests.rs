@@ -69,7 +69,7 @@ impl Bench {
     fn polled(polled: u64) -> Self {
         let mut polling = Polling::default();
         let FeedRefresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
-        polling.end(poll, at(polled), BOUND, Some(&[at(polled)]));
+        polling.end(poll, at(polled), Some(&[at(polled)]), 0);
         let key = PageKey::from_stored("https://e.com/a").unwrap();
         Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false }
     }

@@ -10,7 +10,7 @@ import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from 
  * @typedef {object} Trouble
  * @property {"throws" | "hangs" | "errs" | "overloaded" | "flickers"} [coordinator]
  * @property {"throws"} [tagIndex]
- * @property {"hangs" | "refuses"} [kv]
+ * @property {"hangs" | "refuses" | "reads-hang"} [kv]
  * @property {"races"} [r2] somebody else writes an older page between the look and the write, once
  */
 
@@ -31,7 +31,10 @@ function troubled(env) {
       },
     },
     ISR_CACHE: {
-      get: (...args) => ISR_CACHE.get(...args),
+      async get(...args) {
+        if (trouble.kv === "reads-hang") await never();
+        return ISR_CACHE.get(...args);
+      },
       delete: (...args) => ISR_CACHE.delete(...args),
       async put(...args) {
         if (trouble.kv === "hangs") await never();

@@ -113,7 +113,8 @@ impl World<'_> {
             Replacement::Pass(mark) => self.mark(edge, key, mark),
             Replacement::Nothing => {}
         }
-        self.edges[edge].reports.end(name.clone(), local, is_replaced);
+        let random = self.jitter();
+        self.edges[edge].reports.end(name.clone(), local, is_replaced, random);
         self.checks.reported(edge, key, self.now, is_replaced);
         self.end(id, "reported", None);
     }

@@ -28,9 +28,12 @@ const SUCCESS_WEIGHS: u32 = 3;
 /// An edge polls at most once in this time, in milliseconds.
 const POLL_INTERVAL: u64 = 2_000;
 
-/// The maximum duration of a report, and the pause after an unsuccessful one, in milliseconds.
+/// The longest pause of an edge after polls or reports without a result, in milliseconds. If so much time has passed
+/// since the end of a pause, the next one may be a first one.
+const LONGEST_EDGE_PAUSE: u64 = 30_000;
+
+/// The maximum duration of a report, in milliseconds.
 const REPORT_LASTS: u64 = 25_000;
-const REPORT_PAUSE: u64 = 1_000;
 
 /// How far the clocks of two machines may differ, in milliseconds.
 const CLOCKS: u64 = 1_000;
@@ -190,9 +193,29 @@ pub(super) struct Checks {
     /// The input after which each lease was granted.
     granted: BTreeMap<Version, u64>,
     inputs: u64,
-    /// When each edge polled last, and until when it must not report a page again.
-    polled: BTreeMap<usize, u64>,
-    reported: BTreeMap<(usize, usize), u64>,
+    /// The polls of each edge, and its reports of each page.
+    polled: BTreeMap<usize, Attempts>,
+    reported: BTreeMap<(usize, usize), Attempts>,
+}
+
+/// What an edge repeats until it succeeds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attempts {
+    /// When the last one began.
+    began: u64,
+    /// The next one must not begin before.
+    due: u64,
+    is_under_way: bool,
+    /// The number of failures, one after another.
+    failures: u32,
+    /// The time of an invalidation that the last one named.
+    newer_than: Option<Timestamp>,
+}
+
+impl Attempts {
+    fn begin(&mut self, now: u64, lasts: u64) {
+        (self.began, self.due, self.is_under_way) = (now, now + lasts, true);
+    }
 }
 
 impl Checks {
@@ -250,13 +273,21 @@ impl Checks {
 
     /// Promise 1: there is at most one live lease per key. Promise 8: after the n-th consecutive failure, the next
     /// attempt waits 2^(n-1) seconds, at most five minutes.
-    pub(super) fn render_begins(&mut self, key: usize, token: Version, now: u64, until: u64) -> CheckResult {
+    /// The clock may have been set back by `clock_was_set` since.
+    pub(super) fn render_begins(
+        &mut self,
+        key: usize,
+        token: Version,
+        now: u64,
+        until: u64,
+        clock_was_set: u64,
+    ) -> CheckResult {
         let known = &mut self.keys[key];
         let live = known.live.filter(|(_, until)| now < *until);
         promise(1, live.is_none(), || format!("a render begins while that of {live:?} is under way"))?;
         known.live = Some((token, until));
         let (failures, failed) = (known.failures, known.failed);
-        promise(8, known.is_lifted || now >= failed + pause(failures, LONGEST_PAUSE), || {
+        promise(8, known.is_lifted || now + clock_was_set >= failed + pause(failures, LONGEST_PAUSE), || {
             format!("a render begins at {now}, though the {failures}. in a row failed at {failed}")
         })
     }
@@ -381,24 +412,45 @@ impl Checks {
         promise(2, broken.is_none(), || format!("{path} passes by a marker of {marked_at}, in spite of {broken:?}"))
     }
 
-    /// Promise 10: an edge polls the tag index at most once in two seconds. A poll that begins with an answer from the colo
-    /// does not count: the next one may follow at once.
-    pub(super) fn polls(&mut self, edge: usize, now: u64) -> CheckResult {
-        let last = self.polled.insert(edge, now);
-        promise(10, last.is_none_or(|last| now >= last + POLL_INTERVAL), || {
-            format!("edge {edge} polls at {now} and at {last:?}")
-        })
+    /// Promise 10: an edge polls the tag index at most once in two seconds, and less often after failures. A poll that
+    /// begins with an answer from the colo does not count: the next one may follow at once. No visit waits for a poll
+    /// after one that failed, until one succeeds.
+    pub(super) fn polls(&mut self, edge: usize, now: u64, is_waited_for: bool) -> CheckResult {
+        let polled = self.polled.entry(edge).or_default();
+        let last = *polled;
+        polled.begin(now, POLL_INTERVAL);
+        promise(10, now >= last.due, || format!("edge {edge} polls at {now}, after {last:?}"))?;
+        promise(10, !is_waited_for || last.failures == 0, || format!("a visit waits for edge {edge}, after {last:?}"))
     }
 
-    /// Promise 10: an edge sends one report of a page at a time, and waits a second after an unsuccessful one.
-    pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64) -> CheckResult {
-        let last = self.reported.insert((edge, key), now + REPORT_LASTS);
-        promise(10, last.is_none_or(|until| now >= until), || format!("edge {edge} reports page {key} before {last:?}"))
+    /// Records that a poll has ended.
+    pub(super) fn polled(&mut self, edge: usize, now: u64, is_done: bool) {
+        let polled = self.polled.entry(edge).or_default();
+        let due = polled.due;
+        polled.failures = if is_done { 0 } else { polled.failures + 1 };
+        polled.due = due.max(now + (2 * pause(polled.failures, LONGEST_EDGE_PAUSE)).min(LONGEST_EDGE_PAUSE));
+    }
+
+    /// Promise 10: an edge sends one report of a page at a time, and waits after unsuccessful ones, unless it knows of a
+    /// later invalidation.
+    pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64, newer_than: Option<Timestamp>) -> CheckResult {
+        let reported = self.reported.entry((edge, key)).or_default();
+        let last = *reported;
+        reported.begin(now, REPORT_LASTS);
+        reported.newer_than = newer_than;
+        if now >= last.due + LONGEST_EDGE_PAUSE {
+            reported.failures = 0;
+        }
+        let is_lifted = !last.is_under_way && newer_than > last.newer_than;
+        promise(10, now >= last.due || is_lifted, || format!("edge {edge} reports page {key} at {now}, after {last:?}"))
     }
 
     /// Records that a report has ended.
     pub(super) fn reported(&mut self, edge: usize, key: usize, now: u64, is_replaced: bool) {
-        self.reported.insert((edge, key), if is_replaced { now } else { now + REPORT_PAUSE });
+        let reported = self.reported.entry((edge, key)).or_default();
+        reported.is_under_way = false;
+        reported.failures = if is_replaced { 0 } else { reported.failures + 1 };
+        reported.due = now + pause(reported.failures, LONGEST_EDGE_PAUSE);
     }
 
     /// Records an invalidation in the log, or one that was reported as recorded.

@@ -140,7 +140,9 @@ impl World<'_> {
         }
         self.queue.push(now + plan.takes, Arrival::Object { object: at, life, outcome: ObjectEvent::Ended { token } });
         let local = self.local(at);
-        self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE)
+        // A new life may have another clock.
+        let clock_was_set = if self.objects[at].life == 0 { 0 } else { 2 * self.weather.skew };
+        self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE, clock_was_set)
     }
 
     /// Cancels a render. Its end is still reported.

@@ -8,6 +8,10 @@ use crate::visit::{Polling, Reports};
 /// An isolate ends once in this many steps, in worlds in which isolates end.
 const ENDS_EVERY: u64 = 12;
 
+/// The tag index hangs once in this many steps, in worlds in which it does, and for so long, in milliseconds.
+const HANGS_EVERY: u64 = 20;
+const HANGS_FOR: u64 = 120_000;
+
 /// The conditions of a world.
 #[derive(Debug)]
 pub(super) struct Hostile {
@@ -15,6 +19,10 @@ pub(super) struct Hostile {
     pub(super) feed_rows: Option<u64>,
     /// Whether isolates of edges end and begin again without any knowledge. L1 stays.
     isolates_end: bool,
+    /// Whether the tag index sometimes takes questions of edges and answers none of them.
+    hangs: bool,
+    /// Until when it does so.
+    pub(super) hangs_until: u64,
     random: Random,
 }
 
@@ -23,12 +31,13 @@ impl Hostile {
     pub(super) fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed.rotate_left(16));
         let feed_rows = if random.one_in(4) { Some(random.pick(&[1, 2, 4])) } else { None };
-        Self { feed_rows, isolates_end: random.one_in(4), random }
+        let (isolates_end, hangs) = (random.one_in(4), random.one_in(4));
+        Self { feed_rows, isolates_end, hangs, hangs_until: 0, random }
     }
 
     /// Returns the conditions of a friendly world.
     pub(super) fn none() -> Self {
-        Self { feed_rows: None, isolates_end: false, random: Random::new(0) }
+        Self { feed_rows: None, isolates_end: false, hangs: false, hangs_until: 0, random: Random::new(0) }
     }
 }
 
@@ -38,6 +47,15 @@ impl World<'_> {
         if self.hostile.isolates_end && self.hostile.random.one_in(ENDS_EVERY) {
             let edge = self.hostile.random.index(EDGES);
             self.end_isolate(edge);
+        }
+    }
+
+    /// Makes the tag index hang for a while, in worlds in which that happens.
+    pub(super) fn maybe_hang(&mut self) {
+        if self.hostile.hangs && self.hostile.random.one_in(HANGS_EVERY) {
+            self.hostile.hangs_until = self.now + self.hostile.random.below(HANGS_FOR);
+            let (now, until) = (self.now, self.hostile.hangs_until);
+            self.story.tell(now, || format!("the tag index answers no edge for {} ms", until - now));
         }
     }
 

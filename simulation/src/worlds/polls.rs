@@ -54,15 +54,17 @@ impl World<'_> {
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
         let since = under_way.part.question(&at.polling);
+        let is_waited_for = under_way.visit.is_some();
         let (part, is_first) = (under_way.part, !std::mem::replace(&mut under_way.has_asked, true));
         if let Some(answer) = self.shared_answer(edge, &part, since) {
             self.queue.push(now + 1, Arrival::Polled { edge, poll, question: None, answer });
             return Ok(());
         }
         if is_first {
-            self.checks.polls(edge, now)?;
+            self.checks.polls(edge, now, is_waited_for)?;
         }
-        let is_lost = now < self.edges[edge].cut_off_until || self.random.one_in(self.weather.tag_index_fails);
+        let is_cut_off = now < self.edges[edge].cut_off_until.max(self.hostile.hangs_until);
+        let is_lost = is_cut_off || self.random.one_in(self.weather.tag_index_fails);
         let due = now + self.poll_latency();
         let sent = self.edges[edge].local(now);
         if !is_lost {
@@ -127,9 +129,10 @@ impl World<'_> {
         let (now, local) = (self.now, self.edges[edge].local(self.now));
         let what = if complete_until.is_some() { "done" } else { "in vain" };
         self.story.tell(now, || format!("edge {edge} has polled the feed: {what}"));
-        let bound = self.layout.config.freshness_bound;
+        let (bound, random) = (self.layout.config.freshness_bound, self.jitter());
+        self.checks.polled(edge, now, complete_until.is_some());
         let at = &mut self.edges[edge];
-        at.polling.end(ended.poll, local, bound, complete_until.as_ref().map(std::slice::from_ref));
+        at.polling.end(ended.poll, local, complete_until.as_ref().map(std::slice::from_ref), random);
         let mut ready: Vec<u64> = ended.visit.into_iter().collect();
         if !at.polling.awaits_other(local, bound) {
             ready.append(&mut at.waiting);

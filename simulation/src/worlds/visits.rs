@@ -266,10 +266,10 @@ impl<'w> World<'w> {
     /// Reports a served stale page to the coordinator, after the response.
     fn report(&mut self, edge: usize, key: usize, report: Report) -> CheckResult {
         let local = self.edges[edge].local(self.now);
-        if !self.edges[edge].reports.begin(&self.workshop.keys[key], local) {
+        if !self.edges[edge].reports.begin(&self.workshop.keys[key], report.newer_than, local) {
             return Ok(());
         }
-        self.checks.reports(edge, key, self.now)?;
+        self.checks.reports(edge, key, self.now, report.newer_than)?;
         let id = self.new_visit(edge, key, VisitKind::Report(report));
         let Report { version, newer_than, .. } = report;
         let due = self.now + self.latency();

@@ -192,10 +192,12 @@ impl<'w> World<'w> {
             self.maybe_deploy(step);
             self.maybe_end_isolate();
             self.maybe_lose_l2(step);
+            self.maybe_hang();
             self.step()?;
             self.maybe_evict();
         }
         self.weather.clear();
+        self.hostile.hangs_until = 0;
         self.origin.go_bad(0);
         self.l2.catch_up();
         // A lost alarm is set again when the object is called.
@@ -407,6 +409,11 @@ impl<'w> World<'w> {
     /// Returns random bits that no other coordinator has at this time.
     fn bits(&self, at: usize) -> u64 {
         self.seed ^ self.now ^ (at as u64) << 56
+    }
+
+    /// Returns random bits for the pauses of edges. Drawing them changes no later draws.
+    pub(super) fn jitter(&self) -> u128 {
+        Random::new(self.seed ^ self.now).next().into()
     }
 
     /// Returns the moment at which a coordinator starts. It draws no random value that would change later draws.

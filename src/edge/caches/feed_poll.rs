@@ -55,7 +55,7 @@ async fn poll(env: &Env, settings: &Settings, sent: Poll) {
         }
     };
     let mut polling = settings.deployment.polling.borrow_mut();
-    polling.end(sent, js::now(), settings.config.freshness_bound, complete_until.as_deref());
+    polling.end(sent, js::now(), complete_until.as_deref(), js::random());
 }
 
 /// Asks each object for its part. Returns the time up to which each part is complete.

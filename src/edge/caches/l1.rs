@@ -14,7 +14,7 @@ use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
-use crate::visit::{L1Entry, PassMarker, StoredPage};
+use crate::visit::{L1_PATIENCE, L1Entry, PassMarker, StoredPage};
 
 /// The header of a hit-for-pass marker: the time from which it holds, and its end.
 const PASS_HEADER: &str = "x-isr-pass";
@@ -39,9 +39,13 @@ pub(in crate::edge) async fn open(settings: &Settings) -> Result<Cache, JsValue>
     Ok(cache)
 }
 
-/// Looks a page up. A cache that fails counts as empty.
+/// Looks a page up. A cache that fails or hangs counts as empty.
 pub(in crate::edge) async fn get(settings: &Settings, key: &PageKey) -> L1Entry<Response> {
-    let found = async { JsFuture::from(open(settings).await?.match_with_str(&key.cache_url())).await }.await;
+    let found = async { JsFuture::from(open(settings).await?.match_with_str(&key.cache_url())).await };
+    let Some(found) = js::within(L1_PATIENCE, found).await else {
+        worker::console_error!("L1: no answer within {L1_PATIENCE:?}");
+        return L1Entry::Nothing;
+    };
     let response = match found {
         Ok(found) => match found.dyn_into::<Response>() {
             Ok(response) => response,

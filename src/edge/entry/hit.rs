@@ -39,7 +39,7 @@ use crate::semantics::conditional::NOT_IN_304;
 use crate::semantics::etag::{self, EntityTag};
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath};
-use crate::visit::{self, Plan};
+use crate::visit::{self, L1_PATIENCE, Plan};
 
 /// The most plans remembered.
 const MAX_PLANS: usize = 1000;
@@ -63,6 +63,7 @@ pub fn cache_name(env: &JsValue) -> Option<String> {
 struct Constants {
     render_purpose: &'static str,
     meta_header: &'static str,
+    l1_patience: u64,
     short_path: ShortPath,
 }
 
@@ -70,8 +71,12 @@ struct Constants {
 #[wasm_bindgen(js_name = isrConstants)]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
 pub fn constants() -> Result<JsValue, JsValue> {
-    let constants =
-        Constants { render_purpose: Task::Render.as_str(), meta_header: META_HEADER, short_path: SHORT_PATH };
+    let constants = Constants {
+        render_purpose: Task::Render.as_str(),
+        meta_header: META_HEADER,
+        l1_patience: u64::try_from(L1_PATIENCE.as_millis()).unwrap_or(u64::MAX),
+        short_path: SHORT_PATH,
+    };
     let json = serde_json::to_string(&constants).map_err(|error| JsValue::from_str(&error.to_string()))?;
     JSON::parse(&json)
 }

@@ -76,6 +76,19 @@ type Rust = Pick<RustGateway, "isrCacheName" | "isrKey" | "isrPlan" | "isrHolds"
 
 let rust: Rust | undefined;
 
+/** Awaits a promise of L1. After a while the result is `undefined`, as if L1 had nothing: the gateway looks again. */
+async function patiently<Value>(answer: Promise<Value>): Promise<Value | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), constants.l1Patience);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Serves a fresh page from L1. Returns nothing if the gateway has to answer. Rust makes the decisions. */
 async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rust, request: Request, env: object): Promise<Response | undefined> {
   try {
@@ -86,8 +99,8 @@ async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rus
     const { key } = named;
     if (key === null) return undefined;
     // There are keys only while the configuration is valid, and then the cache has a name.
-    of.cache ??= await caches.open(isrCacheName(env) as string);
-    const page = await of.cache.match(key);
+    of.cache ??= await patiently(caches.open(isrCacheName(env) as string));
+    const page = of.cache && (await patiently(of.cache.match(key)));
     const meta = page?.headers.get(constants.metaHeader);
     if (!page || !meta) return undefined;
     let plan = plans.get(key);

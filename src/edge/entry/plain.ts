@@ -4,6 +4,8 @@ export interface Constants {
   renderPurpose: string;
   /** The header of a page in L1 that carries its metadata. */
   metaHeader: string;
+  /** How long to wait for L1, in milliseconds. */
+  l1Patience: number;
   shortPath: ShortPath;
 }
 

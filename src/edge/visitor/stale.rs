@@ -17,7 +17,7 @@ impl Performer<'_> {
     /// Reports to the coordinator that a stale page was served, behind the response. The page that replaces it goes to
     /// L1.
     pub(in crate::edge) fn report(&self, report: Report) {
-        if !self.isr.settings.deployment.reports.borrow_mut().begin(&self.key, js::now()) {
+        if !self.isr.settings.deployment.reports.borrow_mut().begin(&self.key, report.newer_than, js::now()) {
             return;
         }
         let (isr, shard, key) = (self.isr.clone(), self.shard(), self.key.clone());
@@ -32,7 +32,7 @@ impl Performer<'_> {
                 Replacement::Pass(mark) => l1::put_pass(&isr.settings, &key, mark, js::now()).await,
                 Replacement::Nothing => {}
             }
-            isr.settings.deployment.reports.borrow_mut().end(key, js::now(), is_replaced);
+            isr.settings.deployment.reports.borrow_mut().end(key, js::now(), is_replaced, js::random());
         });
     }
 }

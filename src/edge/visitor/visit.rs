@@ -5,6 +5,7 @@ use web_sys::Response;
 use worker::{Context, Delay};
 
 use crate::edge::caches::fill::Fill;
+use crate::edge::caches::l2::L2Error;
 use crate::edge::caches::{envelope, feed_poll, l1, l2};
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
@@ -25,7 +26,8 @@ use crate::semantics::redirect;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::{
-    CoordinatorReply, Event, PassMarker, Question, Request, ServedPage, Step, StoredPage, Visit, WhenToKeep,
+    CoordinatorReply, Event, L2_PATIENCE, PassMarker, Question, Request, ServedPage, Step, StoredPage, Visit,
+    WhenToKeep,
 };
 
 /// A request for a page of a route.
@@ -114,7 +116,7 @@ impl Performer<'_> {
 
     async fn look_in_l2(&self) -> Result<Option<StoredPage<Response>>, JsValue> {
         let found = match l2::open(&self.isr.env, self.isr.config().l2) {
-            Ok(l2) => l2.get(&self.key).await,
+            Ok(l2) => js::within(L2_PATIENCE, l2.get(&self.key)).await.unwrap_or_else(|| Err(hangs().into())),
             Err(error) => Err(error.into()),
         };
         match found {
@@ -292,6 +294,11 @@ impl Performer<'_> {
 /// Returns the target of a redirect.
 fn location_of(meta: &PageMeta, page: &Response) -> Result<Option<String>, JsValue> {
     if redirect::is_redirect(meta.status) { page.headers().get("location") } else { Ok(None) }
+}
+
+/// L2 has not answered in time.
+fn hangs() -> L2Error {
+    L2Error::Failed(format!("no answer within {L2_PATIENCE:?}"))
 }
 
 /// Reads a coordinator's answer.

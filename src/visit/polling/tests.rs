@@ -16,7 +16,7 @@ fn page(seq: u64, more: bool) -> FeedPage {
 fn polled(at: Timestamp) -> Polling {
     let mut polling = Polling::default();
     let FeedRefresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };
-    polling.end(poll, at, BOUND, Some(&[at]));
+    polling.end(poll, at, Some(&[at]), 0);
     polling
 }
 
@@ -51,13 +51,13 @@ fn one_request_polls_for_all_others() {
     let FeedRefresh::PollBehind(poll) = polling.refresh(at(5_000), BOUND) else { panic!("it may poll") };
     assert_eq!(polling.refresh(at(5_100), BOUND), FeedRefresh::Nothing);
     assert!(polling.quiet_epoch(at(5_100), BOUND).is_some(), "others have nothing to do about it");
-    polling.end(poll, at(5_200), BOUND, Some(&[at(5_000)]));
+    polling.end(poll, at(5_200), Some(&[at(5_000)]), 0);
     assert_eq!(polling.refresh(at(9_999), BOUND), FeedRefresh::Nothing);
 
     let FeedRefresh::PollFirst(poll) = polling.refresh(at(20_000), BOUND) else { panic!("it may poll") };
     assert_eq!(polling.refresh(at(20_001), BOUND), FeedRefresh::WaitForOther);
     assert!(polling.awaits_other(at(20_001), BOUND));
-    polling.end(poll, at(20_300), BOUND, Some(&[at(20_000)]));
+    polling.end(poll, at(20_300), Some(&[at(20_000)]), 0);
     assert!(!polling.awaits_other(at(20_300), BOUND));
 }
 
@@ -65,9 +65,10 @@ fn one_request_polls_for_all_others() {
 fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
     let mut polling = Polling::default();
     let FeedRefresh::PollFirst(lost) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(2_000), BOUND), FeedRefresh::WaitForOther);
+    assert_eq!(polling.refresh(at(1_000), BOUND), FeedRefresh::WaitForOther);
+    assert_eq!(polling.refresh(at(2_000), BOUND), FeedRefresh::Nothing);
     let FeedRefresh::PollFirst(poll) = polling.refresh(at(2_001), BOUND) else { panic!("it may poll by now") };
-    polling.end(lost, at(2_002), BOUND, None);
+    polling.end(lost, at(2_002), None, 0);
     assert!(polling.is_under_way(poll), "the end of another one says nothing of it");
 }
 
@@ -75,13 +76,62 @@ fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
 fn after_a_poll_that_failed_none_is_sent_for_a_while() {
     let mut polling = polled(at(0));
     let FeedRefresh::PollBehind(poll) = polling.refresh(at(6_000), BOUND) else { panic!("it may poll") };
-    polling.end(poll, at(7_000), BOUND, None);
+    polling.end(poll, at(7_000), None, 0);
     assert_eq!(polling.refresh(at(8_999), BOUND), FeedRefresh::Nothing);
     assert!(polling.is_current(at(8_999), BOUND), "what is known is known still");
     let FeedRefresh::PollBehind(poll) = polling.refresh(at(9_000), BOUND) else { panic!("it may poll") };
-    polling.end(poll, at(10_000), BOUND, None);
-    assert_eq!(polling.refresh(at(11_000), BOUND), FeedRefresh::Nothing);
-    assert!(!polling.is_current(at(11_000), BOUND), "without a current feed nothing is fresh");
+    polling.end(poll, at(10_000), None, 255);
+    assert_eq!(polling.refresh(at(14_995), BOUND), FeedRefresh::Nothing, "twice as long, and jitter");
+    assert!(!polling.is_current(at(14_995), BOUND), "without a current feed nothing is fresh");
+    assert_eq!(kind(polling.refresh(at(14_996), BOUND)), "behind", "nobody waits for it");
+}
+
+/// Sends a request every 100 ms to an isolate whose polls take a second and fail. Returns how many requests wait, and how
+/// many polls are sent.
+fn in_front_of_a_hanging_tag_index(bound: Duration, millis: u64) -> (u32, u32) {
+    let (mut polling, mut now, mut waited, mut polls) = (Polling::default(), 0, 0, 0);
+    let mut behind: Option<(u64, Poll)> = None;
+    while now < millis {
+        if let Some((_, poll)) = behind.take_if(|(end, _)| *end <= now) {
+            polling.end(poll, at(now), None, 0);
+        }
+        match polling.refresh(at(now), bound) {
+            FeedRefresh::Nothing => {}
+            FeedRefresh::PollBehind(poll) => {
+                polls += 1;
+                behind = Some((now + 1_000, poll));
+            }
+            FeedRefresh::PollFirst(poll) => {
+                (waited, polls, now) = (waited + 1, polls + 1, now + 1_000);
+                polling.end(poll, at(now), None, 0);
+            }
+            FeedRefresh::WaitForOther => waited += 1,
+        }
+        now += 100;
+    }
+    (waited, polls)
+}
+
+#[test]
+fn a_tag_index_that_hangs_delays_one_request_of_an_isolate() {
+    for bound in [BOUND, Duration::ZERO] {
+        assert_eq!(in_front_of_a_hanging_tag_index(bound, 10_000), (1, 3));
+        let (waited, polls) = in_front_of_a_hanging_tag_index(bound, 600_000);
+        assert_eq!(waited, 1);
+        assert!(polls < 25, "{polls}");
+    }
+}
+
+#[test]
+fn after_an_answer_requests_wait_for_polls_again() {
+    let mut polling = Polling::default();
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    assert!(!polling.awaits_other(at(1_001), BOUND), "it has been waited for long enough");
+    polling.end(poll, at(1_000), None, 0);
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(3_000), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(3_001), BOUND), FeedRefresh::Nothing, "nobody waits for it");
+    polling.end(poll, at(3_100), Some(&[at(3_000)]), 0);
+    assert_eq!(kind(polling.refresh(at(13_000), BOUND)), "first");
 }
 
 #[test]
@@ -89,10 +139,10 @@ fn with_a_bound_of_zero_each_request_polls() {
     let (zero, mut polling) = (Duration::ZERO, Polling::default());
     let FeedRefresh::PollFirst(one) = polling.refresh(at(0), zero) else { panic!("each request polls") };
     let FeedRefresh::PollFirst(other) = polling.refresh(at(0), zero) else { panic!("each request polls") };
-    polling.end(one, at(10), zero, Some(&[at(0)]));
+    polling.end(one, at(10), Some(&[at(0)]), 0);
     assert!(polling.is_current(at(10), zero));
     assert_eq!(polling.quiet_epoch(at(10), zero), None);
-    polling.end(other, at(20), zero, None);
+    polling.end(other, at(20), None, 0);
     assert!(!polling.is_current(at(20), zero));
 }
 
@@ -117,7 +167,7 @@ fn an_answer_counts_from_when_it_was_asked_for_first() {
 fn of_several_objects_the_one_that_was_asked_first_counts() {
     let mut polling = Polling::default();
     let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
-    polling.end(poll, at(100), BOUND, Some(&[at(90), at(40)]));
+    polling.end(poll, at(100), Some(&[at(90), at(40)]), 0);
     assert!(polling.is_current(at(10_039), BOUND));
     assert!(!polling.is_current(at(10_040), BOUND));
 }
