@@ -3,7 +3,7 @@
 //! | remembered | belongs to |
 //! |---|---|
 //! | the settings, or what is wrong with them | an `env` object |
-//! | the feed, the reports of stale pages, the opened L1 | a deployment: its tag index |
+//! | the feed, the reports of stale pages, the questions under way, the opened L1 | a deployment: its tag index |
 //! | bytes collected for L1, plans of HITs | the isolate. Their bounds are the isolate's, and each entry names its deployment |
 //!
 //! The platform may keep an isolate when only bindings change. It then hands out another `env` object.
@@ -27,7 +27,7 @@ use crate::config::ConfigError;
 use crate::deployment::DeploymentId;
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
-use crate::visit::{Polling, Reports};
+use crate::visit::{Crowds, Polling, Reports};
 
 /// The most `env` objects that are remembered.
 const KEPT: usize = 4;
@@ -48,6 +48,7 @@ pub(in crate::edge) struct Deployment {
     tag_shards: u16,
     pub(in crate::edge) polling: RefCell<Polling>,
     pub(in crate::edge) reports: RefCell<Reports>,
+    pub(in crate::edge) crowds: RefCell<Crowds>,
     /// The opened L1 with its name, so that a HIT awaits one promise less.
     pub(in crate::edge) l1: RefCell<Option<(String, Cache)>>,
 }
@@ -64,6 +65,7 @@ impl Deployment {
                     tag_shards,
                     polling: RefCell::default(),
                     reports: RefCell::default(),
+                    crowds: RefCell::default(),
                     l1: RefCell::default(),
                 });
                 known.push(Rc::downgrade(&deployment));

@@ -20,7 +20,7 @@ use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::visit::judge::Judgement;
 use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass, serve};
 use crate::visit::polling::CLOCK_DIFFERENCE;
-use crate::visit::step::{CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
+use crate::visit::step::{Company, CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The pauses before each read of L1: after 100, 300 and 600 ms.
 const PAUSES: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(300)];
@@ -42,7 +42,8 @@ impl View<'_> {
         match (&reply, page) {
             (Reply::Page { rendered, .. }, Some(page)) if self.is_outdated(&asking, *rendered, &page) => {
                 let newer_than = self.invalidated_at(&page.meta);
-                let (state, steps) = self.ask_until(Asking { newer_than, is_again: true, ..asking });
+                let (state, steps) =
+                    self.ask_until(Asking { newer_than, is_again: true, company: Company::Alone, ..asking });
                 (state, discard(page).chain(steps).collect())
             }
             (_, Some(page)) if page.meta.key == *self.request.key => self.with_answer(asking, reply, page),
@@ -222,7 +223,7 @@ fn served<B>(
 }
 
 /// Describes a request that passes to the origin because there is no page, or because the page at hand is not usable.
-fn forwarded<B>(asking: &Asking<B>) -> CacheStatus {
+pub(super) fn forwarded<B>(asking: &Asking<B>) -> CacheStatus {
     CacheStatus::forwarded(if asking.stand_in.is_some() { Forward::Stale } else { Forward::UriMiss })
 }
 

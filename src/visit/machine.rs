@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
 use crate::visit::step::{
-    CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
+    Company, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
 };
 
 /// The subject of a visit, and its limits.
@@ -47,6 +47,10 @@ pub(super) enum State<B> {
     ReadingL2,
     /// The coordinator.
     Asking(Asking<B>),
+    /// A pause, while another request of the isolate asks.
+    Following(Asking<B>),
+    /// L1, where another request of the isolate has put the page.
+    Joining(Asking<B>),
     /// The feed, to judge the coordinator's answer.
     Refreshing(Box<(Asking<B>, CoordinatorReply<B>)>),
     /// After the coordinator has failed: L1, or the pause before it is read again.
@@ -70,6 +74,10 @@ pub(super) struct Asking<B> {
     pub(super) deadline: Timestamp,
     /// What an answer is worth: the knowledge at the time of the question.
     pub(super) vouched: Vouched,
+    /// As in [`Question`].
+    pub(super) company: Company,
+    /// The number of pauses so far while another request asks.
+    pub(super) pauses: u32,
 }
 
 /// Reads of L1 after a failure: another request of this colo may have stored the page.
@@ -124,6 +132,9 @@ impl<'a, B> Visit<'a, B> {
                 let (asking, answer) = *unjudged;
                 view.answered(asking, answer)
             }
+            (State::Asking(asking), Event::Others(others)) => view.others(asking, others),
+            (State::Following(asking), Event::Waited) => view.ask_until(asking),
+            (State::Joining(asking), Event::L1(found)) => view.joined(asking, found),
             (State::Asking(asking), Event::NotAnswered(failure)) => {
                 view.without_answer(failure.reason(), asking.stand_in)
             }
@@ -194,11 +205,18 @@ impl View<'_> {
         }
     }
 
+    /// Serves a page of L1, or asks for a better one.
+    pub(super) fn with_l1_page<B>(self, page: StoredPage<B>) -> Transition<B> {
+        self.with_page(page, Tier::L1)
+    }
+
     /// Asks the coordinator, and waits for its answer.
     fn ask<B>(self, stand_in: Option<StoredPage<B>>, newer_than: Option<Timestamp>) -> Transition<B> {
         let deadline = self.now.plus(self.request.miss_timeout);
         let vouched = self.polling.vouch(self.now);
-        self.ask_until(Asking { stand_in, newer_than, is_again: false, is_refreshed: false, deadline, vouched })
+        let company = if self.request.renders { Company::Alone } else { Company::New };
+        let (is_again, is_refreshed, pauses) = (false, false, 0);
+        self.ask_until(Asking { stand_in, newer_than, is_again, is_refreshed, deadline, vouched, company, pauses })
     }
 
     /// Asks the coordinator, with the rest of the client's waiting time as the limit.
@@ -208,6 +226,7 @@ impl View<'_> {
             newer_than: asking.newer_than,
             renders: self.request.renders,
             patience: asking.deadline.since(self.now),
+            company: asking.company,
         };
         (State::Asking(asking), vec![Step::Ask(question)])
     }

@@ -9,8 +9,8 @@
 //!
 //! [`classify`](classify::classify) decides what a request is to the cache, and [`judge`](judge()) what a stored page is good for.
 //! [`Visit`] decides what to read, what to ask and what to serve. [`Polling`] decides when an edge asks the tag index
-//! for invalidations, and keeps the answers. [`Reports`] bounds the reports of stale pages to the coordinator. [`Plan`]
-//! is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation performs the
+//! for invalidations, and keeps the answers. [`Reports`] bounds the reports of stale pages to the coordinator. [`Crowds`]
+//! lets one request of an isolate ask for all others. [`Plan`] is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation performs the
 //! same steps against its world. Bodies are opaque here: `B` is the type that the performer holds.
 //!
 //! # States of a visit
@@ -20,6 +20,8 @@
 //! | looking | the feed and L1, side by side | serve, pass, read L2, ask |
 //! | reading L2 | L2 | serve, ask |
 //! | asking | the coordinator's answer, at most `miss_timeout` | serve, pass, refresh, ask once more, look into L1 again |
+//! | following | a pause, while another request of the isolate asks | ask, or see what that request has got |
+//! | joining | L1, where another request has put the page | serve, pass, ask |
 //! | refreshing | the feed, if it has aged meanwhile | serve, ask once more |
 //! | retrying | a pause, or L1 | serve, pass, pause again |
 //! | over | nothing | |
@@ -32,7 +34,8 @@
 //! | what | then |
 //! |---|---|
 //! | an event comes that the state does not wait for (a duplicate, a late answer) | it changes nothing |
-//! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll |
+//! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll and a question |
+//! | the client leaves with a question under way | another request asks after [`crowds::LEAD`] |
 //! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
 //! | the tag index does not answer | [`Event::FeedReady`] still arrives; without a current feed nothing is fresh |
 //! | L1 or L2 does not answer | nothing was found there, after [`L1_PATIENCE`] or [`L2_PATIENCE`] |
@@ -45,6 +48,8 @@
 
 mod answer;
 pub mod classify;
+pub mod crowds;
+mod follow;
 mod judge;
 mod machine;
 pub mod polling;
@@ -54,12 +59,13 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use self::crowds::{CrowdPart, Crowds, Turn};
 pub use self::judge::{Judgement, judge};
 pub use self::machine::{Request, Visit};
 pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};
 pub use self::reports::{Replacement, Reports};
 pub use self::short_path::{Plan, plan};
 pub use self::step::{
-    CallFailure, CoordinatorReply, Event, L1_PATIENCE, L1Entry, L2_PATIENCE, PassMarker, Question, Report, ServedPage,
-    Step, StoredPage, WhenToKeep,
+    CallFailure, Company, CoordinatorReply, Event, L1_PATIENCE, L1Entry, L2_PATIENCE, Others, PassMarker, Question,
+    Report, ServedPage, Step, StoredPage, WhenToKeep,
 };

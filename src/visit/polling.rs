@@ -144,15 +144,12 @@ impl Polling {
         if self.is_under_way(poll) {
             self.under_way = None;
         }
-        match complete_until {
-            Some(parts) => {
-                self.failures = 0;
-                self.complete_until = self.complete_until.max(parts.iter().min().copied());
-            }
-            None => {
-                self.failures = self.failures.saturating_add(1);
-                self.paused_until = now.plus(backoff::jittered(PAUSE, self.failures, random, LONGEST_PAUSE));
-            }
+        if let Some(parts) = complete_until {
+            self.failures = 0;
+            self.complete_until = self.complete_until.max(parts.iter().min().copied());
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            self.paused_until = now.plus(backoff::jittered(PAUSE, self.failures, random, LONGEST_PAUSE));
         }
     }
 

@@ -91,6 +91,35 @@ impl CallFailure {
     }
 }
 
+/// What other requests of this isolate that need the same page have got: see [`Crowds`](crate::visit::Crowds).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// Nothing yet: one of them asks.
+    Ask,
+    /// Nothing that could be shared: a few of them ask at a time.
+    Queue,
+    /// The page is in L1.
+    Kept,
+    /// An answer without a page.
+    Answered(Reply),
+}
+
+/// How a question relates to those of other requests of this isolate for the same page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// The request has not waited for another one.
+    New,
+    /// It has waited for another one's answer since then.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It has not found the answer to another one's question in L1.
+    Missed,
+    /// It shares no question: its client can render the page, or its first question was answered.
+    Alone,
+}
+
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<B> {
@@ -104,6 +133,8 @@ pub enum Event<B> {
     Answered(CoordinatorReply<B>),
     /// The coordinator has not answered.
     NotAnswered(CallFailure),
+    /// The question was not sent, because another request of this isolate asks, or has asked.
+    Others(Others),
     /// A pause is over.
     Waited,
 }
@@ -117,6 +148,8 @@ pub struct Question {
     pub renders: bool,
     /// How long to wait for the answer. After it, the event is [`CallFailure::Timeout`].
     pub patience: Duration,
+    /// How it relates to the questions of other requests.
+    pub company: Company,
 }
 
 /// A report to the coordinator about a stale page that is served.
@@ -166,7 +199,8 @@ pub enum Step<B> {
     ReadL1,
     /// Read L2. [`Event::L2`] follows, at the latest after [`L2_PATIENCE`].
     ReadL2,
-    /// Ask the coordinator. [`Event::Answered`] or [`Event::NotAnswered`] follows.
+    /// Ask the coordinator, if [`Crowds::turn`](crate::visit::Crowds::turn) says so. [`Event::Answered`],
+    /// [`Event::NotAnswered`] or [`Event::Others`] follows.
     Ask(Question),
     /// Wait. [`Event::Waited`] follows.
     Wait(Duration),

@@ -134,7 +134,9 @@ impl World<'_> {
     /// Stores a complete page in L1.
     pub(super) fn keep_whole(&mut self, edge: usize, key: usize, page: StoredPage<Body>) {
         let kept = L1Slot { at: self.now, found: L1Entry::Page(page) };
+        let local = self.edges[edge].local(self.now);
         self.edges[edge].l1.insert(key, kept);
+        self.edges[edge].crowds.filled(&self.workshop.keys[key], local);
     }
 
     /// Ends the response for the edges that receive it as it arrives.

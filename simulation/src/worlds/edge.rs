@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::origin::Body;
 use crate::time::Timestamp;
-use crate::visit::{L1Entry, PartPoll, Poll, Polling, Reports};
+use crate::visit::{Crowds, L1Entry, PartPoll, Poll, Polling, Reports};
 
 /// Questions to the feed are rounded down to a multiple of this number. An answer has more rows than that, as in the
 /// shipped code.
@@ -38,6 +38,7 @@ pub(super) struct Edge {
     pub(super) l1: BTreeMap<usize, L1Slot>,
     pub(super) polling: Polling,
     pub(super) reports: Reports,
+    pub(super) crowds: Crowds,
     /// Polls under way, by number.
     pub(super) polls: BTreeMap<u64, SentPoll>,
     pub(super) last_poll: u64,
@@ -58,6 +59,7 @@ impl Edge {
             l1: BTreeMap::new(),
             polling: Polling::in_blocks_of(BLOCK),
             reports: Reports::default(),
+            crowds: Crowds::default(),
             polls: BTreeMap::new(),
             last_poll: 0,
             told_at: None,

@@ -3,7 +3,7 @@
 
 use super::random::Random;
 use super::world::{EDGES, World};
-use crate::visit::{Polling, Reports};
+use crate::visit::{Crowds, Polling, Reports};
 
 /// An isolate ends once in this many steps, in worlds in which isolates end.
 const ENDS_EVERY: u64 = 12;
@@ -11,6 +11,13 @@ const ENDS_EVERY: u64 = 12;
 /// The tag index hangs once in this many steps, in worlds in which it does, and for so long, in milliseconds.
 const HANGS_EVERY: u64 = 20;
 const HANGS_FOR: u64 = 120_000;
+
+/// A visit is one of a crowd once in this many visits, in worlds with crowds, and a crowd is so large.
+const CROWDS_EVERY: u64 = 6;
+const CROWD: usize = 12;
+
+/// A read of L2 by an edge hangs once in this many reads, in worlds in which reads hang.
+const READS_HANG_EVERY: u64 = 4;
 
 /// The conditions of a world.
 #[derive(Debug)]
@@ -23,6 +30,10 @@ pub(super) struct Hostile {
     hangs: bool,
     /// Until when it does so.
     pub(super) hangs_until: u64,
+    /// Whether many clients sometimes ask for the same page at once.
+    crowds: bool,
+    /// Whether reads of L2 sometimes hang.
+    reads_hang: bool,
     random: Random,
 }
 
@@ -32,12 +43,36 @@ impl Hostile {
         let mut random = Random::new(seed.rotate_left(16));
         let feed_rows = if random.one_in(4) { Some(random.pick(&[1, 2, 4])) } else { None };
         let (isolates_end, hangs) = (random.one_in(4), random.one_in(4));
-        Self { feed_rows, isolates_end, hangs, hangs_until: 0, random }
+        let (crowds, reads_hang) = (random.one_in(4), random.one_in(4));
+        Self { feed_rows, isolates_end, hangs, hangs_until: 0, crowds, reads_hang, random }
+    }
+
+    /// Returns how many more clients come with a client.
+    pub(super) fn crowd(&mut self) -> usize {
+        if self.crowds && self.random.one_in(CROWDS_EVERY) { CROWD - 1 } else { 0 }
+    }
+
+    /// Returns whether a read of L2 hangs.
+    pub(super) fn read_hangs(&mut self) -> bool {
+        self.reads_hang && self.random.one_in(READS_HANG_EVERY)
+    }
+
+    /// Ends what an edge could wait for.
+    pub(super) fn calm_down(&mut self) {
+        (self.hangs_until, self.reads_hang) = (0, false);
     }
 
     /// Returns the conditions of a friendly world.
     pub(super) fn none() -> Self {
-        Self { feed_rows: None, isolates_end: false, hangs: false, hangs_until: 0, random: Random::new(0) }
+        Self {
+            feed_rows: None,
+            isolates_end: false,
+            hangs: false,
+            hangs_until: 0,
+            crowds: false,
+            reads_hang: false,
+            random: Random::new(0),
+        }
     }
 }
 
@@ -68,6 +103,7 @@ impl World<'_> {
         let at = &mut self.edges[edge];
         at.polling = Polling::in_blocks_of(super::edge::BLOCK);
         at.reports = Reports::default();
+        at.crowds = Crowds::default();
         at.polls.clear();
         at.waiting.clear();
         at.told_at = None;

@@ -16,9 +16,11 @@ use crate::semantics::freshness::Freshness;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
+use crate::visit::crowds::{FEW, LEAD};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
-    Event, L1Entry, PassMarker, Report, Request, ServedPage, Step, StoredPage, Visit as Decisions, WhenToKeep,
+    Company, CrowdPart, Event, L1Entry, L2_PATIENCE, PassMarker, Question, Report, Request, ServedPage, Step,
+    StoredPage, Turn, Visit as Decisions, WhenToKeep,
 };
 
 /// How long the feed may be behind, in milliseconds.
@@ -26,7 +28,7 @@ pub(super) const BOUND: u64 = 10_000;
 
 /// How long a client waits at most until its visit ends, in milliseconds: for the feed, L2, the coordinator, and L1
 /// again.
-const LONGEST_VISIT: u64 = 20_000;
+const LONGEST_VISIT: u64 = 22_000;
 
 /// The maximum number of questions per visit.
 const MOST_QUESTIONS: u32 = 2;
@@ -53,6 +55,9 @@ pub(super) struct Visit<'w> {
     newer_than: Option<Timestamp>,
     /// Whether the last question was not answered, or refused.
     pub(super) is_unanswered: bool,
+    part: CrowdPart,
+    /// The question that is not answered yet, and when it was sent.
+    asking: Option<(Question, u64)>,
 }
 
 /// The purpose of a request.
@@ -84,7 +89,8 @@ impl<'w> World<'w> {
             let due = self.now + self.random.below(LEAVES_WITHIN);
             self.queue.push(due, Arrival::Leave { visit: id });
         }
-        self.client(edge, key).map(drop)
+        self.client(edge, key)?;
+        (0..self.hostile.crowd()).try_for_each(|_| self.client(edge, key).map(drop))
     }
 
     /// Sends a client to an edge, and returns the number of the visit.
@@ -107,7 +113,17 @@ impl<'w> World<'w> {
 
     pub(super) fn new_visit(&mut self, edge: usize, key: usize, why: VisitKind<'w>) -> u64 {
         self.last_visit += 1;
-        let visit = Visit { edge, key, why, began: self.now, questions: 0, newer_than: None, is_unanswered: false };
+        let visit = Visit {
+            edge,
+            key,
+            why,
+            began: self.now,
+            questions: 0,
+            newer_than: None,
+            is_unanswered: false,
+            part: CrowdPart::default(),
+            asking: None,
+        };
         self.visits.insert(self.last_visit, visit);
         self.last_visit
     }
@@ -130,8 +146,16 @@ impl<'w> World<'w> {
             Event::Answered(answer) => visit.is_unanswered = matches!(answer.reply, Reply::Refused { .. }),
             _ => {}
         }
-        let (edge, VisitKind::Client(decisions)) = (&self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
-        let steps = decisions.handle(event, edge.local(self.now), &edge.polling);
+        if matches!(event, Event::NotAnswered(_) | Event::Answered(_)) {
+            visit.asking = None;
+        }
+        visit.part.hears(&event);
+        let (edge, VisitKind::Client(decisions)) = (&mut self.edges[visit.edge], &mut visit.why) else { return Ok(()) };
+        let local = edge.local(self.now);
+        let steps = decisions.handle(event, local, &edge.polling);
+        if let Some((asker, result)) = visit.part.result(&steps) {
+            edge.crowds.end(&self.workshop.keys[visit.key], asker, result, local);
+        }
         self.perform_steps(id, steps)
     }
 
@@ -150,11 +174,20 @@ impl<'w> World<'w> {
             Step::ReadL1 => self.read_l1(id, edge, key)?,
             Step::ReadL2 => self.read_l2(id, edge, key),
             Step::Ask(question) => {
+                let local = self.edges[edge].local(self.now);
+                let turn = self.edges[edge].crowds.turn(&self.workshop.keys[key], &question, local);
                 let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
+                match turn {
+                    Turn::Others(others) => return self.take(id, Event::Others(others)),
+                    Turn::Failed(failure) => return self.take(id, Event::NotAnswered(failure)),
+                    Turn::Ask(asker) => visit.part.asks(asker),
+                }
+                visit.asking = Some((question, self.now));
                 visit.questions += 1;
                 visit.newer_than = question.newer_than;
                 let number = visit.questions;
                 promise(10, number <= MOST_QUESTIONS, || format!("visit {id} asks {number} questions"))?;
+                self.check_crowd(edge, key, &question)?;
                 let newer_than = question.newer_than;
                 let asks = EdgeRequest { visit: id, number, key, served: None, newer_than, forwarded: false };
                 let due = self.now + self.latency();
@@ -178,6 +211,18 @@ impl<'w> World<'w> {
         Ok(())
     }
 
+    /// Promise 10: of the requests of an edge for a page, few ask at the same time, unless they know of different
+    /// invalidations.
+    fn check_crowd(&self, edge: usize, key: usize, question: &Question) -> CheckResult {
+        let lead = millis(LEAD);
+        let is_like = |visit: &&Visit<'_>| {
+            let asking = visit.asking.filter(|(_, at)| visit.edge == edge && visit.key == key && self.now < at + lead);
+            asking.is_some_and(|(other, _)| other.newer_than == question.newer_than && other.company != Company::Alone)
+        };
+        let asking = self.visits.values().filter(is_like).count();
+        promise(10, asking <= FEW, || format!("{asking} requests of edge {edge} ask for page {key} at the same time"))
+    }
+
     fn read_l1(&mut self, id: u64, edge: usize, key: usize) -> CheckResult {
         let is_lost = self.random.one_in(self.weather.l1_forgets);
         let kept = self.edges[edge].l1.get(&key).filter(|_| !is_lost);
@@ -189,6 +234,8 @@ impl<'w> World<'w> {
         let value = self.l2.read(self.now, edge, key, self.weather.l2_lag, &mut self.random);
         let value = value.filter(|_| !self.random.one_in(self.weather.l2_unreadable));
         let due = self.now + self.latency() / 4;
+        let (due, value) =
+            if self.hostile.read_hangs() { (self.now + millis(L2_PATIENCE), None) } else { (due, value) };
         self.queue.push(due, Arrival::FromL2 { visit: id, value });
     }
 

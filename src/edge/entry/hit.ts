@@ -78,7 +78,7 @@ let rust: Rust | undefined;
 
 /** Awaits a promise of L1. After a while the result is `undefined`, as if L1 had nothing: the gateway looks again. */
 async function patiently<Value>(answer: Promise<Value>): Promise<Value | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), constants.l1Patience);
   });

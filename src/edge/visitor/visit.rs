@@ -26,8 +26,8 @@ use crate::semantics::redirect;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::{
-    CoordinatorReply, Event, L2_PATIENCE, PassMarker, Question, Request, ServedPage, Step, StoredPage, Visit,
-    WhenToKeep,
+    CoordinatorReply, CrowdPart, Event, L2_PATIENCE, PassMarker, Question, Request, ServedPage, Step, StoredPage, Turn,
+    Visit, WhenToKeep,
 };
 
 /// A request for a page of a route.
@@ -59,15 +59,16 @@ impl Performer<'_> {
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
         });
-        let mut decide = |event| deployment.with(|polling| visit.handle(event, js::now(), polling)).into_iter();
+        let mut decide = |event| deployment.with(|polling| visit.handle(event, js::now(), polling));
+        let mut part = CrowdPart::default();
         let mut steps = steps.into_iter();
         while let Some(step) = steps.next() {
             let event = match step {
                 Step::Look => {
                     let feed = feed_poll::refresh(&self.isr.env, self.context, &self.isr.settings);
                     let ((), found) = futures::join!(feed, l1::get(&self.isr.settings, &self.key));
-                    steps = decide(Event::FeedReady);
-                    debug_assert_eq!(steps.len(), 0, "L1 is waited for as well");
+                    let none_yet = decide(Event::FeedReady);
+                    debug_assert_eq!(none_yet.len(), 0, "L1 is waited for as well");
                     Event::L1(found)
                 }
                 Step::RefreshFeed => {
@@ -76,7 +77,14 @@ impl Performer<'_> {
                 }
                 Step::ReadL1 => Event::L1(l1::get(&self.isr.settings, &self.key).await),
                 Step::ReadL2 => Event::L2(self.look_in_l2().await?),
-                Step::Ask(question) => self.ask(question).await,
+                Step::Ask(question) => match self.turn(&question) {
+                    Turn::Ask(asker) => {
+                        part.asks(asker);
+                        self.ask(question).await
+                    }
+                    Turn::Others(others) => Event::Others(others),
+                    Turn::Failed(failure) => Event::NotAnswered(failure),
+                },
                 Step::Wait(pause) => {
                     Delay::from(pause).await;
                     Event::Waited
@@ -108,7 +116,12 @@ impl Performer<'_> {
                     return Ok(Decision::Lease(Ticket { shard, key, token, authorized }));
                 }
             };
-            steps = decide(event);
+            part.hears(&event);
+            let decided = decide(event);
+            if let Some((asker, result)) = part.result(&decided) {
+                deployment.crowds.borrow_mut().end(&self.key, asker, result, js::now());
+            }
+            steps = decided.into_iter();
         }
         // Each event brings a step, until the visit ends above.
         Ok(Decision::Pass(None))
@@ -133,8 +146,13 @@ impl Performer<'_> {
         }
     }
 
+    /// Decides whether this request asks, or takes part in another one's question.
+    fn turn(&self, question: &Question) -> Turn {
+        self.isr.settings.deployment.crowds.borrow_mut().turn(&self.key, question, js::now())
+    }
+
     async fn ask(&self, question: Question) -> Event<Response> {
-        let Question { newer_than, renders, patience } = question;
+        let Question { newer_than, renders, patience, .. } = question;
         let (shard, key) = (self.shard(), self.key.clone());
         let message = ToCoordinator::Miss { shard: shard.clone(), key, newer_than, forwarded: false, renders };
         let asked = js::within(patience, calls::coordinator(&self.isr.env, &shard, &message)).await;
@@ -204,7 +222,10 @@ impl Performer<'_> {
             Some(fill) => {
                 let copy = if reads_body { page.clone()? } else { Clone::clone(page) };
                 let (isr, meta) = (self.isr.clone(), meta.clone());
-                self.context.wait_until(async move { fill.run(&isr.settings, &meta, &copy).await });
+                self.context.wait_until(async move {
+                    fill.run(&isr.settings, &meta, &copy).await;
+                    isr.settings.deployment.crowds.borrow_mut().filled(&meta.key, js::now());
+                });
             }
             None if reads_body => {}
             None => envelope::discard(page),
