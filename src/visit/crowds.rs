@@ -28,6 +28,15 @@ use crate::visit::step::{CallFailure, Company, Event, Others, Question, Step};
 /// How long a request asks before another one does so as well; at most half of the time for which it waits.
 pub const LEAD: Duration = Duration::from_secs(1);
 
+/// The least of it, for requests whose time is nearly over.
+const SHORTEST_LEAD: Duration = Duration::from_millis(250);
+
+/// Returns how long a request asks alone that waits for an answer for `patience`.
+#[must_use]
+pub fn lead(patience: Duration) -> Duration {
+    LEAD.min(patience / 2).max(SHORTEST_LEAD)
+}
+
 /// The most requests that ask at the same time if they can't share an answer.
 pub const FEW: usize = 4;
 
@@ -131,8 +140,7 @@ impl Crowds {
             return Turn::Others(if most == 1 { Others::Ask } else { Others::Queue });
         }
         self.last_asker += 1;
-        let lead = LEAD.min(question.patience / 2);
-        let asker = Asker { number: self.last_asker, since: now, lead };
+        let asker = Asker { number: self.last_asker, since: now, lead: lead(question.patience) };
         crowd.asking.push(asker);
         crowd.newer_than = crowd.newer_than.max(question.newer_than);
         Turn::Ask(Some(asker))

@@ -16,7 +16,7 @@ use crate::semantics::freshness::Freshness;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
-use crate::visit::crowds::{FEW, LEAD};
+use crate::visit::crowds::{FEW, lead};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
     Company, CrowdPart, Event, L1Entry, L2_PATIENCE, PassMarker, Question, Report, Request, ServedPage, Step,
@@ -214,9 +214,10 @@ impl<'w> World<'w> {
     /// Promise 10: of the requests of an edge for a page, few ask at the same time, unless they know of different
     /// invalidations.
     fn check_crowd(&self, edge: usize, key: usize, question: &Question) -> CheckResult {
-        let lead = millis(LEAD);
         let is_like = |visit: &&Visit<'_>| {
-            let asking = visit.asking.filter(|(_, at)| visit.edge == edge && visit.key == key && self.now < at + lead);
+            let leads = |other: &Question, at: u64| self.now < at + millis(lead(other.patience));
+            let is_here = visit.edge == edge && visit.key == key;
+            let asking = visit.asking.filter(|(other, at)| is_here && leads(other, *at));
             asking.is_some_and(|(other, _)| other.newer_than == question.newer_than && other.company != Company::Alone)
         };
         let asking = self.visits.values().filter(is_like).count();
