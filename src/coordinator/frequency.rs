@@ -1,5 +1,5 @@
 //! How often each key was requested recently, estimated in constant memory (a count-min sketch that ages, as in
-//! TinyLFU).
+//! `TinyLFU`).
 
 use sha2::{Digest, Sha256};
 
