@@ -562,7 +562,10 @@ impl Checks {
     /// Removes the state that was lost with a coordinator.
     pub(super) fn died(&mut self, object: usize) {
         self.waiting.retain(|_, asked| asked.object != object);
-        self.keys.iter_mut().filter(|known| known.object == object).for_each(|known| known.live = None);
+        for known in self.keys.iter_mut().filter(|known| known.object == object) {
+            // A lost repetition is none: the page's next render may be repeated.
+            (known.live, known.is_repeated) = (None, false);
+        }
     }
 }
 

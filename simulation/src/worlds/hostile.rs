@@ -19,21 +19,21 @@ const CROWD: usize = 12;
 /// A read of L2 by an edge hangs once in this many reads, in worlds in which reads hang.
 const READS_HANG_EVERY: u64 = 4;
 
-/// The conditions of a world.
+/// The conditions of a world. A condition holds once in that many cases on average; with 0, it never does.
 #[derive(Debug)]
 pub(super) struct Hostile {
     /// The most rows of the feed, so that its floor rises.
     pub(super) feed_rows: Option<u64>,
-    /// Whether isolates of edges end and begin again without any knowledge. L1 stays.
-    isolates_end: bool,
-    /// Whether the tag index sometimes takes questions of edges and answers none of them.
-    hangs: bool,
+    /// Isolates of edges end, per step, and begin again without any knowledge. L1 stays.
+    isolates_end: u64,
+    /// The tag index begins to hang, per step: it takes questions of edges and answers none of them.
+    hangs: u64,
     /// Until when it does so.
     pub(super) hangs_until: u64,
-    /// Whether many clients sometimes ask for the same page at once.
-    crowds: bool,
-    /// Whether reads of L2 sometimes hang.
-    reads_hang: bool,
+    /// Many clients ask for the same page at once, per visit.
+    crowds: u64,
+    /// Reads of L2 hang, per read.
+    reads_hang: u64,
     random: Random,
 }
 
@@ -42,35 +42,36 @@ impl Hostile {
     pub(super) fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed.rotate_left(16));
         let feed_rows = if random.one_in(4) { Some(random.pick(&[1, 2, 4])) } else { None };
-        let (isolates_end, hangs) = (random.one_in(4), random.one_in(4));
-        let (crowds, reads_hang) = (random.one_in(4), random.one_in(4));
+        let mut sometimes = |every| if random.one_in(4) { every } else { 0 };
+        let (isolates_end, hangs) = (sometimes(ENDS_EVERY), sometimes(HANGS_EVERY));
+        let (crowds, reads_hang) = (sometimes(CROWDS_EVERY), sometimes(READS_HANG_EVERY));
         Self { feed_rows, isolates_end, hangs, hangs_until: 0, crowds, reads_hang, random }
     }
 
     /// Returns how many more clients come with a client.
     pub(super) fn crowd(&mut self) -> usize {
-        if self.crowds && self.random.one_in(CROWDS_EVERY) { CROWD - 1 } else { 0 }
+        if self.random.one_in(self.crowds) { CROWD - 1 } else { 0 }
     }
 
     /// Returns whether a read of L2 hangs.
     pub(super) fn read_hangs(&mut self) -> bool {
-        self.reads_hang && self.random.one_in(READS_HANG_EVERY)
+        self.random.one_in(self.reads_hang)
     }
 
     /// Ends what an edge could wait for.
     pub(super) fn calm_down(&mut self) {
-        (self.hangs_until, self.reads_hang) = (0, false);
+        (self.hangs_until, self.reads_hang) = (0, 0);
     }
 
     /// Returns the conditions of a friendly world.
     pub(super) fn none() -> Self {
         Self {
             feed_rows: None,
-            isolates_end: false,
-            hangs: false,
+            isolates_end: 0,
+            hangs: 0,
             hangs_until: 0,
-            crowds: false,
-            reads_hang: false,
+            crowds: 0,
+            reads_hang: 0,
             random: Random::new(0),
         }
     }
@@ -79,7 +80,7 @@ impl Hostile {
 impl World<'_> {
     /// Ends an isolate of an edge, in worlds in which that happens.
     pub(super) fn maybe_end_isolate(&mut self) {
-        if self.hostile.isolates_end && self.hostile.random.one_in(ENDS_EVERY) {
+        if self.hostile.random.one_in(self.hostile.isolates_end) {
             let edge = self.hostile.random.index(EDGES);
             self.end_isolate(edge);
         }
@@ -87,7 +88,7 @@ impl World<'_> {
 
     /// Makes the tag index hang for a while, in worlds in which that happens.
     pub(super) fn maybe_hang(&mut self) {
-        if self.hostile.hangs && self.hostile.random.one_in(HANGS_EVERY) {
+        if self.hostile.random.one_in(self.hostile.hangs) {
             self.hostile.hangs_until = self.now + self.hostile.random.below(HANGS_FOR);
             let (now, until) = (self.now, self.hostile.hangs_until);
             self.story.tell(now, || format!("the tag index answers no edge for {} ms", until - now));
