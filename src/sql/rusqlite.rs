@@ -1,7 +1,7 @@
 //! [`Sql`] on rusqlite, for tests on the host.
 
-use ::rusqlite::Connection;
 use ::rusqlite::types::{ToSqlOutput, ValueRef};
+use ::rusqlite::{Connection, Statement};
 
 use crate::sql::{Row, Sql, StoreError, Value};
 
@@ -31,8 +31,30 @@ impl MemorySql {
     }
 }
 
+/// Runs a prepared statement.
+pub(crate) fn rows(statement: &mut Statement<'_>, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+    let columns = statement.column_count();
+    let bound = parameters.iter().map(|value| match value {
+        Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+        Value::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
+        Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+    });
+    let mut rows = statement.query(::rusqlite::params_from_iter(bound)).map_err(refused)?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(refused)? {
+        let value = |column| match row.get_ref(column).map_err(refused)? {
+            ValueRef::Null => Ok(Value::Null),
+            ValueRef::Integer(number) => Ok(Value::Integer(number)),
+            ValueRef::Text(text) => Ok(Value::Text(String::from_utf8_lossy(text).into_owned())),
+            ValueRef::Real(_) | ValueRef::Blob(_) => Err(StoreError::Sql("unexpected type".into())),
+        };
+        out.push((0..columns).map(value).collect::<Result<Row, _>>()?);
+    }
+    Ok(out)
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
-fn refused(error: ::rusqlite::Error) -> StoreError {
+pub(crate) fn refused(error: ::rusqlite::Error) -> StoreError {
     StoreError::Sql(error.to_string())
 }
 
@@ -42,25 +64,7 @@ impl Sql for MemorySql {
             self.0.execute_batch(sql).map_err(refused)?;
             return Ok(Vec::new());
         }
-        let mut statement = self.0.prepare_cached(sql).map_err(refused)?;
-        let columns = statement.column_count();
-        let bound = parameters.iter().map(|value| match value {
-            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Value::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
-            Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-        });
-        let mut rows = statement.query(::rusqlite::params_from_iter(bound)).map_err(refused)?;
-        let mut out = Vec::new();
-        while let Some(row) = rows.next().map_err(refused)? {
-            let value = |column| match row.get_ref(column).map_err(refused)? {
-                ValueRef::Null => Ok(Value::Null),
-                ValueRef::Integer(number) => Ok(Value::Integer(number)),
-                ValueRef::Text(text) => Ok(Value::Text(String::from_utf8_lossy(text).into_owned())),
-                ValueRef::Real(_) | ValueRef::Blob(_) => Err(StoreError::Sql("unexpected type".into())),
-            };
-            out.push((0..columns).map(value).collect::<Result<Row, _>>()?);
-        }
-        Ok(out)
+        rows(&mut *self.0.prepare_cached(sql).map_err(refused)?, parameters)
     }
 
     fn transaction<T>(&self, body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {

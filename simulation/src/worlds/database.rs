@@ -1,8 +1,10 @@
 //! The databases of a world: real SQLite in memory, cleared and reused for the next world.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use self::rusqlite::MemorySql;
+use self::rusqlite::{MemorySql, refused, rows};
+use super::statements::{Effect, Statements};
 use crate::sql::{Row, Sql, StoreError, Value};
 
 /// The connection that the core's own tests use.
@@ -12,18 +14,37 @@ mod rusqlite;
 
 /// A database that outlives its object, as on the platform.
 #[derive(Clone)]
-pub(super) struct Database(Rc<MemorySql>);
+pub(super) struct Database(Rc<Content>);
+
+struct Content {
+    sql: &'static MemorySql,
+    statements: RefCell<Statements>,
+    /// The version of the schema that `statements` knows.
+    schema: Cell<i64>,
+    /// Whether a repeated read is answered from memory while its tables stay the same.
+    remembers: Cell<bool>,
+}
 
 impl Database {
+    /// Creates a database. It stays for good, like the few threads that create some.
     pub(super) fn new() -> Self {
-        Self(Rc::new(MemorySql::new()))
+        let sql = Box::leak(Box::new(MemorySql::new()));
+        // A transaction copies each page that it changes, and a world has few rows.
+        sql.query("PRAGMA page_size = 512", &[]).expect("the database is empty");
+        Self(Rc::new(Content { sql, statements: RefCell::default(), schema: Cell::new(0), remembers: Cell::new(true) }))
     }
 
     /// Deletes every row except the records of applied migrations. This is faster than a new database.
     pub(super) fn clear(&self) {
-        for table in self.tables() {
-            self.query(&format!("DELETE FROM {table}"), &[]).expect("rows can be deleted");
-        }
+        self.remember(true);
+        let delete = |table: &String| self.query(&format!("DELETE FROM {table}"), &[]).map(drop);
+        self.transaction(|| self.tables().iter().try_for_each(delete)).expect("rows can be deleted");
+    }
+
+    /// Decides whether repeated reads are answered from memory. Otherwise SQLite answers each of them.
+    pub(super) fn remember(&self, remembers: bool) {
+        self.0.remembers.set(remembers);
+        self.0.statements.borrow_mut().forget();
     }
 
     /// Returns the whole content.
@@ -33,19 +54,67 @@ impl Database {
     }
 
     fn tables(&self) -> Vec<String> {
-        let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_versions'";
-        let rows = self.query(names, &[]).expect("the list of tables can be read");
+        let statements = self.0.statements.borrow();
+        statements.table_names().iter().filter(|name| *name != "schema_versions").cloned().collect()
+    }
+
+    /// Forgets what was read before a statement of any kind, and learns the tables if it has changed them.
+    fn learn_schema(&self) {
+        let rows = self.0.sql.query("PRAGMA schema_version", &[]).expect("the version can be read");
+        let version = if let Some([Value::Integer(version)]) = rows.first().map(Vec::as_slice) { *version } else { 0 };
+        let mut statements = self.0.statements.borrow_mut();
+        if self.0.schema.replace(version) == version {
+            statements.forget();
+        } else {
+            *statements = Statements::of(self.names("table"), self.names("view"));
+        }
+    }
+
+    fn names(&self, kind: &str) -> Vec<String> {
+        let names = "SELECT name FROM sqlite_master WHERE type = ?";
+        let rows = self.0.sql.query(names, &[kind.into()]).expect("the list of tables can be read");
         let name = |row: Row| if let Some(Value::Text(name)) = row.into_iter().next() { Some(name) } else { None };
         rows.into_iter().filter_map(name).collect()
+    }
+
+    /// Runs one statement, unless its answer is known.
+    fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let connection = &self.0.sql.0;
+        let mut statements = self.0.statements.borrow_mut();
+        let (prepared, tables) = statements.get(sql, || connection.prepare(sql).map_err(refused))?;
+        if let Some(rows) = self.0.remembers.get().then(|| prepared.answered(tables, parameters)).flatten() {
+            return Ok(rows);
+        }
+        let changes = connection.total_changes();
+        let rows = rows(&mut prepared.statement, parameters)?;
+        match prepared.effect {
+            Effect::Reads(_) if self.0.remembers.get() => prepared.remember(tables, parameters, &rows),
+            Effect::Writes(table) if connection.total_changes() > changes => tables.wrote(table),
+            Effect::Reads(_) | Effect::Writes(_) => {}
+            Effect::Unknown => {
+                drop(statements);
+                self.learn_schema();
+            }
+        }
+        Ok(rows)
     }
 }
 
 impl Sql for Database {
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
-        self.0.query(sql, parameters)
+        if parameters.is_empty() && sql.contains(';') {
+            let rows = self.0.sql.query(sql, parameters)?;
+            self.learn_schema();
+            return Ok(rows);
+        }
+        self.run(sql, parameters)
     }
 
     fn transaction<T>(&self, body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.0.transaction(body)
+        let result = self.0.sql.transaction(body);
+        if result.is_err() {
+            self.0.statements.borrow_mut().forget();
+        }
+        result
     }
 }

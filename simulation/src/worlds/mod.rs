@@ -20,6 +20,7 @@ mod queue;
 mod random;
 mod regressions;
 mod runner;
+mod statements;
 mod story;
 mod tag_index;
 mod twins;

@@ -128,6 +128,10 @@ impl Workshop {
         }
     }
 
+    pub(super) fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.coordinators.iter().chain([&self.tag_index])
+    }
+
     /// Returns the number of a page.
     pub(super) fn number_of(&self, key: &PageKey) -> usize {
         self.keys.iter().position(|known| known == key).expect("there are no other pages")

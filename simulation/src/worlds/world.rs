@@ -110,6 +110,8 @@ impl<'w> World<'w> {
         let weather = Weather::draw_calm(&mut random);
         let mut world = Self::with(workshop, seed, random, weather, Story::new(is_told), true);
         world.l2.forgets = false;
+        // The comparison also shows that a remembered read is the same as a repeated one.
+        workshop.databases().for_each(|database| database.remember(!evicts));
         world.evictions = evicts.then(|| Random::new(!seed));
         world
     }
