@@ -76,17 +76,7 @@ enum Task {
         filter: Option<String>,
     },
     /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
-    Sim {
-        /// How many schedules; a million if neither this nor a seed is given.
-        #[arg(long, value_name = "N")]
-        schedules: Option<u64>,
-        /// The first seed. Without `--schedules` only this seed runs, and the whole story is printed.
-        #[arg(long, value_name = "S")]
-        seed: Option<u64>,
-        /// A deliberate fault to switch on: the name of a patch in `simulation/faults/`.
-        #[arg(long, value_name = "NAME")]
-        fault: Option<String>,
-    },
+    Sim(tasks::sim::Schedules),
     /// Check formatting, lints, documentation and both deployments, without running a test.
     Check,
     /// Measure throughput and latency: `tests/bench/run.mjs`.
@@ -125,7 +115,7 @@ fn main() -> ExitCode {
         Task::Dev { example: Some(name), port, persist_to } => tasks::dev::example(&project, &name, port, &persist_to),
         Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
         Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
-        Task::Sim { schedules, seed, fault } => tasks::sim::run(&project, schedules, seed, fault.as_deref()),
+        Task::Sim(schedules) => tasks::sim::run(&project, &schedules),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),
         Task::Deploy { args } => tasks::deploy::run(&project, &args),
