@@ -11,7 +11,7 @@ use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
-use crate::visit::polling::Polling;
+use crate::visit::polling::{CLOCK_DIFFERENCE, Polling};
 use crate::visit::step::{
     Company, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
 };
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub freshness_bound: Duration,
     /// The setting `miss_timeout`.
     pub miss_timeout: Duration,
+    /// The setting `pass_ttl`.
+    pub pass_ttl: Duration,
 }
 
 /// One request for a page of a route.
@@ -265,7 +267,13 @@ impl View<'_> {
         let is_lifted = self.polling.known().path_invalidation(path, self.request.route, mark.since).is_some();
         let vouched = Vouched { up_to: Timestamp::default(), asked_at: mark.since };
         let can_tell = self.polling.can_tell(mark.since, Some(vouched), self.now, self.request.freshness_bound);
-        self.now < mark.until && !is_lifted && can_tell
+        if mark.since.since(self.now) > CLOCK_DIFFERENCE {
+            // The clock was set back, and nobody knows when the marker was set.
+            return false;
+        }
+        // The end is by the coordinator's clock, which may be far from this one.
+        let until = mark.until.min(mark.since.plus(self.request.pass_ttl));
+        self.now < until && !is_lifted && can_tell
     }
 }
 

@@ -103,6 +103,8 @@ impl Polling {
 
     /// Decides what a request does about the feed. A poll counts as sent from now on.
     pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> FeedRefresh {
+        // After the clock was set back, nobody knows how old the last answer is, now or when its time comes again.
+        self.complete_until = self.complete_until.filter(|until| *until <= now);
         if bound.is_zero() && self.failures == 0 {
             return FeedRefresh::PollFirst(self.begin(now));
         }
@@ -146,7 +148,9 @@ impl Polling {
         }
         if let Some(parts) = complete_until {
             self.failures = 0;
-            self.complete_until = self.complete_until.max(parts.iter().min().copied());
+            // The clock may have been set back during the poll.
+            let answered = parts.iter().min().copied().filter(|until| *until <= now);
+            self.complete_until = self.complete_until.filter(|until| *until <= now).max(answered);
         } else {
             self.failures = self.failures.saturating_add(1);
             self.paused_until = now.plus(backoff::jittered(PAUSE, self.failures, random, LONGEST_PAUSE));
@@ -217,13 +221,15 @@ impl Polling {
     }
 
     fn is_within(&self, now: Timestamp, bound: Duration) -> bool {
-        self.complete_until.is_some_and(|until| now.since(until) < bound)
+        self.complete_until.is_some_and(|until| until <= now && now.since(until) < bound)
     }
 
     fn may_poll(&self, now: Timestamp) -> bool {
         // If the client of a polling request leaves, its poll may be lost: after a while another request may try.
-        let is_taken = self.under_way.is_some_and(|poll| now.since(poll.sent) <= PATIENCE * 2);
-        now >= self.paused_until && !is_taken
+        let is_taken = self.under_way.is_some_and(|poll| poll.sent <= now && now.since(poll.sent) <= PATIENCE * 2);
+        // A longer pause than there can be was set before the clock was set back.
+        let is_paused = now < self.paused_until && self.paused_until.since(now) <= LONGEST_PAUSE * 5 / 4;
+        !is_paused && !is_taken
     }
 }
 
@@ -255,7 +261,7 @@ impl PartPoll {
     #[must_use]
     pub fn takes_shared(&self, sent: Timestamp, now: Timestamp, bound: Duration) -> bool {
         let is_in_order = self.complete_until.is_none_or(|until| sent >= until);
-        is_in_order && bound >= LEAST_SHARED_BOUND && now.since(sent) < bound / 2
+        is_in_order && bound >= LEAST_SHARED_BOUND && sent <= now && now.since(sent) < bound / 2
     }
 
     /// Takes the answer to a question that was asked at `sent`, by this edge or by another one of the colo. Returns the

@@ -20,6 +20,7 @@ use crate::visit::{
 
 const BOUND: Duration = Duration::from_secs(10);
 const MISS_TIMEOUT: Duration = Duration::from_secs(15);
+const PASS_TTL: Duration = Duration::from_mins(1);
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
@@ -93,7 +94,14 @@ impl Bench {
 
     fn request(&self) -> Request<'_> {
         let Self { key, route, renders, .. } = self;
-        Request { key, route, renders: *renders, freshness_bound: BOUND, miss_timeout: MISS_TIMEOUT }
+        Request {
+            key,
+            route,
+            renders: *renders,
+            freshness_bound: BOUND,
+            miss_timeout: MISS_TIMEOUT,
+            pass_ttl: PASS_TTL,
+        }
     }
 
     /// Plays events at their times, and returns the steps after the last in short form.

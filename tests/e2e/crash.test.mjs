@@ -122,9 +122,10 @@ test("during the pause after a failure: the pause goes on", async () => {
   const folder = await newFolder();
   const before = await start({ folder });
   const path = await before.lab("pause", { status: 500 });
-  for (let attempts = 1; attempts <= 3; attempts += 1) {
-    await until("an attempt", async () => (await before.fetch(path)).status === 500);
-  }
+  await until("three attempts", async () => {
+    const { status } = await before.fetch(path);
+    return status === 500 && (await before.renders("pause")) === 3;
+  });
   await before.kill();
 
   const after = await start({ folder });

@@ -80,7 +80,8 @@ test("a body that comes to no end within render_timeout is broken off, and store
 
 test("a page over the bound, of which no length is told, streams to all who have joined, and leaves a pass mark", async () => {
   const bytes = 8_000_000;
-  const path = await isr.lab("wide", { bytes, chunks: 80, chunk_delay_ms: 20 });
+  // Requests that wait for another one of their isolate join its body after 300 ms. By then it must be below the bound.
+  const path = await isr.lab("wide", { bytes, chunks: 80, chunk_delay_ms: 60 });
   const [slow, gone, ...visitors] = await together(10, () => isr.watch(path));
   slow.pause();
   gone.leave();
@@ -99,7 +100,7 @@ test("a page over the bound, of which no length is told, streams to all who have
 
 test("visitors who give up before the first byte hold up nobody", async () => {
   const bytes = 8_000_000;
-  const path = await isr.lab("given-up", { delay_ms: 600, bytes, chunks: 80, chunk_delay_ms: 20 });
+  const path = await isr.lab("given-up", { delay_ms: 600, bytes, chunks: 80, chunk_delay_ms: 60 });
   const staying = together(3, () => isr.watch(path));
   await together(3, () => isr.fetch(path, { timeout: 300 }).then(() => assert.fail("too early"), () => {}));
   const bodies = await Promise.all((await staying).map(({ body }) => body));

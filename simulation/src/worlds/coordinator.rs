@@ -151,7 +151,7 @@ impl World<'_> {
     fn ended(&mut self, at: usize, token: Version) -> CheckResult {
         let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.has_ended = true;
-        let (key, plan, waits) = (render.key, render.plan, render.is_registering);
+        let (key, plan, waits) = (render.key, render.plan, render.registering_since.is_some());
         let readers = std::mem::take(&mut render.readers);
         let (now, workshop) = (self.now, self.workshop);
         self.story.tell(now, || format!("the render {} of {} ends: {:?}", short(token), workshop.keys[key], plan.end));
@@ -171,7 +171,7 @@ impl World<'_> {
         } else if self.is_current(key, token) {
             self.conclude(at, token, input, plan.head.is_none())?;
             // Its tags may have to be registered first.
-            let is_over = self.objects[at].renders.get(&token).is_none_or(|render| !render.is_registering);
+            let is_over = self.objects[at].renders.get(&token).is_none_or(|render| render.registering_since.is_none());
             if is_over { self.render_is_over(at, token) } else { Ok(()) }
         } else {
             self.give_in_vain(key, token, input)?;
@@ -181,15 +181,17 @@ impl World<'_> {
 
     fn registered(&mut self, at: usize, token: Version, answer: Option<RegisterAnswer>) -> CheckResult {
         let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
-        render.is_registering = false;
+        let since = render.registering_since.take().unwrap_or_default();
         let (key, has_ended) = (render.key, render.has_ended);
         let is_current = self.is_current(key, token);
         if answer.as_ref().is_some_and(|answer| !answer.invalidations.is_empty()) {
             let keys = 0..self.workshop.keys.len();
             keys.filter(|key| self.layout.owners[*key] == at).for_each(|key| self.checks.lift(key));
         }
-        let counts = is_current && answer.is_some();
-        if is_current && answer.is_none() {
+        // An answer whose floor has passed the time since which it was asked lacks invalidations.
+        let is_complete = |answer: &RegisterAnswer| answer.floor < since || answer.floor == Timestamp::default();
+        let counts = is_current && answer.as_ref().is_some_and(is_complete);
+        if is_current && !counts {
             // The render continues without the lease, for the requests that already receive it.
             self.checks.render_ends(key, token);
             self.checks.unpublished(key);

@@ -33,7 +33,7 @@ impl World<'_> {
             }
             Effect::Register { token, shard: _, shards, is_new: _, tags, since } => {
                 if let Some(render) = self.objects[at].renders.get_mut(&token) {
-                    render.is_registering = true;
+                    render.registering_since = Some(since);
                 }
                 self.story.tell(now, || format!("registers {tags:?} for {}", short(token)));
                 let due = now + self.latency();
@@ -133,7 +133,7 @@ impl World<'_> {
         });
         self.bodies.insert(token, plan.body);
         let render =
-            Render { key, plan, is_driven: driven, has_ended: false, is_registering: false, readers: Vec::new() };
+            Render { key, plan, is_driven: driven, has_ended: false, registering_since: None, readers: Vec::new() };
         self.objects[at].renders.insert(token, render);
         if let Some(head) = plan.head {
             self.queue.push(now + head, Arrival::Object { object: at, life, outcome: ObjectEvent::Head { token } });

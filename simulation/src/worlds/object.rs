@@ -28,8 +28,8 @@ pub(super) struct Render {
     pub(super) is_driven: bool,
     /// Whether it has ended at the origin.
     pub(super) has_ended: bool,
-    /// Whether its tags are being registered.
-    pub(super) is_registering: bool,
+    /// While its tags are being registered: the time since which their invalidations are asked for.
+    pub(super) registering_since: Option<Timestamp>,
     /// Edges that receive the response as it arrives. They store it when it is complete.
     pub(super) readers: Vec<(usize, PageMeta)>,
 }

@@ -102,6 +102,7 @@ impl<'w> World<'w> {
             renders: false,
             freshness_bound: layout.config.freshness_bound,
             miss_timeout: layout.config.miss_timeout,
+            pass_ttl: layout.config.pass_ttl,
         };
         let (decisions, steps) = Decisions::begin(request);
         let id = self.new_visit(edge, key, VisitKind::Client(Box::new(decisions)));

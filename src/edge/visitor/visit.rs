@@ -58,6 +58,7 @@ impl Performer<'_> {
             renders: self.client == ClientKind::Renderer,
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
+            pass_ttl: config.pass_ttl,
         });
         let mut decide = |event| deployment.with(|polling| visit.handle(event, js::now(), polling));
         let mut part = CrowdPart::default();

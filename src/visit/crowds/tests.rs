@@ -177,8 +177,14 @@ fn crowd(conditions: Conditions) -> Happened {
     let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
     polling.end(poll, at(0), Some(&[at(0)]), 0);
     let (key, route) = (key(), RouteId::from_stored("/*").unwrap());
-    let request =
-        Request { key: &key, route: &route, renders: false, freshness_bound: BOUND, miss_timeout: MISS_TIMEOUT };
+    let request = Request {
+        key: &key,
+        route: &route,
+        renders: false,
+        freshness_bound: BOUND,
+        miss_timeout: MISS_TIMEOUT,
+        pass_ttl: MISS_TIMEOUT,
+    };
     let page = StoredPage { meta: meta(), body: "body" };
     let (mut crowds, mut l1) = (Crowds::default(), L1Entry::Nothing);
     let mut happened = Happened { questions: 0, served: 0, passed: 0, over: 0 };

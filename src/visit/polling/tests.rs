@@ -206,6 +206,28 @@ fn answers_are_shared_within_a_colo_for_half_of_the_bound() {
 }
 
 #[test]
+fn a_time_in_the_future_is_not_current_and_ends_nothing() {
+    let hour = 3_600_000;
+    let mut polling = polled(at(hour));
+    assert!(!polling.is_current(at(0), BOUND), "the clock was set back by an hour");
+    assert_eq!(polling.quiet_epoch(at(0), BOUND), None);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    assert!(!polling.is_current(at(hour), BOUND), "nobody knows how old it is by then");
+    polling.end(poll, at(10), Some(&[at(0)]), 0);
+    assert!(polling.is_current(at(10), BOUND));
+
+    let mut polling = Polling::default();
+    let FeedRefresh::PollFirst(failed) = polling.refresh(at(hour), BOUND) else { panic!("it may poll") };
+    polling.end(failed, at(hour), None, 0);
+    assert_eq!(kind(polling.refresh(at(0), BOUND)), "behind", "the pause is not longer for that");
+    let mut polling = Polling::default();
+    let _ = polling.refresh(at(hour), BOUND);
+    assert_eq!(kind(polling.refresh(at(0), BOUND)), "first", "nor is a poll under way for an hour");
+
+    assert!(!PartPoll::new(ROOT).takes_shared(at(1), at(0), BOUND));
+}
+
+#[test]
 fn a_shared_answer_from_before_the_first_one_is_not_used_for_the_rows_that_follow() {
     let mut polling = Polling::default();
     let mut part = PartPoll::new(ROOT);
