@@ -6,7 +6,7 @@
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
 //! - `package`: the npm package, likewise
-//! - `tasks`: the tasks themselves: dev, test, sim, check, bench, deploy, new
+//! - `tasks`: the tasks themselves: dev, test, sim, check, bench, soak, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
@@ -85,6 +85,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run the built Worker for an hour under traffic, faults and kills, and check every response: `tests/soak/run.mjs`.
+    Soak {
+        /// Passed on as they are: `--minutes 5`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Build and deploy the gateway to the Cloudflare account wrangler is logged in to.
     Deploy {
         /// Passed on to `wrangler deploy`.
@@ -118,6 +124,7 @@ fn main() -> ExitCode {
         Task::Sim(schedules) => tasks::sim::run(&project, &schedules),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),
+        Task::Soak { args } => tasks::soak::run(&project, &args),
         Task::Deploy { args } => tasks::deploy::run(&project, &args),
     });
     match outcome {

@@ -6,6 +6,7 @@ pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod new;
 pub(crate) mod sim;
+pub(crate) mod soak;
 pub(crate) mod test;
 
 /// The configuration of the gateway.
