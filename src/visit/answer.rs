@@ -86,14 +86,20 @@ impl View<'_> {
         let page = page.vouched_for(asking.vouched);
         let ttl = page.meta.windows.ttl_seconds(self.now);
         match reply {
+            // The edge was told so twice: the coordinator has not heard of the invalidation yet.
+            Reply::Page { rendered: true, .. } if !self.may_stand_in(&page.meta) => {
+                let (state, steps) = self.without_answer(Reason::Invalidated, None);
+                (state, discard(page).chain(steps).collect())
+            }
             Reply::Page { rendered: true, collapsed } => {
                 let fwd_status = Some(page.meta.status);
                 let status = CacheStatus { fwd_status, stored: true, collapsed, ..forwarded(&asking) };
-                let (outcome, status) = if self.is_recent(true, &page.meta) {
-                    (CacheOutcome::Miss, status)
-                } else {
-                    (CacheOutcome::Stale, status.with_detail(Some(Reason::FeedUnavailable)))
+                let (outcome, reason) = match self.invalidated_at(&page.meta) {
+                    Some(_) => (CacheOutcome::Stale, Some(Reason::Invalidated)),
+                    None if self.is_recent(true, &page.meta) => (CacheOutcome::Miss, None),
+                    None => (CacheOutcome::Stale, Some(Reason::FeedUnavailable)),
                 };
+                let status = status.with_detail(reason);
                 serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Reply::Page { rendered: false, .. } if !self.can_tell(&page.meta) => {

@@ -399,7 +399,9 @@ fn an_answer_that_is_known_to_be_invalidated_is_asked_for_once_more() {
     let again = "discard, then ask newer than 140 for 14s";
     assert_eq!(bench.misses(None, vec![(141, rendered(page(139)))]), again);
     let twice = vec![(141, rendered(page(139))), (142, rendered(page(139)))];
-    assert!(bench.misses(None, twice).starts_with("MISS"), "no more than once");
+    assert!(bench.misses(None, twice.clone()).starts_with("STALE"), "no more than once, and it is not fresh");
+    let purged = Bench::polled(139).invalidated(Mode::Purge, 140);
+    assert_eq!(purged.misses(None, twice), "discard, then wait 100ms", "it is not served at all");
     let newer = vec![(141, rendered(page(139))), (142, rendered(page(141)))];
     assert!(bench.misses(None, newer).starts_with("MISS"));
     let late = vec![(141, rendered(page(139))), (155, Event::NotAnswered(CallFailure::Timeout))];
