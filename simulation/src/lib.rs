@@ -58,8 +58,8 @@
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!
-//! Known seeds find nothing new, so `.ci/run` also runs 20,000 others each time: `cargo xtask sim --new --schedules
-//! 20000`. It prints the first seed, so that `cargo xtask sim --seed <n> --schedules 20000` repeats the run.
+//! Known seeds find nothing new. `cargo xtask sim --new --schedules 20000` runs others. It prints the first seed, so that
+//! `cargo xtask sim --seed <n> --schedules 20000` repeats the run.
 //!
 //! # When a schedule fails
 //!
