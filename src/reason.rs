@@ -90,6 +90,8 @@ reasons! {
              SKIP: the origin's own answer, within a budget of requests per second; otherwise a 503.";
         QueueFull, "queue-full", "Too many renders wait in the coordinator.";
         QueueTimeout, "queue-timeout", "The render could not begin within 10 s.";
+        NoRoom, "no-room",
+            "The coordinator has no memory left for the body of this render, because of other pages. It is tried again.";
         WaitersFull, "waiters-full", "Too many requests wait at the coordinator.";
         PagesFull, "pages-full", "The coordinator has as many pages as `max_pages` allows, and this one was not requested before, or not more than they.";
         Timeout, "timeout", "The render did not end while the coordinator waited for it.";

@@ -94,6 +94,8 @@ pub enum RenderOutcome {
     Unregistered,
     /// The object died during the render, or a caller did not use its ticket. The origin has not failed.
     Lost,
+    /// The memory for bodies was used up by other pages. Neither the origin nor the page is to blame.
+    NoRoom,
     /// The lease has expired: the render did not end in time.
     TooOld,
     /// The render did not begin, because there was no room for it in time.

@@ -6,70 +6,120 @@ use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::version::Version;
 
-/// Limits the bytes of the bodies held. A Durable Object has 128 MB (platform limit), and shares them with other
-/// objects.
-const MAX_BYTES: u64 = 24 * 1024 * 1024;
+/// Limits the bytes of the pages held. A Durable Object has 128 MB (platform limit), and shares them with other objects.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What a page costs besides its body, its headers, its tags and its key: the structs, the nodes of the maps, and the
+/// JavaScript objects of the body, rounded up.
+const OVERHEAD: u64 = 1024;
+
+/// How often a page's key is in memory: in the page, and in the map.
+const KEY_COPIES: u64 = 2;
+
+/// The headers and the body of a page. It is cheap to clone.
+pub trait PageContent: Clone {
+    /// Returns the bytes of the headers.
+    fn header_bytes(&self) -> u64;
+}
 
 /// Holds pages by key. Over the limit, it evicts pages that L2 has before pages that are not written yet, each in the
-/// order of their last use. `B` holds the headers and the body, and is cheap to clone.
+/// order of their last use.
 #[derive(Debug)]
 pub(super) struct HeldPages<B> {
-    pages: BTreeMap<PageKey, Page<B>>,
+    places: BTreeMap<PageKey, Place>,
+    /// The pages, those that leave first before the others.
+    pages: BTreeMap<Place, Page<B>>,
     bytes: u64,
     uses: u64,
+}
+
+/// The place of a page in the order in which pages leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    is_unwritten: bool,
+    used: u64,
 }
 
 #[derive(Debug)]
 struct Page<B> {
     meta: PageMeta,
     content: B,
-    used: u64,
-    is_unwritten: bool,
+    bytes: u64,
 }
 
 impl<B> Default for HeldPages<B> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new(), bytes: 0, uses: 0 }
+        Self { places: BTreeMap::new(), pages: BTreeMap::new(), bytes: 0, uses: 0 }
     }
 }
 
-impl<B: Clone> HeldPages<B> {
+impl<B: PageContent> HeldPages<B> {
     /// Holds a page in place of an earlier version. `is_unwritten` means that the write to L2 is still due.
     pub(super) fn put(&mut self, meta: PageMeta, content: B, is_unwritten: bool) {
-        let key = meta.key.clone();
-        self.remove(&key);
-        self.bytes += meta.body_bytes.unwrap_or_default();
-        self.uses += 1;
-        self.pages.insert(key.clone(), Page { meta, content, used: self.uses, is_unwritten });
+        self.remove(&meta.key);
+        let bytes = cost(&meta, &content);
+        self.bytes += bytes;
+        let place = self.next_place(is_unwritten);
+        self.places.insert(meta.key.clone(), place);
+        self.pages.insert(place, Page { meta, content, bytes });
         while self.bytes > MAX_BYTES {
-            let others = self.pages.iter().filter(|(other, _)| **other != key);
-            let first = others.min_by_key(|(_, page)| (page.is_unwritten, page.used)).map(|(key, _)| key.clone());
-            let Some(first) = first else { break };
+            // The page itself stays: it is still to be sent and written.
+            let Some(first) = self.pages.iter().find(|(other, _)| **other != place) else { break };
+            let first = first.1.meta.key.clone();
             self.remove(&first);
         }
     }
 
     /// Returns a page if it is held in this version.
     pub(super) fn get(&mut self, key: &PageKey, version: Version) -> Option<(PageMeta, B)> {
-        self.uses += 1;
-        let page = self.pages.get_mut(key).filter(|page| page.meta.version == version)?;
-        page.used = self.uses;
-        Some((page.meta.clone(), page.content.clone()))
+        let place = *self.places.get(key)?;
+        let found = self.pages.get(&place).filter(|page| page.meta.version == version)?;
+        let found = (found.meta.clone(), found.content.clone());
+        self.replace(key, place, place.is_unwritten);
+        Some(found)
     }
 
     /// Records that L2 has accepted a version.
     pub(super) fn written(&mut self, key: &PageKey, version: Version) {
-        if let Some(page) = self.pages.get_mut(key).filter(|page| page.meta.version == version) {
-            page.is_unwritten = false;
+        let Some(place) = self.places.get(key).copied() else { return };
+        if self.pages.get(&place).is_some_and(|page| page.meta.version == version) {
+            let written = Place { is_unwritten: false, ..place };
+            if let Some(page) = self.pages.remove(&place) {
+                self.pages.insert(written, page);
+                self.places.insert(key.clone(), written);
+            }
         }
     }
 
     /// Removes a page.
     pub(super) fn remove(&mut self, key: &PageKey) {
-        if let Some(page) = self.pages.remove(key) {
-            self.bytes -= page.meta.body_bytes.unwrap_or_default();
+        if let Some(page) = self.places.remove(key).and_then(|place| self.pages.remove(&place)) {
+            self.bytes -= page.bytes;
         }
     }
+
+    /// Gives a page the last place.
+    fn replace(&mut self, key: &PageKey, place: Place, is_unwritten: bool) {
+        let last = self.next_place(is_unwritten);
+        if let Some(page) = self.pages.remove(&place) {
+            self.pages.insert(last, page);
+            if let Some(known) = self.places.get_mut(key) {
+                *known = last;
+            }
+        }
+    }
+
+    fn next_place(&mut self, is_unwritten: bool) -> Place {
+        self.uses += 1;
+        Place { is_unwritten, used: self.uses }
+    }
+}
+
+/// Returns the bytes that a page takes in memory.
+fn cost<B: PageContent>(meta: &PageMeta, content: &B) -> u64 {
+    let tags: usize = meta.tags.iter().map(|tag| tag.as_str().len() + size_of_val(tag)).sum();
+    let text = tags as u64 + KEY_COPIES * meta.key.as_str().len() as u64;
+    OVERHEAD + text + content.header_bytes() + meta.body_bytes.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -80,11 +130,23 @@ mod tests {
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::time::Timestamp;
 
-    fn page(name: u64, body_bytes: u64) -> PageMeta {
+    impl PageContent for u64 {
+        fn header_bytes(&self) -> u64 {
+            0
+        }
+    }
+
+    impl PageContent for &'static str {
+        fn header_bytes(&self) -> u64 {
+            0
+        }
+    }
+
+    fn page_at(path: &str, body_bytes: u64) -> PageMeta {
         let start = Timestamp::from_millis(1);
         PageMeta {
-            key: PageKey::from_stored(&format!("https://e.com/{name}")).unwrap(),
-            version: Version::from_parts(start, u128::from(name)),
+            key: PageKey::from_stored(&format!("https://e.com/{path}")).unwrap(),
+            version: Version::from_parts(start, u128::from(body_bytes)),
             status: 200,
             rendered_at: start,
             windows: Windows::new(start, Revalidate::Never, Duration::ZERO, Duration::ZERO).unwrap(),
@@ -95,10 +157,20 @@ mod tests {
         }
     }
 
+    fn page(name: u64, body_bytes: u64) -> PageMeta {
+        let page = page_at(&name.to_string(), body_bytes);
+        PageMeta { version: Version::from_parts(page.rendered_at, u128::from(name)), ..page }
+    }
+
+    /// The largest body of which `number` pages are held.
+    fn part(number: u64) -> u64 {
+        MAX_BYTES / number - 2 * OVERHEAD
+    }
+
     #[test]
     fn the_page_longest_unused_leaves_first() {
         let mut held = HeldPages::default();
-        let third = MAX_BYTES / 3;
+        let third = part(3);
         for name in 0..3 {
             held.put(page(name, third), name, false);
         }
@@ -114,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_not_yet_written_stays_longer() {
         let mut held = HeldPages::default();
-        let half = MAX_BYTES / 2;
+        let half = part(2);
         held.put(page(0, half), 0, true);
         held.put(page(1, half), 1, false);
         held.put(page(2, half), 2, false);
@@ -122,6 +194,25 @@ mod tests {
         assert_eq!([0, 1, 2].map(|name| has(&mut held, name)), [true, false, true]);
         held.written(&page(0, 0).key, page(0, 0).version);
         held.put(page(3, half), 3, false);
-        assert_eq!([0, 2, 3].map(|name| has(&mut held, name)), [false, true, true]);
+        held.put(page(4, half), 4, false);
+        assert_eq!([0, 2, 3, 4].map(|name| has(&mut held, name)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn small_pages_and_long_keys_count_with_everything_that_they_take() {
+        let entries = 2 * (size_of::<Page<u64>>() + size_of::<Place>() + size_of::<PageKey>());
+        assert!(OVERHEAD > entries as u64);
+        let mut held = HeldPages::default();
+        for name in 0..100_000 {
+            held.put(page(name, 10), name, false);
+        }
+        assert!(held.pages.len() < 17_000, "{} small pages are held", held.pages.len());
+        let long = "x".repeat(4000);
+        for name in 0..20_000 {
+            held.put(page_at(&format!("{long}{name}"), 10), name, true);
+        }
+        let keys: usize = held.places.keys().map(|key| 2 * key.as_str().len()).sum();
+        assert!(keys as u64 <= MAX_BYTES && held.bytes <= MAX_BYTES, "{keys} bytes of keys");
+        assert_eq!(held.pages.len(), held.places.len());
     }
 }

@@ -22,7 +22,7 @@ pub struct Moment {
 
 /// Something that has happened. `B` holds a page's headers and its body, complete or still streaming.
 ///
-/// A render causes one [`Self::Head`] if its response may be stored and the body has begun to arrive. It always causes
+/// A render causes one [`Self::Answered`] if the origin answers, and one [`Self::Head`] if its response may be stored and the body has begun to arrive. It always causes
 /// one [`Self::Ended`].
 #[derive(Clone, Debug)]
 pub enum Input<B> {
@@ -40,6 +40,8 @@ pub enum Input<B> {
         newer_than: Option<Timestamp>,
         /// Another coordinator has forwarded the request.
         forwarded: bool,
+        /// The client can render the page itself.
+        renders: bool,
     },
     /// A request has stopped waiting. It receives no answer.
     TimedOut {
@@ -48,6 +50,12 @@ pub enum Input<B> {
     },
     /// The tag index delivers an invalidation.
     Invalidate(Invalidation),
+    /// The origin has sent the head of a response, of any kind, or the client renders the page itself. The connection is
+    /// free for another request.
+    Answered {
+        /// The token of the render.
+        token: Version,
+    },
     /// The origin has sent the head of a response that may be stored.
     Head {
         /// The page.
@@ -95,6 +103,8 @@ pub enum Input<B> {
     Alarm {
         /// How many renders it may begin.
         room: usize,
+        /// How many writes to L2 it may begin.
+        writes: usize,
     },
 }
 

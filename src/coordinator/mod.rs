@@ -21,6 +21,7 @@
 
 mod action;
 pub mod alarm_run;
+mod bounds;
 mod breaker;
 mod entry;
 mod event;
@@ -29,6 +30,7 @@ mod frequency;
 mod handle;
 mod held_pages;
 mod io;
+mod leases;
 mod render_queue;
 mod renders;
 mod shard;
@@ -39,10 +41,12 @@ mod token_bucket;
 
 pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;
+pub use self::bounds::Bounds;
 pub use self::breaker::Breaker;
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};
 pub use self::event::{Event, RenderOutcome, WaiterId};
 pub use self::handle::{Context, Room, RoutePolicy, handle};
+pub use self::held_pages::PageContent;
 pub use self::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 pub use self::shard::Shard;
 pub use self::token_bucket::TokenBucket;

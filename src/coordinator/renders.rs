@@ -3,19 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::coordinator::render_queue::RenderQueue;
-use crate::coordinator::{RenderOutcome, Room};
+use crate::coordinator::{Bounds, RenderOutcome, Room};
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::time::Timestamp;
 use crate::version::Version;
-
-/// Limits the renders that run at the same time in one object, for clients and by the alarm together. Their bodies
-/// share the object's memory.
-const MAX_RUNNING: usize = 24;
-
-/// Limits the renders queued in one object.
-const MAX_QUEUED: usize = 200;
 
 /// Limits the requests that share one streaming response.
 const MAX_JOINED: u32 = 10_000;
@@ -23,6 +16,7 @@ const MAX_JOINED: u32 = 10_000;
 /// Tracks renders by the token of their lease. All of this is lost with the object; the leases in SQLite survive.
 #[derive(Debug)]
 pub(super) struct Renders<B> {
+    bounds: Bounds,
     running: BTreeMap<Version, Render<B>>,
     /// Queued renders that clients wait for.
     cold: RenderQueue,
@@ -37,6 +31,19 @@ pub(super) struct Render<B> {
     pub(super) key: PageKey,
     /// Its progress.
     pub(super) stage: Stage<B>,
+    /// The connection that it takes until the head of the response arrives.
+    connection: Connection,
+}
+
+/// A render's share of the connections on which an object may wait for a response's head (platform limit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// None: the head has arrived, or the client renders the page itself.
+    Free,
+    /// One, for a client.
+    Client,
+    /// One, for the alarm.
+    Alarm,
 }
 
 /// The progress of a render.
@@ -75,28 +82,56 @@ pub(super) struct TagRegistration<B> {
     pub(super) ended: Option<(RenderOutcome, Option<(PageMeta, B)>)>,
 }
 
-impl<B> Default for Renders<B> {
-    fn default() -> Self {
-        Self { running: BTreeMap::new(), cold: RenderQueue::default(), background: RenderQueue::default() }
-    }
-}
-
 impl<B: Clone> Renders<B> {
-    /// Returns whether another render may begin.
-    pub(super) fn room(&self) -> Room {
-        if self.running.len() < MAX_RUNNING {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, running: BTreeMap::new(), cold: RenderQueue::default(), background: RenderQueue::default() }
+    }
+
+    /// Returns the bounds.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Returns whether another render may begin for a client. One that the client performs itself takes no connection.
+    pub(super) fn room(&self, by_client: bool) -> Room {
+        let has_slot = self.running.len() < self.bounds.running;
+        if has_slot && (by_client || self.has_connection()) {
             Room::Now
-        } else if self.cold.len() + self.background.len() < MAX_QUEUED {
+        } else if self.cold.len() < self.bounds.queued {
             Room::Later
         } else {
             Room::None
         }
     }
 
+    /// Returns whether another render may be left to the alarm.
+    pub(super) fn may_await_alarm(&self) -> bool {
+        self.background.len() < self.bounds.queued_for_alarm
+    }
+
+    fn has_connection(&self) -> bool {
+        self.taken(|connection| connection != Connection::Free) < self.bounds.asked
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.len() < self.bounds.running && self.has_connection()
+    }
+
+    fn taken(&self, is: impl Fn(Connection) -> bool) -> usize {
+        self.running.values().filter(|render| is(render.connection)).count()
+    }
+
     /// Records that a render is running, whether or not it was queued.
-    pub(super) fn begin(&mut self, key: PageKey, token: Version) {
+    pub(super) fn begin(&mut self, key: PageKey, token: Version, connection: Connection) {
         self.unqueue(token);
-        self.running.insert(token, Render { key, stage: Stage::Asked });
+        self.running.insert(token, Render { key, stage: Stage::Asked, connection });
+    }
+
+    /// Records that the head of a render's response has arrived.
+    pub(super) fn answered(&mut self, token: Version) {
+        if let Some(render) = self.running.get_mut(&token) {
+            render.connection = Connection::Free;
+        }
     }
 
     /// Queues a render that clients wait for.
@@ -111,22 +146,18 @@ impl<B: Clone> Renders<B> {
 
     /// Returns the next queued render that clients wait for, if there is room for it.
     pub(super) fn next(&self) -> Option<(PageKey, Version)> {
-        if self.running.len() < MAX_RUNNING { self.cold.first() } else { None }
+        if self.has_room() { self.cold.first() } else { None }
     }
 
     /// Returns the next queued render for the alarm, if there is room for it.
     pub(super) fn next_background(&self) -> Option<(PageKey, Version)> {
-        if self.running.len() < MAX_RUNNING { self.background.first() } else { None }
+        let of_alarm = self.taken(|connection| connection == Connection::Alarm);
+        if self.has_room() && of_alarm < self.bounds.asked_by_alarm { self.background.first() } else { None }
     }
 
     /// Returns a page's render in the alarm's queue, if there is room for it now.
     pub(super) fn to_hurry(&self, key: &PageKey) -> Option<Version> {
-        if self.running.len() < MAX_RUNNING { self.background.get(key) } else { None }
-    }
-
-    /// Returns whether renders wait for the alarm to start them.
-    pub(super) fn awaits_alarm(&self) -> bool {
-        self.background.len() > 0
+        if self.has_room() { self.background.get(key) } else { None }
     }
 
     /// Removes a render from its queue. Returns false if it is not queued.

@@ -112,7 +112,7 @@ test("while L2 refuses writes, a page is answered from memory; when it takes the
 });
 
 test("over the bounds of a coordinator: renders are queued for a while, and past that the site answers", async () => {
-  // 24 at a time take 2 s; 200 are queued, each for 10 s at most.
+  // 4 at a time wait 2 s for the head of a response; 200 are queued, each for 10 s at most.
   const crowded = await start({ isr: config({ miss_timeout: 30 }) });
   const names = Array.from({ length: 260 }, (_, n) => `crowded-${n}`);
   await crowded.fetch("/lab/warm");
@@ -124,5 +124,5 @@ test("over the bounds of a coordinator: renders are queued for a while, and past
   const count = (isr, detail) => answers.filter((a) => a.isr === isr && a.cacheStatus.detail === detail).length;
   const [rendered, full, late] = [count("MISS"), count("SKIP", "queue-full"), count("SKIP", "queue-timeout")];
   assert.equal(rendered + full + late, answers.length, answers.map((a) => `${a.isr} ${a.cacheStatus.detail}`).join());
-  assert.ok(rendered >= 48 && full >= 1 && late >= 1, `${rendered} rendered, ${full} over the queue, ${late} too late`);
+  assert.ok(rendered >= 8 && full >= 1 && late >= 1, `${rendered} rendered, ${full} over the queue, ${late} too late`);
 });

@@ -22,6 +22,7 @@ export type IsrReason =
   | "queue-full"
   /** The render could not begin within 10 s. */
   | "queue-timeout"
+  | "no-room"
   /** Too many requests wait at the coordinator. */
   | "waiters-full"
   /** The coordinator has as many pages as `max_pages` allows, and this one was not requested before, or not more than they. */

@@ -51,7 +51,7 @@ impl World<'_> {
         let outcome = ObjectEvent::TimedOut { waiter };
         self.queue.push(now + millis(patience), Arrival::Object { object: at, life: self.objects[at].life, outcome });
         let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
-        self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded })
+        self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded, renders: false })
     }
 
     /// Ends the wait of a request at the coordinator. Promise 4: the request must have had something to wait for.

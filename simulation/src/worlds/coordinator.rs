@@ -1,13 +1,16 @@
 //! The coordinators of a world: feeds them inputs, and checks the effects they return.
 
+use std::collections::BTreeSet;
+
 use super::checks::{CheckResult, ServedAs, promise};
 use super::origin::{Body, End, Origin};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent};
 use super::story::short;
+use super::straits::Straits;
 use super::visits::millis;
 use super::world::World;
-use crate::coordinator::alarm_run::Next;
-use crate::coordinator::{AlarmRun, Effect, Entry, Input, Moment, RenderOutcome};
+use crate::coordinator::alarm_run::{Allowance, Next};
+use crate::coordinator::{AlarmRun, Effect, Entry, Input, Lease, Moment, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
 use crate::semantics::freshness::Freshness;
@@ -30,11 +33,27 @@ impl World<'_> {
             _ => None,
         };
         let before = self.is_crowded.then(|| self.entries());
-        let effects = self.objects[at].on(&self.layout.config, moment, input);
+        let is_alarm = matches!(input, Input::Alarm { .. });
+        let fails_after = match &input {
+            // The tag index repeats the delivery.
+            Input::Invalidate(_) => None,
+            _ => self.straits.as_mut().and_then(Straits::failing_statement),
+        };
+        let effects = self.objects[at].on(&self.layout.config, moment, input, fails_after);
+        if self.objects[at].has_failed {
+            let now = self.now;
+            self.story.tell(now, || "the store fails".to_owned());
+        }
+        if let Some(run) = self.objects[at].run.as_mut().filter(|_| is_alarm) {
+            run.spend(&effects);
+        }
         if let Some(before) = before {
             self.note_displaced(own.as_ref(), &before)?;
         }
-        self.perform_all(at, effects)
+        // A render may have been queued, which is no effect.
+        self.see_leases(at)?;
+        self.perform_all(at, effects)?;
+        self.check_narrow(at)
     }
 
     fn entries(&self) -> Vec<Entry> {
@@ -74,6 +93,12 @@ impl World<'_> {
         for (_, lease) in self.objects[at].leases() {
             promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
         }
+        if self.is_crowded {
+            // A page whose render was lost may have displaced another one.
+            let is_forgotten = |key: &usize| self.entry(*key) == Entry::default();
+            let forgotten: Vec<_> = (0..self.workshop.keys.len()).filter(is_forgotten).collect();
+            forgotten.into_iter().for_each(|key| self.checks.displaced(key));
+        }
         self.perform_all(at, effects)
     }
 
@@ -108,6 +133,7 @@ impl World<'_> {
     /// Feeds a coordinator the result of something that its current life began.
     pub(super) fn own(&mut self, at: usize, outcome: ObjectEvent) -> CheckResult {
         match outcome {
+            ObjectEvent::Answered { token } => self.answered(at, token),
             ObjectEvent::Head { token } => self.head(at, token),
             ObjectEvent::Ended { token } => self.ended(at, token),
             ObjectEvent::Registered { token, answer } => self.registered(at, token, answer),
@@ -137,21 +163,43 @@ impl World<'_> {
         }
     }
 
+    fn answered(&mut self, at: usize, token: Version) -> CheckResult {
+        let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
+        render.awaits_head = false;
+        self.give(at, Input::Answered { token })
+    }
+
     fn head(&mut self, at: usize, token: Version) -> CheckResult {
-        let Some(render) = self.objects[at].renders.get(&token) else { return Ok(()) };
+        let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
+        render.awaits_head = false;
         let (key, body) = (render.key, render.plan.body);
         let page = PageMeta { body_bytes: None, digest: None, ..self.page(key, token, body) };
         let now = self.now;
         self.story.tell(now, || format!("the answer to {} begins", short(token)));
         let is_current = self.is_current(key, token);
         let input = Input::Head { key: self.workshop.keys[key].clone(), token, answer: (page, body) };
-        if is_current { self.give(at, input) } else { self.give_in_vain(key, token, input) }
+        if !is_current {
+            return self.give_in_vain(key, token, input);
+        }
+        self.give(at, input)?;
+        self.note_unshared(at, token);
+        Ok(())
+    }
+
+    /// Records that the store has not let a response be shared, if it has just failed.
+    fn note_unshared(&mut self, at: usize, token: Version) {
+        let has_failed = self.objects[at].has_failed;
+        if let Some(render) = self.objects[at].renders.get_mut(&token).filter(|_| has_failed) {
+            render.is_unshared = true;
+        }
     }
 
     fn ended(&mut self, at: usize, token: Version) -> CheckResult {
         let Some(render) = self.objects[at].renders.get_mut(&token) else { return Ok(()) };
         render.has_ended = true;
+        render.awaits_head = false;
         let (key, plan, waits) = (render.key, render.plan, render.registering_since.is_some());
+        let is_unseen = plan.head.is_none() || render.is_unshared;
         let readers = std::mem::take(&mut render.readers);
         let (now, workshop) = (self.now, self.workshop);
         self.story.tell(now, || format!("the render {} of {} ends: {:?}", short(token), workshop.keys[key], plan.end));
@@ -160,6 +208,7 @@ impl World<'_> {
         let (outcome, answer) = match plan.end {
             End::Page => (RenderOutcome::Done(page.clone()), Some((page, plan.body))),
             End::NotStored(reason) => (RenderOutcome::Uncacheable(reason), None),
+            End::NoRoom => (RenderOutcome::NoRoom, None),
             End::Fails(failure @ OriginFailure::Status(_)) => (RenderOutcome::Failed(failure), Some((page, plan.body))),
             End::Fails(failure) => (RenderOutcome::Failed(failure), None),
         };
@@ -169,7 +218,7 @@ impl World<'_> {
             // The result counts when the tags are registered.
             self.give(at, input)
         } else if self.is_current(key, token) {
-            self.conclude(at, token, input, plan.head.is_none())?;
+            self.conclude(at, token, input, is_unseen)?;
             // Its tags may have to be registered first.
             let is_over = self.objects[at].renders.get(&token).is_none_or(|render| render.registering_since.is_none());
             if is_over { self.render_is_over(at, token) } else { Ok(()) }
@@ -201,6 +250,7 @@ impl World<'_> {
             (true, true) => self.conclude(at, token, input, true)?,
             _ => self.give(at, input)?,
         }
+        self.note_unshared(at, token);
         if has_ended { self.render_is_over(at, token) } else { Ok(()) }
     }
 
@@ -216,15 +266,25 @@ impl World<'_> {
     /// Promise 1: a result under a token that is not current changes nothing.
     fn give_in_vain(&mut self, key: usize, token: Version, input: Input<Body>) -> CheckResult {
         let at = self.layout.owners[key];
-        if self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page)) {
+        let running: BTreeSet<Version> = self.objects[at].renders.keys().copied().collect();
+        let (before, leases) = (self.objects[at].dump(), self.objects[at].leases());
+        let queued = leases.iter().filter(|(_, lease)| !running.contains(&lease.token));
+        let mut stepped = queued.map(|(key, _)| self.workshop.number_of(key)).chain([key]);
+        if stepped.any(|key| self.entry(key).page.is_some_and(|page| self.checks.may_be_purged(&page))) {
             // Any step for a purged page deletes it.
             return self.give(at, input);
         }
-        let before = self.objects[at].dump();
         self.give(at, input)?;
-        promise(1, self.objects[at].dump() == before, || {
-            format!("{}, which is not current, changes something", short(token))
-        })
+        // It frees a connection, so a queued render of another page may begin. The end of its lease is stored.
+        let object = &self.objects[at];
+        let has_begun = |lease: &Lease| object.renders.contains_key(&lease.token) && !running.contains(&lease.token);
+        let others = |leases: Vec<(PageKey, Lease)>| {
+            let tokens: BTreeSet<_> = leases.iter().map(|(key, lease)| (key.clone(), lease.token)).collect();
+            (tokens, leases.into_iter().filter(|(_, lease)| !has_begun(lease)).collect::<Vec<_>>())
+        };
+        let is_untouched = others(object.leases()) == others(leases)
+            && object.dump().iter().zip(&before).all(|(after, before)| after == before || after.0 == "leases");
+        promise(1, is_untouched, || format!("{}, which is not current, changes something", short(token)))
     }
 
     /// Feeds a coordinator the end of a render whose token is current, and checks the consequences. `is_unseen` means
@@ -241,6 +301,7 @@ impl World<'_> {
                 self.failing = before.as_ref().is_some_and(|page| is_good(&page));
                 self.give(at, input)?;
                 self.failing = false;
+                self.forgive(at, key);
                 // Promise 5: a failed render leaves the last good page unchanged.
                 let after = self.entry(key).page;
                 let may_go = before.as_ref().is_some_and(|page| self.checks.may_be_purged(page));
@@ -251,11 +312,28 @@ impl World<'_> {
                 self.checks.succeeded(key, self.local(at));
                 self.give(at, input)
             }
+            End::NoRoom => {
+                self.checks.unpublished(key);
+                self.give(at, input)?;
+                // Promise 5: lack of room costs no page.
+                let after = self.entry(key).page;
+                let may_go = before.as_ref().is_some_and(|page| self.checks.may_be_purged(page));
+                let is_kept = after == before || (after.is_none() && may_go);
+                promise(5, is_kept, || format!("lack of room made {after:?} of {before:?}"))
+            }
             End::Page => {
                 self.checks.succeeded(key, self.local(at));
                 self.give(at, input)?;
                 self.check_published(key, before.as_ref(), token)
             }
+        }
+    }
+
+    /// Resets the model of a key whose failure the store has not recorded.
+    fn forgive(&mut self, at: usize, key: usize) {
+        if self.objects[at].has_failed {
+            let local = self.local(at);
+            self.checks.succeeded(key, local);
         }
     }
 
@@ -289,10 +367,11 @@ impl World<'_> {
 
     fn run_alarm(&mut self, at: usize) -> CheckResult {
         let local = self.local_time(at);
-        let Some(room) = self.objects[at].run.as_ref().map(|run| run.room(local)) else { return Ok(()) };
+        let Some(allowance) = self.objects[at].run.as_ref().map(|run| run.allowance(local)) else { return Ok(()) };
+        let Allowance { room, writes } = allowance;
         let (now, shard) = (self.now, &self.layout.shards[at]);
         self.story.tell(now, || format!("the alarm of {shard} runs, with room for {room}"));
-        self.give(at, Input::Alarm { room })?;
+        self.give(at, Input::Alarm { room, writes })?;
         match self.objects[at].run.as_ref().map(AlarmRun::next) {
             Some(Next::Nap(nap)) => self.nap(at, millis(nap)),
             Some(Next::End) => self.objects[at].alarm_ends(now),

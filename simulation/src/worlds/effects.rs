@@ -2,12 +2,13 @@
 
 use super::checks::{CheckResult, ServedAs, promise};
 use super::coordinator::OUTLIVES;
-use super::object::{MAX_DRIVEN, Render};
+use super::object::{MAX_DRIVEN, Object, Render};
 use super::origin::{Body, End, RenderPlan};
 use super::queue::{Arrival, ObjectEvent};
 use super::story::short;
+use super::straits::{SUBREQUESTS, Straits};
 use super::world::{COORDINATOR, World};
-use crate::coordinator::{Effect, Input, PageRead, ReadResult, WaiterId};
+use crate::coordinator::{Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
@@ -32,6 +33,7 @@ impl World<'_> {
                 return self.render(at, self.workshop.number_of(&key), token, driven);
             }
             Effect::Register { token, shard: _, shards, is_new: _, tags, since } => {
+                self.spend(at, |object| object.spends_for.contains(&token))?;
                 if let Some(render) = self.objects[at].renders.get_mut(&token) {
                     render.registering_since = Some(since);
                 }
@@ -40,6 +42,9 @@ impl World<'_> {
                 self.queue.push(due, Arrival::Register { object: at, life, token, shards, tags, since });
             }
             Effect::Read(read) => {
+                let what = (self.workshop.number_of(&read.page.key), read.page.version);
+                let is_first = read.waiters.is_empty() || self.objects[at].reading.insert(what);
+                promise(10, is_first, || format!("{} of {} is read twice at a time", what.1, read.page.key))?;
                 self.story.tell(now, || format!("reads {} of {} in L2", short(read.page.version), read.page.key));
                 if self.is_calm {
                     return self.read(at, read);
@@ -48,7 +53,8 @@ impl World<'_> {
                 self.queue.push(due, Arrival::Object { object: at, life, outcome: ObjectEvent::Read(Box::new(read)) });
             }
             Effect::Write(page, body) => {
-                let key = self.workshop.number_of(&page.key);
+                let (key, version) = (self.workshop.number_of(&page.key), page.version);
+                self.spend(at, |object| object.spends_for.contains(&version))?;
                 return self.write(at, key, Some((page, body)));
             }
             Effect::Delete(key) => return self.write(at, self.workshop.number_of(&key), None),
@@ -65,7 +71,7 @@ impl World<'_> {
     }
 
     /// Records the leases that were granted just now.
-    fn see_leases(&mut self, at: usize) -> CheckResult {
+    pub(super) fn see_leases(&mut self, at: usize) -> CheckResult {
         let local = self.local(at);
         self.objects[at].leases().into_iter().try_for_each(|(key, lease)| {
             let key = self.workshop.number_of(&key);
@@ -111,6 +117,8 @@ impl World<'_> {
     fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> CheckResult {
         if let Some(run) = self.objects[at].run.as_mut().filter(|_| driven) {
             run.drive(token);
+            self.objects[at].spends_for.insert(token);
+            self.spend(at, |_| true)?;
             let others = self.objects[at].renders.values().filter(|render| render.is_driven).count();
             promise(8, others < MAX_DRIVEN, || format!("the alarm drives {} renders", others + 1))?;
         }
@@ -120,6 +128,8 @@ impl World<'_> {
         let workshop = self.workshop;
         let plan = self.origin.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
         let is_given_up = plan.takes > RENDER_TIMEOUT && self.random.one_in(2);
+        let has_no_room = self.straits.as_mut().is_some_and(Straits::has_no_room);
+        let plan = if has_no_room { RenderPlan { end: End::NoRoom, ..plan } } else { plan };
         let plan = if is_given_up {
             let head = plan.head.filter(|head| *head < RENDER_TIMEOUT);
             RenderPlan { head, takes: RENDER_TIMEOUT, end: End::Fails(OriginFailure::Timeout), ..plan }
@@ -132,9 +142,21 @@ impl World<'_> {
             format!("renders {} for {by}: {} {plan:?}", workshop.keys[key], short(token))
         });
         self.bodies.insert(token, plan.body);
-        let render =
-            Render { key, plan, is_driven: driven, has_ended: false, registering_since: None, readers: Vec::new() };
+        let render = Render {
+            key,
+            plan,
+            is_driven: driven,
+            has_ended: false,
+            awaits_head: true,
+            registering_since: None,
+            is_unshared: false,
+            readers: Vec::new(),
+        };
         self.objects[at].renders.insert(token, render);
+        if self.straits.is_some() && plan.head.is_none() {
+            let outcome = ObjectEvent::Answered { token };
+            self.queue.push(now + plan.takes / 2, Arrival::Object { object: at, life, outcome });
+        }
         if let Some(head) = plan.head {
             self.queue.push(now + head, Arrival::Object { object: at, life, outcome: ObjectEvent::Head { token } });
         }
@@ -145,10 +167,46 @@ impl World<'_> {
         self.checks.render_begins(key, token, local, local + RENDER_TIMEOUT + LEASE_GRACE, clock_was_set)
     }
 
+    /// Promise 8: a run of the alarm makes no more subrequests than the platform allows. Counts one, if it is the run's.
+    fn spend(&mut self, at: usize, is_its_own: impl FnOnce(&Object) -> bool) -> CheckResult {
+        let object = &mut self.objects[at];
+        if object.run.is_none() || !is_its_own(object) {
+            return Ok(());
+        }
+        object.spent += 1;
+        promise(8, !object.is_narrow || object.spent <= SUBREQUESTS, || {
+            format!("a run of the alarm makes {} subrequests", object.spent)
+        })
+    }
+
+    /// Promise 8: no request waits for a connection inside the platform, and no more renders are queued than may be.
+    pub(super) fn check_narrow(&mut self, at: usize) -> CheckResult {
+        if self.straits.is_none() {
+            return Ok(());
+        }
+        let (object, bounds) = (&self.objects[at], Straits::bounds());
+        let asked = object.renders.values().filter(|render| render.awaits_head).count();
+        promise(8, asked <= bounds.asked, || format!("{asked} renders wait for the head of their response"))?;
+        if object.life > 0 || !self.straits.as_ref().is_some_and(|straits| straits.has_sound_store) {
+            return Ok(()); // A lease may have lost its render.
+        }
+        let leases = object.leases();
+        let queued = |purpose| {
+            let is_queued = |lease: &Lease| lease.purpose == purpose && !object.renders.contains_key(&lease.token);
+            leases.iter().filter(|(_, lease)| is_queued(lease)).count()
+        };
+        let (cold, background) = (queued(Purpose::Cold), queued(Purpose::Background));
+        // A client's render that must begin anew is queued in any case.
+        promise(8, cold <= bounds.queued + bounds.running && background <= bounds.queued_for_alarm, || {
+            format!("{cold} renders for clients and {background} for the alarm are queued")
+        })
+    }
+
     /// Cancels a render. Its end is still reported.
     pub(super) fn abandon(&mut self, at: usize, token: Version) {
         let Some(render) = self.objects[at].renders.get_mut(&token).filter(|render| !render.has_ended) else { return };
         render.plan.end = End::Fails(OriginFailure::Broken);
+        render.awaits_head = false;
         let key = render.key;
         let (life, now) = (self.objects[at].life, self.now);
         self.checks.render_ends(key, token);
@@ -190,6 +248,9 @@ impl World<'_> {
 
     pub(super) fn read(&mut self, at: usize, read: PageRead) -> CheckResult {
         let key = self.workshop.number_of(&read.page.key);
+        if !read.waiters.is_empty() {
+            self.objects[at].reading.remove(&(key, read.page.version));
+        }
         if !self.is_calm && self.random.one_in(self.weather.l2_unreadable) {
             return self.give(at, Input::Read { read, found: ReadResult::Unknown });
         }

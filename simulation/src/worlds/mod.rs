@@ -22,6 +22,7 @@ mod regressions;
 mod runner;
 mod statements;
 mod story;
+mod straits;
 mod tag_index;
 mod twins;
 mod visits;

@@ -1,10 +1,12 @@
 //! A coordinator object: a shard, its database, its alarm, and its lives.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::database::Database;
 use super::origin::{Body, RenderPlan};
+use super::straits::{FailingDatabase, SUBREQUESTS, Straits};
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
@@ -28,8 +30,12 @@ pub(super) struct Render {
     pub(super) is_driven: bool,
     /// Whether it has ended at the origin.
     pub(super) has_ended: bool,
+    /// Whether it waits for the head of its response.
+    pub(super) awaits_head: bool,
     /// While its tags are being registered: the time since which their invalidations are asked for.
     pub(super) registering_since: Option<Timestamp>,
+    /// Whether its response was not shared, because the store has failed.
+    pub(super) is_unshared: bool,
     /// Edges that receive the response as it arrives. They store it when it is complete.
     pub(super) readers: Vec<(usize, PageMeta)>,
 }
@@ -39,7 +45,18 @@ pub(super) struct Object {
     database: Database,
     /// A second connection to the same database.
     store: CoordinatorStore<Database>,
-    shard: Option<Shard<Database, Body>>,
+    shard: Option<Shard<FailingDatabase, Body>>,
+    /// The number of statements before the one that fails.
+    fails_after: Rc<Cell<Option<u64>>>,
+    /// Whether the last input met a failure of the store.
+    pub(super) has_failed: bool,
+    /// Whether its bounds are small.
+    pub(super) is_narrow: bool,
+    /// The subrequests of the current run of the alarm, and the renders that it drives or has driven.
+    pub(super) spent: u32,
+    pub(super) spends_for: BTreeSet<Version>,
+    /// The pages and versions that it reads from L2.
+    pub(super) reading: BTreeSet<(usize, Version)>,
     /// The number of lives that have ended.
     pub(super) life: u32,
     /// How far its clock is ahead or behind.
@@ -65,6 +82,12 @@ impl Object {
             database,
             store,
             shard: None,
+            fails_after: Rc::default(),
+            has_failed: false,
+            is_narrow: false,
+            spent: 0,
+            spends_for: BTreeSet::new(),
+            reading: BTreeSet::new(),
             life: 0,
             skew: 0,
             alarm: None,
@@ -88,8 +111,9 @@ impl Object {
             return Vec::new();
         }
         self.inputs += 1;
-        let (shard, effects) = Shard::open(self.database.clone(), config, moment).expect("the database is sound");
-        self.shard = Some(shard);
+        let database = FailingDatabase::new(self.database.clone(), Rc::clone(&self.fails_after));
+        let (shard, effects) = Shard::open(database, config, moment).expect("the database is sound");
+        self.shard = Some(if self.is_narrow { shard.within(Straits::bounds()) } else { shard });
         effects
     }
 
@@ -103,6 +127,7 @@ impl Object {
         }
         self.run = None;
         self.renders.clear();
+        self.reading.clear();
     }
 
     /// Returns whether the object is alive.
@@ -110,12 +135,21 @@ impl Object {
         self.shard.is_some()
     }
 
-    /// Feeds an input to the object, which is alive.
-    pub(super) fn on(&mut self, config: &Config, moment: Moment, input: Input<Body>) -> Vec<Effect<Body>> {
+    /// Feeds an input to the object, which is alive. One of its statements may fail.
+    pub(super) fn on(
+        &mut self,
+        config: &Config,
+        moment: Moment,
+        input: Input<Body>,
+        fails_after: Option<u64>,
+    ) -> Vec<Effect<Body>> {
         self.inputs += 1;
         let shard = self.shard.as_mut().expect("it is awake");
+        self.fails_after.set(fails_after);
         let Handled { effects, failure } = shard.on(config, moment, input);
-        assert_eq!(failure, None, "the database is sound");
+        self.has_failed = failure.is_some();
+        assert!(failure.is_none() || fails_after.is_some(), "the database is sound: {failure:?}");
+        self.fails_after.set(None);
         effects
     }
 
@@ -136,7 +170,10 @@ impl Object {
     pub(super) fn alarm_begins(&mut self, now: u64) {
         self.alarm = None;
         self.decided.begin();
-        self.run = Some(AlarmRun::begin(self.local_time(now), MAX_DRIVEN));
+        let run = AlarmRun::begin(self.local_time(now), MAX_DRIVEN, 1);
+        self.run = Some(if self.is_narrow { run.within(SUBREQUESTS) } else { run });
+        self.spent = 0;
+        self.spends_for.clear();
     }
 
     /// Ends a run of the alarm, and sets the alarm for the work that is due next.
@@ -172,7 +209,8 @@ impl Object {
 
     /// Returns whether a lease will end, or a write will be due.
     pub(super) fn has_deadline(&self) -> bool {
-        self.store.next_deadline().expect("the database is sound").is_some()
+        let has_write = self.store.next_write().expect("the database is sound").is_some();
+        has_write || !self.leases().is_empty()
     }
 
     /// Returns the strongest invalidation of a page that the object knows.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::random::Random;
 use super::weather::Weather;
+use crate::coordinator::PageContent;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::{NotStored, OriginFailure};
@@ -19,6 +20,12 @@ pub(super) struct Body {
     pub(super) shows: u64,
     /// Its bytes, as far as they differ from those of other versions of the page.
     pub(super) bytes: u64,
+}
+
+impl PageContent for Body {
+    fn header_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// The origin's state.
@@ -48,6 +55,8 @@ pub(super) struct RenderPlan {
 pub(super) enum End {
     Page,
     NotStored(NotStored),
+    /// Other pages use the memory for bodies.
+    NoRoom,
     Fails(OriginFailure),
 }
 
@@ -83,7 +92,7 @@ impl Origin {
         let head = match end {
             End::Page | End::Fails(OriginFailure::Broken | OriginFailure::Timeout) => begins,
             End::NotStored(reason) => reason == NotStored::TooLarge,
-            End::Fails(_) => false,
+            End::Fails(_) | End::NoRoom => false,
         };
         let body = Body { shows: self.edits, bytes: self.edited[number(path)] };
         RenderPlan { body, head: head.then_some(at), takes, end }

@@ -152,6 +152,10 @@ pub(super) enum TagIndexEvent {
 /// The result of something that a life of the object began.
 #[derive(Debug)]
 pub(super) enum ObjectEvent {
+    /// The head of a render's response arrives, though the response may not be stored.
+    Answered {
+        token: Version,
+    },
     /// The response of a render begins to arrive, or ends.
     Head {
         token: Version,

@@ -14,6 +14,7 @@ use super::origin::{Body, Origin};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
 use super::random::Random;
 use super::story::{BEGINNING, Story};
+use super::straits::Straits;
 use super::tag_index::TagIndex;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
@@ -87,6 +88,8 @@ pub(super) struct World<'w> {
     pub(super) is_crowded: bool,
     /// The step before which L2 loses everything, in worlds in which it does.
     l2_loss: Option<u32>,
+    /// The conditions of a narrow world.
+    pub(super) straits: Option<Straits>,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -173,12 +176,14 @@ impl<'w> World<'w> {
             deployment,
             is_crowded,
             l2_loss: if is_calm { None } else { l2_loss(seed) },
+            straits: if is_calm { None } else { Straits::draw(seed) },
             evictions: None,
             seed,
             log: Vec::new(),
             versions: BTreeMap::new(),
         };
         for at in 0..world.objects.len() {
+            world.objects[at].is_narrow = world.straits.is_some();
             world.objects[at].skew = world.draw_skew(world.weather.skew);
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
@@ -200,6 +205,7 @@ impl<'w> World<'w> {
         }
         self.weather.clear();
         self.hostile.calm_down();
+        self.straits.iter_mut().for_each(Straits::clear);
         self.origin.go_bad(0);
         self.l2.catch_up();
         // A lost alarm is set again when the object is called.

@@ -58,8 +58,10 @@ pub struct Context<'a> {
     pub budget: &'a mut TokenBucket,
     /// The settings.
     pub policy: RoutePolicy,
-    /// Whether there is room for another render.
+    /// Whether there is room for another render for a client.
     pub room: Room,
+    /// Whether there is room for another render that is left to the alarm.
+    pub may_drive: bool,
     /// Whether this key was invalidated since the render that `entry.marked_by` names began.
     pub lifted: bool,
     /// The strongest invalidation received since the render of the page began. The page is the event's, otherwise the

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::Handler;
+use super::requests::COLD_PATIENCE;
+use super::{Handler, Room};
 use crate::backoff;
 use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::OriginResult;
@@ -60,6 +61,7 @@ impl Handler<'_, '_> {
             RenderOutcome::Failed(OriginFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
             RenderOutcome::Failed(failure) => self.failed(token, failure.retry_after()),
             RenderOutcome::Unregistered => self.unpublished(token, Reason::TagIndex),
+            RenderOutcome::NoRoom => self.no_room(token),
             RenderOutcome::Lost => self.lost(lease),
             RenderOutcome::TooOld => self.too_old(token),
             RenderOutcome::Refused => self.refused(Reason::QueueTimeout),
@@ -73,7 +75,9 @@ impl Handler<'_, '_> {
             RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => return self.context.breaker.succeeded(key, now),
             RenderOutcome::Failed(failure) => OriginResult::of(*failure),
             RenderOutcome::TooOld => OriginResult::Unreachable,
-            RenderOutcome::Unregistered | RenderOutcome::Lost | RenderOutcome::Refused => return,
+            RenderOutcome::Unregistered | RenderOutcome::NoRoom | RenderOutcome::Lost | RenderOutcome::Refused => {
+                return;
+            }
         };
         self.context.breaker.failed(key, failed, now, random);
     }
@@ -147,6 +151,19 @@ impl Handler<'_, '_> {
         self.actions.push(Action::AnswerWaiters { answer: Answer::Relay { reason } });
     }
 
+    /// Gives up a render whose body had no room. The page stays as it is. The pauses differ, so that the renders that
+    /// have displaced one another do not begin again at the same time.
+    fn no_room(&mut self, token: Version) {
+        self.entry.lease = None;
+        self.entry.marked_by = Some(token);
+        let random = self.context.random;
+        let pause = backoff::pause(1 + u32::from(random.is_multiple_of(2)), random >> 1, backoff::LONGEST);
+        self.entry.retry_at = Some(self.context.now.plus(pause));
+        let reason = Reason::NoRoom;
+        let answer = self.stand_in(reason).unwrap_or(Answer::Refused { reason });
+        self.actions.push(Action::AnswerWaiters { answer });
+    }
+
     /// Gives up a render that has not begun. The origin has not failed.
     fn refused(&mut self, reason: Reason) {
         self.entry.lease = None;
@@ -159,7 +176,7 @@ impl Handler<'_, '_> {
     /// back-off.
     fn lost(&mut self, lease: Lease) {
         if lease.purpose == Purpose::Background && lease.attempt < MAX_ATTEMPTS {
-            return self.drive(lease.attempt + 1);
+            return self.drive_again(lease);
         }
         self.entry.lease = None;
         self.entry.marked_by = Some(lease.token);
@@ -184,10 +201,13 @@ impl Handler<'_, '_> {
         }
         match lease.purpose {
             Purpose::Cold => {
-                let token = self.grant(Purpose::Cold, self.render_deadline(), lease.attempt + 1);
-                self.actions.push(Action::Render { token });
+                // The connection of the previous render may have been passed on.
+                let is_now = self.context.room == Room::Now;
+                let end = if is_now { self.render_deadline() } else { self.context.now.plus(COLD_PATIENCE) };
+                let token = self.grant(Purpose::Cold, end, lease.attempt + 1);
+                self.actions.push(if is_now { Action::Render { token } } else { Action::Enqueue { token } });
             }
-            Purpose::Background => self.drive(lease.attempt + 1),
+            Purpose::Background => self.drive_again(lease),
         }
     }
 
@@ -199,6 +219,11 @@ impl Handler<'_, '_> {
         let retry_at = self.context.now.plus(pause);
         self.entry.retry_at = Some(retry_at);
         retry_at
+    }
+
+    /// Leaves another attempt to the alarm, if there is room for it. Otherwise the next request renders.
+    fn drive_again(&mut self, lease: Lease) {
+        if self.context.may_drive { self.drive(lease.attempt + 1) } else { self.refused(Reason::QueueFull) }
     }
 
     /// Leaves a render to the alarm.

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 /// How long a render that a client waits for may be queued.
-const COLD_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const COLD_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Handler<'_, '_> {
     pub(super) fn miss(&mut self, waiter: WaiterId) {
@@ -118,7 +118,7 @@ impl Handler<'_, '_> {
     /// Begins a background render, unless one is running or may not begin. Without room for it, the next stale event
     /// tries again.
     fn revalidate(&mut self) {
-        if self.entry.lease.is_none() && self.context.room != Room::None && self.refusal().is_none() {
+        if self.entry.lease.is_none() && self.context.may_drive && self.refusal().is_none() {
             self.drive(0);
         }
     }

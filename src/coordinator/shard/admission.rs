@@ -30,7 +30,7 @@
 use super::{EventDetails, Shard, Turn};
 use crate::coordinator::frequency::MOST;
 use crate::coordinator::tables::Candidate;
-use crate::coordinator::{Entry, Event};
+use crate::coordinator::{Entry, Event, PageContent};
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::sql::{Sql, StoreError};
@@ -56,7 +56,7 @@ enum Displaces {
     Below(u8),
 }
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Returns whether an unknown key may be admitted.
     pub(super) fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
         let most = most(turn, key);

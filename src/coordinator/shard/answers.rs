@@ -1,8 +1,11 @@
 //! Answers to waiting requests.
 
+use std::collections::btree_map::Entry;
+
 use super::{MAX_CHECKS, SETTLED_AFTER, Shard};
+use crate::coordinator::PageContent;
 use crate::coordinator::io::{Effect, Moment, PageRead};
-use crate::coordinator::{Answer, Entry, StoredCopy, WaiterId};
+use crate::coordinator::{Answer, Entry as PageEntry, StoredCopy, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
@@ -12,14 +15,14 @@ use crate::sql::Sql;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Answers requests. Bytes that are not held are read from L2. While a failing origin is not asked, its last response
     /// is the answer.
     pub(super) fn answer(
         &mut self,
         moment: Moment,
         key: &PageKey,
-        entry: &Entry,
+        entry: &PageEntry,
         waiters: Vec<WaiterId>,
         answer: Answer,
     ) {
@@ -41,14 +44,27 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             None if waiters.is_empty() => {}
             None => {
                 let copy = copy_of(entry, &page);
-                self.effects.push(Effect::Read(PageRead { page, copy, reply, waiters }));
+                let read = PageRead { page, copy, reply, waiters };
+                if self.reads.len() >= self.renders.bounds().reads
+                    && !self.reads.contains_key(&(read.page.key.clone(), read.page.version))
+                {
+                    return self.reply_all(&read.waiters, &Reply::Refused { reason: Reason::WaitersFull }, None);
+                }
+                match self.reads.entry((read.page.key.clone(), read.page.version)) {
+                    // One read at a time: its result is the same for all.
+                    Entry::Occupied(reading) => reading.into_mut().push(read),
+                    Entry::Vacant(none) => {
+                        none.insert(Vec::new());
+                        self.effects.push(Effect::Read(read));
+                    }
+                }
             }
         }
     }
 
     /// Checks whether L2 still has a page that an edge asks for, although L2 has shown it everywhere for long: the edge
     /// has not found it there.
-    fn check_l2(&mut self, moment: Moment, entry: &Entry, page: PageMeta, reply: Reply) {
+    fn check_l2(&mut self, moment: Moment, entry: &PageEntry, page: PageMeta, reply: Reply) {
         let is_settled = entry.written_at.is_some_and(|at| at.plus(SETTLED_AFTER) <= moment.now);
         if is_settled && entry.pending.is_none() && self.checks < MAX_CHECKS {
             self.checks += 1;
@@ -73,7 +89,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         &mut self,
         moment: Moment,
         key: &PageKey,
-        entry: &Entry,
+        entry: &PageEntry,
         answer: Answer,
         from_origin: Option<&(PageMeta, B)>,
     ) {
@@ -105,14 +121,14 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     /// Answers a request, unless it is answered already or has stopped waiting.
     pub(super) fn reply(&mut self, waiter: WaiterId, reply: Reply, page: Option<(PageMeta, B)>) {
-        if self.waiting.remove(&waiter) {
+        if self.forget_waiter(waiter) {
             self.effects.push(Effect::Reply { waiter, reply, page });
         }
     }
 }
 
 /// Returns another version under which L2 has the content of a page.
-fn copy_of(entry: &Entry, page: &PageMeta) -> Option<Version> {
+fn copy_of(entry: &PageEntry, page: &PageMeta) -> Option<Version> {
     let same = |copy: &StoredCopy| page.digest == Some(copy.digest);
     entry.copy.filter(same).map(|copy| copy.version)
 }

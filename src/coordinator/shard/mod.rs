@@ -28,13 +28,15 @@ use std::time::Duration;
 
 use crate::backoff;
 use crate::config::Config;
+use crate::coordinator::PageContent;
 use crate::coordinator::failed_pages::FailedPages;
 use crate::coordinator::frequency::Frequency;
 use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
-use crate::coordinator::renders::Renders;
+use crate::coordinator::leases::Leases;
+use crate::coordinator::renders::{Connection, Renders};
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Event, Lease, RenderOutcome, TokenBucket, WaiterId};
+use crate::coordinator::{Bounds, Breaker, Event, RenderOutcome, TokenBucket, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
@@ -45,9 +47,6 @@ use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-/// Limits the requests that wait at one object.
-const MAX_WAITERS: usize = 10_000;
-
 /// The time after which each place shows a write to L2. A miss later than that is a reason to check whether L2 has lost
 /// the page.
 const SETTLED_AFTER: Duration = Duration::from_mins(5);
@@ -55,14 +54,16 @@ const SETTLED_AFTER: Duration = Duration::from_mins(5);
 /// Limits the checks of L2 that are under way at the same time.
 const MAX_CHECKS: usize = 4;
 
-/// Limits the leases examined in one round of the alarm.
-const LEASES_A_ROUND: u32 = 200;
+/// The bytes that a waiting request takes besides its key, and the copies of the key: in the request's message, in the
+/// shard and in a read of L2.
+const WAITER_BYTES: u64 = 1024;
+const WAITER_KEYS: u64 = 4;
+
+/// The bytes of a request whose key is not long.
+const SHORT_WAITER: u64 = WAITER_BYTES + WAITER_KEYS * 512;
 
 /// The pauses before work is repeated that the store has not let through, the first and the longest.
 const AFTER_FAILURE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-
-/// Limits the writes to L2 begun in one round of the alarm.
-const WRITES_A_ROUND: u32 = 50;
 
 /// One shard.
 #[derive(Debug)]
@@ -73,14 +74,21 @@ pub struct Shard<S, B> {
     clock: Clock,
     breaker: Breaker,
     budget: TokenBucket,
-    /// Requests without an answer.
-    waiting: BTreeSet<WaiterId>,
+    /// Requests without an answer, with the bytes that each takes.
+    waiting: BTreeMap<WaiterId, u64>,
+    /// The bytes that they take.
+    waiting_bytes: u64,
+    /// Those of them that are reports of stale pages.
+    reporting: BTreeSet<WaiterId>,
+    /// The reads of L2 under way, by page and version, with the requests that have joined them.
+    reads: BTreeMap<(PageKey, Version), Vec<PageRead>>,
     /// Requests that wait for a render, by page. The first of them started it. Requests that have stopped waiting are
     /// still listed.
     waiters: BTreeMap<PageKey, Vec<WaiterId>>,
     renders: Renders<B>,
     /// No invalidation was received after this version, so pages rendered later need no comparison with invalidations.
     received: Version,
+    leases: Leases,
     /// The number of keys that have a row, counted when first needed.
     keys: Option<u64>,
     /// The number of negative keys among them, counted when first needed.
@@ -122,15 +130,17 @@ struct EventDetails<'a, B> {
     newer_than: Option<Timestamp>,
     /// The render that holds the lease has ended.
     is_over: bool,
+    /// The client can render the page itself.
+    by_client: bool,
 }
 
 impl<B> Default for EventDetails<'_, B> {
     fn default() -> Self {
-        Self { answer: None, newer_than: None, is_over: false }
+        Self { answer: None, newer_than: None, is_over: false, by_client: false }
     }
 }
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Opens the shard's database, and continues from the state that an earlier life of the object has left.
     ///
     /// # Errors
@@ -153,9 +163,13 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             clock,
             breaker,
             budget: TokenBucket::default(),
-            waiting: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            leases: Leases::default(),
+            reporting: BTreeSet::new(),
+            reads: BTreeMap::new(),
             waiters: BTreeMap::new(),
-            renders: Renders::default(),
+            renders: Renders::within(Bounds::default()),
             received,
             keys: None,
             negatives: None,
@@ -174,6 +188,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         // None of the recorded renders is running, and the time of the current alarm is unknown. A lease that can't be
         // ended now is left to the alarm.
         for (key, lease) in shard.store.leases(u32::MAX)? {
+            shard.leases.replace(&key, None, Some(lease));
             let ended = shard.end(Turn { config, moment }, &key, lease.token, RenderOutcome::Lost, None);
             shard.note(ended);
         }
@@ -183,13 +198,25 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok((shard, effects))
     }
 
+    /// Replaces the bounds of a shard that renders nothing yet.
+    #[must_use]
+    pub fn within(mut self, bounds: Bounds) -> Self {
+        self.renders = Renders::within(bounds);
+        self
+    }
+
     /// Handles an input, and returns the effects to perform.
     pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Handled<B> {
         let turn = Turn { config, moment };
+        let is_alarm = matches!(input, Input::Alarm { .. });
         let handled = self.handle(turn, input);
         self.note(handled);
         let begun = self.begin_queued(turn);
         self.note(begun);
+        if !is_alarm && self.has_queued() {
+            self.effects.push(Effect::WakeAt(moment.now));
+            self.effects.push(Effect::Ring);
+        }
         let failure = self.failure.take();
         if failure.is_some() {
             self.effects.push(Effect::WakeAt(moment.now.plus(AFTER_FAILURE.0)));
@@ -199,34 +226,38 @@ impl<S: Sql, B: Clone> Shard<S, B> {
 
     fn handle(&mut self, turn: Turn<'_>, input: Input<B>) -> Result<(), StoreError> {
         match input {
-            Input::Request { waiter, shard, key, served, newer_than, forwarded } => {
+            Input::Request { waiter, shard, key, served, newer_than, forwarded, renders } => {
                 let event = match served {
                     None => Event::Miss { waiter },
                     Some(version) => Event::Stale { waiter, version },
                 };
-                let handled = self.request(turn, waiter, &shard, forwarded, &key, event, newer_than);
+                let handled = self.request(turn, waiter, &shard, forwarded, renders, &key, event, newer_than);
                 if handled.is_err() {
-                    self.waiting.remove(&waiter);
+                    self.forget_waiter(waiter);
                     let reply = Reply::Refused { reason: Reason::CoordinatorFailed };
                     self.effects.push(Effect::Reply { waiter, reply, page: None });
                 }
                 handled
             }
             Input::TimedOut { waiter } => {
-                self.waiting.remove(&waiter);
+                self.forget_waiter(waiter);
                 Ok(())
             }
             Input::Invalidate(invalidation) => self.invalidate(turn.moment, &invalidation),
+            Input::Answered { token } => {
+                self.renders.answered(token);
+                Ok(())
+            }
             Input::Head { key, token, answer } => self.head(turn, &key, token, answer),
             Input::Ended { key, token, outcome, answer } => self.ended(turn, &key, token, outcome, answer),
             Input::Registered { token, answer } => self.registered(turn, token, answer),
             Input::Read { read, found } => {
-                self.read(turn, read, found);
+                self.read(turn, read, &found);
                 Ok(())
             }
             Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
-            Input::Alarm { room } => {
-                self.alarm(turn, room);
+            Input::Alarm { room, writes } => {
+                self.alarm(turn, room, writes);
                 Ok(())
             }
         }
@@ -251,10 +282,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         effects
     }
 
-    /// Returns whether renders wait for the alarm to start them.
+    /// Returns whether the alarm could begin a render. Without a connection for it, the end of another render wakes the
+    /// alarm: until then it would find nothing to do.
     #[must_use]
     pub fn has_queued(&self) -> bool {
-        self.renders.awaits_alarm()
+        self.renders.next_background().is_some()
     }
 
     /// Returns the version in which a page is published, and the token of its running render.
@@ -277,7 +309,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = self.store.next_deadline()?.into_iter().chain(self.next_sweep()?).min();
+        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(self.next_sweep()?).min();
         // Work that the store has not let through must not keep the alarm busy.
         Ok(next.map(|next| next.max(self.failing.1)))
     }
@@ -290,6 +322,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         waiter: WaiterId,
         shard: &ShardName,
         forwarded: bool,
+        by_client: bool,
         key: &PageKey,
         event: Event,
         newer_than: Option<Timestamp>,
@@ -300,7 +333,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             self.name = Some(shard.clone());
         }
         let misplaced = match owner(turn.config, key) {
-            Some(owner) if owner == *shard => (self.waiting.len() >= MAX_WAITERS).then(|| refuse(Reason::WaitersFull)),
+            Some(owner) if owner == *shard => (!self.has_place(key)).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
             // During a deployment, the edge or the forwarding coordinator may have another configuration.
             Some(_) | None => Some(refuse(Reason::Moved)),
@@ -310,10 +343,20 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             return Ok(());
         }
         self.frequency.note(key);
-        self.waiting.insert(waiter);
         let is_visitor = matches!(event, Event::Miss { .. });
-        self.step(turn, key, event, EventDetails { newer_than, ..EventDetails::default() })?;
-        if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.contains(&waiter)) {
+        if !is_visitor && self.reporting.len() >= self.renders.bounds().reports {
+            // Visitors come first. The edge reports the page again when it is stale still.
+            self.effects.push(Effect::Reply { waiter, reply: Reply::Unchanged, page: None });
+            return Ok(());
+        }
+        let bytes = waiter_bytes(key);
+        self.waiting_bytes += bytes;
+        self.waiting.insert(waiter, bytes);
+        if !is_visitor {
+            self.reporting.insert(waiter);
+        }
+        self.step(turn, key, event, EventDetails { newer_than, by_client, ..EventDetails::default() })?;
+        if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.last() == Some(&waiter)) {
             let hurried = self.hurry(turn, key);
             self.note(hurried);
         }
@@ -339,7 +382,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// Begins a queued render.
     fn begin(&mut self, turn: Turn<'_>, key: PageKey, token: Version, driven: bool) -> Result<(), StoreError> {
         self.step(turn, &key, Event::Begun { token }, EventDetails::default())?;
-        self.renders.begin(key.clone(), token);
+        let connection = if driven { Connection::Alarm } else { Connection::Client };
+        self.renders.begin(key.clone(), token, connection);
         self.effects.push(Effect::Render { key, token, driven });
         Ok(())
     }
@@ -354,29 +398,57 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         Ok(())
     }
 
-    fn read(&mut self, turn: Turn<'_>, read: PageRead, found: ReadResult<B>) {
-        let PageRead { page, reply, waiters, .. } = read;
-        if waiters.is_empty() {
-            self.checks = self.checks.saturating_sub(1);
+    /// Ends a request's wait. Returns whether it was waiting.
+    fn forget_waiter(&mut self, waiter: WaiterId) -> bool {
+        self.reporting.remove(&waiter);
+        let bytes = self.waiting.remove(&waiter);
+        self.waiting_bytes -= bytes.unwrap_or_default();
+        bytes.is_some()
+    }
+
+    /// Returns whether one more request may wait.
+    fn has_place(&self, key: &PageKey) -> bool {
+        let (bounds, bytes) = (self.renders.bounds(), waiter_bytes(key));
+        // Whoever makes up long keys leaves room for the others.
+        let most = if bytes > SHORT_WAITER { bounds.waiter_bytes / 2 } else { bounds.waiter_bytes };
+        self.waiting.len() < bounds.waiters && self.waiting_bytes + bytes <= most
+    }
+
+    /// Continues with the result of a check whether L2 has lost a page.
+    fn checked(&mut self, turn: Turn<'_>, page: &PageMeta, found: &ReadResult<B>) {
+        self.checks = self.checks.saturating_sub(1);
+        if matches!(found, ReadResult::Other) {
+            let is_held = self.held.get(&page.key, page.version).is_some();
+            let event = Event::CopyLost { version: page.version, is_held };
+            let stepped = self.step(turn, &page.key, event, EventDetails::default());
+            self.note(stepped);
         }
-        match found {
-            ReadResult::Same(content) => self.reply_all(&waiters, &reply, Some(&(page, content))),
-            // The page exists, but can't be read now.
-            ReadResult::Unknown => self.reply_all(&waiters, &Reply::Refused { reason: Reason::Unreadable }, None),
-            ReadResult::Other if waiters.is_empty() => {
-                let is_held = self.held.get(&page.key, page.version).is_some();
-                let event = Event::CopyLost { version: page.version, is_held };
-                let stepped = self.step(turn, &page.key, event, EventDetails::default());
-                self.note(stepped);
-            }
-            ReadResult::Other => {
-                for waiter in waiters {
-                    let event = Event::BytesLost { waiter, version: page.version };
-                    if let Err(error) = self.step(turn, &page.key, event, EventDetails::default()) {
-                        self.reply(waiter, Reply::Refused { reason: Reason::CoordinatorFailed }, None);
-                        self.note(Err(error));
-                    }
+    }
+
+    /// Continues with what L2 has, for all requests that wait for it.
+    fn read(&mut self, turn: Turn<'_>, read: PageRead, found: &ReadResult<B>) {
+        if read.waiters.is_empty() {
+            return self.checked(turn, &read.page, found);
+        }
+        let joined = self.reads.remove(&(read.page.key.clone(), read.page.version)).unwrap_or_default();
+        for PageRead { page, reply, waiters, .. } in std::iter::once(read).chain(joined) {
+            match found {
+                ReadResult::Same(content) => self.reply_all(&waiters, &reply, Some(&(page, content.clone()))),
+                // The page exists, but can't be read now.
+                ReadResult::Unknown => {
+                    self.reply_all(&waiters, &Reply::Refused { reason: Reason::Unreadable }, None);
                 }
+                ReadResult::Other => self.bytes_lost(turn, &page, waiters),
+            }
+        }
+    }
+
+    fn bytes_lost(&mut self, turn: Turn<'_>, page: &PageMeta, waiters: Vec<WaiterId>) {
+        for waiter in waiters {
+            let event = Event::BytesLost { waiter, version: page.version };
+            if let Err(error) = self.step(turn, &page.key, event, EventDetails::default()) {
+                self.reply(waiter, Reply::Refused { reason: Reason::CoordinatorFailed }, None);
+                self.note(Err(error));
             }
         }
     }
@@ -397,10 +469,10 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     }
 
     /// Performs the work that is due: writes, and leases that have ended, expired, or lost their render. Then begins at
-    /// most `room` queued renders. A failure for one page does not stop the others.
-    fn alarm(&mut self, turn: Turn<'_>, room: usize) {
+    /// most `room` queued renders. Begins at most `writes` writes to L2. A failure for one page does not stop the others.
+    fn alarm(&mut self, turn: Turn<'_>, room: usize, writes: usize) {
         let now = turn.moment.now;
-        match self.store.writes_due(now, WRITES_A_ROUND) {
+        match self.store.writes_due(now, u32::try_from(writes).unwrap_or(u32::MAX)) {
             Ok(due) => {
                 for key in due {
                     let begun = self.step(turn, &key, Event::WriteDue, EventDetails::default());
@@ -409,16 +481,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             }
             Err(error) => self.note(Err(error)),
         }
-        match self.store.leases(LEASES_A_ROUND) {
-            Ok(leases) => {
-                for (key, lease) in leases {
-                    let examined = self.examine(turn, &key, lease);
-                    self.note(examined);
-                }
-            }
-            Err(error) => self.note(Err(error)),
+        for (key, token) in self.leases.over(now, |token| self.renders.is_alive(token)) {
+            let ended = self.end_lease(turn, &key, token);
+            self.note(ended);
         }
-        let swept = self.sweep(turn, room);
+        let swept = self.sweep(turn, room, writes);
         self.note(swept);
         let begun = self.begin_background(turn, room);
         self.note(begun);
@@ -427,13 +494,9 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.failing = (failures, if failures > 0 { now.plus(pause) } else { Timestamp::default() });
     }
 
-    /// Ends a lease that is over: it has expired, or its render has ended without a record of it.
-    fn examine(&mut self, turn: Turn<'_>, key: &PageKey, lease: Lease) -> Result<(), StoreError> {
-        let token = lease.token;
-        if lease.expires_at <= turn.moment.now || !self.renders.is_alive(token) {
-            self.end_lease(turn, key, token)?;
-        }
-        Ok(())
+    /// Returns how many writes to L2 this input has begun.
+    fn writes_begun(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Write(..) | Effect::Delete(_))).count()
     }
 
     /// Begins at most `room` renders that wait for the alarm.
@@ -462,6 +525,11 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         self.effects.extend(deadline.map(Effect::WakeAt));
         Ok(())
     }
+}
+
+/// Returns the bytes that a waiting request takes.
+fn waiter_bytes(key: &PageKey) -> u64 {
+    WAITER_BYTES + WAITER_KEYS * key.as_str().len() as u64
 }
 
 /// Returns the coordinator that owns a page according to the configuration; `None` if no route matches any more.

@@ -1,6 +1,7 @@
 //! The stages of a render: the head of the response, the registration of its tags, the end.
 
 use super::{EventDetails, Shard, Turn, owner};
+use crate::coordinator::PageContent;
 use crate::coordinator::io::Effect;
 use crate::coordinator::renders::{Stage, TagRegistration};
 use crate::coordinator::{Event, RenderOutcome};
@@ -12,7 +13,7 @@ use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Shares a response that has begun to arrive, as soon as its tags are registered.
     pub(super) fn head(
         &mut self,
@@ -21,6 +22,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         token: Version,
         answer: (PageMeta, B),
     ) -> Result<(), StoreError> {
+        self.renders.answered(token);
         if !self.is_current(turn, key, token)? {
             self.effects.push(Effect::Abandon { token });
             return Ok(());
@@ -62,7 +64,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         // A slower render of another page may carry the same tags, and find them registered when it ends. So the
         // registration must ask for the invalidations since the oldest render began.
         let start = answer.0.render_start();
-        let oldest = self.store.oldest_lease()?;
+        let oldest = self.leases.oldest();
         let since = oldest.map_or(start, |oldest| oldest.min(start));
         render.stage =
             Stage::Registering(Box::new(TagRegistration { tags: tags.clone(), shards, since, answer, ended }));

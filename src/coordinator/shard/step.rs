@@ -2,8 +2,9 @@
 
 use super::{EventDetails, Shard, Turn, owner};
 use crate::config::Config;
+use crate::coordinator::PageContent;
 use crate::coordinator::io::{Effect, Moment};
-use crate::coordinator::renders::Stage;
+use crate::coordinator::renders::{Connection, Stage};
 use crate::coordinator::{Action, Context, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
@@ -16,7 +17,10 @@ use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
 use crate::version::Version;
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+/// From this number on, the list of a page's waiters is cleared of those that have stopped waiting when it doubles.
+const SWEPT_FROM: usize = 1024;
+
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Loads the entry, steps and saves it, and then turns the actions into effects.
     pub(super) fn step(
         &mut self,
@@ -63,7 +67,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
             breaker: &mut breaker,
             budget: &mut budget,
             policy: policy(turn.config, key),
-            room: self.renders.room(),
+            room: self.renders.room(details.by_client),
+            may_drive: self.renders.may_await_alarm(),
             lifted: self.is_lifted(key, &before, page, details.newer_than)?,
             invalidated: page.map(|page| self.invalidated(page, details.newer_than)).transpose()?.flatten(),
             growing: growing.as_ref(),
@@ -71,16 +76,15 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         };
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
+        self.leases.replace(key, before.lease, after.lease);
         self.clock = clock;
         self.breaker = breaker;
         self.budget = budget;
         if let Some(deadline) = after.deadline() {
             self.effects.push(Effect::WakeAt(deadline));
         }
-        let lost: Vec<_> = actions
-            .into_iter()
-            .filter_map(|action| self.perform(turn.moment, key, &after, action, details.answer))
-            .collect();
+        let lost: Vec<_> =
+            actions.into_iter().filter_map(|action| self.perform(turn.moment, key, &after, action, &details)).collect();
         if !details.is_over {
             self.abandon(&before, &after);
         }
@@ -98,6 +102,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
     /// changed. Nothing is written to L2: no two coordinators write one key.
     fn disown(&mut self, key: &PageKey, before: &Entry, is_over: bool) -> Result<(), StoreError> {
         self.store.save(key, before, &Entry::default(), &self.clock, None)?;
+        self.leases.replace(key, before.lease, None);
         self.held.remove(key);
         (self.keys, self.negatives) = (None, None);
         if let Some(lease) = before.lease.filter(|lease| !self.renders.unqueue(lease.token) && !is_over) {
@@ -165,14 +170,22 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         key: &PageKey,
         entry: &Entry,
         action: Action,
-        from_origin: Option<&(PageMeta, B)>,
+        details: &EventDetails<'_, B>,
     ) -> Option<Version> {
+        let from_origin = details.answer;
         match action {
             Action::Answer { waiter, answer } => self.answer(moment, key, entry, vec![waiter], answer),
-            Action::Wait { waiter } => self.waiters.entry(key.clone()).or_default().push(waiter),
+            Action::Wait { waiter } => {
+                let waiters = self.waiters.entry(key.clone()).or_default();
+                waiters.push(waiter);
+                if waiters.len() >= SWEPT_FROM && waiters.len().is_power_of_two() {
+                    waiters.retain(|waiter| self.waiting.contains_key(waiter));
+                }
+            }
             Action::AnswerWaiters { answer } => self.answer_waiters(moment, key, entry, answer, from_origin),
             Action::Render { token } => {
-                self.renders.begin(key.clone(), token);
+                let connection = if details.by_client { Connection::Free } else { Connection::Client };
+                self.renders.begin(key.clone(), token, connection);
                 self.effects.push(Effect::Render { key: key.clone(), token, driven: false });
             }
             Action::Enqueue { token } => self.renders.enqueue(key.clone(), token),

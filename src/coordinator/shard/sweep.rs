@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{EventDetails, Shard, Turn};
 use crate::coordinator::io::Effect;
 use crate::coordinator::tables::SweepPage;
-use crate::coordinator::{Entry, Event, Room};
+use crate::coordinator::{Entry, Event, PageContent};
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::sql::{Sql, StoreError};
@@ -37,7 +37,7 @@ enum Fate {
     Waits,
 }
 
-impl<S: Sql, B: Clone> Shard<S, B> {
+impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Counts the published pages that a target names.
     ///
     /// # Errors
@@ -63,8 +63,8 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         }
     }
 
-    /// Processes listed pages, and begins at most `room` renders.
-    pub(super) fn sweep(&mut self, turn: Turn<'_>, room: usize) -> Result<(), StoreError> {
+    /// Processes listed pages, and begins at most `room` renders and, with the writes that have begun, `writes` writes.
+    pub(super) fn sweep(&mut self, turn: Turn<'_>, room: usize, writes: usize) -> Result<(), StoreError> {
         let now = turn.moment.now;
         if now < self.sweep_at || !self.store.is_sweeping()? {
             return Ok(());
@@ -73,6 +73,10 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         let pace = Duration::from_secs(1) / turn.config.refresh_rate.max(1);
         let (mut begun, mut is_idle) = (0, true);
         for swept in self.store.swept(PAGES_A_ROUND)? {
+            if self.writes_begun() >= writes {
+                is_idle = false;
+                break;
+            }
             let fate = match self.sweep_page(turn, &swept, begun < room && now >= self.sweep_at) {
                 // A page whose row can't be read must not block the others.
                 Err(StoreError::Corrupt { .. }) => Fate::Failed,
@@ -90,7 +94,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
                 Fate::UnderWay => {}
                 Fate::Waits => {
                     // The end of a render makes room, unless the running renders are not the alarm's.
-                    is_idle = self.renders.room() == Room::None;
+                    is_idle = !self.renders.may_await_alarm();
                     break;
                 }
             }
@@ -122,7 +126,7 @@ impl<S: Sql, B: Clone> Shard<S, B> {
         match (entry.lease.is_some(), swept.begun) {
             (true, _) => Ok(Fate::UnderWay),
             (false, true) => Ok(Fate::Failed),
-            (false, false) if !may_begin || self.renders.room() == Room::None => Ok(Fate::Waits),
+            (false, false) if !may_begin || !self.renders.may_await_alarm() => Ok(Fate::Waits),
             (false, false) => {
                 self.step(turn, key, Event::Refresh, EventDetails::default())?;
                 let has_begun = self.store.load(key)?.lease.is_some();

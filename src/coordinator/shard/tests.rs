@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+mod bounds;
 mod failing_store;
 
 use super::*;
@@ -60,6 +61,7 @@ fn miss(waiter: u64, path: &str) -> Input<&'static str> {
         served: None,
         newer_than: None,
         forwarded: false,
+        renders: false,
     }
 }
 
@@ -164,7 +166,7 @@ fn after_a_change_of_tag_shards_tags_are_registered_anew_before_a_page_is_fresh(
     on(&mut shard, at(110), miss(3, "/a"));
     let second = token(&shard, "/a");
     assert_ne!(first, second, "the page is stale, and is rendered again");
-    assert_eq!(on(&mut shard, at(111), Input::Alarm { room: 1 }), ["render /a driven=true"]);
+    assert_eq!(on(&mut shard, at(111), Input::Alarm { room: 1, writes: 50 }), ["render /a driven=true"]);
     assert_eq!(on(&mut shard, at(120), rendered("/a", second, &["x"])), ["register x since 110"]);
     let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &config, at(130)).unwrap();
     on(&mut shard, at(140), miss(4, "/b"));
@@ -320,7 +322,7 @@ fn a_displaced_page_is_deleted_from_l2_until_l2_accepts_it() {
     };
     assert_eq!(on(&mut shard, at(5001), miss(3, "/b")), ["delete /a", "render /b driven=false"]);
     on(&mut shard, at(5002), Input::Wrote { key: key("/a"), version: None, taken: false });
-    assert_eq!(on(&mut shard, at(7000), Input::Alarm { room: 0 }), ["delete /a"]);
+    assert_eq!(on(&mut shard, at(7000), Input::Alarm { room: 0, writes: 20 }), ["delete /a"]);
     on(&mut shard, at(7001), Input::Wrote { key: key("/a"), version: None, taken: true });
     let entry = shard.store.load(&key("/a")).unwrap();
     assert_eq!((entry.page.is_none(), entry.pending), (true, None));
@@ -419,6 +421,7 @@ fn what_an_edge_knows_to_be_invalidated_is_rendered_again() {
         served: None,
         newer_than: told,
         forwarded: false,
+        renders: false,
     };
     assert_eq!(on(&mut shard, at(30), input), ["render /a driven=false"]);
     assert!(token(&shard, "/a").time() > Timestamp::from_millis(5_000), "an edge that compares times sees it is newer");
@@ -475,15 +478,16 @@ fn a_background_render_is_driven_again_in_the_next_life_and_a_cold_one_is_not_in
         served: Some(old),
         newer_than: None,
         forwarded: false,
+        renders: false,
     };
     assert_eq!(on(&mut shard, at(40), stale), [""; 0]);
-    assert_eq!(on(&mut shard, at(41), Input::Alarm { room: 6 }), ["render /old driven=true"]);
+    assert_eq!(on(&mut shard, at(41), Input::Alarm { room: 6, writes: 50 }), ["render /old driven=true"]);
     let dead = token(&shard, "/old");
 
     let (mut shard, effects) = reopen(shard, at(1000));
     assert_eq!(effects, [""; 0]);
     assert!(shard.has_queued());
-    assert_eq!(on(&mut shard, at(1001), Input::Alarm { room: 6 }), ["render /old driven=true"]);
+    assert_eq!(on(&mut shard, at(1001), Input::Alarm { room: 6, writes: 50 }), ["render /old driven=true"]);
     assert_eq!(
         on(&mut shard, at(1002), rendered("/old", dead, &[])),
         [""; 0],
@@ -584,6 +588,8 @@ fn renders_over_the_bound_are_queued_and_begin_in_order() {
     let path = |n: u64| format!("/{n}");
     for n in 0..24 {
         assert_eq!(on(&mut shard, at(10), miss(n, &path(n))), [format!("render /{n} driven=false")]);
+        let token = token(&shard, &path(n));
+        assert_eq!(on(&mut shard, at(10), Input::Answered { token }), [""; 0]);
     }
     for n in 24..224 {
         assert_eq!(on(&mut shard, at(10), miss(n, &path(n))), [""; 0]);
@@ -594,7 +600,7 @@ fn renders_over_the_bound_are_queued_and_begin_in_order() {
     let effects = on(&mut shard, at(20), rendered("/7", token, &[]));
     assert_eq!(effects[1..], ["write /7".to_owned(), "render /24 driven=false".to_owned()]);
     // The others have waited for the maximum time.
-    let effects = on(&mut shard, at(10_010), Input::Alarm { room: 6 });
+    let effects = on(&mut shard, at(10_010), Input::Alarm { room: 6, writes: 50 });
     assert_eq!(effects.len(), 199);
     assert!(effects.iter().all(|effect| effect.ends_with("Refused { reason: QueueTimeout } -")));
 }
@@ -652,6 +658,7 @@ fn what_l2_has_under_an_older_version_is_answered_as_the_newer_one() {
         served: None,
         newer_than: told,
         forwarded: false,
+        renders: false,
     };
     on(&mut shard, at(40), input);
     let second = token(&shard, "/a");
@@ -691,11 +698,11 @@ fn a_page_that_has_moved_is_handed_on_and_never_written_again() {
         |moment, input| -> Vec<String> { shard.on(&spread, moment, input).effects.iter().filter_map(short).collect() };
     assert_eq!(on(at(30), miss(3, &path)), ["forward 3 to /*#1"]);
     let Input::Request { waiter, shard: called, key, served, newer_than, .. } = miss(4, &path) else { unreachable!() };
-    let twice = Input::Request { waiter, shard: called, key, served, newer_than, forwarded: true };
+    let twice = Input::Request { waiter, shard: called, key, served, newer_than, forwarded: true, renders: false };
     assert_eq!(on(at(31), twice), ["reply 4 Refused { reason: Moved } -"]);
     assert_eq!(on(at(40), rendered(&path, token, &[])), ["reply 2 Refused { reason: Moved } -"]);
     assert_eq!(on(at(50), Input::Wrote { key: self::key(&path), version: Some(old), taken: false }), [""; 0]);
-    assert_eq!(on(at(100_000), Input::Alarm { room: 6 }), [""; 0], "nothing is left to be written");
+    assert_eq!(on(at(100_000), Input::Alarm { room: 6, writes: 50 }), [""; 0], "nothing is left to be written");
     assert_eq!(shard.store.load(&self::key(&path)).unwrap(), Entry::default());
 }
 
@@ -729,7 +736,7 @@ fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object
     on(&mut shard, at(50), miss(1, "/c"));
     let hot = token(&shard, "/c");
     on(&mut shard, at(51), rendered("/c", hot, &["x"]));
-    assert_eq!(on(&mut shard, at(2000), Input::Alarm { room: 6 }), ["write /c"]);
+    assert_eq!(on(&mut shard, at(2000), Input::Alarm { room: 6, writes: 50 }), ["write /c"]);
     on(&mut shard, at(2001), Input::Wrote { key: key("/c"), version: Some(hot), taken: true });
     let again = Invalidation { at: Timestamp::from_millis(3000), ..eager(Mode::Stale) };
     assert_eq!(shard.matched(&again.target), Ok(3));
@@ -739,22 +746,22 @@ fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object
         let p = shard.progress(&again).unwrap();
         (p.done, p.failed, p.pending, p.done_at.is_some())
     };
-    assert_eq!(on(&mut shard, at(3000), Input::Alarm { room: 1 }), ["render /c driven=true"]);
+    assert_eq!(on(&mut shard, at(3000), Input::Alarm { room: 1, writes: 50 }), ["render /c driven=true"]);
     assert_eq!(progress(&shard), (0, 0, 3, false));
     let c = token(&shard, "/c");
     on(&mut shard, at(3010), rendered("/c", c, &["x"]));
-    assert_eq!(on(&mut shard, at(3010), Input::Alarm { room: 6 }), [""; 0], "10 a second");
-    assert_eq!(on(&mut shard, at(3101), Input::Alarm { room: 6 }), ["render /a driven=true"]);
+    assert_eq!(on(&mut shard, at(3010), Input::Alarm { room: 6, writes: 50 }), [""; 0], "10 a second");
+    assert_eq!(on(&mut shard, at(3101), Input::Alarm { room: 6, writes: 50 }), ["render /a driven=true"]);
 
     let (mut shard, _) = reopen(shard, at(3200));
     assert!(shard.next_deadline().unwrap().is_some());
-    let effects = on(&mut shard, at(3200), Input::Alarm { room: 6 });
+    let effects = on(&mut shard, at(3200), Input::Alarm { room: 6, writes: 50 });
     assert_eq!(effects, ["render /a driven=true", "render /b driven=true"], "the dead render is driven again");
     let (a, b) = (token(&shard, "/a"), token(&shard, "/b"));
     on(&mut shard, at(3300), rendered("/a", a, &["x"]));
     let failed = RenderOutcome::Failed(OriginFailure::Timeout);
     on(&mut shard, at(3300), Input::Ended { key: key("/b"), token: b, outcome: failed, answer: None });
-    assert_eq!(on(&mut shard, at(3400), Input::Alarm { room: 6 }), [""; 0]);
+    assert_eq!(on(&mut shard, at(3400), Input::Alarm { room: 6, writes: 50 }), [""; 0]);
     assert_eq!(progress(&shard), (2, 1, 0, true));
     assert!(!shard.store.is_sweeping().unwrap());
 }
@@ -773,18 +780,19 @@ fn a_purge_deletes_each_page_from_l2_and_no_render_from_before_brings_it_back() 
         served: Some(stale),
         newer_than: None,
         forwarded: false,
+        renders: false,
     };
     on(&mut shard, at(2001), input);
-    assert_eq!(on(&mut shard, at(2002), Input::Alarm { room: 6 }), ["render /b driven=true"]);
+    assert_eq!(on(&mut shard, at(2002), Input::Alarm { room: 6, writes: 50 }), ["render /b driven=true"]);
     let before = token(&shard, "/b");
     let purge = Invalidation { seq: 2, refresh: Refresh::Lazy, ..eager(Mode::Purge) };
     on(&mut shard, at(2100), Input::Invalidate(purge.clone()));
-    assert_eq!(on(&mut shard, at(2101), Input::Alarm { room: 6 }), ["delete /a", "delete /b"]);
+    assert_eq!(on(&mut shard, at(2101), Input::Alarm { room: 6, writes: 50 }), ["delete /a", "delete /b"]);
     assert_eq!(shard.progress(&purge).unwrap().done, 2);
     assert_eq!(on(&mut shard, at(2200), rendered("/b", before, &["x"])), [""; 0], "it is rendered once more");
     assert_eq!(shard.store.load(&key("/b")).unwrap().page, None);
     let failed = RenderOutcome::Failed(OriginFailure::Timeout);
-    on(&mut shard, at(2201), Input::Alarm { room: 6 });
+    on(&mut shard, at(2201), Input::Alarm { room: 6, writes: 50 });
     let token = token(&shard, "/b");
     on(&mut shard, at(2210), Input::Ended { key: key("/b"), token, outcome: failed, answer: None });
     let effects = on(&mut shard, at(2211), miss(2, "/b"));
@@ -863,10 +871,11 @@ fn after_a_change_of_the_store_an_unchanged_page_is_written_to_the_new_one() {
             served: Some(first),
             newer_than: told,
             forwarded: false,
+            renders: false,
         };
         shard.on(&other, at(1002), input);
         let second = token(&shard, "/a");
-        shard.on(&other, at(1003), Input::Alarm { room: 1 });
+        shard.on(&other, at(1003), Input::Alarm { room: 1, writes: 50 });
         let effects = shard.on(&other, at(1100), same_again("/a", second)).effects;
         let effects: Vec<String> = effects.iter().filter_map(short).collect();
         assert_eq!(effects.contains(&"write /a".to_owned()), is_changed, "{effects:?}");
@@ -939,6 +948,8 @@ fn an_origin_that_can_not_be_reached_is_asked_a_bounded_number_of_times_and_soon
     for number in 0..24 {
         let seen = on(&mut shard, at(120_001), miss(number, &format!("/well/{number}")));
         assert_eq!(seen, [format!("render /well/{number} driven=false")]);
+        let token = token(&shard, &format!("/well/{number}"));
+        on(&mut shard, at(120_001), Input::Answered { token });
     }
 }
 

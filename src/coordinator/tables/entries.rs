@@ -162,16 +162,6 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
     }
 
-    /// Returns when the oldest render under way began.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub fn oldest_lease(&self) -> Result<Option<Timestamp>, StoreError> {
-        let rows = self.sql.query("SELECT MIN(token) FROM leases", &[])?;
-        let token = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_text()).transpose()?;
-        Ok(token.flatten().as_deref().and_then(Version::parse).map(Version::time))
-    }
-
     /// Returns at most `limit` leases, those that expire first before the others. Skips a row that can't be read, so
     /// that it does not block the others.
     ///
@@ -204,17 +194,13 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Returns when this object next needs its alarm: at the end of a lease, or when a write is due.
+    /// Returns when the next write to L2 is due.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let rows = self.sql.query(
-            "SELECT MIN(at) FROM (SELECT MIN(expires_at) AS at FROM leases \
-             UNION ALL SELECT MIN(l2_due) FROM entries WHERE l2_due IS NOT NULL)",
-            &[],
-        )?;
-        let at = rows.into_iter().next().map(|row| Columns::of("leases", row).optional_number()).transpose()?;
+    pub fn next_write(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.sql.query("SELECT MIN(l2_due) FROM entries WHERE l2_due IS NOT NULL", &[])?;
+        let at = rows.into_iter().next().map(|row| Columns::of("entries", row).optional_number()).transpose()?;
         Ok(at.flatten().map(Timestamp::from_millis))
     }
 }

@@ -237,3 +237,24 @@ fn an_origin_that_says_when_to_ask_again_is_left_alone_until_then() {
         assert_eq!(actions, [Action::Wait { waiter: TWO }, Action::Render { token: key.token() }]);
     }
 }
+
+#[test]
+fn a_render_without_room_for_its_body_costs_no_page_and_leaves_no_marker() {
+    let (mut key, page) = Key::published();
+    key.after(SECOND * 40);
+    key.is_missed();
+    let stand_in = Answer::Stale { page: Box::new(key.stale(&page)), reason: Reason::NoRoom };
+    assert_eq!(key.ends(RenderOutcome::NoRoom), [Action::AnswerWaiters { answer: stand_in }]);
+    assert_eq!((key.entry.page.as_ref(), key.entry.pass_until, key.entry.failures), (Some(&page), None, 0));
+    assert_eq!(key.breaker, Breaker::default());
+    key.on(Event::Stale { waiter: TWO, version: page.version });
+    assert_eq!(key.entry.lease, None, "not at once");
+    key.after(SECOND * 3);
+    key.on(Event::Stale { waiter: TWO, version: page.version });
+    assert!(key.entry.lease.is_some());
+
+    let mut cold = Key::new();
+    cold.is_missed();
+    let refused = Answer::Refused { reason: Reason::NoRoom };
+    assert_eq!(cold.ends(RenderOutcome::NoRoom), [Action::AnswerWaiters { answer: refused }]);
+}

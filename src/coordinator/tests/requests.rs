@@ -89,11 +89,12 @@ fn without_room_a_render_is_queued_and_then_refused() {
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, refused)]);
 
     let (mut key, page) = Key::published();
-    key.room = Room::None;
+    key.may_drive = false;
     let version = page.version;
     let actions = key.after(SECOND * 10).on(Event::Stale { waiter: ONE, version });
     assert_eq!(actions, [answer(ONE, Answer::Unchanged)]);
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, page_answer(&page))]);
+    key.room = Room::None;
     let stand_in = Answer::Stale { page: Box::new(key.after(SECOND * 30).stale(&page)), reason: Reason::QueueFull };
     assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, stand_in)]);
 }

@@ -28,7 +28,7 @@
 //! |---|---|
 //! | the origin breaks off, or its time is over | the writer is dropped: broken |
 //! | a body of unknown length passes the limit | wide: it streams on to the present readers, and is not stored |
-//! | all bodies of an object together have too many bytes | this one becomes wide: see [`Budget`]; a wide one slows down |
+//! | all bodies of an isolate together have too many bytes | this one becomes wide, and its render has no room: see [`Budget`]; a wide one slows down |
 //! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is 1 MiB behind |
 //! | a reader leaves | dropping the reader signs it off; a wide body without readers is [`Deserted`] |
 //! | a reader leaves without being dropped | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
@@ -80,6 +80,8 @@ pub(in crate::edge) enum Fit {
     Within,
     /// It streams on to its present readers, and is not kept.
     Over,
+    /// The same, although it is within its limit: the bodies together have used up their [`Budget`].
+    NoRoom,
 }
 
 /// A body that is not kept has no readers.
@@ -143,7 +145,8 @@ impl<C: Chunk> Writer<C> {
         let mut state = self.state.borrow_mut();
         let bytes = chunk.bytes();
         let is_growing = matches!(state.phase, Phase::Growing);
-        let fits = is_growing && state.kept + bytes <= self.limit && state.charge(bytes);
+        let is_within = is_growing && state.kept + bytes <= self.limit;
+        let fits = is_within && state.charge(bytes);
         if !fits {
             state.widen();
         }
@@ -158,7 +161,11 @@ impl<C: Chunk> Writer<C> {
         let wakers = state.take_wakers();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
-        if fits { Fit::Within } else { Fit::Over }
+        match (fits, is_within) {
+            (true, _) => Fit::Within,
+            (false, true) => Fit::NoRoom,
+            (false, false) => Fit::Over,
+        }
     }
 
     /// Waits until the slowest reader of a wide body is not too far behind.

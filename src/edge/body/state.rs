@@ -11,7 +11,7 @@ use super::chunk::Chunk;
 /// How many bytes the slowest reader of a wide body may be behind before the writer waits for it.
 pub(super) const WINDOW: u64 = 1024 * 1024;
 
-/// The bytes that all growing bodies of an object may have together. A clone is the same budget.
+/// The bytes that all growing bodies of an isolate may have together. A clone is the same budget.
 #[derive(Clone, Debug)]
 pub(in crate::edge) struct Budget {
     pub(super) left: Rc<Cell<u64>>,

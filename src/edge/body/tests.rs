@@ -223,7 +223,7 @@ fn bodies_share_a_budget() {
     let mut reader = body.reader().unwrap();
     assert_eq!(first.push(Rc::new(vec![0; 99])), Fit::Within);
     assert_eq!(second.push(chunk("a")), Fit::Within);
-    assert_eq!(second.push(chunk("b")), Fit::Over, "though it is within its own bound");
+    assert_eq!(second.push(chunk("b")), Fit::NoRoom, "it is within its own bound");
     assert_eq!([ask(&mut reader), ask(&mut reader)], [bytes("a"), bytes("b")]);
     drop((first, second, body, reader));
     assert_eq!(budget.left.get(), 100);

@@ -20,6 +20,7 @@ use crate::edge::admin;
 use crate::edge::body::{Budget, Reader};
 use crate::edge::caches::envelope;
 use crate::edge::objects::alarm::ObjectAlarm;
+use crate::edge::objects::permits::Permits;
 use crate::edge::objects::render::Content;
 use crate::edge::objects::sql::ObjectSql;
 use crate::edge::objects::tickets::Tickets;
@@ -27,6 +28,7 @@ use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
+use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
 use crate::page::PageMeta;
 use crate::protocol::{
     ApplyAnswer, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply, ToCoordinator,
@@ -43,8 +45,13 @@ use crate::version::Version;
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
 
-/// The most bytes of growing bodies. The object also holds pages that L2 does not show yet.
+/// The most bytes of growing bodies of all objects of an isolate, which share its 128 MB (platform limit). The rest is for
+/// pages that L2 does not show yet (16 MiB), waiting requests (16 MiB), and the module itself.
 const MAX_GROWING_BYTES: u64 = 48 * 1024 * 1024;
+
+thread_local! {
+    static GROWING: Budget = Budget::new(MAX_GROWING_BYTES);
+}
 
 /// How much longer a request waits here than at the edge, so that the edge is the one that gives up.
 const MISS_GRACE: Duration = Duration::from_secs(2);
@@ -108,12 +115,14 @@ pub(in crate::edge) struct Object {
     pub(in crate::edge) alarm: ObjectAlarm,
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<WaiterReply>>>,
     last_waiter: Cell<u64>,
-    /// The byte budget of all growing bodies together.
+    /// The byte budget of all growing bodies of the isolate.
     pub(in crate::edge) budget: Budget,
     /// The leases that callers hold.
     pub(in crate::edge) tickets: Tickets,
     /// The Worker's own entrypoints, for renders.
     pub(in crate::edge) exports: Exports,
+    /// The connections for L2.
+    pub(in crate::edge) l2_connections: Permits,
     /// Abort controllers of the renders under way.
     pub(in crate::edge) aborts: RefCell<BTreeMap<Version, AbortController>>,
     /// Renders that the alarm must begin.
@@ -141,9 +150,10 @@ impl Object {
             alarm: ObjectAlarm::new(state),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
-            budget: Budget::new(MAX_GROWING_BYTES),
+            budget: GROWING.with(Clone::clone),
             tickets: Tickets::default(),
             exports,
+            l2_connections: Permits::new(OPEN_REQUESTS - OPEN_RENDERS),
             aborts: RefCell::default(),
             to_drive: RefCell::default(),
             bell: RefCell::default(),
@@ -203,12 +213,14 @@ impl Object {
                     Err(error) => failed(&error),
                 };
             }
-            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders: _ } => {
+            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders } => {
                 let patience = self.settings.config.miss_timeout + MISS_GRACE;
-                (Input::Request { waiter, shard, key, served: None, newer_than, forwarded }, patience)
+                (Input::Request { waiter, shard, key, served: None, newer_than, forwarded, renders }, patience)
             }
             ToCoordinator::Stale { shard, key, version, newer_than, forwarded } => {
-                (Input::Request { waiter, shard, key, served: Some(version), newer_than, forwarded }, STALE_PATIENCE)
+                let served = Some(version);
+                let request = Input::Request { waiter, shard, key, served, newer_than, forwarded, renders: false };
+                (request, STALE_PATIENCE)
             }
         };
         let (sender, receiver) = oneshot::channel();
@@ -262,7 +274,7 @@ impl Object {
     }
 
     /// Feeds an input to the shard. Logs a failure of the store.
-    fn handle(&self, input: Input<Content>) -> Handled<Content> {
+    pub(in crate::edge) fn handle(&self, input: Input<Content>) -> Handled<Content> {
         let handled = self.shard.borrow_mut().on(&self.settings.config, moment(), input);
         if let Some(error) = &handled.failure {
             worker::console_error!("coordinator: {error}");
@@ -279,6 +291,7 @@ impl Object {
         self.perform_all(effects);
         if let Some(Effect::Render { key, token, .. }) = own {
             let pending = self.tickets.issue(key.clone(), token);
+            self.on(Input::Answered { token });
             spawn_local(Rc::clone(self).render_for_ticket(key, token, pending));
             if let Some(sender) = self.waiters.borrow_mut().remove(&waiter) {
                 // If the client has stopped waiting, it never stores the page: the render times out.
@@ -288,7 +301,7 @@ impl Object {
         }
     }
 
-    fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) -> Vec<Registration> {
+    pub(in crate::edge) fn perform_all(self: &Rc<Self>, effects: Vec<Effect<Content>>) -> Vec<Registration> {
         effects.into_iter().filter_map(|effect| self.perform(effect)).collect()
     }
 

@@ -1,6 +1,8 @@
 //! The slow work of a coordinator object: renders, the tag index, L2, the alarm. Each outcome is another input of the
 //! shard.
 
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,15 +10,17 @@ use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, join_all, select, try_join_all};
 use futures::stream::FuturesUnordered;
+use js_sys::Uint8Array;
 use web_sys::AbortController;
 use worker::Delay;
 
-use crate::coordinator::alarm_run::{MAX_DRIVEN, Next};
+use crate::coordinator::alarm_run::{Allowance, MAX_DRIVEN, Next};
 use crate::coordinator::{AlarmRun, Input, PageRead, ReadResult, RenderOutcome};
 use crate::edge::body::Body;
-use crate::edge::caches::l2::{self, PageError};
+use crate::edge::caches::l2::{self, L2Error, PageError};
 use crate::edge::objects::coordinator::{Object, Registration};
-use crate::edge::objects::render::{self, Content, Order, RenderResult, Renderer};
+use crate::edge::objects::permits::Urgency;
+use crate::edge::objects::render::{self, Content, Order, Progress, RenderResult, Renderer};
 use crate::edge::objects::tickets::PendingStore;
 use crate::edge::origin;
 use crate::edge::platform::{calls, js};
@@ -30,6 +34,12 @@ use crate::version::Version;
 
 /// How long the tag index may take to register tags.
 const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a client waits for a page from L2.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a change of L2 may keep its connection.
+const WRITE_WITHIN: Duration = Duration::from_secs(20);
 
 impl Object {
     /// Lets the origin render a page. Returns once the page is published or given up.
@@ -91,6 +101,7 @@ impl Object {
         let unpublished = match &outcome {
             RenderOutcome::Done(_) => None,
             RenderOutcome::Uncacheable(reason) => Some(reason.reason()),
+            RenderOutcome::NoRoom => Some(Reason::NoRoom),
             RenderOutcome::Failed(_)
             | RenderOutcome::Unregistered
             | RenderOutcome::Lost
@@ -131,11 +142,14 @@ impl Object {
             first_byte_timeout: config.first_byte_timeout,
             abort,
         };
-        let on_head = |page, content| {
-            let head = Input::Head { key: key.clone(), token, answer: (page, content) };
-            registrations.extend(self.on(head));
+        let report = |progress| {
+            let input = match progress {
+                Progress::Answered => Input::Answered { token },
+                Progress::Began(answer) => Input::Head { key: key.clone(), token, answer: *answer },
+            };
+            registrations.extend(self.on(input));
         };
-        render::render(renderer, &order, on_head).await
+        render::render(renderer, &order, report).await
     }
 
     pub(in crate::edge) async fn register(self: Rc<Self>, token: Version, messages: Vec<(TagIndexName, ToTagIndex)>) {
@@ -154,9 +168,9 @@ impl Object {
     }
 
     pub(in crate::edge) async fn read(self: Rc<Self>, read: PageRead) {
-        let page = match l2::open(&self.env, self.settings.config.l2) {
-            Ok(l2) => l2.get(&read.page.key).await,
-            Err(error) => Err(error.into()),
+        let page = match js::within(READ_WITHIN, self.get(&read.page.key)).await {
+            Some(page) => page,
+            None => Err(timed_out()),
         };
         let found = match page {
             Ok(Some((head, body))) if read.is_met_by(head.meta.version) => {
@@ -171,24 +185,52 @@ impl Object {
         self.on(Input::Read { read, found });
     }
 
+    async fn get(&self, key: &PageKey) -> Result<Option<(PageHead, Uint8Array)>, PageError> {
+        let _permit = self.l2_connections.take(Urgency::Client).await;
+        l2::open(&self.env, self.settings.config.l2)?.get(key).await
+    }
+
     pub(in crate::edge) async fn write(self: Rc<Self>, meta: PageMeta, content: Content) {
         let (key, version) = (meta.key.clone(), Some(meta.version));
         let head = PageHead { meta, headers: (*content.headers).clone() };
-        let written = match (l2::open(&self.env, self.settings.config.l2), content.body.bytes()) {
-            (Ok(l2), Some(body)) => l2.put(&head, &body).await,
-            (Ok(_), None) => Err(PageError::Partial),
-            (Err(error), _) => Err(error.into()),
+        let object = Rc::clone(&self);
+        let put = async move {
+            let l2 = l2::open(&object.env, object.settings.config.l2)?;
+            l2.put(&head, &content.body.bytes().ok_or(PageError::Partial)?).await
         };
-        self.wrote(key, version, &written);
+        self.change(key, version, put).await;
     }
 
     pub(in crate::edge) async fn delete(self: Rc<Self>, key: PageKey) {
         let up_to = self.shard.borrow().last_version();
-        let deleted = match l2::open(&self.env, self.settings.config.l2) {
-            Ok(l2) => l2.delete(&key, up_to).await,
-            Err(error) => Err(error.into()),
-        };
-        self.wrote(key, None, &deleted);
+        let (object, deleted) = (Rc::clone(&self), key.clone());
+        let delete = async move { l2::open(&object.env, object.settings.config.l2)?.delete(&deleted, up_to).await };
+        self.change(key, None, delete).await;
+    }
+
+    /// Changes L2, and reports the outcome. A change that takes too long counts as failed, and is made again later. It may
+    /// take effect nevertheless, at any time, and is then reported once more, so that a newer version can be mended.
+    async fn change(
+        self: &Rc<Self>,
+        key: PageKey,
+        version: Option<Version>,
+        change: impl Future<Output = Result<(), PageError>>,
+    ) {
+        let permit = self.l2_connections.take(Urgency::Nobody).await;
+        let change = pin!(change);
+        match select(change, Delay::from(WRITE_WITHIN)).await {
+            Either::Left((changed, _)) => {
+                drop(permit);
+                self.wrote(key, version, &changed);
+            }
+            Either::Right(((), late)) => {
+                drop(permit);
+                self.wrote(key.clone(), version, &Err(timed_out()));
+                if let Ok(()) = late.await {
+                    self.wrote(key, version, &Ok(()));
+                }
+            }
+        }
     }
 
     fn wrote(self: &Rc<Self>, key: PageKey, version: Option<Version>, result: &Result<(), PageError>) {
@@ -203,10 +245,13 @@ impl Object {
         self.alarm.begin();
         let (bell, mut rung) = mpsc::channel(1);
         self.bell.replace(Some(bell));
-        let mut run = AlarmRun::begin(js::now(), MAX_DRIVEN);
+        let mut run = AlarmRun::begin(js::now(), MAX_DRIVEN, self.settings.config.tag_shards);
         let mut driven = FuturesUnordered::new();
         loop {
-            self.on(Input::Alarm { room: run.room(js::now()) });
+            let Allowance { room, writes } = run.allowance(js::now());
+            let effects = self.handle(Input::Alarm { room, writes }).effects;
+            run.spend(&effects);
+            self.perform_all(effects);
             for (key, token) in self.to_drive.take() {
                 run.drive(token);
                 let object = Rc::clone(self);
@@ -227,4 +272,8 @@ impl Object {
         let shard = self.shard.borrow();
         self.alarm.end(AlarmRun::next_alarm(shard.has_queued(), shard.next_deadline(), js::now()));
     }
+}
+
+fn timed_out() -> PageError {
+    L2Error::Failed("no answer in time".to_owned()).into()
 }

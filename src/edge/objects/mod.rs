@@ -6,13 +6,15 @@
 //! | `coordinator_work` | performs the effects that the coordinator's decisions return |
 //! | `tag_index` | receives the tag index's messages, and delivers invalidations |
 //! | `render` | sends a render to the origin, and judges the response |
-//! | `lease` | keeps the leases of callers that render pages themselves |
+//! | `tickets` | keeps the leases of callers that render pages themselves |
+//! | `permits` | shares an object's connections |
 //! | `purges` | purges downstream caches |
 //! | `sql`, `alarm` | SQLite and the alarm of an object |
 
 mod alarm;
 pub(in crate::edge) mod coordinator;
 mod coordinator_work;
+mod permits;
 mod purges;
 pub(in crate::edge) mod render;
 mod sql;

@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
-use crate::coordinator::RenderOutcome;
+use crate::coordinator::{PageContent, RenderOutcome};
 use crate::edge::body::source::Source;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::caches::envelope;
@@ -105,6 +105,13 @@ pub(in crate::edge) struct Content {
     pub(in crate::edge) body: Body,
 }
 
+impl PageContent for Content {
+    fn header_bytes(&self) -> u64 {
+        const A_HEADER: usize = 64;
+        (self.headers.byte_len() + A_HEADER * self.headers.iter().count()) as u64
+    }
+}
+
 /// The end of a render.
 pub(in crate::edge) struct RenderResult {
     /// The outcome for the shard.
@@ -121,15 +128,22 @@ impl From<RenderOutcome> for RenderResult {
     }
 }
 
-/// Renders a page. Calls `on_head` with a response that can be stored, as soon as its body has begun. Does not register
-/// tags.
+/// The progress of a render before its end.
+pub(in crate::edge) enum Progress {
+    /// The head of a response has arrived, whether or not it can be stored.
+    Answered,
+    /// The body of a response that can be stored has begun.
+    Began(Box<(PageMeta, Content)>),
+}
+
+/// Renders a page, and reports its progress. Does not register tags.
 pub(in crate::edge) async fn render(
     renderer: Renderer,
     order: &Order<'_>,
-    on_head: impl FnOnce(PageMeta, Content),
+    report: impl FnMut(Progress),
 ) -> RenderResult {
     let awaits_caller = Cell::new(matches!(renderer, Renderer::Ticket(_)));
-    match js::within(order.timeout, ask(renderer, order, on_head, &awaits_caller)).await {
+    match js::within(order.timeout, ask(renderer, order, report, &awaits_caller)).await {
         Some(Ok(result)) => result,
         Some(Err(error)) => {
             worker::console_warn!("render: {}: {}", order.key, js::describe(&error));
@@ -152,7 +166,7 @@ fn late(order: &Order<'_>, awaits_caller: &Cell<bool>) -> RenderOutcome {
 async fn ask(
     renderer: Renderer,
     order: &Order<'_>,
-    on_head: impl FnOnce(PageMeta, Content),
+    mut report: impl FnMut(Progress),
     awaits_caller: &Cell<bool>,
 ) -> Result<RenderResult, JsValue> {
     let began = js::now();
@@ -161,6 +175,7 @@ async fn ask(
         return Ok(late(order, awaits_caller).into());
     };
     awaits_caller.set(false);
+    report(Progress::Answered);
     let OriginResponse { status, headers, body: source, authorized } = answer?;
     let Some(headers) = headers else {
         return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
@@ -201,10 +216,10 @@ async fn ask(
         vouched: None,
     };
 
-    let mut on_head = failure.is_none().then_some(on_head);
+    let mut has_begun = failure.is_some();
     while let Some(chunk) = next_of(&source, announced).await? {
         let fit = writer.push(chunk);
-        if fit == Fit::Over {
+        if fit != Fit::Within {
             if let Some(failure) = failure {
                 order.abort.abort();
                 return Ok(RenderOutcome::Failed(failure).into());
@@ -217,10 +232,14 @@ async fn ask(
                 // It is fine if no one listens.
                 let _ = over.send(());
             });
-            return Ok(RenderResult { rest: Some(rest), ..RenderOutcome::Uncacheable(NotStored::TooLarge).into() });
+            let outcome = match fit {
+                Fit::NoRoom => RenderOutcome::NoRoom,
+                Fit::Over | Fit::Within => RenderOutcome::Uncacheable(NotStored::TooLarge),
+            };
+            return Ok(RenderResult { rest: Some(rest), ..outcome.into() });
         }
-        if let Some(on_head) = on_head.take() {
-            on_head(head(), content.clone());
+        if !std::mem::replace(&mut has_begun, true) {
+            report(Progress::Began(Box::new((head(), content.clone()))));
         }
     }
     // A body within its limit is kept completely.

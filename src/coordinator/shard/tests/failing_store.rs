@@ -184,7 +184,15 @@ impl World {
         self.waiters += 1;
         self.answers.insert(self.waiters, 0);
         let waiter = WaiterId(self.waiters);
-        Input::Request { waiter, shard: name(), key: key(path), served, newer_than: None, forwarded: false }
+        Input::Request {
+            waiter,
+            shard: name(),
+            key: key(path),
+            served,
+            newer_than: None,
+            forwarded: false,
+            renders: false,
+        }
     }
 
     /// Returns the input of an operation; `None` if nothing of the kind is under way.
@@ -244,7 +252,7 @@ impl World {
                     refresh,
                 })
             }
-            Op::Alarm => Input::Alarm { room: 6 },
+            Op::Alarm => Input::Alarm { room: 6, writes: 50 },
             Op::Wait(millis) => {
                 self.now += millis;
                 return None;
@@ -290,6 +298,9 @@ impl World {
         for number in 0..SLOTS {
             let path: &'static str = format!("/new/{number}").leak();
             assert_eq!(self.perform(Op::Miss(path)).1, None);
+            for token in self.renders.iter().map(|(_, token)| *token).collect::<Vec<_>>() {
+                self.give(Input::Answered { token });
+            }
         }
         assert_eq!(self.renders.len() as u64, SLOTS, "{what}: it no longer renders as much as before");
         self.come_to_rest();

@@ -29,6 +29,7 @@ fn state_by_code(store: &Store, key: &PageKey, entry: &Entry, now: Timestamp) ->
             pass_ttl: Duration::ZERO,
         },
         room: Room::Now,
+        may_drive: true,
         lifted: entry.marked_by.is_some_and(|mark| since(mark).is_some()),
         invalidated: page.and_then(|page| since(page.version)),
         growing: None,
