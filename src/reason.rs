@@ -171,6 +171,18 @@ impl Reason {
         )
     }
 
+    /// Returns whether the coordinator has given no answer at all.
+    #[must_use]
+    pub const fn is_silence(self) -> bool {
+        matches!(
+            self,
+            Self::CoordinatorUnreachable
+                | Self::CoordinatorOverloaded
+                | Self::CoordinatorTimeout
+                | Self::CoordinatorFailed
+        )
+    }
+
     /// Returns whether the request has already waited as long as it may, so that nothing else may delay it.
     #[must_use]
     pub const fn has_waited_in_full(self) -> bool {

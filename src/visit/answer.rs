@@ -8,8 +8,8 @@
 //! | L1, read a few times, if another request of this colo may have stored the page | `HIT`, `STALE` | `l1-after-` and the failure |
 //! | the origin itself, uncollapsed and uncached | `SKIP` | the failure |
 //!
-//! A page whose validity is unknown stands in only if the coordinator has not judged it: no answer, or a refusal. If the
-//! coordinator answers that it has no page to serve, this one may have been purged.
+//! A page whose validity is unknown stands in only without an answer of the coordinator. If the coordinator answers that
+//! it has no page to serve, or refuses the question, this one may have been purged.
 
 use std::time::Duration;
 
@@ -159,10 +159,9 @@ impl View<'_> {
             }
             Reply::Lease { shard, token } if self.request.renders => (State::Over, vec![Step::Lease { shard, token }]),
             // This edge may know of a purge of the page that the coordinator would serve instead.
-            Reply::StandIn { reason } => {
+            Reply::StandIn { reason } | Reply::Refused { reason } => {
                 self.without_answer(reason, asking.stand_in.filter(|page| self.can_tell(&page.meta)))
             }
-            Reply::Refused { reason } => self.without_answer(reason, asking.stand_in),
             Reply::Page { .. } | Reply::Relay { .. } | Reply::Unchanged | Reply::Lease { .. } => {
                 self.without_answer(Reason::CoordinatorFailed, asking.stand_in)
             }
@@ -184,10 +183,9 @@ impl View<'_> {
             L1Entry::Page(page) => {
                 let outcome = match self.judge(&page.meta) {
                     Judgement::Fresh => CacheOutcome::Hit,
-                    Judgement::Stale { .. }
-                    | Judgement::Unusable { stands_in: true }
-                    | Judgement::Unknown { stands_in: true } => CacheOutcome::Stale,
-                    Judgement::Unusable { stands_in: false } | Judgement::Unknown { stands_in: false } => {
+                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => CacheOutcome::Stale,
+                    Judgement::Unknown { stands_in: true } if retrying.failure.is_silence() => CacheOutcome::Stale,
+                    Judgement::Unusable { stands_in: false } | Judgement::Unknown { .. } => {
                         return retry(retrying.failure, retrying.pauses);
                     }
                 };

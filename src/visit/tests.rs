@@ -342,12 +342,12 @@ fn below_the_floor_the_coordinator_is_asked_and_its_answer_is_believed() {
 }
 
 #[test]
-fn a_page_that_may_be_purged_stands_in_only_if_the_coordinator_does_not_judge_it() {
+fn a_page_that_may_be_purged_stands_in_only_if_the_coordinator_does_not_answer() {
     let answered = |reply| Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
     let unavailable = Reply::Unavailable { retry_at: at(160), reason: Reason::Breaker };
     for (event, below_the_floor, known) in [
         (Event::NotAnswered(CallFailure::Unreachable), "STALE hit; ttl=6; detail=coordinator-unreachable", ""),
-        (bare(Reply::Refused { reason: Reason::QueueFull }), "STALE hit; ttl=6; detail=queue-full", ""),
+        (bare(Reply::Refused { reason: Reason::QueueFull }), "wait 100ms", "STALE hit; ttl=-31; detail=queue-full"),
         (bare(unavailable), "unavailable until 160 fwd=stale; detail=breaker", "STALE hit; ttl=-31; detail=breaker"),
         (
             answered(Reply::Relay { reason: Reason::OriginError }),

@@ -19,8 +19,8 @@ use crate::version::Version;
 use crate::visit::crowds::{FEW, lead};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
-    Company, CoordinatorReply, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request,
-    ServedPage, Step, StoredPage, Turn, Visit as Decisions, WhenToKeep,
+    Company, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request, ServedPage, Step,
+    StoredPage, Turn, Visit as Decisions, WhenToKeep,
 };
 
 /// How long the feed may be behind, in milliseconds.
@@ -144,9 +144,7 @@ impl<'w> World<'w> {
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
         match &event {
             Event::NotAnswered(_) => visit.is_unanswered = true,
-            Event::Answered(CoordinatorReply { reply, .. }) | Event::Others(Others::Answered(reply)) => {
-                visit.is_unanswered = matches!(reply, Reply::Refused { .. });
-            }
+            Event::Answered(_) | Event::Others(Others::Answered(_)) => visit.is_unanswered = false,
             _ => {}
         }
         if matches!(event, Event::NotAnswered(_) | Event::Answered(_)) {
