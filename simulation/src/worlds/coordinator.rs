@@ -97,7 +97,9 @@ impl World<'_> {
             // A page whose render was lost may have displaced another one.
             let is_forgotten = |key: &usize| self.entry(*key) == Entry::default();
             let forgotten: Vec<_> = (0..self.workshop.keys.len()).filter(is_forgotten).collect();
-            forgotten.into_iter().for_each(|key| self.checks.displaced(key));
+            for key in forgotten {
+                self.checks.displaced(key);
+            }
         }
         self.perform_all(at, effects)
     }

@@ -23,6 +23,7 @@ pub(super) const MAX_DRIVEN: usize = 2;
 
 /// A running render.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "facts of their own, in any combination")]
 pub(super) struct Render {
     pub(super) key: usize,
     pub(super) plan: RenderPlan,

@@ -1,8 +1,7 @@
 //! The prepared statements of a database, and what those that read have answered. An answer counts until a table that
 //! its statement names is written: the checks often read what an object has just read.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
 use ::rusqlite::Statement;
 
@@ -17,7 +16,7 @@ const TRIAL: u32 = 200;
 /// The prepared statements, and when each table was last written.
 #[derive(Default)]
 pub(super) struct Statements {
-    known: HashMap<String, Prepared, BuildHasherDefault<TextHasher>>,
+    known: BTreeMap<String, Prepared>,
     tables: Tables,
     views: Vec<String>,
 }
@@ -59,7 +58,7 @@ impl Statements {
     /// Creates the statements of a database with these tables and views.
     pub(super) fn of(names: Vec<String>, views: Vec<String>) -> Self {
         let tables = Tables { written: vec![0; names.len()], names, writes: 0 };
-        Self { known: HashMap::default(), tables, views }
+        Self { known: BTreeMap::new(), tables, views }
     }
 
     /// Returns the names of the tables.
@@ -139,23 +138,5 @@ impl Prepared {
         } else if let Some(oldest) = self.answers.iter_mut().min_by_key(|known| known.read_at) {
             *oldest = answer;
         }
-    }
-}
-
-/// Hashes the text of a statement: quickly, because this happens for every one, and the text is trusted.
-#[derive(Default)]
-struct TextHasher(u64);
-
-impl Hasher for TextHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
-        for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]) {
-            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
