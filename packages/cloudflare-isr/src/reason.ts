@@ -22,6 +22,7 @@ export type IsrReason =
   | "queue-full"
   /** The render could not begin within 10 s. */
   | "queue-timeout"
+  /** The coordinator has no memory left for the body of this render, because of other pages. It is tried again. */
   | "no-room"
   /** Too many requests wait at the coordinator. */
   | "waiters-full"
