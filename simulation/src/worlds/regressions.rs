@@ -19,8 +19,8 @@ pub const SEEDS: [(u64, Fault); 8] = [
     (877, Fault::TimeStandsStill),
     (721, Fault::RegisterWithoutPaths),
     (24_811, Fault::RegisterWithoutPaths),
-    (25_063, Fault::TrustSlowRender),
-    (3_243, Fault::StandInUnknown),
+    (9_107, Fault::TrustSlowRender),
+    (5_250, Fault::StandInUnknown),
 ];
 
 /// Returns the seed that is known to show a fault.
