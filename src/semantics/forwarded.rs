@@ -1,4 +1,4 @@
-//! What an origin by URL is told about the URL that a visitor asked for.
+//! The headers that state the URL of a client's request to an origin by URL.
 //!
 //! The origin's own URL has another host, and often another scheme. Frameworks compare the visitor's host with `Origin`
 //! (CSRF), write it into links, and redirect requests that did not come over `https`.

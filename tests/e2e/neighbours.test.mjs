@@ -22,7 +22,7 @@ before(async () => {
 const production = (path) => isr.ask("shared", path);
 const staging = (path, init) => isr.ask("staging", path, init);
 
-/** Invalidates so many tags in staging that its log is longer than production's will ever be. */
+/** Invalidates many tags in staging, so that its log is longer than production's. */
 async function edit() {
   for (let batch = 0; batch < 3; batch += 1) {
     const tags = Array.from({ length: 100 }, (_, tag) => `staging-${batch}-${tag}`);

@@ -2,7 +2,7 @@
  * A KV namespace that lags, and that fails on demand. The colos see it as it was some seconds ago; the coordinators see
  * it at once. It lives in the process of the test, so it outlives each kill of the runtime, as the platform's does.
  */
-import http from "node:http";
+import { Listener } from "./listener.mjs";
 
 export class Kv {
   /** By name: the states in order, `{ at, value }`; a deletion has no value. Older ones than the lag are dropped. */
@@ -17,17 +17,7 @@ export class Kv {
     this.#lagMillis = lagMillis;
   }
 
-  /** Starts to listen, and returns the port. */
-  async listen() {
-    this.server = http.createServer((request, response) => this.#answer(request, response));
-    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    return this.server.address().port;
-  }
-
-  close() {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
+  listener = new Listener((request, response) => this.#answer(request, response));
 
   /** The number of names that have a value. */
   get size() {
@@ -44,7 +34,7 @@ export class Kv {
     }
     const { searchParams } = new URL(request.url, "http://kv");
     const name = searchParams.get("name");
-    // Whoever waits gives up by himself.
+    // A read or write that hangs gets no response. The caller ends it after its own limit.
     if (this.fault === "hangs") return;
     if (request.method === "GET") {
       this.reads += 1;

@@ -36,7 +36,7 @@ const PROGRESS_MILLIS = 10_000;
 const site = new Site(pages);
 const kv = new Kv(KV_LAG_MILLIS);
 const folder = await mkdtemp(path.join(tmpdir(), "isr-soak-"));
-const runtime = new Runtime({ site: await site.listen(), kv: await kv.listen(), folder, expire: EXPIRE });
+const runtime = new Runtime({ site: await site.listener.listen(), kv: await kv.listener.listen(), folder, expire: EXPIRE });
 const faults = new Faults(site, kv, runtime);
 const visits = new Visits(site, runtime, faults);
 const editor = new Editor(site, runtime, faults, visits);
@@ -65,8 +65,8 @@ try {
 } finally {
   await runtime.kill();
   visits.close();
-  site.close();
-  kv.close();
+  site.listener.close();
+  kv.listener.close();
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 

@@ -3,8 +3,9 @@
  * about it. It lives in the process of the test, so it outlives each kill of the runtime.
  */
 import { createHash } from "node:crypto";
-import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+
+import { Listener } from "./listener.mjs";
 
 /** How long a page of `/aging/` is fresh, and how long after that it may be served stale, in seconds. */
 export const REVALIDATE = 10;
@@ -58,17 +59,7 @@ export class Site {
     this.list = [...this.pages.values()];
   }
 
-  /** Starts to listen, and returns the port. */
-  async listen() {
-    this.server = http.createServer((request, response) => this.#answer(request, response));
-    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    return this.server.address().port;
-  }
-
-  close() {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
+  listener = new Listener((request, response) => this.#answer(request, response));
 
   /** The runtime was killed: its renders are gone. */
   killed() {

@@ -409,7 +409,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Returns whether one more request may wait.
     fn has_place(&self, key: &PageKey) -> bool {
         let (bounds, bytes) = (self.renders.bounds(), waiter_bytes(key));
-        // Whoever makes up long keys leaves room for the others.
+        // Requests with long keys use at most half of the room, so that a flood of them leaves room for other clients.
         let most = if bytes > SHORT_WAITER { bounds.waiter_bytes / 2 } else { bounds.waiter_bytes };
         self.waiting.len() < bounds.waiters && self.waiting_bytes + bytes <= most
     }

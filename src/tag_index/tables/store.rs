@@ -74,7 +74,7 @@ impl<S: Sql> TagIndexStore<S> {
         Self { downstream, ..self }
     }
 
-    /// Keeps only so many rows in the feed, and those that are not older than `feed_age`, for tests of its floor.
+    /// Limits the feed to `feed_rows` rows; rows younger than `feed_age` stay as well. Tests of the floor use it.
     #[must_use]
     pub fn with_feed_rows(self, feed_rows: u64, feed_age: Duration) -> Self {
         Self { feed_rows, feed_age, ..self }

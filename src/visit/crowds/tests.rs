@@ -117,7 +117,7 @@ fn without_l1_a_few_ask_at_a_time() {
 }
 
 #[test]
-fn whoever_knows_more_or_renders_does_not_wait() {
+fn a_request_that_knows_more_or_renders_does_not_wait() {
     let (mut crowds, _) = led();
     assert!(asks(&mut crowds, Company::Alone, 1));
     let newer = Question { newer_than: Some(at(0)), ..question(Company::New) };

@@ -43,7 +43,7 @@ test("a stream of events is each client's own, and lives longer than `render_tim
   assert.equal((await isr.fetch("/healthy")).isr, "MISS");
 });
 
-test("an `X-ISR-Revalidate` that can't be read is told to the operator", async () => {
+test("an `X-ISR-Revalidate` that can't be read is logged for the operator", async () => {
   assert.equal((await isr.fetch("/hour")).isr, "MISS");
   assert.ok(isr.logs.some((line) => line.includes("X-ISR-Revalidate: 1h")), isr.logs.join("\n"));
 });
@@ -68,7 +68,7 @@ test("a page is stored without a `Link` that is too long, and the log says so", 
   assert.ok(isr.logs.some((line) => line.includes("`Link`")), isr.logs.join("\n"));
 });
 
-test("a PURGE does not reach the origin, and is told what to do instead", async () => {
+test("a PURGE does not reach the origin, and the response says what to do instead", async () => {
   const answer = await isr.fetch("/purged", { method: "PURGE" });
   assert.deepEqual([answer.status, answer.json.error.code], [501, "method_not_implemented"]);
   assert.match(answer.json.error.message, /__isr\/revalidate/);
