@@ -14,7 +14,7 @@ use crate::fault::Fault;
 /// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have.
 pub const SEEDS: [(u64, Fault); 8] = [
     (2, Fault::KeepRunning),
-    (877, Fault::RunAhead),
+    (25_062, Fault::RunAhead),
     (21, Fault::PutOffApplied),
     (877, Fault::TimeStandsStill),
     (721, Fault::RegisterWithoutPaths),
