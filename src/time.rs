@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The greatest difference between the clocks of two machines.
+#[doc(hidden)]
+pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
+
 /// A point in time, in milliseconds since the Unix epoch.
 ///
 /// Arithmetic saturates: a hostile or corrupt value can make a page old or young, but can't cause a panic.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::semantics::cache_control::MAX_DELTA_SECONDS;
 use crate::semantics::headers::HeaderList;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The freshness lifetime of a page or a route.
 ///
@@ -155,10 +155,12 @@ impl Windows {
         Some(if end >= now { whole(end.since(now)) } else { -whole(now.since(end)) })
     }
 
-    /// Returns the windows of the same page if it becomes stale at `at`.
+    /// Returns the windows of the same page if it becomes stale at `at`. They are stale for a machine whose clock is
+    /// behind, too: an edge may not know of the invalidation otherwise.
     #[must_use]
     pub fn stale_from(self, at: Timestamp, expire: Duration) -> Self {
-        let fresh_until = Some(self.fresh_until.map_or(at, |end| end.min(at)));
+        let since = at.minus(CLOCK_DIFFERENCE);
+        let fresh_until = Some(self.fresh_until.map_or(since, |end| end.min(since)));
         Self { fresh_until, stale_until: Some(self.stale_until.unwrap_or(at.plus(expire))), ..self }
     }
 }
@@ -218,7 +220,8 @@ mod tests {
         }
         let forever = Windows::new(at(100), Revalidate::Never, SECOND, SECOND).unwrap();
         assert_eq!((forever.freshness(at(1 << 40)), forever.ttl_seconds(at(1))), (Freshness::Fresh, None));
-        assert_eq!(forever.stale_from(at(200), SECOND).freshness(at(200)), Freshness::Stale);
+        let stale = forever.stale_from(at(200), SECOND);
+        assert_eq!((stale.freshness(at(200)), stale.freshness(at(199))), (Freshness::Stale, Freshness::Stale));
         assert_eq!(Windows::new(at(100), Revalidate::NoStore, SECOND, SECOND), None);
     }
 }

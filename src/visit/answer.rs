@@ -17,9 +17,9 @@ use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
+use crate::time::CLOCK_DIFFERENCE;
 use crate::visit::judge::Judgement;
 use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass, serve};
-use crate::visit::polling::CLOCK_DIFFERENCE;
 use crate::visit::step::{Company, CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The pauses before each read of L1: after 100, 300 and 600 ms.

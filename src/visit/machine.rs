@@ -9,9 +9,9 @@ use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::key::PageKey;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 use crate::visit::judge::{Judgement, judge};
-use crate::visit::polling::{CLOCK_DIFFERENCE, Polling};
+use crate::visit::polling::Polling;
 use crate::visit::step::{
     Company, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
 };

@@ -19,7 +19,7 @@ use crate::backoff;
 use crate::invalidation::{Feed, FeedPage, Invalidation};
 use crate::page::Vouched;
 use crate::tag_index_name::TagIndexName;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 
 /// How long a request waits for the feed before it goes on without.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,9 +37,6 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Questions are rounded down to a multiple of this number, so that isolates with similar knowledge ask the same
 /// question. An answer repeats up to this many rows, so it has to hold more.
 pub const BLOCK: u64 = 100;
-
-/// The greatest difference between the clocks of two machines.
-pub(super) const CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
 
 /// The least bound for which answers are shared within a colo: the Cache API counts in whole seconds.
 const LEAST_SHARED_BOUND: Duration = Duration::from_secs(2);

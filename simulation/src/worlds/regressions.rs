@@ -11,8 +11,9 @@ use crate::fault::Fault;
 /// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation;
 /// - the new owner registered twice, and the second answer, which lacked that invalidation, arrived first;
 /// - an edge's feed aged during a slow render, and the edge served the result as fresh;
-/// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have.
-pub const SEEDS: [(u64, Fault); 8] = [
+/// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have;
+/// - an edge whose clock was behind took a page that the coordinator called stale for fresh, without the row in its feed.
+pub const SEEDS: [(u64, Fault); 9] = [
     (2, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (21, Fault::PutOffApplied),
@@ -21,6 +22,7 @@ pub const SEEDS: [(u64, Fault); 8] = [
     (24_811, Fault::RegisterWithoutPaths),
     (9_107, Fault::TrustSlowRender),
     (5_250, Fault::StandInUnknown),
+    (5_001_301, Fault::StaleByOwnClock),
 ];
 
 /// Returns the seed that is known to show a fault.
