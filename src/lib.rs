@@ -55,6 +55,7 @@
 //! Decisions are pure functions and state machines without I/O: `semantics`, `visit`, `coordinator`, `tag_index`. Only
 //! `edge` has JavaScript, bindings and `await`. `docs/design.md` describes the modules.
 
+mod account;
 mod alarm;
 mod backoff;
 mod codec;

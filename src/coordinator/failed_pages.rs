@@ -3,7 +3,9 @@
 //! They are in memory only. If the object dies, clients receive a 503 of this cache until the next render.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use crate::account::Account;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 
@@ -21,12 +23,19 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct FailedPages<B> {
     pages: BTreeMap<PageKey, (PageMeta, B)>,
-    bytes: u64,
+    account: Account,
 }
 
 impl<B> Default for FailedPages<B> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new(), bytes: 0 }
+        Self { pages: BTreeMap::new(), account: Account::new(MAX_BYTES) }
+    }
+}
+
+impl<B> FailedPages<B> {
+    /// Makes an empty collection whose bytes are part of an isolate's.
+    pub(super) fn in_isolate(memory: &Rc<Account>) -> Self {
+        Self { account: Account::part_of(memory, MAX_BYTES), ..Self::default() }
     }
 }
 
@@ -38,9 +47,9 @@ impl<B: Clone> FailedPages<B> {
         if bytes > MAX_PAGE_BYTES {
             return;
         }
-        self.bytes += bytes;
+        self.account.add(bytes);
         self.pages.insert(key.clone(), (meta.clone(), content.clone()));
-        while self.bytes > MAX_BYTES || self.pages.len() > MAX_PAGES {
+        while self.account.is_over() || self.pages.len() > MAX_PAGES {
             let oldest = self.pages.iter().min_by_key(|(_, (meta, _))| meta.version).map(|(key, _)| key.clone());
             let Some(oldest) = oldest else { break };
             self.remove(&oldest);
@@ -55,7 +64,7 @@ impl<B: Clone> FailedPages<B> {
     /// Removes the response for a page.
     pub(super) fn remove(&mut self, key: &PageKey) {
         if let Some((meta, _)) = self.pages.remove(key) {
-            self.bytes -= bytes_of(&meta);
+            self.account.release(bytes_of(&meta));
         }
     }
 }
@@ -108,7 +117,7 @@ mod tests {
         }
         assert_eq!([0, 1, 10, 17].map(|name| has(&failed, name)), [false, false, true, true]);
         failed.remove(&page(10, None).key);
-        assert_eq!(failed.bytes, 7 * MAX_PAGE_BYTES);
+        assert_eq!(failed.account.held(), 7 * MAX_PAGE_BYTES);
         for name in 100..200 {
             put(&mut failed, name, Some(1));
         }

@@ -1,12 +1,14 @@
 //! The pages that a coordinator holds in memory after it has rendered them, until L2 shows them everywhere.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use crate::account::Account;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
 use crate::version::Version;
 
-/// Limits the bytes of the pages held. A Durable Object has 128 MB (platform limit), and shares them with other objects.
+/// Limits the bytes of the pages held.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a page costs besides its body, its headers, its tags and its key: the structs, the nodes of the maps, and the
@@ -22,14 +24,14 @@ pub trait PageContent: Clone {
     fn header_bytes(&self) -> u64;
 }
 
-/// Holds pages by key. Over the limit, it evicts pages that L2 has before pages that are not written yet, each in the
-/// order of their last use.
+/// Holds pages by key. Over the limit, or if the isolate holds too much, it evicts pages that L2 has before pages that are
+/// not written yet, each in the order of their last use.
 #[derive(Debug)]
 pub(super) struct HeldPages<B> {
     places: BTreeMap<PageKey, Place>,
     /// The pages, those that leave first before the others.
     pages: BTreeMap<Place, Page<B>>,
-    bytes: u64,
+    account: Account,
     uses: u64,
 }
 
@@ -49,7 +51,14 @@ struct Page<B> {
 
 impl<B> Default for HeldPages<B> {
     fn default() -> Self {
-        Self { places: BTreeMap::new(), pages: BTreeMap::new(), bytes: 0, uses: 0 }
+        Self { places: BTreeMap::new(), pages: BTreeMap::new(), account: Account::new(MAX_BYTES), uses: 0 }
+    }
+}
+
+impl<B> HeldPages<B> {
+    /// Makes an empty collection whose bytes are part of an isolate's.
+    pub(super) fn in_isolate(memory: &Rc<Account>) -> Self {
+        Self { account: Account::part_of(memory, MAX_BYTES), ..Self::default() }
     }
 }
 
@@ -58,11 +67,11 @@ impl<B: PageContent> HeldPages<B> {
     pub(super) fn put(&mut self, meta: PageMeta, content: B, is_unwritten: bool) {
         self.remove(&meta.key);
         let bytes = cost(&meta, &content);
-        self.bytes += bytes;
+        self.account.add(bytes);
         let place = self.next_place(is_unwritten);
         self.places.insert(meta.key.clone(), place);
         self.pages.insert(place, Page { meta, content, bytes });
-        while self.bytes > MAX_BYTES {
+        while self.account.is_over() {
             // The page itself stays: it is still to be sent and written.
             let Some(first) = self.pages.iter().find(|(other, _)| **other != place) else { break };
             let first = first.1.meta.key.clone();
@@ -94,7 +103,7 @@ impl<B: PageContent> HeldPages<B> {
     /// Removes a page.
     pub(super) fn remove(&mut self, key: &PageKey) {
         if let Some(page) = self.places.remove(key).and_then(|place| self.pages.remove(&place)) {
-            self.bytes -= page.bytes;
+            self.account.release(page.bytes);
         }
     }
 
@@ -199,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn the_objects_of_an_isolate_share_its_memory() {
+        let memory = Rc::new(Account::new(MAX_BYTES + MAX_BYTES / 2));
+        let (mut first, mut second) = (HeldPages::in_isolate(&memory), HeldPages::in_isolate(&memory));
+        (0..4).for_each(|name| first.put(page(name, part(4)), name, true));
+        (0..4).for_each(|name| second.put(page(name, part(4)), name, true));
+        assert_eq!((first.pages.len(), second.pages.len()), (4, 2));
+        assert!(memory.held() <= memory.limit());
+        drop(first);
+        second.put(page(4, part(4)), 4, true);
+        assert_eq!(second.pages.len(), 3);
+    }
+
+    #[test]
     fn small_pages_and_long_keys_count_with_everything_that_they_take() {
         let entries = 2 * (size_of::<Page<u64>>() + size_of::<Place>() + size_of::<PageKey>());
         assert!(OVERHEAD > entries as u64);
@@ -212,7 +234,7 @@ mod tests {
             held.put(page_at(&format!("{long}{name}"), 10), name, true);
         }
         let keys: usize = held.places.keys().map(|key| 2 * key.as_str().len()).sum();
-        assert!(keys as u64 <= MAX_BYTES && held.bytes <= MAX_BYTES, "{keys} bytes of keys");
+        assert!(keys as u64 <= MAX_BYTES && !held.account.is_over(), "{keys} bytes of keys");
         assert_eq!(held.pages.len(), held.places.len());
     }
 }

@@ -5,6 +5,7 @@
 //! | `gateway` | the deployable Worker; the feature `gateway` exports its `fetch` event |
 //! | `library`, `error` | the API for Workers that use this crate as a library |
 //! | `settings` | `env`: configuration, secrets, bindings |
+//! | `memory` | the bytes that may be held in the isolate |
 //! | `deployment` | what this isolate remembers of each `env` and of each deployment |
 //! | `entry` | the module that wrangler loads, and its short path for a HIT |
 //! | `visitor` | one client's request: which requests the cache answers, and how |
@@ -23,6 +24,7 @@ mod entry;
 mod error;
 mod gateway;
 mod library;
+mod memory;
 mod objects;
 mod origin;
 mod platform;

@@ -25,6 +25,9 @@ const UNREACHABLE_WEIGHS: u32 = 6;
 const ERROR_WEIGHS: u32 = 2;
 const SUCCESS_WEIGHS: u32 = 3;
 
+/// Successes count once the failures weigh this much.
+const SUCCESSES_COUNT_AT: u32 = ALL_PAUSE_AT / 2;
+
 /// An edge polls at most once in this time, in milliseconds.
 const POLL_INTERVAL: u64 = 2_000;
 
@@ -166,6 +169,11 @@ struct Outage {
 
 impl Outage {
     fn note(&mut self, key: usize, now: u64, failure: u32, success: u32) {
+        let has_failed = self.results.get(&key).is_some_and(|(_, failure, _)| *failure > 0);
+        let weigh: u32 = self.results.values().map(|(_, failure, _)| failure).sum();
+        if failure == 0 && weigh < SUCCESSES_COUNT_AT && !has_failed {
+            return;
+        }
         self.results.retain(|_, (at, ..)| now < *at + FAILURES_COUNT_FOR);
         self.results.insert(key, (now, failure, success));
         let (failures, successes) =

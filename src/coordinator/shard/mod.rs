@@ -24,8 +24,10 @@ mod sweep;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::backoff;
 use crate::config::Config;
 use crate::coordinator::PageContent;
@@ -77,7 +79,7 @@ pub struct Shard<S, B> {
     /// Requests without an answer, with the bytes that each takes.
     waiting: BTreeMap<WaiterId, u64>,
     /// The bytes that they take.
-    waiting_bytes: u64,
+    waiting_bytes: Account,
     /// Those of them that are reports of stale pages.
     reporting: BTreeSet<WaiterId>,
     /// The reads of L2 under way, by page and version, with the requests that have joined them.
@@ -164,7 +166,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             breaker,
             budget: TokenBucket::default(),
             waiting: BTreeMap::new(),
-            waiting_bytes: 0,
+            waiting_bytes: Account::new(Bounds::default().waiter_bytes),
             leases: Leases::default(),
             reporting: BTreeSet::new(),
             reads: BTreeMap::new(),
@@ -202,6 +204,16 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     #[must_use]
     pub fn within(mut self, bounds: Bounds) -> Self {
         self.renders = Renders::within(bounds);
+        self.waiting_bytes = Account::new(bounds.waiter_bytes);
+        self
+    }
+
+    /// Counts what a shard that holds nothing yet will hold in memory as a part of its isolate's memory.
+    #[must_use]
+    pub fn in_isolate(mut self, memory: &Rc<Account>) -> Self {
+        self.waiting_bytes = Account::part_of(memory, self.renders.bounds().waiter_bytes);
+        self.held = HeldPages::in_isolate(memory);
+        self.failed = FailedPages::in_isolate(memory);
         self
     }
 
@@ -350,7 +362,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             return Ok(());
         }
         let bytes = waiter_bytes(key);
-        self.waiting_bytes += bytes;
+        self.waiting_bytes.add(bytes);
         self.waiting.insert(waiter, bytes);
         if !is_visitor {
             self.reporting.insert(waiter);
@@ -402,7 +414,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     fn forget_waiter(&mut self, waiter: WaiterId) -> bool {
         self.reporting.remove(&waiter);
         let bytes = self.waiting.remove(&waiter);
-        self.waiting_bytes -= bytes.unwrap_or_default();
+        self.waiting_bytes.release(bytes.unwrap_or_default());
         bytes.is_some()
     }
 
@@ -410,8 +422,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     fn has_place(&self, key: &PageKey) -> bool {
         let (bounds, bytes) = (self.renders.bounds(), waiter_bytes(key));
         // Requests with long keys use at most half of the room, so that a flood of them leaves room for other clients.
-        let most = if bytes > SHORT_WAITER { bounds.waiter_bytes / 2 } else { bounds.waiter_bytes };
-        self.waiting.len() < bounds.waiters && self.waiting_bytes + bytes <= most
+        let is_short = bytes <= SHORT_WAITER || self.waiting_bytes.held() + bytes <= bounds.waiter_bytes / 2;
+        self.waiting.len() < bounds.waiters && is_short && self.waiting_bytes.has_room_for(bytes)
     }
 
     /// Continues with the result of a check whether L2 has lost a page.

@@ -28,7 +28,7 @@
 //! |---|---|
 //! | the origin breaks off, or its time is over | the writer is dropped: broken |
 //! | a body of unknown length passes the limit | wide: it streams on to the present readers, and is not stored |
-//! | all bodies of an isolate together have too many bytes | this one becomes wide, and its render has no room: see [`Budget`]; a wide one slows down |
+//! | all bodies of an isolate together have too many bytes | this one becomes wide, and its render has no room: see [`Account`]; a wide one slows down |
 //! | a reader is slow | growing: nothing, all is kept anyway; wide: the writer waits once it is 1 MiB behind |
 //! | a reader leaves | dropping the reader signs it off; a wide body without readers is [`Deserted`] |
 //! | a reader leaves without being dropped | once it has held up a wide body for a while, it is [let go](Writer::let_go) |
@@ -55,8 +55,8 @@ use wasm_bindgen::JsCast;
 use wasm_streams::ReadableStream;
 
 pub(in crate::edge) use self::chunk::Chunk;
-pub(in crate::edge) use self::state::Budget;
 use self::state::{KeptChunk, Phase, ReaderPosition, State};
+use crate::account::Account;
 
 /// The bytes of a response: whole, or still growing. A clone is the same body.
 pub(in crate::edge) struct Body<C = Uint8Array>(Rc<RefCell<State<C>>>);
@@ -80,7 +80,7 @@ pub(in crate::edge) enum Fit {
     Within,
     /// It streams on to its present readers, and is not kept.
     Over,
-    /// The same, although it is within its limit: the bodies together have used up their [`Budget`].
+    /// The same, although it is within its limit: the bodies together have used up the isolate's memory.
     NoRoom,
 }
 
@@ -108,12 +108,12 @@ impl<C> fmt::Debug for Body<C> {
 impl<C: Chunk> Body<C> {
     /// Makes a body of complete bytes.
     pub(in crate::edge) fn whole(bytes: C) -> Self {
-        Self(Rc::new(RefCell::new(State::new(Phase::Whole(bytes), Budget::new(0)))))
+        Self(Rc::new(RefCell::new(State::new(Phase::Whole(bytes), Rc::new(Account::new(0))))))
     }
 
     /// Begins a body. Up to `limit` bytes of it are kept, as long as `budget` lasts.
-    pub(in crate::edge) fn grow(limit: u64, budget: &Budget) -> (Writer<C>, Self) {
-        let state = Rc::new(RefCell::new(State::new(Phase::Growing, budget.clone())));
+    pub(in crate::edge) fn grow(limit: u64, budget: &Rc<Account>) -> (Writer<C>, Self) {
+        let state = Rc::new(RefCell::new(State::new(Phase::Growing, Rc::clone(budget))));
         (Writer { state: Rc::clone(&state), limit }, Self(state))
     }
 

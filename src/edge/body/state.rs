@@ -1,21 +1,15 @@
 //! The state that writer, readers and body share.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use super::BrokenOff;
 use super::chunk::Chunk;
+use crate::account::Account;
 
 /// How many bytes the slowest reader of a wide body may be behind before the writer waits for it.
 pub(super) const WINDOW: u64 = 1024 * 1024;
-
-/// The bytes that all growing bodies of an isolate may have together. A clone is the same budget.
-#[derive(Clone, Debug)]
-pub(in crate::edge) struct Budget {
-    pub(super) left: Rc<Cell<u64>>,
-}
 
 pub(super) struct State<C> {
     pub(super) phase: Phase<C>,
@@ -26,7 +20,8 @@ pub(super) struct State<C> {
     pub(super) kept: u64,
     /// The part of them that counts against the budget.
     pub(super) charged: u64,
-    pub(super) budget: Budget,
+    /// The bytes that all growing bodies of the isolate may have together.
+    pub(super) budget: Rc<Account>,
     pub(super) readers: BTreeMap<u64, ReaderPosition>,
     pub(super) last_reader: u64,
     pub(super) writer: Option<Waker>,
@@ -55,15 +50,8 @@ pub(super) struct ReaderPosition {
     pub(super) waker: Option<Waker>,
 }
 
-impl Budget {
-    /// Makes a budget of `bytes` bytes.
-    pub(in crate::edge) fn new(bytes: u64) -> Self {
-        Self { left: Rc::new(Cell::new(bytes)) }
-    }
-}
-
 impl<C: Chunk> State<C> {
-    pub(super) fn new(phase: Phase<C>, budget: Budget) -> Self {
+    pub(super) fn new(phase: Phase<C>, budget: Rc<Account>) -> Self {
         Self {
             phase,
             chunks: VecDeque::new(),
@@ -174,17 +162,14 @@ impl<C: Chunk> State<C> {
     }
 
     pub(super) fn charge(&mut self, bytes: u64) -> bool {
-        let Some(left) = self.budget.left.get().checked_sub(bytes) else {
-            return false;
-        };
-        self.budget.left.set(left);
-        self.charged += bytes;
-        true
+        let has_room = self.budget.take(bytes);
+        self.charged += if has_room { bytes } else { 0 };
+        has_room
     }
 
     pub(super) fn refund(&mut self, bytes: u64) {
         self.charged -= bytes;
-        self.budget.left.set(self.budget.left.get() + bytes);
+        self.budget.release(bytes);
     }
 
     /// Returns the wakers of all readers that wait.
@@ -195,6 +180,6 @@ impl<C: Chunk> State<C> {
 
 impl<C> Drop for State<C> {
     fn drop(&mut self) {
-        self.budget.left.set(self.budget.left.get() + self.charged);
+        self.budget.release(self.charged);
     }
 }

@@ -58,8 +58,8 @@ fn chunk(text: &str) -> Bytes {
     Rc::new(text.as_bytes().to_vec())
 }
 
-fn grow(limit: u64) -> (Writer<Bytes>, Body<Bytes>, Budget) {
-    let budget = Budget::new(100);
+fn grow(limit: u64) -> (Writer<Bytes>, Body<Bytes>, Rc<Account>) {
+    let budget = Rc::new(Account::new(100));
     let (writer, body) = Body::grow(limit, &budget);
     (writer, body, budget)
 }
@@ -78,7 +78,7 @@ fn whoever_joins_late_gets_what_was_missed() {
     assert_eq!(writer.push(chunk("cd")), Fit::Within);
     let mut late = body.reader().unwrap();
     assert_eq!([ask(&mut late), ask(&mut late), ask(&mut late)], [bytes("ab"), bytes("cd"), Got::Nothing]);
-    assert_eq!((body.bytes(), budget.left.get()), (None, 96));
+    assert_eq!((body.bytes(), budget.held()), (None, 4));
 
     assert_eq!(writer.push(chunk("e")), Fit::Within);
     assert_eq!(ask(&mut late), bytes("e"));
@@ -86,7 +86,7 @@ fn whoever_joins_late_gets_what_was_missed() {
     assert_eq!([ask(&mut late), ask(&mut early), ask(&mut early)], [Got::End, bytes("cde"), Got::End]);
     let mut last = body.reader().unwrap();
     assert_eq!([ask(&mut last), ask(&mut last)], [bytes("abcde"), Got::End]);
-    assert_eq!((body.bytes(), budget.left.get()), (Some(chunk("abcde")), 100));
+    assert_eq!((body.bytes(), budget.held()), (Some(chunk("abcde")), 0));
 }
 
 #[derive(Default)]
@@ -142,7 +142,7 @@ fn a_body_that_breaks_off_never_ends_cleanly() {
     drop(writer);
     assert_eq!([ask(&mut reader), ask(&mut reader)], [Got::Error, Got::Error]);
     assert!(body.reader().is_none());
-    assert_eq!((body.bytes(), budget.left.get()), (None, 100));
+    assert_eq!((body.bytes(), budget.held()), (None, 0));
 }
 
 #[test]
@@ -155,9 +155,9 @@ fn over_the_bound_it_streams_on_to_those_who_have_joined() {
     assert!(body.reader().is_none());
     assert_eq!(writer.room().now_or_never(), Some(Ok(())));
     assert_eq!([ask(&mut quick), ask(&mut quick)], [bytes("de"), Got::Nothing]);
-    assert_eq!(budget.left.get(), 95, "kept for the slow one");
+    assert_eq!(budget.held(), 5, "kept for the slow one");
     assert_eq!([ask(&mut slow), ask(&mut slow)], [bytes("abc"), bytes("de")]);
-    assert_eq!(budget.left.get(), 100);
+    assert_eq!(budget.held(), 0);
     assert_eq!(writer.push(chunk("f")), Fit::Over);
     assert_eq!(writer.end(), None);
     for reader in [&mut quick, &mut slow] {
@@ -226,7 +226,7 @@ fn bodies_share_a_budget() {
     assert_eq!(second.push(chunk("b")), Fit::NoRoom, "it is within its own bound");
     assert_eq!([ask(&mut reader), ask(&mut reader)], [bytes("a"), bytes("b")]);
     drop((first, second, body, reader));
-    assert_eq!(budget.left.get(), 100);
+    assert_eq!(budget.held(), 0);
 }
 
 #[test]
@@ -294,6 +294,6 @@ proptest! {
             prop_assert!(!ends || got == sent);
         }
         drop(body);
-        prop_assert_eq!(budget.left.get(), 100);
+        prop_assert_eq!(budget.held(), 0);
     }
 }

@@ -19,11 +19,13 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use web_sys::{Headers, Response};
 
+use crate::account::Account;
 use crate::config::Config;
 use crate::deployment::DeploymentId;
 use crate::edge::body::Chunk;
 use crate::edge::body::source::Source;
 use crate::edge::caches::l1;
+use crate::edge::memory;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
@@ -31,9 +33,6 @@ use crate::semantics::etag;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::PassMarker;
-
-/// The most bytes that this isolate collects at a time. An isolate has 128 MB in all (platform limit).
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The most pages that this isolate collects at a time.
 const MAX_PAGES: usize = 100;
@@ -48,7 +47,7 @@ thread_local! {
 
 /// The share of a fill that is under way.
 struct Share {
-    bytes: u64,
+    bytes: Account,
     until: Timestamp,
     /// Identifies this fill of the key: a later one may have replaced it.
     since: Timestamp,
@@ -77,7 +76,7 @@ impl Fill {
             if fills.len() >= MAX_PAGES || fills.contains_key(&key) {
                 return None;
             }
-            fills.insert(key.clone(), Share { bytes: 0, until: since.plus(LONGEST), since });
+            fills.insert(key.clone(), Share { bytes: memory::fill(), until: since.plus(LONGEST), since });
             Some(Self { key, since })
         })
     }
@@ -130,15 +129,9 @@ impl Fill {
 
     /// Reserves room for more bytes. Returns whether there was any.
     fn take(&self, bytes: u64) -> bool {
-        FILLS.with_borrow_mut(|fills| {
-            let taken: u64 = fills.values().map(|share| share.bytes).sum();
-            if taken + bytes > MAX_BYTES {
-                return false;
-            }
-            if let Some(share) = fills.get_mut(&self.key).filter(|share| share.since == self.since) {
-                share.bytes += bytes;
-            }
-            true
+        FILLS.with_borrow(|fills| {
+            let share = fills.get(&self.key).filter(|share| share.since == self.since);
+            share.is_some_and(|share| share.bytes.take(bytes))
         })
     }
 }

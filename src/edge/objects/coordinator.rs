@@ -13,12 +13,14 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, Headers};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::account::Account;
 use crate::codec::{decode, encode};
 use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Effect, Handled, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
-use crate::edge::body::{Budget, Reader};
+use crate::edge::body::Reader;
 use crate::edge::caches::envelope;
+use crate::edge::memory;
 use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::permits::Permits;
 use crate::edge::objects::render::Content;
@@ -44,14 +46,6 @@ use crate::version::Version;
 
 /// The most bytes of a message.
 const MAX_MESSAGE_BYTES: u32 = 64 * 1024;
-
-/// The most bytes of growing bodies of all objects of an isolate, which share its 128 MB (platform limit). The rest is for
-/// pages that L2 does not show yet (16 MiB), waiting requests (16 MiB), and the module itself.
-const MAX_GROWING_BYTES: u64 = 48 * 1024 * 1024;
-
-thread_local! {
-    static GROWING: Budget = Budget::new(MAX_GROWING_BYTES);
-}
 
 /// How much longer a request waits here than at the edge, so that the edge is the one that gives up.
 const MISS_GRACE: Duration = Duration::from_secs(2);
@@ -116,7 +110,7 @@ pub(in crate::edge) struct Object {
     waiters: RefCell<BTreeMap<WaiterId, oneshot::Sender<WaiterReply>>>,
     last_waiter: Cell<u64>,
     /// The byte budget of all growing bodies of the isolate.
-    pub(in crate::edge) budget: Budget,
+    pub(in crate::edge) budget: Rc<Account>,
     /// The leases that callers hold.
     pub(in crate::edge) tickets: Tickets,
     /// The Worker's own entrypoints, for renders.
@@ -146,11 +140,11 @@ impl Object {
             env,
             settings,
             sql,
-            shard: RefCell::new(shard),
+            shard: RefCell::new(shard.in_isolate(&memory::isolate())),
             alarm: ObjectAlarm::new(state),
             waiters: RefCell::default(),
             last_waiter: Cell::new(0),
-            budget: GROWING.with(Clone::clone),
+            budget: memory::growing(),
             tickets: Tickets::default(),
             exports,
             l2_connections: Permits::new(OPEN_REQUESTS - OPEN_RENDERS),

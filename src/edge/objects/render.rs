@@ -14,9 +14,10 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
+use crate::account::Account;
 use crate::coordinator::{PageContent, RenderOutcome};
 use crate::edge::body::source::Source;
-use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
+use crate::edge::body::{Body, Deserted, Fit, Writer};
 use crate::edge::caches::envelope;
 use crate::edge::objects::tickets::TicketResponse;
 use crate::edge::origin::OriginClient;
@@ -87,7 +88,7 @@ pub(in crate::edge) struct Order<'a> {
     /// The most bytes of a body.
     pub(in crate::edge) max_body_bytes: u64,
     /// The byte budget of all bodies of the object together.
-    pub(in crate::edge) budget: &'a Budget,
+    pub(in crate::edge) budget: &'a Rc<Account>,
     /// The time limit for the whole response.
     pub(in crate::edge) timeout: Duration,
     /// Time allowed for response headers; counts towards `timeout`.
