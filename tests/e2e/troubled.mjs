@@ -1,5 +1,5 @@
 /**
- * The gateway on a platform that fails on demand: `POST /trouble` with `{ coordinator, tagIndex, kv, r2 }`.
+ * The gateway on a platform that fails on demand: `POST /trouble` with `{ coordinator, tagIndex, l1, kv, r2 }`.
  *
  * Only the platform's behaviour is simulated; the gateway and its objects are the deployed ones. The client's Worker
  * and the objects run in one isolate here, so one variable is enough for both.
@@ -10,6 +10,7 @@ import Gateway, { IsrCoordinator as Coordinator, IsrTagIndex as TagIndex } from 
  * @typedef {object} Trouble
  * @property {"throws" | "hangs" | "errs" | "overloaded" | "flickers"} [coordinator]
  * @property {"throws"} [tagIndex]
+ * @property {"hangs"} [l1] the Cache API
  * @property {"hangs" | "refuses" | "reads-hang"} [kv]
  * @property {"races"} [r2] somebody else writes an older page between the look and the write, once
  */
@@ -19,6 +20,14 @@ let trouble = {};
 
 /** Longer than any of the tests. */
 const never = () => scheduler.wait(600_000);
+
+for (const name of ["match", "put"]) {
+  const original = Cache.prototype[name];
+  Cache.prototype[name] = async function (...args) {
+    if (trouble.l1 === "hangs") await never();
+    return original.apply(this, args);
+  };
+}
 
 function troubled(env) {
   const { COORDINATOR, ISR_CACHE, ISR_BUCKET } = env;
