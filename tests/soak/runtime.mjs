@@ -1,9 +1,10 @@
 /** The built gateway in three colos, before the same objects, in one process of the local runtime that can be killed. */
-import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
 import { unstable_readConfig } from "wrangler";
+
+import { memoryOf, processes } from "../processes.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const { compatibility_date: compatibilityDate } = unstable_readConfig({ config: path.join(root, "wrangler.toml") });
@@ -100,9 +101,7 @@ export class Runtime {
 
   /** Returns how much memory the process holds, in MiB. `undefined` where there is no `/proc`. */
   memory() {
-    const own = processes().filter((pid) => !this.#others.has(pid));
-    const kib = own.map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0));
-    return kib.length === 0 ? undefined : Math.round(kib.reduce((sum, one) => sum + one, 0) / 1024);
+    return memoryOf(processes().filter((pid) => !this.#others.has(pid)));
   }
 }
 
@@ -121,22 +120,4 @@ function worker(name, isr, kvAddress) {
     bindings: { ISR: { ...isr, cache_name: name }, ISR_ADMIN_TOKEN: ADMIN_TOKEN, KV_ADDRESS: kvAddress },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
-}
-
-/** The processes that this one has started. None where there is no `/proc`. */
-function processes() {
-  try {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === process.pid);
-  } catch {
-    return [];
-  }
-}
-
-function parentOf(pid) {
-  try {
-    // The name, in parentheses, may hold blanks.
-    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ")[1]);
-  } catch {
-    return undefined;
-  }
 }

@@ -13,6 +13,7 @@
 //! | a render ends | its slot is free; the alarm ends its lease as lost, and answers its waiters |
 //! | a queued render begins | it stays queued; each later input tries again |
 //! | a registration is recorded | the page is not published; if the render goes on, its end registers again |
+//! | the result of a write to L2 is recorded | the alarm records it: the write may have landed over a newer one |
 //! | the alarm works | it continues with the other pages; the failed work is repeated after a pause |
 
 mod admission;
@@ -110,6 +111,9 @@ pub struct Shard<S, B> {
     /// L2 was another store up to this version, so it does not have what was written before.
     copies_since: Version,
     effects: Vec<Effect<B>>,
+    /// Results of writes to L2 that could not be recorded: the key, the version, and whether L2 has accepted it. As
+    /// little is written while the store fails, these are no more than the writes that were under way.
+    unrecorded: Vec<(PageKey, Option<Version>, bool)>,
     /// The first failure of the store in this input.
     failure: Option<StoreError>,
     /// The number of consecutive alarms with a failure of the store, and when the next one may follow.
@@ -184,6 +188,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             checks: 0,
             copies_since,
             effects: Vec::new(),
+            unrecorded: Vec::new(),
             failure: None,
             failing: (0, Timestamp::default()),
         };
@@ -473,7 +478,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         taken: bool,
     ) -> Result<(), StoreError> {
         let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
-        self.step(turn, key, event, EventDetails::default())?;
+        if let Err(error) = self.step(turn, key, event, EventDetails::default()) {
+            self.unrecorded.push((key.clone(), version, taken));
+            return Err(error);
+        }
         if let Some(version) = version.filter(|_| taken) {
             self.held.written(key, version);
         }
@@ -484,6 +492,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// most `room` queued renders. Begins at most `writes` writes to L2. A failure for one page does not stop the others.
     fn alarm(&mut self, turn: Turn<'_>, room: usize, writes: usize) {
         let now = turn.moment.now;
+        for (key, version, taken) in std::mem::take(&mut self.unrecorded) {
+            let recorded = self.wrote(turn, &key, version, taken);
+            self.note(recorded);
+        }
         match self.store.writes_due(now, u32::try_from(writes).unwrap_or(u32::MAX)) {
             Ok(due) => {
                 for key in due {
