@@ -3,33 +3,52 @@
 use std::time::Duration;
 
 use crate::backoff;
+use crate::limits::SUBREQUESTS;
 use crate::sql::{Sql, StoreError};
+use crate::tag_index::hanging::Hanging;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::time::Timestamp;
 
-/// How long the caller of an invalidation waits for the coordinators, and a round for each of them.
+/// How long the caller of an invalidation waits for the coordinators.
 pub const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Limits the deliveries that a round attempts.
-pub const BATCH: u32 = 100;
+/// How long a round waits for each coordinator: less than the caller, so that the tag index learns which one hangs.
+pub const DELIVER_WITHIN: Duration = Duration::from_secs(4);
+
+/// Limits the deliveries that a round attempts. Each is a subrequest, like each purge of a downstream cache that the same
+/// run of the alarm makes.
+pub const BATCH: u32 = SUBREQUESTS - 10;
 
 /// Selects the deliveries to attempt together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
     /// Those of one invalidation, while its caller waits.
-    Of(u64),
+    Of {
+        /// The invalidation's number.
+        seq: u64,
+        /// The current time.
+        now: Timestamp,
+    },
     /// Those that are due when the alarm fires.
     Due(Timestamp),
 }
 
 /// Returns the deliveries of a round, at most [`BATCH`]. Each stays due until it is settled, so it is attempted again
-/// if the object dies.
+/// if the object dies. Those to a coordinator that hangs are left to the alarm.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn attempts<S: Sql>(store: &TagIndexStore<S>, round: Round) -> Result<Vec<Delivery>, StoreError> {
+pub fn attempts<S: Sql>(
+    store: &TagIndexStore<S>,
+    round: Round,
+    hanging: &Hanging,
+) -> Result<Vec<Delivery>, StoreError> {
     match round {
-        Round::Of(seq) => store.deliveries_of(seq, BATCH),
+        Round::Of { seq, now } => {
+            let mut deliveries = store.deliveries_of(seq, BATCH)?;
+            deliveries.retain(|delivery| !hanging.has(&delivery.shard, now));
+            Ok(deliveries)
+        }
         Round::Due(now) => store.deliveries_due(now, BATCH),
     }
 }

@@ -55,7 +55,7 @@ impl World<'_> {
     /// Attempts a round of deliveries. The tag index may die before each.
     pub(super) fn deliver(&mut self, round: Round) {
         let by_alarm = matches!(round, Round::Due(_));
-        for delivery in attempts(self.tag_index.store(), round).expect("it is sound") {
+        for delivery in attempts(self.tag_index.store(), round, &self.tag_index.hanging).expect("it is sound") {
             if self.random.one_in(self.weather.tag_index_deaths * 4) {
                 return self.tag_index_dies();
             }
@@ -132,18 +132,16 @@ impl World<'_> {
             TagIndexEvent::Refused { attempt } | TagIndexEvent::Silent { attempt } => (attempt, None),
         };
         let is_silent = matches!(outcome, TagIndexEvent::Silent { .. });
-        let Some(DeliveryAttempt { delivery, by_alarm }) = self.tag_index.attempted(attempt) else { return Ok(()) };
+        let Some(DeliveryAttempt { delivery, .. }) = self.tag_index.attempted(attempt) else { return Ok(()) };
         let (now, seq, shard) = (self.now, delivery.invalidation.seq, &delivery.shard);
         self.story.tell(now, || format!("the tag index hears that {seq} is applied by {shard}: {}", applied.is_some()));
-        // If a coordinator does not answer, the caller of the invalidation leaves, and the alarm takes over the
-        // delivery.
-        if by_alarm || !is_silent {
-            settle(self.tag_index.store(), &delivery, applied, self.tag_index.local(now)).expect("it is sound");
-            self.acknowledge(seq);
-            let pending = self.pending(seq);
-            let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
-            promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
-        }
+        let local = self.tag_index.local(now);
+        self.tag_index.hanging.note(shard, !is_silent, local);
+        settle(self.tag_index.store(), &delivery, applied, local).expect("it is sound");
+        self.acknowledge(seq);
+        let pending = self.pending(seq);
+        let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
+        promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
         self.tag_index.alarm_may_end(now);
         Ok(())
     }

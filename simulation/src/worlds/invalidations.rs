@@ -1,7 +1,7 @@
 //! Edits, and their invalidations.
 
 use super::queue::{Arrival, TagIndexEvent};
-use super::tag_index::PATIENCE;
+use super::tag_index::CALLERS_PATIENCE;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
 use crate::invalidation::{Mode, Refresh, Target};
@@ -78,8 +78,8 @@ impl World<'_> {
         self.edit_of.insert(seq, edit);
         self.unacknowledged.insert(seq, (invalidation, edit));
         if self.tag_index.store().pending(seq).expect("it is sound") > 0 {
-            self.tag_index.wake_at(Timestamp::from_millis(local.as_millis() + PATIENCE), now);
-            self.deliver(Round::Of(seq));
+            self.tag_index.wake_at(Timestamp::from_millis(local.as_millis() + CALLERS_PATIENCE), now);
+            self.deliver(Round::Of { seq, now: local });
         } else {
             self.acknowledge(seq);
         }

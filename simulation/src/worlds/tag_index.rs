@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::database::Database;
 use crate::alarm::Alarm;
-use crate::tag_index::ACKNOWLEDGE_WITHIN;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
+use crate::tag_index::{ACKNOWLEDGE_WITHIN, DELIVER_WITHIN, Hanging};
 use crate::time::Timestamp;
 
-/// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in
-/// milliseconds.
-pub(super) const PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
+/// How long the caller of an invalidation waits for the coordinators, in milliseconds.
+pub(super) const CALLERS_PATIENCE: u64 = ACKNOWLEDGE_WITHIN.as_secs() * 1000;
+
+/// How long the tag index waits for a coordinator, in milliseconds.
+pub(super) const PATIENCE: u64 = DELIVER_WITHIN.as_secs() * 1000;
 
 /// The age up to which rows stay in a small feed: longer than most renders take. The tags of a render from before the
 /// floor can't be registered.
@@ -41,6 +43,8 @@ pub(super) struct TagIndex {
     /// The attempts that this life waits for.
     attempts: BTreeMap<u64, DeliveryAttempt>,
     last_attempt: u64,
+    /// The coordinators that this life has found to hang.
+    pub(super) hanging: Hanging,
     /// The most rows of the feed, in worlds in which that is fewer than in the shipped code.
     feed_rows: Option<u64>,
 }
@@ -57,6 +61,7 @@ impl TagIndex {
             alarm_runs: false,
             attempts: BTreeMap::new(),
             last_attempt: 0,
+            hanging: Hanging::default(),
             feed_rows,
         }
     }
@@ -101,6 +106,7 @@ impl TagIndex {
         self.decided = Alarm::default();
         self.alarm_runs = false;
         self.attempts.clear();
+        self.hanging = Hanging::default();
     }
 
     /// Removes the alarm, as if the platform had lost it.

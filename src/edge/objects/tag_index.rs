@@ -1,6 +1,7 @@
 //! The tag index Durable Object: records invalidations and delivers them until they are applied.
 #![allow(missing_docs, reason = "the macro that makes a class of a struct writes methods without docs")]
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -27,7 +28,7 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
-use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, Round, attempts, settle};
+use crate::tag_index::{ACKNOWLEDGE_WITHIN, BATCH, DELIVER_WITHIN, Hanging, Round, attempts, settle};
 use crate::tag_index_name::TagIndexName;
 
 /// The most rows of one answer to a poll.
@@ -118,6 +119,7 @@ struct Object {
     /// The object's name. A message to an object of another name is a mistake.
     name: Option<TagIndexName>,
     tag_shards: Result<u16, StoreError>,
+    hanging: RefCell<Hanging>,
 }
 
 impl Object {
@@ -134,7 +136,15 @@ impl Object {
             .and_then(TagIndexStore::open)
             .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
             .map(|store| store.with_downstream(downstream));
-        let object = Rc::new(Self { env, store, alarm: ObjectAlarm::new(state), exports, name, tag_shards });
+        let object = Rc::new(Self {
+            env,
+            store,
+            alarm: ObjectAlarm::new(state),
+            exports,
+            name,
+            tag_shards,
+            hanging: RefCell::default(),
+        });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
     }
@@ -251,7 +261,10 @@ impl Object {
 
     async fn deliver_all(&self, seq: u64) {
         loop {
-            let batch = match self.store().and_then(|store| attempts(store, Round::Of(seq))) {
+            let batch = match self
+                .store()
+                .and_then(|store| attempts(store, Round::Of { seq, now: js::now() }, &self.hanging.borrow()))
+            {
                 Ok(batch) => batch,
                 Err(error) => return worker::console_error!("tag index: {error}"),
             };
@@ -266,7 +279,8 @@ impl Object {
         let attempts = stream::iter(batch).map(|delivery| async move {
             let message = ToCoordinator::Invalidate(delivery.invalidation.clone());
             let call = calls::deliver::<ApplyAnswer>(&self.env, &delivery.shard, &message);
-            let delivered = js::within(ACKNOWLEDGE_WITHIN, call).await;
+            let delivered = js::within(DELIVER_WITHIN, call).await;
+            self.hanging.borrow_mut().note(&delivery.shard, delivered.is_some(), js::now());
             (delivery, delivered)
         });
         let mut attempts = attempts.buffer_unordered(OPEN_REQUESTS);
@@ -298,7 +312,7 @@ impl Object {
     async fn alarm(&self) {
         self.alarm.begin();
         let deliver = async {
-            match self.store().and_then(|store| attempts(store, Round::Due(js::now()))) {
+            match self.store().and_then(|store| attempts(store, Round::Due(js::now()), &self.hanging.borrow())) {
                 Ok(due) => drop(self.deliver(due).await),
                 Err(error) => worker::console_error!("tag index: {error}"),
             }
