@@ -45,9 +45,10 @@ pub fn judge(page: &PageMeta, route: &RouteId, polling: &Polling, bound: Duratio
     let can_tell = polling.can_tell(page.render_start(), page.vouched.as_deref().copied(), now, bound);
     match (page.windows.freshness(now), invalidated) {
         (_, Some(Mode::Purge)) => Judgement::Unusable { stands_in: false },
+        // It may have been purged, even if it is known to be expired.
+        _ if !can_tell => Judgement::Unknown { stands_in },
         (Freshness::Expired, _) | (_, Some(Mode::Expire)) => Judgement::Unusable { stands_in },
         (Freshness::Stale, _) | (_, Some(Mode::Stale)) if page.is_not_found() => Judgement::Unusable { stands_in },
-        _ if !can_tell => Judgement::Unknown { stands_in },
         (_, Some(Mode::Stale)) => Judgement::Stale { reason: Some(Reason::Invalidated) },
         (Freshness::Stale, None) => Judgement::Stale { reason: None },
         (Freshness::Fresh, None) if !polling.is_current(now, bound) => {
@@ -148,12 +149,12 @@ mod tests {
             (105, knowing(None, 99, Some(105)), None, Judgement::Fresh),
             (105, knowing(None, 100, Some(105)), None, unknown(true)),
             (112, knowing(None, 100, Some(112)), None, unknown(true)),
-            (131, knowing(None, 100, Some(131)), None, unusable(true)),
+            (131, knowing(None, 100, Some(131)), None, unknown(true)),
             (105, knowing(None, 104, Some(105)), vouched(104, 105), Judgement::Fresh),
             (105, knowing(None, 105, Some(105)), vouched(104, 105), unknown(true)),
             (105, knowing(Some((Mode::Stale, 104)), 101, Some(105)), None, unknown(true)),
-            (105, knowing(Some((Mode::Expire, 104)), 101, Some(105)), None, unusable(true)),
             (105, knowing(Some((Mode::Purge, 104)), 101, Some(105)), vouched(104, 105), unusable(false)),
+            (105, knowing(Some((Mode::Expire, 104)), 101, Some(105)), None, unknown(true)),
             // The edge has never had the feed.
             (105, knowing(None, 0, None), None, unknown(true)),
             (105, knowing(None, 0, None), vouched(0, 96), late),

@@ -13,8 +13,9 @@ use crate::fault::Fault;
 /// - an edge's feed aged during a slow render, and the edge served the result as fresh;
 /// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have;
 /// - an edge whose clock was behind took a page that the coordinator called stale for fresh, without the row in its feed;
-/// - an overtaken write landed in L2 while the store failed, and the newer page was not written again.
-pub const SEEDS: [(u64, Fault); 10] = [
+/// - an overtaken write landed in L2 while the store failed, and the newer page was not written again;
+/// - an expired page that may have been purged stood in after the coordinator had refused the question.
+pub const SEEDS: [(u64, Fault); 11] = [
     (2, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (21, Fault::PutOffApplied),
@@ -25,6 +26,7 @@ pub const SEEDS: [(u64, Fault); 10] = [
     (5_250, Fault::StandInUnknown),
     (5_001_301, Fault::StaleByOwnClock),
     (5_070_539, Fault::ForgetUnrecorded),
+    (5_073_365, Fault::ExpireBeforeUnknown),
 ];
 
 /// Returns the seed that is known to show a fault.
