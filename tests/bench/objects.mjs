@@ -1,6 +1,6 @@
 // The runtime with the Worker that drives objects (`coordinator/driver.mjs`).
 
-import { heapBytes } from "./inspector.mjs";
+import { heapBytes } from "../inspector.mjs";
 import { ADMIN_TOKEN, MOST_OBJECTS, residentBytes, startObjects } from "./runtime.mjs";
 
 /** The bytes of a page, where nothing else is said. */

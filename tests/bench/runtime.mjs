@@ -102,7 +102,7 @@ export async function startObjects({ others = {}, inspect = false, renderTimeout
   const workers = [
     worker("site", OBJECTS, ["site.mjs"], {}),
     ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { ...own, kv: name })),
-    gateway("counted", ROOT, { ...own, kv: "counted", main: ["counted.mjs", "wasm.mjs"].map((file) => `tests/bench/coordinator/${file}`) }),
+    gateway("counted", ROOT, { ...own, kv: "counted", main: ["tests/bench/coordinator/counted.mjs", "tests/wasm-memory.mjs"] }),
     worker("bare", OBJECTS, ["bare.mjs"], {
       durableObjects: Object.fromEntries(objects),
       serviceBindings: { ORIGIN: "site" },

@@ -13,6 +13,7 @@ import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
+import { heapBytes } from "../inspector.mjs";
 import { until } from "../server.mjs";
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
 import { unstable_readConfig } from "wrangler";
@@ -110,11 +111,12 @@ const site = {
  * @param {string[]} [options.main] modules in front of the gateway's own, the main one first
  * @param {boolean} [options.troubled] whether the platform can be made to fail: see {@link Runtime.trouble}
  * @param {number} [options.port] by default any that is free
+ * @param {boolean} [options.inspect] whether the heap can be measured: see {@link Runtime.memory}
  * @param {string} [options.folder] keeps the state of objects, KV and caches; by default it is gone at the end
  */
 export async function start({
   bindings = {}, kv = ["ISR_CACHE"], r2, services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
-  troubled, main: mainModules = troubled ? ["tests/e2e/troubled.mjs"] : [], port = 0, folder, ...rest
+  troubled, inspect, main: mainModules = mainModulesOf({ troubled, inspect }), port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
   const main = gateway({ isr, bindings, kv, r2, origin, objects, services, main: mainModules });
@@ -129,12 +131,18 @@ export async function start({
       if (process.env.ISR_E2E_LOGS) console.log(`  [${level}] ${message}`);
     },
     resourcePersistencePath: folder,
+    ...(inspect && { inspectorPort: 0 }),
     workers: [main, site, ...workers],
   }));
   const { origin: address } = await miniflare.ready;
   const runtime = new Runtime(miniflare, address, logs, kvOwner);
   running.add(runtime);
   return runtime;
+}
+
+function mainModulesOf({ troubled, inspect }) {
+  if (inspect) return ["tests/e2e/measured.mjs", "tests/wasm-memory.mjs"];
+  return troubled ? ["tests/e2e/troubled.mjs"] : [];
 }
 
 /** What is left at the end of the file goes, whatever has become of its tests. */
@@ -252,6 +260,12 @@ class Runtime {
   revalidate(what) {
     const headers = { authorization: `Bearer ${adminToken}` };
     return this.fetch("/__isr/revalidate", { method: "POST", headers, body: JSON.stringify(what) });
+  }
+
+  /** Returns the MiB that the isolate of the gateway and its objects holds. For a runtime that was started with `inspect`. */
+  async memory() {
+    const wasm = Number((await this.fetch("/wasm-bytes")).text);
+    return Math.round((wasm + (await heapBytes(await this.#miniflare.getInspectorURL(), deployment.name))) / 1024 / 1024);
   }
 
   /** Kills the runtime: Miniflare sends SIGKILL, so nothing is flushed first. */

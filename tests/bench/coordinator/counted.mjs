@@ -1,7 +1,7 @@
 // The gateway, with a count of the platform calls that it and its objects make. The Rust code sees the same objects as
 // always, but their methods count before they do their work.
 
-import { wasmBytes } from "./wasm.mjs";
+import { wasmBytes } from "../../wasm-memory.mjs";
 import Gateway, * as entry from "../../../build/entry.js";
 
 /** What the edge has asked for, and whether KV shows it nothing, as it may for a minute after a write. */
