@@ -17,7 +17,9 @@
 
 mod admission;
 mod answers;
+mod registrations;
 mod renders;
+mod retire;
 mod step;
 mod sweep;
 #[cfg(test)]
@@ -35,7 +37,7 @@ use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::leases::Leases;
 use crate::coordinator::renders::{Connection, Renders};
-use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::{CoordinatorStore, Removable};
 use crate::coordinator::{Bounds, Breaker, Event, RenderOutcome, TokenBucket, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
@@ -50,6 +52,9 @@ use crate::version::{Clock, Version};
 /// The time after which each place shows a write to L2. A miss later than that is a reason to check whether L2 has lost
 /// the page.
 const SETTLED_AFTER: Duration = Duration::from_mins(5);
+
+/// One invalidation in this many removes others that nothing needs any more. It examines more of them in turn.
+const COLLECTS_EVERY: u128 = 4;
 
 /// Limits the checks of L2 that are under way at the same time.
 const MAX_CHECKS: usize = 4;
@@ -101,6 +106,8 @@ pub struct Shard<S, B> {
     displacements: TokenBucket,
     /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
+    /// When a retired object forgets its next pages.
+    retire_at: Option<Timestamp>,
     held: HeldPages<B>,
     failed: FailedPages<B>,
     /// The checks of L2 that are under way.
@@ -177,6 +184,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             hand: None,
             displacements: TokenBucket::default(),
             sweep_at: Timestamp::default(),
+            retire_at: None,
             held: HeldPages::default(),
             failed: FailedPages::default(),
             checks: 0,
@@ -193,6 +201,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             shard.note(ended);
         }
         shard.failure = None;
+        if shard.is_retired(config) {
+            shard.retire_at = Some(moment.now);
+        }
         shard.wake_for_next()?;
         let effects = shard.take_effects();
         Ok((shard, effects))
@@ -244,6 +255,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
                 Ok(())
             }
             Input::Invalidate(invalidation) => self.invalidate(turn.moment, &invalidation),
+            Input::Retire { shard } => self.retire(turn, &shard),
+            Input::Unregistered { more } => self.unregistered(turn, more),
             Input::Answered { token } => {
                 self.renders.answered(token);
                 Ok(())
@@ -309,7 +322,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(self.next_sweep()?).min();
+        let sweep = if self.retire_at.is_some() { self.retire_at } else { self.next_sweep()? };
+        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(sweep).min();
         // Work that the store has not let through must not keep the alarm busy.
         Ok(next.map(|next| next.max(self.failing.1)))
     }
@@ -328,10 +342,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let refuse = |reason| Effect::Reply { waiter, reply: Reply::Refused { reason }, page: None };
-        if self.name.is_none() {
-            self.store.set_shard(shard.as_str())?;
-            self.name = Some(shard.clone());
-        }
+        self.learn_name(shard)?;
         let misplaced = match owner(turn.config, key) {
             Some(owner) if owner == *shard => (!self.has_place(key)).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
@@ -359,6 +370,15 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.last() == Some(&waiter)) {
             let hurried = self.hurry(turn, key);
             self.note(hurried);
+        }
+        Ok(())
+    }
+
+    /// Records the object's own name with its first message.
+    fn learn_name(&mut self, shard: &ShardName) -> Result<(), StoreError> {
+        if self.name.is_none() {
+            self.store.set_shard(shard.as_str())?;
+            self.name = Some(shard.clone());
         }
         Ok(())
     }
@@ -395,6 +415,14 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         self.clock = clock;
         self.received = received;
         self.begin_sweep(moment.now, invalidation);
+        if (moment.random >> 64).is_multiple_of(COLLECTS_EVERY) {
+            // The invalidation is recorded, whatever becomes of the others.
+            let kept_for = self.renders.bounds().invalidations_kept_for;
+            let at = moment.now.minus(kept_for);
+            let before = self.leases.oldest().unwrap_or(received.time());
+            let collected = self.store.collect_invalidations(Removable { before, at });
+            self.note(collected);
+        }
         Ok(())
     }
 
@@ -485,7 +513,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             let ended = self.end_lease(turn, &key, token);
             self.note(ended);
         }
-        let swept = self.sweep(turn, room, writes);
+        let swept = match self.retire_at {
+            Some(_) => self.retire_pages(turn, writes),
+            None => self.sweep(turn, room, writes),
+        };
         self.note(swept);
         let begun = self.begin_background(turn, room);
         self.note(begun);
