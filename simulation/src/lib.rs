@@ -99,6 +99,8 @@ include!(concat!(env!("OUT_DIR"), "/src/lib.rs"));
 
 mod fault;
 mod worlds;
+mod year;
 
 pub use fault::{Fault, Guard, on};
 pub use worlds::{Progress, SEEDS, Search, Violation, seed_of, tell};
+pub use year::{Scale, run as year};

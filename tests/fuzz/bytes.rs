@@ -197,6 +197,7 @@ fn a_message_to_a_coordinator() {
             ToCoordinator::Invalidate(invalidation) | ToCoordinator::Progress(invalidation) => {
                 check_invalidation(invalidation);
             }
+            ToCoordinator::Retire { shard } => check_shard(shard),
             ToCoordinator::Inspect(question) => {
                 question.after.iter().for_each(check_key);
                 match &question.pages {

@@ -6,7 +6,7 @@ use super::tag_index::{DeliveryAttempt, PATIENCE};
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
 use crate::invalidation::{Invalidation, Target};
-use crate::protocol::RegisterAnswer;
+use crate::protocol::{RegisterAnswer, ToTagIndex};
 use crate::tag_index::{Round, attempts, settle};
 
 /// How long a coordinator waits for the answer to a registration, in milliseconds.
@@ -18,7 +18,8 @@ const LATE: u64 = 90_000;
 impl World<'_> {
     /// Begins a life of the tag index, unless it is alive.
     pub(super) fn wake_tag_index(&mut self) {
-        if self.tag_index.awake(self.now) {
+        let layout = self.layout;
+        if self.tag_index.awake(self.now, |shard| shard.is_served(&layout.config.routes)) {
             let (now, life) = (self.now, self.tag_index.life);
             self.story.tell(now, || format!("the tag index wakes to life {life}"));
         }
@@ -49,6 +50,7 @@ impl World<'_> {
         let now = self.now;
         self.story.tell(now, || "the alarm of the tag index runs".to_owned());
         self.deliver(Round::Due(self.tag_index.local(now)));
+        self.call_retired();
         self.tag_index.alarm_may_end(now);
     }
 
@@ -171,7 +173,8 @@ impl World<'_> {
 
     /// Delivers a coordinator's registration of tags to the tag index.
     pub(super) fn register(&mut self, arrival: Arrival) {
-        let Arrival::Register { object, life, token, shards, tags, since } = arrival else { return };
+        let Arrival::Register { object, life, token, message } = arrival else { return };
+        let ToTagIndex::Register { shards, tags, since, generation, carried, .. } = message else { return };
         let now = self.now;
         let fails = self.random.one_in(self.weather.tag_index_fails);
         // Either the answer is lost, or the whole registration.
@@ -180,7 +183,11 @@ impl World<'_> {
         } else {
             self.wake_tag_index();
             let shard = &self.layout.shards[object];
-            let registered = self.tag_index.store().register(shard, shards, &tags, since).expect("it is sound");
+            let store = self.tag_index.store();
+            if let Some(carried) = carried {
+                store.forget_tags(shard, generation, &carried).expect("it is sound");
+            }
+            let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
             (!fails).then_some(RegisterAnswer { invalidations, floor })
         };

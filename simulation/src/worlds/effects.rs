@@ -10,7 +10,7 @@ use super::straits::{SUBREQUESTS, Straits};
 use super::world::{COORDINATOR, World};
 use crate::coordinator::{Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
 use crate::page::PageMeta;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, ToTagIndex};
 use crate::reason::Reason;
 use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;

@@ -7,6 +7,7 @@ use super::database::Database;
 use crate::alarm::Alarm;
 use crate::tag_index::ACKNOWLEDGE_WITHIN;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
+use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 
 /// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in
@@ -43,10 +44,12 @@ pub(super) struct TagIndex {
     last_attempt: u64,
     /// The most rows of the feed, in worlds in which that is fewer than in the shipped code.
     feed_rows: Option<u64>,
+    /// The most older rows of the log, in such worlds.
+    log_rows: Option<u64>,
 }
 
 impl TagIndex {
-    pub(super) fn new(database: Database, skew: i64, feed_rows: Option<u64>) -> Self {
+    pub(super) fn new(database: Database, skew: i64, feed_rows: Option<u64>, log_rows: Option<u64>) -> Self {
         Self {
             database,
             store: None,
@@ -58,6 +61,7 @@ impl TagIndex {
             attempts: BTreeMap::new(),
             last_attempt: 0,
             feed_rows,
+            log_rows,
         }
     }
 
@@ -67,13 +71,19 @@ impl TagIndex {
     }
 
     /// Begins a life, unless the object is alive. Returns whether one has begun.
-    pub(super) fn awake(&mut self, now: u64) -> bool {
+    /// `is_served` tells which coordinators requests can reach.
+    pub(super) fn awake(&mut self, now: u64, is_served: impl Fn(&ShardName) -> bool) -> bool {
         if self.store.is_some() {
             return false;
         }
         let store = TagIndexStore::open(self.database.clone()).expect("the schema is this version's");
-        self.store = Some(match self.feed_rows {
+        let store = match self.feed_rows {
             Some(rows) => store.with_feed_rows(rows, FEED_AGE),
+            None => store,
+        };
+        store.note_retired(is_served, self.local(now)).expect("it is sound");
+        self.store = Some(match self.log_rows {
+            Some(rows) => store.with_log_rows(rows),
             None => store,
         });
         self.follow(now);
