@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod bounds;
 mod failing_store;
+mod retire;
 
 use super::*;
 use crate::coordinator::{Entry, RenderOutcome};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod bounds;
+
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
 use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
