@@ -142,7 +142,12 @@ impl World<'_> {
         if by_alarm || !is_silent {
             settle(self.tag_index.store(), &delivery, applied, self.tag_index.local(now)).expect("it is sound");
             self.acknowledge(seq);
-            let pending = self.pending(seq);
+            if delivery.is_summary {
+                // It replaces the deliveries of earlier invalidations.
+                self.acknowledge_all();
+            }
+            let is_in_log = self.tag_index.store().invalidation(seq).expect("it is sound").is_some();
+            let pending = if is_in_log { self.pending(seq) } else { 0 };
             let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
             promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
         }
@@ -169,6 +174,12 @@ impl World<'_> {
             self.edges[edge].polling.note(invalidation);
             self.edges[edge].heard.insert(edit);
         }
+    }
+
+    /// Records the invalidations that every coordinator has applied as acknowledged.
+    pub(super) fn acknowledge_all(&mut self) {
+        let known: Vec<u64> = self.unacknowledged.keys().copied().collect();
+        known.into_iter().for_each(|seq| self.acknowledge(seq));
     }
 
     /// Delivers a coordinator's registration of tags to the tag index.

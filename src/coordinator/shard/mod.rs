@@ -342,7 +342,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let refuse = |reason| Effect::Reply { waiter, reply: Reply::Refused { reason }, page: None };
-        self.learn_name(shard)?;
+        self.learn_name(turn, shard)?;
         let misplaced = match owner(turn.config, key) {
             Some(owner) if owner == *shard => (!self.has_place(key)).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
@@ -374,11 +374,15 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         Ok(())
     }
 
-    /// Records the object's own name with its first message.
-    fn learn_name(&mut self, shard: &ShardName) -> Result<(), StoreError> {
+    /// Records the object's own name with its first message. An object that no request should reach ends again.
+    fn learn_name(&mut self, turn: Turn<'_>, shard: &ShardName) -> Result<(), StoreError> {
         if self.name.is_none() {
             self.store.set_shard(shard.as_str())?;
             self.name = Some(shard.clone());
+        }
+        if self.retire_at.is_none() && !shard.is_served(&turn.config.routes) {
+            self.retire_at = Some(turn.moment.now);
+            self.effects.push(Effect::WakeAt(turn.moment.now));
         }
         Ok(())
     }
@@ -411,6 +415,11 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     fn invalidate(&mut self, moment: Moment, invalidation: &Invalidation) -> Result<(), StoreError> {
         let mut clock = self.clock;
         let received = clock.observe(invalidation.at, moment.now, moment.random);
+        if self.name.is_none() {
+            // It was never asked for a page, so it has none. The registration before its first page returns what it misses.
+            self.clock = clock;
+            return Ok(());
+        }
         self.store.note_invalidation(invalidation, received, &clock)?;
         self.clock = clock;
         self.received = received;

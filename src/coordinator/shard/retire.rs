@@ -56,10 +56,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         if shard.is_served(&turn.config.routes) {
             return Ok(());
         }
-        self.learn_name(shard)?;
-        self.retire_at = Some(turn.moment.now);
-        self.effects.push(Effect::WakeAt(turn.moment.now));
-        Ok(())
+        self.learn_name(turn, shard)
     }
 
     /// Forgets some pages, or, once there are none, the registrations with the tag index.

@@ -104,14 +104,20 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Returns the number of shards that have not applied an invalidation.
+    /// Returns the number of shards that have not applied an invalidation. If it has left the log, returns the number of
+    /// those that may not have applied it.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn pending(&self, seq: u64) -> Result<u64, StoreError> {
         one_number(
             "deliveries",
-            self.sql.query("SELECT COUNT(*) FROM pending_deliveries WHERE seq = ?", &[seq.into()])?,
+            self.sql.query(
+                "SELECT CASE WHEN EXISTS (SELECT 1 FROM invalidations WHERE seq = ?1) \
+                 THEN (SELECT COUNT(*) FROM pending_deliveries WHERE seq = ?1) \
+                 ELSE (SELECT COUNT(*) FROM dropped_deliveries WHERE seq >= ?1) END",
+                &[seq.into()],
+            )?,
         )
     }
 
