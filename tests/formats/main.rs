@@ -22,9 +22,9 @@ use cloudflare_isr::internals::inspection::answer::{
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer,
-    CarriedTags, Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress, StoreResult, TagIndexCall, Ticket, UnregisterAnswer,
-    ToCoordinator, ToTagIndex,
+    ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER,
+    OFFER_PATH, Offer, Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
+    StoreResult, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, UnregisterAnswer,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;

@@ -239,7 +239,14 @@ fn carried() -> Option<CarriedTags> {
 #[test]
 fn a_message_to_the_tag_index() {
     let messages = [
-        ToTagIndex::Register { shard: shard(), shards: 4, tags: tags(), since: START, generation: 0, carried: carried() },
+        ToTagIndex::Register {
+            shard: shard(),
+            shards: 4,
+            tags: tags(),
+            since: START,
+            generation: 0,
+            carried: carried(),
+        },
         ToTagIndex::Invalidate {
             target: invalidations().remove(0).target,
             mode: Mode::Expire,

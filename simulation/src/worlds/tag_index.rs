@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::database::Database;
 use crate::alarm::Alarm;
+use crate::shard_name::ShardName;
 use crate::tag_index::ACKNOWLEDGE_WITHIN;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
-use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 
 /// How long the caller of an invalidation waits for the coordinators, and the tag index for one of them, in

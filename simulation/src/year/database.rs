@@ -17,6 +17,9 @@ impl Database {
     pub(super) fn new() -> Self {
         let connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Otherwise SQLite prepares a statement again when its parameters change.
+        let stable = ::rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection.set_db_config(stable, true).expect("it is known");
         Self(Rc::new(connection))
     }
 

@@ -55,12 +55,17 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// A whole year, with the bounds of the shipped code.
-    pub const FULL: Self =
-        Self { urls: 10_000_000, invalidations: 1_000_000, max_pages: 5_000, log_rows: 100_000, feed_rows: 10_000 };
-    /// A hundredth of it.
-    pub const SMALL: Self =
-        Self { urls: 100_000, invalidations: 10_000, max_pages: 100, log_rows: 1_000, feed_rows: 100 };
+    /// Returns one in `part` of a year, with as small a part of the bounds of the shipped code.
+    #[must_use]
+    pub const fn part(part: u64) -> Self {
+        Self {
+            urls: 10_000_000 / part,
+            invalidations: 1_000_000 / part,
+            max_pages: 5_000 / part,
+            log_rows: 100_000 / part,
+            feed_rows: 10_000 / part,
+        }
+    }
 }
 
 /// Runs a year, and prints the tables at the end of each month.
@@ -156,7 +161,10 @@ impl Year {
     /// Requests a URL for the first time, and sometimes once more, and sometimes one of the known ones.
     fn visit(&mut self, month: u64) {
         for page in self.site.visits(month) {
-            let at = self.coordinators.iter().position(|coordinator| Some(coordinator.name()) == page.owner(&self.config).as_ref());
+            let at = self
+                .coordinators
+                .iter()
+                .position(|coordinator| Some(coordinator.name()) == page.owner(&self.config).as_ref());
             if let Some(at) = at.filter(|at| Some(*at) != self.dead) {
                 let request = self.coordinators[at].request(&page);
                 self.give(at, request);

@@ -190,7 +190,10 @@ fn rendered(site: &Site, key: PageKey, token: Version) -> Input<Content> {
         rendered_at: start,
         windows: Windows::new(start, Revalidate::After(FRESH_FOR), STALE_FOR, STALE_FOR).expect("they are valid"),
         body_bytes: Some(500),
-        digest: Digest::parse(&format!("{:032x}", u128::from_be_bytes(token.to_string().as_bytes()[10..26].try_into().expect("16 bytes")))),
+        digest: Digest::parse(&format!(
+            "{:032x}",
+            u128::from_be_bytes(token.to_string().as_bytes()[10..26].try_into().expect("16 bytes"))
+        )),
         vouched: None,
         key: key.clone(),
     };

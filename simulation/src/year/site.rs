@@ -18,13 +18,13 @@ const SECTIONS: u64 = 100;
 const OF_OLD_ROUTE: u64 = 50;
 
 /// One new URL in this many is requested once more at once, which admits it to a full coordinator.
-const REQUESTED_AGAIN: u64 = 10;
+const REQUESTED_AGAIN: u64 = 20;
 
 /// One visit in this many is of a URL that was admitted recently, and so many of these are remembered.
-const OF_KNOWN_URL: u64 = 10;
+const OF_KNOWN_URL: u64 = 20;
 const KNOWN: usize = 20_000;
 
-/// The most everything of the site is invalidated: once in this many edits.
+/// One edit in this many is of everything.
 const OF_EVERYTHING: u64 = 100_000;
 
 /// Returns the configuration, with or without the route that is removed.

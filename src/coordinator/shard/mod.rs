@@ -416,8 +416,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         let mut clock = self.clock;
         let received = clock.observe(invalidation.at, moment.now, moment.random);
         if self.name.is_none() {
-            // It was never asked for a page, so it has none. The registration before its first page returns what it misses.
-            self.clock = clock;
+            // It was never asked for a page, so it has none. A later render has a later version.
+            self.store.save_clock(&clock)?;
+            (self.clock, self.received) = (clock, received);
             return Ok(());
         }
         self.store.note_invalidation(invalidation, received, &clock)?;

@@ -34,7 +34,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         let owner = owner(turn.config, key);
         if self.name.is_some() && owner != self.name {
             let is_deleted = matches!(event, Event::Written { version: None });
-            let after = if owner.is_some() || is_deleted { Entry::default() } else { without_owner(&before, turn.moment.now) };
+            let after =
+                if owner.is_some() || is_deleted { Entry::default() } else { without_owner(&before, turn.moment.now) };
             let is_write = matches!(event, Event::WriteDue | Event::Written { .. } | Event::WriteFailed { .. });
             // A deletion that is due is made like any other.
             if !(is_write && after == before && before != Entry::default()) {

@@ -170,9 +170,7 @@ impl<S: Sql> CoordinatorStore<S> {
         // Few deletions are due at the same time, so few rows are passed over.
         let statement = "SELECT key FROM entries WHERE l2_pending IS NOT ? LIMIT ?";
         let rows = self.sql.query(statement, &[DELETE.into(), u64::from(limit).into()])?;
-        rows.into_iter()
-            .map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok()))
-            .collect()
+        rows.into_iter().map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok())).collect()
     }
 
     /// Counts the writes to L2 that are due, up to `limit`.

@@ -192,8 +192,11 @@ impl<S: Sql> CoordinatorStore<S> {
         }
         let (after, up_to) = (Tag::parse(&hand).ok(), last.filter(|_| !is_end));
         // Their registration may be under way.
-        let is_in_range = |tag: &Tag| after.as_ref().is_none_or(|after| tag > after) && up_to.as_ref().is_none_or(|last| tag <= last);
-        carried.extend(in_use.iter().filter(|tag| is_in_range(tag) && TagIndexName::of_tag(tag, tag_shards) == index).cloned());
+        let is_in_range =
+            |tag: &Tag| after.as_ref().is_none_or(|after| tag > after) && up_to.as_ref().is_none_or(|last| tag <= last);
+        carried.extend(
+            in_use.iter().filter(|tag| is_in_range(tag) && TagIndexName::of_tag(tag, tag_shards) == index).cloned(),
+        );
         self.sql.transaction(|| {
             for tag in &forgotten {
                 self.sql.query("DELETE FROM registered_tags WHERE tag = ?", &[tag.as_str().into()])?;

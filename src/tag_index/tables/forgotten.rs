@@ -40,7 +40,8 @@ impl<S: Sql> TagIndexStore<S> {
         let note = "INSERT INTO shards (shard, route, shards, generation) VALUES (?, ?, ?, ?) \
             ON CONFLICT (shard, shards) DO UPDATE SET generation = excluded.generation \
             WHERE excluded.generation > generation";
-        let row = |shards: u16| [shard.as_str().into(), shard.route().into(), u64::from(shards).into(), generation.into()];
+        let row =
+            |shards: u16| [shard.as_str().into(), shard.route().into(), u64::from(shards).into(), generation.into()];
         self.sql.query(note, &row(shards))?;
         let numbers = self.sql.query("SELECT COUNT(*) FROM shards WHERE shard = ?", &[shard.as_str().into()])?;
         if one_number("shards", numbers)? > MAX_NUMBERS {
@@ -94,10 +95,8 @@ impl<S: Sql> TagIndexStore<S> {
             if found >= AT_ONCE {
                 return Ok(true);
             }
-            self.sql.query(
-                "DELETE FROM shards WHERE shard = ? AND generation < ?",
-                &[name.into(), generation.into()],
-            )?;
+            self.sql
+                .query("DELETE FROM shards WHERE shard = ? AND generation < ?", &[name.into(), generation.into()])?;
             if self.sql.query("SELECT 1 FROM shards WHERE shard = ? LIMIT 1", &[name.into()])?.is_empty() {
                 // It has no page that an invalidation could concern.
                 self.sql.query(
@@ -126,7 +125,8 @@ impl<S: Sql> TagIndexStore<S> {
                 self.sql.query(call, &[shard.as_str().into(), now.as_millis().into()])?;
             }
             let called = self.sql.query("SELECT shard FROM retirements", &[])?.into_iter().map(shard);
-            for shard in called.collect::<Result<Vec<ShardName>, StoreError>>()?.iter().filter(|shard| is_served(shard)) {
+            for shard in called.collect::<Result<Vec<ShardName>, StoreError>>()?.iter().filter(|shard| is_served(shard))
+            {
                 self.sql.query("DELETE FROM retirements WHERE shard = ?", &[shard.as_str().into()])?;
             }
             Ok(())

@@ -54,7 +54,12 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     store.register(&b, 1, 0, &[tag("x")], at(0)).unwrap();
 
     let first = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
-    let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0, is_summary: false };
+    let delivery = |shard: &ShardName| Delivery {
+        invalidation: first.clone(),
+        shard: shard.clone(),
+        attempts: 0,
+        is_summary: false,
+    };
     assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
     store.delivered(first.seq, &a, 0).unwrap();
     store.put_off(first.seq, &b, at(500)).unwrap();

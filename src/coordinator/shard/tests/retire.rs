@@ -97,9 +97,8 @@ fn a_route_that_comes_back_before_the_end_is_registered_again() {
 fn the_tag_index_can_end_an_object_that_knows_nothing() {
     let config = without_route(false);
     let mut shard = Shard::open(MemorySql::new(), &config, at(0)).unwrap().0;
-    let mut on = |now, input| -> Vec<String> {
-        shard.on(&config, at(now), input).effects.iter().filter_map(short).collect()
-    };
+    let mut on =
+        |now, input| -> Vec<String> { shard.on(&config, at(now), input).effects.iter().filter_map(short).collect() };
     assert_eq!(on(5, Input::Retire { shard: name() }), [""; 0]);
     assert_eq!(on(5, Input::Alarm { room: 6, writes: 7 }), ["unregister at 1"]);
     // An object that is served does not end.

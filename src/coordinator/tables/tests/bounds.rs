@@ -40,7 +40,8 @@ fn collect(store: &CoordinatorStore<MemorySql>, before: u64, up_to: u64) {
 #[test]
 fn an_invalidation_stays_while_something_from_before_it_exists() {
     let store = coordinator();
-    let published = |path: &str, tags: &[&str], start| Entry { page: Some(page(path, tags, start)), ..Entry::default() };
+    let published =
+        |path: &str, tags: &[&str], start| Entry { page: Some(page(path, tags, start)), ..Entry::default() };
     save(&store, &published("/old", &["old"], 100), "/old");
     save(&store, &published("/new", &["new"], 300), "/new");
     let marked = Entry { marked_by: Some(Version::from_parts(at(100), 1)), failures: 1, ..Entry::default() };
@@ -63,7 +64,8 @@ fn an_invalidation_stays_while_something_from_before_it_exists() {
     collect(&store, 1000, 199);
     assert_eq!(names(&store), all, "their deliveries may be repeated");
     collect(&store, 1000, 1000);
-    let kept = ["everything ", "path /copied", "path /marked", "path /old", "prefix /p", "prefix /q", "tag copied", "tag old"];
+    let kept =
+        ["everything ", "path /copied", "path /marked", "path /old", "prefix /p", "prefix /q", "tag copied", "tag old"];
     assert_eq!(names(&store), kept, "the purge is not completed");
     store.list_swept().unwrap();
     store.end_sweeps(at(500)).unwrap();
@@ -82,7 +84,10 @@ fn invalidations_by_prefix_over_the_bound_become_wider_and_no_weaker() {
     assert_eq!(store.invalidated(&other), Ok(None));
     collect(&store, 10_000, 10_000);
     assert!(names(&store).len() <= 1001);
-    assert_eq!([&first, &other, &last].map(|page| store.invalidated(page).unwrap()), [Some(Mode::Expire), Some(Mode::Expire), None]);
+    assert_eq!(
+        [&first, &other, &last].map(|page| store.invalidated(page).unwrap()),
+        [Some(Mode::Expire), Some(Mode::Expire), None]
+    );
 }
 
 #[test]
