@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::route::Route;
+use crate::route::{Route, Routes};
 use crate::text::text_conversions;
 
 /// The name of a coordinator object: `<route id>#<number>`.
@@ -47,6 +47,12 @@ impl ShardName {
     pub fn owns(&self, path: &str, shards: u16) -> bool {
         let (route, own) = self.parts();
         own.parse() == Ok(number(route, path, shards))
+    }
+
+    /// Returns whether requests reach a coordinator of this name: its route is configured, with enough shards.
+    #[must_use]
+    pub(crate) fn is_served(&self, routes: &Routes) -> bool {
+        routes.by_id(self.route()).is_some_and(|route| self.number() < route.shards())
     }
 
     /// Returns the id of the route.

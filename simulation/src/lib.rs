@@ -35,9 +35,10 @@
 //!   another deployment on the same zone (`worlds/colo.rs`).
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
+//! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
 //!
 //! Some conditions hold in a part of the worlds only (`worlds/hostile.rs`): the feed is so small that its floor rises,
-//! isolates of edges end and lose their knowledge, the tag index takes the questions of edges but answers none, reads of
+//! the log is so small that deliveries are dropped, isolates of edges end and lose their knowledge, the tag index takes the questions of edges but answers none, reads of
 //! L2 hang, and many clients ask for a page at once.
 //!
 //! A schedule is a seed: the same seed gives the same story on every machine. Each world checks the promises, by
@@ -54,7 +55,7 @@
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
-//! | 10 | an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time |
+//! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time |
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!
@@ -99,6 +100,8 @@ include!(concat!(env!("OUT_DIR"), "/src/lib.rs"));
 
 mod fault;
 mod worlds;
+mod year;
 
 pub use fault::{Fault, Guard, on};
 pub use worlds::{Progress, SEEDS, Search, Violation, seed_of, tell};
+pub use year::{Scale, run as year};

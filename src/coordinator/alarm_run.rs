@@ -100,7 +100,8 @@ impl AlarmRun {
                 Effect::Render { driven: true, .. } => self.a_render,
                 Effect::Write(..) | Effect::Delete(_) => A_WRITE,
                 Effect::Render { .. } | Effect::Read(_) | Effect::Register { .. } | Effect::Forward { .. } => 1,
-                Effect::Reply { .. } | Effect::Abandon { .. } | Effect::WakeAt(_) | Effect::Ring => 0,
+                Effect::Unregister { messages } => u32::try_from(messages.len()).unwrap_or(u32::MAX),
+                Effect::End | Effect::Reply { .. } | Effect::Abandon { .. } | Effect::WakeAt(_) | Effect::Ring => 0,
             };
             self.left = self.left.saturating_sub(subrequests);
             self.is_untouched &= subrequests == 0;

@@ -1,5 +1,7 @@
 //! The bounds of one coordinator object.
 
+use std::time::Duration;
+
 use crate::limits::OPEN_RENDERS;
 
 /// The bounds of one object. Visitors come before reports of stale pages, and their renders before those of the alarm.
@@ -22,6 +24,9 @@ pub struct Bounds {
     pub reports: usize,
     /// The bytes that waiting requests take, keys included. Requests with long keys may take half of them.
     pub waiter_bytes: u64,
+    /// How long an invalidation is kept after it was recorded, even if nothing is from before it. Within this time its
+    /// delivery may be repeated, and must not count twice.
+    pub invalidations_kept_for: Duration,
     /// The reads of L2 that waiting requests wait for.
     pub reads: usize,
 }
@@ -37,6 +42,7 @@ impl Default for Bounds {
             waiters: 10_000,
             reports: 1_000,
             waiter_bytes: 16 * 1024 * 1024,
+            invalidations_kept_for: Duration::from_mins(10),
             reads: 200,
         }
     }

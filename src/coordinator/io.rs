@@ -3,11 +3,11 @@
 use crate::coordinator::{RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Reply};
+use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::semantics::key::PageKey;
-use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -50,6 +50,16 @@ pub enum Input<B> {
     },
     /// The tag index delivers an invalidation.
     Invalidate(Invalidation),
+    /// The tag index calls a shard that no request reaches any more.
+    Retire {
+        /// The shard's own name.
+        shard: ShardName,
+    },
+    /// The tag index objects have forgotten the shard.
+    Unregistered {
+        /// Whether something is left at one of them; `None` if one could not be reached.
+        more: Option<bool>,
+    },
     /// The origin has sent the head of a response, of any kind, or the client renders the page itself. The connection is
     /// free for another request.
     Answered {
@@ -186,17 +196,16 @@ pub enum Effect<B> {
     Register {
         /// The token of the render whose page carries them.
         token: Version,
-        /// The shard.
-        shard: ShardName,
-        /// The number of shards of its route.
-        shards: u16,
-        /// Whether the tag index does not know the shard yet, with this number of shards.
-        is_new: bool,
-        /// The tags.
-        tags: Vec<Tag>,
-        /// The registration asks for the invalidations since this time.
-        since: Timestamp,
+        /// The registration, for each tag index object that must know of it.
+        messages: Vec<(TagIndexName, ToTagIndex)>,
     },
+    /// Makes the tag index forget this shard. [`Input::Unregistered`] follows.
+    Unregister {
+        /// A message for each tag index object.
+        messages: Vec<(TagIndexName, ToTagIndex)>,
+    },
+    /// Deletes the object's storage and its alarm. No request reaches the object any more.
+    End,
     /// Reads L2. [`Input::Read`] follows.
     Read(PageRead),
     /// Writes to L2. [`Input::Wrote`] follows.

@@ -1,6 +1,6 @@
 //! The renders of one life of the object: running ones with their progress, and queued ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::coordinator::render_queue::RenderQueue;
 use crate::coordinator::{Bounds, RenderOutcome, Room};
@@ -195,6 +195,16 @@ impl<B: Clone> Renders<B> {
     /// Records that a render has ended.
     pub(super) fn end(&mut self, token: Version) {
         self.running.remove(&token);
+    }
+
+    /// Returns the tags of the responses that may be published without another registration.
+    pub(super) fn tags_in_use(&self) -> BTreeSet<Tag> {
+        let tags = |render: &Render<B>| match &render.stage {
+            Stage::Registering(registering) => registering.answer.0.tags.clone(),
+            Stage::Growing { page, .. } => page.tags.clone(),
+            Stage::Asked | Stage::Private => Vec::new(),
+        };
+        self.running.values().flat_map(tags).collect()
     }
 
     /// Returns the metadata of a streaming response that requests may join.

@@ -27,6 +27,7 @@ const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
 /// | why | up to | then |
 /// |---|---|---|
 /// | the tag index has removed the row from its feed | the floor | every coordinator has applied it: ask the coordinator, and believe its answer |
+/// | as above, but a coordinator of the page's route does not answer | the time in `lagging` | the coordinator may not have applied it: the page counts as expired |
 /// | this edge has forgotten the row, because there were too many | `forgotten` | some coordinator may not have applied it yet: the page counts as expired |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
@@ -36,6 +37,8 @@ pub struct Feed {
     floor: Timestamp,
     /// Rows up to this time were forgotten here.
     forgotten: Timestamp,
+    /// The routes with a coordinator that does not answer, as each object has returned them last.
+    lagging: BTreeMap<TagIndexName, Vec<(RouteId, Timestamp)>>,
     /// The time of the newest row that the tag index has returned. All rows up to it are known, or below the floor.
     latest: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
@@ -94,6 +97,10 @@ pub struct FeedPage {
     pub rows: Vec<Invalidation>,
     /// Whether more rows follow.
     pub more: bool,
+    /// Routes with a coordinator that has not applied all rows below the floor, each with the time up to which it may
+    /// not have applied them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lagging: Vec<(RouteId, Timestamp)>,
 }
 
 impl Feed {
@@ -113,6 +120,7 @@ impl Feed {
         if let Some(index) = TagIndexName::of_seq(page.seq) {
             let known = self.known.entry(index).or_default();
             *known = page.seq.max(*known);
+            self.lagging.insert(index, page.lagging);
         }
     }
 
@@ -193,11 +201,22 @@ impl Feed {
     pub fn path_invalidation(&self, path: &str, route: &RouteId, since: Timestamp) -> Option<PageInvalidation> {
         let forgotten = (since <= self.forgotten && self.forgotten > Timestamp::default())
             .then_some(PageInvalidation { mode: Mode::Expire, at: self.forgotten });
+        let lagging = self.lagging_route(route, since);
         // Most sites never invalidate a prefix: then there is nothing to look up.
         let prefixes = PathPrefix::all_of(path).take(if self.prefixes.is_empty() { 0 } else { usize::MAX });
         let prefixes = prefixes.filter_map(|prefix| self.prefixes.get(prefix));
         let marks = prefixes.chain(self.paths.get(path)).chain(self.routes.get(route)).chain([&self.everything]);
-        marks.flat_map(|marks| marks.concerning(since)).chain(forgotten).max()
+        marks.flat_map(|marks| marks.concerning(since)).chain(forgotten).chain(lagging).max()
+    }
+
+    /// Returns whether a coordinator of a route may not have applied rows from `since` or later that have left the feed.
+    fn lagging_route(&self, route: &RouteId, since: Timestamp) -> Option<PageInvalidation> {
+        if !self.may_miss(since) {
+            return None;
+        }
+        let of_route = self.lagging.values().flatten().filter(|(lagging, _)| lagging == route);
+        let at = of_route.map(|(_, at)| *at).max()?.min(self.floor);
+        (since <= at).then_some(PageInvalidation { mode: Mode::Expire, at })
     }
 }
 
@@ -289,14 +308,14 @@ mod tests {
         assert!(!feed.may_miss(at(0)), "nothing has left the feed");
         let row =
             |seq, time| Invalidation { seq, at: at(time), target: tag("a"), mode: Mode::Purge, refresh: Refresh::Lazy };
-        feed.extend(FeedPage { seq: 7, floor: at(300), rows: vec![row(6, 400), row(7, 500)], more: false });
+        feed.extend(FeedPage { seq: 7, floor: at(300), rows: vec![row(6, 400), row(7, 500)], ..FeedPage::default() });
         assert_eq!([300, 301].map(|time| feed.may_miss(at(time))), [true, false]);
         let valid_up_to = feed.valid_up_to(at(10_000));
         assert_eq!(valid_up_to, at(500));
         assert_eq!(feed.valid_up_to(at(450)), at(450), "another object may have recorded a row since");
         assert_eq!(feed.valid_up_to(at(0)), at(300), "the coordinators have applied everything below the floor");
         for (floor, is_missing) in [(500, false), (501, true)] {
-            feed.extend(FeedPage { seq: 8, floor: at(floor), rows: Vec::new(), more: false });
+            feed.extend(FeedPage { seq: 8, floor: at(floor), ..FeedPage::default() });
             assert_eq!(feed.may_miss_after(valid_up_to), is_missing, "{floor}");
         }
         assert_eq!(feed.invalidation_of(&page("/", &[], 100), &route()), None, "a missing row is no invalidation");
@@ -305,7 +324,7 @@ mod tests {
     #[test]
     fn an_answer_is_taken_in_once_or_twice_alike() {
         let row = Invalidation { seq: 3, at: at(5), target: tag("a"), mode: Mode::Expire, refresh: Refresh::Lazy };
-        let answer = FeedPage { seq: 3, floor: at(0), rows: vec![row], more: false };
+        let answer = FeedPage { seq: 3, rows: vec![row], ..FeedPage::default() };
         let mut once = Feed::default();
         once.extend(answer.clone());
         let mut twice = once.clone();

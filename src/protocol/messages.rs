@@ -69,6 +69,19 @@ pub enum ToCoordinator {
     Progress(Invalidation),
     /// Asks for the state of pages. The answer is a [`crate::inspection::answer::ShardAnswer`].
     Inspect(ShardQuestion),
+    /// No request reaches the shard, according to the tag index's configuration. If its own says the same, the shard
+    /// forgets its pages, unregisters, and deletes its storage. The answer is a [`RetireAnswer`].
+    Retire {
+        /// The object's own name.
+        shard: ShardName,
+    },
+}
+
+/// A coordinator's answer to [`ToCoordinator::Retire`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetireAnswer {
+    /// Whether the coordinator retires. It does not if its configuration has its route.
+    pub retires: bool,
 }
 
 /// A coordinator's answer to [`ToCoordinator::Invalidate`].
@@ -171,7 +184,7 @@ impl ToCoordinator {
             Self::Stale { key, version, newer_than, .. } => {
                 Self::Stale { shard, key, version, newer_than, forwarded: true }
             }
-            other @ (Self::Invalidate(_) | Self::Progress(_) | Self::Inspect(_)) => other,
+            other @ (Self::Invalidate(_) | Self::Progress(_) | Self::Inspect(_) | Self::Retire { .. }) => other,
         }
     }
 }
@@ -202,6 +215,20 @@ pub enum ToTagIndex {
         tags: Vec<Tag>,
         /// When the render began.
         since: Timestamp,
+        /// The shard's generation: it rises whenever the shard forgets tags.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        generation: u64,
+        /// The tags of a range that the shard still carries. It has forgotten all others of older generations.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        carried: Option<CarriedTags>,
+    },
+    /// The shard has no pages any more, and forgets what it has registered in older generations. The answer is an
+    /// [`UnregisterAnswer`].
+    Unregister {
+        /// The shard.
+        shard: ShardName,
+        /// Its generation.
+        generation: u64,
     },
     /// Invalidate pages. The answer is an [`InvalidateAnswer`].
     Invalidate {
@@ -236,6 +263,24 @@ pub enum ToTagIndex {
         /// Its name.
         shard: ShardName,
     },
+}
+
+/// A range of the tags of one tag index object, and those of them that a shard carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedTags {
+    /// The range begins after this tag; `None`: with the first.
+    pub after: Option<Tag>,
+    /// The range ends with this tag; `None`: with the last.
+    pub up_to: Option<Tag>,
+    /// The tags in the range that the shard carries.
+    pub tags: Vec<Tag>,
+}
+
+/// The answer to [`ToTagIndex::Unregister`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnregisterAnswer {
+    /// Whether some tags of the shard are left, so that the call has to be repeated.
+    pub more: bool,
 }
 
 /// The answer to [`ToTagIndex::Register`].
@@ -364,6 +409,11 @@ pub enum Reply {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Reply {

@@ -5,7 +5,8 @@ mod messages;
 mod tickets;
 
 pub use self::messages::{
-    ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, REPLY_HEADER, RPC_PATH,
-    RegisterAnswer, Reply, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex,
+    ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, REPLY_HEADER,
+    RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex,
+    UnregisterAnswer,
 };
 pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

@@ -64,9 +64,12 @@ pub fn settle<S: Sql>(
     matched: Option<u64>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let seq = delivery.invalidation.seq;
-    match matched {
-        Some(matched) => store.delivered(seq, &delivery.shard, matched),
-        None => store.put_off(seq, &delivery.shard, now.plus(backoff::delivery(delivery.attempts + 1))),
+    let (seq, shard) = (delivery.invalidation.seq, &delivery.shard);
+    let again = now.plus(backoff::delivery(delivery.attempts.saturating_add(1)));
+    match (matched, delivery.is_summary) {
+        (Some(matched), false) => store.delivered(seq, shard, matched),
+        (Some(_), true) => store.summary_applied(seq, shard),
+        (None, false) => store.put_off(seq, shard, again),
+        (None, true) => store.put_off_summary(shard, again),
     }
 }

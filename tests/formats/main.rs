@@ -22,9 +22,9 @@ use cloudflare_isr::internals::inspection::answer::{
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER, OFFER_PATH, Offer,
-    Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, ShardProgress, StoreResult, TagIndexCall, Ticket,
-    ToCoordinator, ToTagIndex,
+    ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER,
+    OFFER_PATH, Offer, Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
+    StoreResult, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, UnregisterAnswer,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
@@ -228,7 +228,14 @@ fn messages_are_what_they_were() {
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
     now.sent(
         "ToTagIndex::Register",
-        &ToTagIndex::Register { shard: owner, shards: 4, tags: vec![tag("blog"), tag("post:1")], since: START },
+        &ToTagIndex::Register {
+            shard: owner.clone(),
+            shards: 4,
+            tags: vec![tag("blog"), tag("post:1")],
+            since: START,
+            generation: 0,
+            carried: None,
+        },
     );
     now.sent(
         "ToTagIndex::Invalidate",
@@ -262,7 +269,27 @@ fn messages_are_what_they_were() {
     now.sent("Progress", &progress);
     let downstream = vec![DownstreamProgress { cache: "zone_purge".to_owned(), is_done: true }];
     now.sent("Progress, with a cache in front", &Progress { downstream, ..progress });
-    now.sent("FeedPage", &FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true });
+    let page = FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true, lagging: Vec::new() };
+    now.sent("FeedPage", &page);
+    let lagging = vec![(RouteId::from_stored("/blog/[slug]").expect("it is a route"), START)];
+    now.sent("FeedPage, with a route that lags", &FeedPage { rows: Vec::new(), lagging, ..page });
+    let carried = CarriedTags { after: None, up_to: Some(tag("post:9")), tags: vec![tag("post:1")] };
+    now.sent(
+        "ToTagIndex::Register, by a shard that has forgotten tags",
+        &ToTagIndex::Register {
+            shard: owner.clone(),
+            shards: 4,
+            tags: vec![tag("blog")],
+            since: START,
+            generation: 1_700_000_000_000,
+            carried: Some(carried),
+        },
+    );
+    let generation = 1_700_000_000_000;
+    now.sent("ToTagIndex::Unregister", &ToTagIndex::Unregister { shard: owner.clone(), generation });
+    now.sent("UnregisterAnswer", &UnregisterAnswer { more: true });
+    now.sent("ToCoordinator::Retire", &ToCoordinator::Retire { shard: owner });
+    now.sent("RetireAnswer", &RetireAnswer { retires: true });
     now.end();
 }
 

@@ -11,7 +11,7 @@ use cloudflare_isr::internals::inspection::answer::{Pages, ShardAnswer, ShardEnt
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Target};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    InvalidateAnswer, Offer, RegisterAnswer, Reply, Ticket, ToCoordinator, ToTagIndex,
+    CarriedTags, InvalidateAnswer, Offer, RegisterAnswer, Reply, Ticket, ToCoordinator, ToTagIndex,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
@@ -197,6 +197,7 @@ fn a_message_to_a_coordinator() {
             ToCoordinator::Invalidate(invalidation) | ToCoordinator::Progress(invalidation) => {
                 check_invalidation(invalidation);
             }
+            ToCoordinator::Retire { shard } => check_shard(shard),
             ToCoordinator::Inspect(question) => {
                 question.after.iter().for_each(check_key);
                 match &question.pages {
@@ -231,15 +232,27 @@ fn a_ticket_and_an_offer() {
     });
 }
 
+fn carried() -> Option<CarriedTags> {
+    Some(CarriedTags { after: None, up_to: tags().pop(), tags: tags() })
+}
+
 #[test]
 fn a_message_to_the_tag_index() {
     let messages = [
-        ToTagIndex::Register { shard: shard(), shards: 4, tags: tags(), since: START },
+        ToTagIndex::Register {
+            shard: shard(),
+            shards: 4,
+            tags: tags(),
+            since: START,
+            generation: 0,
+            carried: carried(),
+        },
         ToTagIndex::Invalidate {
             target: invalidations().remove(0).target,
             mode: Mode::Expire,
             refresh: Refresh::Eager,
         },
+        ToTagIndex::Unregister { shard: shard(), generation: 7 },
         ToTagIndex::Progress { seq: 6 },
         ToTagIndex::Feed { since: 6 },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
@@ -254,7 +267,7 @@ fn a_message_to_the_tag_index() {
             }
             ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
-            ToTagIndex::InspectShard { shard } => check_shard(shard),
+            ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
             ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}
         });
     });
@@ -266,7 +279,7 @@ fn an_answer_of_the_tag_index() {
     let samples = [
         encode(&RegisterAnswer { invalidations: vec![by_tag.clone()], floor: START }),
         encode(&InvalidateAnswer { invalidation: by_path.clone(), applied: 3, pending: 1, matched: 9 }),
-        encode(&FeedPage { seq: 7, floor: START, rows: vec![by_path, by_tag], more: true }),
+        encode(&FeedPage { seq: 7, floor: START, rows: vec![by_path, by_tag], more: true, lagging: Vec::new() }),
     ];
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
         let bytes = input.of(&samples);

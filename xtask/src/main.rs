@@ -77,6 +77,12 @@ enum Task {
     },
     /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
     Sim(tasks::sim::Schedules),
+    /// Run a year of a site in fast forward on SQLite, and print the size of every table after each month.
+    Year {
+        /// Run only one in this many of the URLs and invalidations, with smaller bounds.
+        #[arg(long, default_value_t = 1)]
+        part: u64,
+    },
     /// Check formatting, lints, documentation and both deployments, without running a test.
     Check,
     /// Measure throughput and latency: `tests/bench/run.mjs`.
@@ -122,6 +128,7 @@ fn main() -> ExitCode {
         Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
         Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim(schedules) => tasks::sim::run(&project, &schedules),
+        Task::Year { part } => tasks::year::run(&project, part),
         Task::Check => tasks::check::run(&project),
         Task::Bench { args } => tasks::bench::run(&project, &args),
         Task::Soak { args } => tasks::soak::run(&project, &args),

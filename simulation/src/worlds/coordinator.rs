@@ -136,6 +136,7 @@ impl World<'_> {
     pub(super) fn own(&mut self, at: usize, outcome: ObjectEvent) -> CheckResult {
         match outcome {
             ObjectEvent::Answered { token } => self.answered(at, token),
+            ObjectEvent::Unregistered { more } => self.give(at, Input::Unregistered { more }),
             ObjectEvent::Head { token } => self.head(at, token),
             ObjectEvent::Ended { token } => self.ended(at, token),
             ObjectEvent::Registered { token, answer } => self.registered(at, token, answer),

@@ -6,7 +6,7 @@ use super::tag_index::{DeliveryAttempt, PATIENCE};
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
 use crate::invalidation::{Invalidation, Target};
-use crate::protocol::RegisterAnswer;
+use crate::protocol::{RegisterAnswer, ToTagIndex};
 use crate::tag_index::{Round, attempts, settle};
 
 /// How long a coordinator waits for the answer to a registration, in milliseconds.
@@ -18,7 +18,8 @@ const LATE: u64 = 90_000;
 impl World<'_> {
     /// Begins a life of the tag index, unless it is alive.
     pub(super) fn wake_tag_index(&mut self) {
-        if self.tag_index.awake(self.now) {
+        let layout = self.layout;
+        if self.tag_index.awake(self.now, |shard| shard.is_served(&layout.config.routes)) {
             let (now, life) = (self.now, self.tag_index.life);
             self.story.tell(now, || format!("the tag index wakes to life {life}"));
         }
@@ -49,6 +50,7 @@ impl World<'_> {
         let now = self.now;
         self.story.tell(now, || "the alarm of the tag index runs".to_owned());
         self.deliver(Round::Due(self.tag_index.local(now)));
+        self.call_retired();
         self.tag_index.alarm_may_end(now);
     }
 
@@ -136,10 +138,18 @@ impl World<'_> {
         let (now, seq, shard) = (self.now, delivery.invalidation.seq, &delivery.shard);
         self.story.tell(now, || format!("the tag index hears that {seq} is applied by {shard}: {}", applied.is_some()));
         let local = self.tag_index.local(now);
-        self.tag_index.hanging.note(shard, !is_silent, local);
+        // An eviction forgets this, which changes when a delivery arrives: the worlds that are compared do without.
+        if !self.is_calm {
+            self.tag_index.hanging.note(shard, !is_silent, local);
+        }
         settle(self.tag_index.store(), &delivery, applied, local).expect("it is sound");
         self.acknowledge(seq);
-        let pending = self.pending(seq);
+        if delivery.is_summary {
+            // It replaces the deliveries of earlier invalidations.
+            self.acknowledge_all();
+        }
+        let is_in_log = self.tag_index.store().invalidation(seq).expect("it is sound").is_some();
+        let pending = if is_in_log { self.pending(seq) } else { 0 };
         let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
         promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
         self.tag_index.alarm_may_end(now);
@@ -167,9 +177,16 @@ impl World<'_> {
         }
     }
 
+    /// Records the invalidations that every coordinator has applied as acknowledged.
+    pub(super) fn acknowledge_all(&mut self) {
+        let known: Vec<u64> = self.unacknowledged.keys().copied().collect();
+        known.into_iter().for_each(|seq| self.acknowledge(seq));
+    }
+
     /// Delivers a coordinator's registration of tags to the tag index.
     pub(super) fn register(&mut self, arrival: Arrival) {
-        let Arrival::Register { object, life, token, shards, tags, since } = arrival else { return };
+        let Arrival::Register { object, life, token, message } = arrival else { return };
+        let ToTagIndex::Register { shards, tags, since, generation, carried, .. } = message else { return };
         let now = self.now;
         let fails = self.random.one_in(self.weather.tag_index_fails);
         // Either the answer is lost, or the whole registration.
@@ -178,7 +195,11 @@ impl World<'_> {
         } else {
             self.wake_tag_index();
             let shard = &self.layout.shards[object];
-            let registered = self.tag_index.store().register(shard, shards, &tags, since).expect("it is sound");
+            let store = self.tag_index.store();
+            if let Some(carried) = carried {
+                store.forget_tags(shard, generation, &carried).expect("it is sound");
+            }
+            let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
             (!fails).then_some(RegisterAnswer { invalidations, floor })
         };

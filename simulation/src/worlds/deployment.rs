@@ -1,4 +1,5 @@
-//! A change of the number of a route's shards while pages are cached and requests are under way.
+//! A change of the number of a route's shards, or a route that is removed and may return, while pages are cached and
+//! requests are under way.
 //!
 //! All objects begin a new life with the new number at one moment. Edges and the tag index may use the old one for a
 //! while. Then a coordinator receives requests for a page that it does not own any more, and an invalidation by path
@@ -24,6 +25,8 @@ pub(super) struct Deployment<'w> {
     after: &'w Layout,
     /// The step before which it happens.
     step: u32,
+    /// The step before which the configuration is as before again, in worlds in which a route is removed and returns.
+    back: Option<u32>,
     /// Its own random numbers, so that they do not change worlds without a deployment.
     random: Random,
     /// Until when each edge, and last the tag index, uses the old number.
@@ -38,9 +41,18 @@ impl<'w> Deployment<'w> {
             return None;
         }
         let [fewer, more] = &workshop.moving;
-        let (before, after) = if random.one_in(2) { (fewer, more) } else { (more, fewer) };
-        let step = u32::try_from(random.below(STEPS.into())).unwrap_or_default();
-        Some(Self { before, after, step, random, behind_until: [0; EDGES + 1] })
+        let (mut before, mut after) = if random.one_in(2) { (fewer, more) } else { (more, fewer) };
+        let mut step = u32::try_from(random.below(STEPS.into())).unwrap_or_default();
+        // Random numbers of its own, so that the other deployments stay as they are.
+        let mut of_route = Random::new(seed.rotate_left(32) ^ 0x524f_5554_4521);
+        let mut back = None;
+        if of_route.one_in(3) {
+            [before, after] = workshop.removed.each_ref();
+            step = u32::try_from(of_route.below(u64::from(STEPS) / 2)).unwrap_or_default();
+            let away = u32::try_from(1 + of_route.below(u64::from(STEPS) / 2)).unwrap_or_default();
+            back = of_route.one_in(2).then_some(step + away);
+        }
+        Some(Self { before, after, step, back, random, behind_until: [0; EDGES + 1] })
     }
 }
 
@@ -48,6 +60,10 @@ impl<'w> World<'w> {
     /// Deploys the new number if its step has come.
     pub(super) fn maybe_deploy(&mut self, step: u32) {
         if self.deployment.as_ref().is_some_and(|deployment| deployment.step == step) {
+            self.deploy();
+        }
+        if let Some(deployment) = self.deployment.as_mut().filter(|deployment| deployment.back == Some(step)) {
+            (deployment.before, deployment.after) = (deployment.after, deployment.before);
             self.deploy();
         }
     }
@@ -58,7 +74,7 @@ impl<'w> World<'w> {
         let Some(mut deployment) = self.deployment.take() else { return };
         let (before, after) = (deployment.before, deployment.after);
         let now = self.now;
-        self.story.tell(now, || "the route has another number of shards".to_owned());
+        self.story.tell(now, || "the routes change".to_owned());
         let moves = |key: usize| before.owners[key] != after.owners[key];
         let mut written = Vec::new();
         self.queue.retain(|_, arrival| match arrival {

@@ -10,7 +10,7 @@ use super::straits::{SUBREQUESTS, Straits};
 use super::world::{COORDINATOR, World};
 use crate::coordinator::{Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
 use crate::page::PageMeta;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, ToTagIndex};
 use crate::reason::Reason;
 use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;
@@ -32,15 +32,22 @@ impl World<'_> {
             Effect::Render { key, token, driven } => {
                 return self.render(at, self.workshop.number_of(&key), token, driven);
             }
-            Effect::Register { token, shard: _, shards, is_new: _, tags, since } => {
+            Effect::Register { token, messages } => {
                 self.spend(at, |object| object.spends_for.contains(&token))?;
-                if let Some(render) = self.objects[at].renders.get_mut(&token) {
-                    render.registering_since = Some(since);
+                // There is one tag index object.
+                for (_, message) in messages {
+                    if let (Some(render), ToTagIndex::Register { since, .. }) =
+                        (self.objects[at].renders.get_mut(&token), &message)
+                    {
+                        render.registering_since = Some(*since);
+                    }
+                    self.story.tell(now, || format!("registers for {}: {message:?}", short(token)));
+                    let due = now + self.latency();
+                    self.queue.push(due, Arrival::Register { object: at, life, token, message });
                 }
-                self.story.tell(now, || format!("registers {tags:?} for {}", short(token)));
-                let due = now + self.latency();
-                self.queue.push(due, Arrival::Register { object: at, life, token, shards, tags, since });
             }
+            Effect::Unregister { messages } => self.unregister(at, messages),
+            Effect::End => self.end_object(at),
             Effect::Read(read) => {
                 let what = (self.workshop.number_of(&read.page.key), read.page.version);
                 let is_first = read.waiters.is_empty() || self.objects[at].reading.insert(what);

@@ -24,6 +24,8 @@ const READS_HANG_EVERY: u64 = 4;
 pub(super) struct Hostile {
     /// The most rows of the feed, so that its floor rises.
     pub(super) feed_rows: Option<u64>,
+    /// The most older rows of the log, so that deliveries are dropped.
+    pub(super) log_rows: Option<u64>,
     /// Isolates of edges end, per step, and begin again without any knowledge. L1 stays.
     isolates_end: u64,
     /// The tag index begins to hang, per step: it takes questions of edges and answers none of them.
@@ -45,7 +47,10 @@ impl Hostile {
         let mut sometimes = |every| if random.one_in(4) { every } else { 0 };
         let (isolates_end, hangs) = (sometimes(ENDS_EVERY), sometimes(HANGS_EVERY));
         let (crowds, reads_hang) = (sometimes(CROWDS_EVERY), sometimes(READS_HANG_EVERY));
-        Self { feed_rows, isolates_end, hangs, hangs_until: 0, crowds, reads_hang, random }
+        // Random numbers of its own, so that it does not change other conditions.
+        let mut of_log = Random::new(seed.rotate_left(24) ^ 0x4c4f_4721);
+        let log_rows = if of_log.one_in(4) { Some(of_log.pick(&[1, 2, 6])) } else { None };
+        Self { feed_rows, log_rows, isolates_end, hangs, hangs_until: 0, crowds, reads_hang, random }
     }
 
     /// Returns how many more clients come with a client.
@@ -67,6 +72,7 @@ impl Hostile {
     pub(super) fn none() -> Self {
         Self {
             feed_rows: None,
+            log_rows: None,
             isolates_end: 0,
             hangs: 0,
             hangs_until: 0,

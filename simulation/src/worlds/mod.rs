@@ -19,6 +19,7 @@ mod progress;
 mod queue;
 mod random;
 mod regressions;
+mod retirement;
 mod runner;
 mod statements;
 mod story;
@@ -32,5 +33,6 @@ mod world;
 
 pub use self::checks::Violation;
 pub use self::progress::Progress;
+pub(crate) use self::random::Random;
 pub use self::regressions::{SEEDS, seed_of};
 pub use self::runner::{Search, tell};

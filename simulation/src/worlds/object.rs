@@ -131,6 +131,13 @@ impl Object {
         self.reading.clear();
     }
 
+    /// Deletes the storage and the alarm.
+    pub(super) fn end(&mut self) {
+        self.die(false);
+        self.database.clear();
+        self.alarm = None;
+    }
+
     /// Returns whether the object is alive.
     pub(super) fn is_alive(&self) -> bool {
         self.shard.is_some()

@@ -8,8 +8,7 @@ use super::origin::Body;
 use crate::coordinator::{PageRead, WaiterId};
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Reply};
-use crate::semantics::tag::Tag;
+use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -73,9 +72,17 @@ pub(super) enum Arrival {
         object: usize,
         life: u32,
         token: Version,
-        shards: u16,
-        tags: Vec<Tag>,
-        since: Timestamp,
+        message: ToTagIndex,
+    },
+    /// A retired coordinator's message that makes the tag index forget it.
+    Unregister {
+        object: usize,
+        life: u32,
+        message: ToTagIndex,
+    },
+    /// The tag index calls a retired coordinator.
+    Retire {
+        object: usize,
     },
     /// A result of something that a coordinator began. A later life ignores it.
     Object {
@@ -166,6 +173,9 @@ pub(super) enum ObjectEvent {
     Registered {
         token: Version,
         answer: Option<RegisterAnswer>,
+    },
+    Unregistered {
+        more: Option<bool>,
     },
     Wrote {
         key: usize,

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::database::Database;
 use super::random::Random;
@@ -20,6 +21,7 @@ const BOUNDS: Bounds = Bounds {
     waiters: 10_000,
     reports: 2,
     waiter_bytes: 1024 * 1024,
+    invalidations_kept_for: Duration::ZERO,
     reads: 200,
 };
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::database::Database;
 use crate::alarm::Alarm;
+use crate::shard_name::ShardName;
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::tag_index::{ACKNOWLEDGE_WITHIN, DELIVER_WITHIN, Hanging};
 use crate::time::Timestamp;
@@ -47,10 +48,12 @@ pub(super) struct TagIndex {
     pub(super) hanging: Hanging,
     /// The most rows of the feed, in worlds in which that is fewer than in the shipped code.
     feed_rows: Option<u64>,
+    /// The most older rows of the log, in such worlds.
+    log_rows: Option<u64>,
 }
 
 impl TagIndex {
-    pub(super) fn new(database: Database, skew: i64, feed_rows: Option<u64>) -> Self {
+    pub(super) fn new(database: Database, skew: i64, feed_rows: Option<u64>, log_rows: Option<u64>) -> Self {
         Self {
             database,
             store: None,
@@ -63,6 +66,7 @@ impl TagIndex {
             last_attempt: 0,
             hanging: Hanging::default(),
             feed_rows,
+            log_rows,
         }
     }
 
@@ -72,13 +76,19 @@ impl TagIndex {
     }
 
     /// Begins a life, unless the object is alive. Returns whether one has begun.
-    pub(super) fn awake(&mut self, now: u64) -> bool {
+    /// `is_served` tells which coordinators requests can reach.
+    pub(super) fn awake(&mut self, now: u64, is_served: impl Fn(&ShardName) -> bool) -> bool {
         if self.store.is_some() {
             return false;
         }
         let store = TagIndexStore::open(self.database.clone()).expect("the schema is this version's");
-        self.store = Some(match self.feed_rows {
+        let store = match self.feed_rows {
             Some(rows) => store.with_feed_rows(rows, FEED_AGE),
+            None => store,
+        };
+        store.note_retired(is_served, self.local(now)).expect("it is sound");
+        self.store = Some(match self.log_rows {
+            Some(rows) => store.with_log_rows(rows),
             None => store,
         });
         self.follow(now);

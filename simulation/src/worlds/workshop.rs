@@ -95,6 +95,8 @@ pub(super) struct Workshop {
     pub(super) crowded: Layout,
     /// The layouts before and after a change of a route's number of shards.
     pub(super) moving: [Layout; 2],
+    /// The layouts before and after the removal of a route. Its pages match another route.
+    pub(super) removed: [Layout; 2],
     pub(super) keys: Vec<PageKey>,
     pub(super) paths: Vec<CanonicalPath>,
     pub(super) prefixes: Vec<PathPrefix>,
@@ -113,6 +115,7 @@ impl Workshop {
         // path.
         let other = json!({ "/*": { "query": ["v"], "shards": 5 }, "/c": {} });
         let moving = Layout::of_each(&keys, [&large, &other]);
+        let removed = Layout::of_each(&keys, [&large, &json!({ "/*": { "query": ["v"], "shards": 2 } })]);
         let large = Layout::of(&keys, &large);
         Self {
             coordinators: moving[0].shards.iter().map(|_| Database::new()).collect(),
@@ -120,6 +123,7 @@ impl Workshop {
             crowded,
             large,
             moving,
+            removed,
             keys,
             paths: PATHS.iter().map(|path| path_of(path)).collect(),
             prefixes: PREFIXES.iter().map(|path| path_of(path).try_into().expect("a short path")).collect(),

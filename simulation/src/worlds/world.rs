@@ -19,7 +19,7 @@ use super::tag_index::TagIndex;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
-use crate::coordinator::{Moment, WaiterId};
+use crate::coordinator::{Input, Moment, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::version::Version;
 use crate::visit::Event;
@@ -151,7 +151,7 @@ impl<'w> World<'w> {
             random,
             weather,
             objects: databases.iter().map(|database| Object::new(database.clone())).collect(),
-            tag_index: TagIndex::new(workshop.tag_index.clone(), 0, hostile.feed_rows),
+            tag_index: TagIndex::new(workshop.tag_index.clone(), 0, hostile.feed_rows, hostile.log_rows),
             hostile,
             edit_of: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
@@ -224,6 +224,7 @@ impl<'w> World<'w> {
         }
         self.check_last_visits()?;
         self.check_quiet()?;
+        self.check_ended()?;
         self.check_hits()
     }
 
@@ -387,6 +388,14 @@ impl<'w> World<'w> {
             Arrival::Register { .. } => {
                 self.register(arrival);
                 Ok(())
+            }
+            Arrival::Unregister { object, life, message } => {
+                self.unregistered(object, life, &message);
+                Ok(())
+            }
+            Arrival::Retire { object } => {
+                let shard = self.layout.shards[object].clone();
+                self.give(object, Input::Retire { shard })
             }
             Arrival::Object { object, life, outcome } if life == self.objects[object].life => self.own(object, outcome),
             Arrival::Commit { object, life, key, value, told } => {

@@ -18,7 +18,9 @@
 
 mod admission;
 mod answers;
+mod registrations;
 mod renders;
+mod retire;
 mod step;
 mod sweep;
 #[cfg(test)]
@@ -38,7 +40,7 @@ use crate::coordinator::held_pages::HeldPages;
 use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 use crate::coordinator::leases::Leases;
 use crate::coordinator::renders::{Connection, Renders};
-use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::{CoordinatorStore, Removable};
 use crate::coordinator::{Bounds, Breaker, Event, RenderOutcome, TokenBucket, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
@@ -53,6 +55,9 @@ use crate::version::{Clock, Version};
 /// The time after which each place shows a write to L2. A miss later than that is a reason to check whether L2 has lost
 /// the page.
 const SETTLED_AFTER: Duration = Duration::from_mins(5);
+
+/// One invalidation in this many removes others that nothing needs any more. It examines more of them in turn.
+const COLLECTS_EVERY: u128 = 4;
 
 /// Limits the checks of L2 that are under way at the same time.
 const MAX_CHECKS: usize = 4;
@@ -104,6 +109,8 @@ pub struct Shard<S, B> {
     displacements: TokenBucket,
     /// When the pages of sweeps are due next.
     sweep_at: Timestamp,
+    /// When a retired object forgets its next pages.
+    retire_at: Option<Timestamp>,
     held: HeldPages<B>,
     failed: FailedPages<B>,
     /// The checks of L2 that are under way.
@@ -183,6 +190,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             hand: None,
             displacements: TokenBucket::default(),
             sweep_at: Timestamp::default(),
+            retire_at: None,
             held: HeldPages::default(),
             failed: FailedPages::default(),
             checks: 0,
@@ -200,6 +208,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             shard.note(ended);
         }
         shard.failure = None;
+        if shard.is_retired(config) {
+            shard.retire_at = Some(moment.now);
+        }
         shard.wake_for_next()?;
         let effects = shard.take_effects();
         Ok((shard, effects))
@@ -261,6 +272,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
                 Ok(())
             }
             Input::Invalidate(invalidation) => self.invalidate(turn.moment, &invalidation),
+            Input::Retire { shard } => self.retire(turn, &shard),
+            Input::Unregistered { more } => self.unregistered(turn, more),
             Input::Answered { token } => {
                 self.renders.answered(token);
                 Ok(())
@@ -326,7 +339,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(self.next_sweep()?).min();
+        let sweep = if self.retire_at.is_some() { self.retire_at } else { self.next_sweep()? };
+        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(sweep).min();
         // Work that the store has not let through must not keep the alarm busy.
         Ok(next.map(|next| next.max(self.failing.1)))
     }
@@ -345,10 +359,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         newer_than: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let refuse = |reason| Effect::Reply { waiter, reply: Reply::Refused { reason }, page: None };
-        if self.name.is_none() {
-            self.store.set_shard(shard.as_str())?;
-            self.name = Some(shard.clone());
-        }
+        self.learn_name(turn, shard)?;
         let misplaced = match owner(turn.config, key) {
             Some(owner) if owner == *shard => (!self.has_place(key)).then(|| refuse(Reason::WaitersFull)),
             Some(owner) if !forwarded => Some(Effect::Forward { waiter, owner }),
@@ -376,6 +387,19 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         if is_visitor && self.waiters.get(key).is_some_and(|waiters| waiters.last() == Some(&waiter)) {
             let hurried = self.hurry(turn, key);
             self.note(hurried);
+        }
+        Ok(())
+    }
+
+    /// Records the object's own name with its first message. An object that no request should reach ends again.
+    fn learn_name(&mut self, turn: Turn<'_>, shard: &ShardName) -> Result<(), StoreError> {
+        if self.name.is_none() {
+            self.store.set_shard(shard.as_str())?;
+            self.name = Some(shard.clone());
+        }
+        if self.retire_at.is_none() && !shard.is_served(&turn.config.routes) {
+            self.retire_at = Some(turn.moment.now);
+            self.effects.push(Effect::WakeAt(turn.moment.now));
         }
         Ok(())
     }
@@ -408,10 +432,24 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     fn invalidate(&mut self, moment: Moment, invalidation: &Invalidation) -> Result<(), StoreError> {
         let mut clock = self.clock;
         let received = clock.observe(invalidation.at, moment.now, moment.random);
+        if self.name.is_none() {
+            // It was never asked for a page, so it has none. A later render has a later version.
+            self.store.save_clock(&clock)?;
+            (self.clock, self.received) = (clock, received);
+            return Ok(());
+        }
         self.store.note_invalidation(invalidation, received, &clock)?;
         self.clock = clock;
         self.received = received;
         self.begin_sweep(moment.now, invalidation);
+        if (moment.random >> 64).is_multiple_of(COLLECTS_EVERY) {
+            // The invalidation is recorded, whatever becomes of the others.
+            let kept_for = self.renders.bounds().invalidations_kept_for;
+            let at = moment.now.minus(kept_for);
+            let before = self.leases.oldest().unwrap_or(received.time());
+            let collected = self.store.collect_invalidations(Removable { before, at });
+            self.note(collected);
+        }
         Ok(())
     }
 
@@ -509,7 +547,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             let ended = self.end_lease(turn, &key, token);
             self.note(ended);
         }
-        let swept = self.sweep(turn, room, writes);
+        let swept = match self.retire_at {
+            Some(_) => self.retire_pages(turn, writes),
+            None => self.sweep(turn, room, writes),
+        };
         self.note(swept);
         let begun = self.begin_background(turn, room);
         self.note(begun);

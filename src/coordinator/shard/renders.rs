@@ -6,7 +6,7 @@ use crate::coordinator::io::Effect;
 use crate::coordinator::renders::{Stage, TagRegistration};
 use crate::coordinator::{Event, RenderOutcome};
 use crate::page::PageMeta;
-use crate::protocol::RegisterAnswer;
+use crate::protocol::{RegisterAnswer, ToTagIndex};
 use crate::route::Route;
 use crate::semantics::key::PageKey;
 use crate::sql::{Sql, StoreError};
@@ -58,17 +58,22 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         let tags = self.store.unregistered(&answer.0.tags)?;
         let is_new = !self.store.is_registered(shards)?;
         let is_known = tags.is_empty() && !is_new;
-        let Some(render) = self.renders.get_mut(token).filter(|_| !is_known) else {
+        if is_known || !self.renders.is_running(token) {
             return Ok(Some(answer));
-        };
+        }
         // A slower render of another page may carry the same tags, and find them registered when it ends. So the
         // registration must ask for the invalidations since the oldest render began.
         let start = answer.0.render_start();
         let oldest = self.leases.oldest();
         let since = oldest.map_or(start, |oldest| oldest.min(start));
-        render.stage =
-            Stage::Registering(Box::new(TagRegistration { tags: tags.clone(), shards, since, answer, ended }));
-        self.effects.push(Effect::Register { token, shard, shards, is_new, tags, since });
+        let message = |tags, generation, carried| {
+            let shard = shard.clone();
+            ToTagIndex::Register { shard, shards, tags, since, generation, carried }
+        };
+        let messages = self.registration(turn, &answer.0.tags, (tags.clone(), is_new), message)?;
+        let registering = TagRegistration { tags, shards, since, answer, ended };
+        self.renders.set_stage(token, Stage::Registering(Box::new(registering)));
+        self.effects.push(Effect::Register { token, messages });
         Ok(None)
     }
 

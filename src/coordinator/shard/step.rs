@@ -1,5 +1,6 @@
 //! One step of one key: load, decide, save, and turn the actions into effects.
 
+use super::retire::without_owner;
 use super::{EventDetails, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::PageContent;
@@ -30,8 +31,16 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         details: EventDetails<'_, B>,
     ) -> Result<(), StoreError> {
         let before = self.store.load(key)?;
-        if self.name.is_some() && owner(turn.config, key) != self.name {
-            return self.disown(key, &before, details.is_over);
+        let owner = owner(turn.config, key);
+        if self.name.is_some() && owner != self.name {
+            let is_deleted = matches!(event, Event::Written { version: None });
+            let after =
+                if owner.is_some() || is_deleted { Entry::default() } else { without_owner(&before, turn.moment.now) };
+            let is_write = matches!(event, Event::WriteDue | Event::Written { .. } | Event::WriteFailed { .. });
+            // A deletion that is due is made like any other.
+            if !(is_write && after == before && before != Entry::default()) {
+                return self.disown(key, &before, after, details.is_over);
+            }
         }
         let Moment { now, random } = turn.moment;
         if let Some(lease) = before.lease.filter(|lease| is_request(&event) && lease.expires_at <= now) {
@@ -100,8 +109,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
 
     /// Removes a page that now belongs to another coordinator, because the route's number of shards or a pattern has
     /// changed. Nothing is written to L2: no two coordinators write one key.
-    fn disown(&mut self, key: &PageKey, before: &Entry, is_over: bool) -> Result<(), StoreError> {
-        self.store.save(key, before, &Entry::default(), &self.clock, None)?;
+    /// If no coordinator owns the page any more, its deletion from L2 is left.
+    fn disown(&mut self, key: &PageKey, before: &Entry, after: Entry, is_over: bool) -> Result<(), StoreError> {
+        self.store.save(key, before, &after, &self.clock, None)?;
+        self.effects.extend(after.deadline().map(Effect::WakeAt));
         self.leases.replace(key, before.lease, None);
         self.held.remove(key);
         (self.keys, self.negatives) = (None, None);

@@ -6,11 +6,12 @@ use serde_json::json;
 
 mod bounds;
 mod failing_store;
+mod retire;
 
 use super::*;
 use crate::coordinator::{Entry, RenderOutcome};
 use crate::invalidation::{Mode, Refresh, Target};
-use crate::protocol::{RegisterAnswer, Reply};
+use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::OriginFailure;
@@ -90,10 +91,18 @@ fn short(effect: &Effect<&'static str>) -> Option<String> {
         Effect::Render { key, driven, .. } => format!("render {} driven={driven}", key.path()),
         Effect::Forward { waiter, owner } => format!("forward {} to {owner}", waiter.0),
         Effect::Abandon { .. } => "abandon".to_owned(),
-        Effect::Register { tags, since, .. } => {
-            let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-            format!("register {} since {}", tags.join(" "), since.as_millis())
+        Effect::Register { messages, .. } => {
+            let of = |message: &ToTagIndex| match message {
+                ToTagIndex::Register { tags, since, .. } => (tags.clone(), since.as_millis()),
+                other => panic!("{other:?}"),
+            };
+            let messages: Vec<_> = messages.iter().map(|(_, message)| of(message)).collect();
+            let mut tags: Vec<&str> = messages.iter().flat_map(|(tags, _)| tags).map(Tag::as_str).collect();
+            tags.sort_unstable();
+            format!("register {} since {}", tags.join(" "), messages[0].1)
         }
+        Effect::Unregister { messages } => format!("unregister at {}", messages.len()),
+        Effect::End => "end".to_owned(),
         Effect::Read(read) => format!("read {} for {}", read.page.key.path(), read.waiters.len()),
         Effect::Write(page, _) => format!("write {}", page.key.path()),
         Effect::Delete(key) => format!("delete {}", key.path()),

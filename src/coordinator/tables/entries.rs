@@ -162,6 +162,27 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
     }
 
+    /// Returns at most `limit` keys with something besides the deletion from L2 that is due.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn keys_to_forget(&self, limit: u32) -> Result<Vec<PageKey>, StoreError> {
+        // Few deletions are due at the same time, so few rows are passed over.
+        let statement = "SELECT key FROM entries WHERE l2_pending IS NOT ? LIMIT ?";
+        let rows = self.sql.query(statement, &[DELETE.into(), u64::from(limit).into()])?;
+        rows.into_iter().map(|row| Columns::of("entries", row).parsed(|key| PageKey::from_stored(key).ok())).collect()
+    }
+
+    /// Counts the writes to L2 that are due, up to `limit`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_pending_writes(&self, limit: u64) -> Result<u64, StoreError> {
+        let statement = "SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE l2_due IS NOT NULL LIMIT ?)";
+        let rows = self.sql.query(statement, &[limit.into()])?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+
     /// Returns at most `limit` leases, those that expire first before the others. Skips a row that can't be read, so
     /// that it does not block the others.
     ///

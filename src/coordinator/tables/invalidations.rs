@@ -94,6 +94,14 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(self.fact("registered_as_one_of")?.is_some_and(|known| known == shards.to_string()))
     }
 
+    /// Returns whether the tag index knows this object, by any number of shards.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn has_registered(&self) -> Result<bool, StoreError> {
+        Ok(self.fact("registered_as_one_of")?.is_some())
+    }
+
     /// Records that the tag index knows this object as one of `shards` shards, and that it carries these tags.
     ///
     /// # Errors

@@ -6,11 +6,13 @@
 //! | `entries` | pages, their tags, their leases, and their writes to L2 |
 //! | `admission` | the keys that a full shard may displace |
 //! | `invalidations` | invalidations received, and the tags registered with the tag index |
+//! | `forgotten` | invalidations and registrations of tags that no page needs any more |
 //! | `sweeps` | the pages that an invalidation names, counted or processed one by one |
 //! | `inspection` | the state of pages, for callers |
 
 mod admission;
 mod entries;
+mod forgotten;
 mod inspection;
 mod invalidations;
 mod store;
@@ -19,5 +21,6 @@ mod sweeps;
 mod tests;
 
 pub use self::admission::Candidate;
+pub use self::forgotten::Removable;
 pub use self::store::CoordinatorStore;
 pub use self::sweeps::{MAX_COUNTED, SweepPage};

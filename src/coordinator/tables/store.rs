@@ -54,6 +54,14 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(Clock::resume(self.fact("clock")?.and_then(|text| Version::parse(&text))))
     }
 
+    /// Records the last version that the clock has issued.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn save_clock(&self, clock: &Clock) -> Result<(), StoreError> {
+        self.set_fact("clock", &clock.last().to_string())
+    }
+
     /// Returns the breaker.
     ///
     /// # Errors

@@ -77,12 +77,16 @@ impl<S: Sql> CoordinatorStore<S> {
         self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)
     }
 
-    /// Records a sweep over the pages of an invalidation. A sweep that is already recorded stays as it is.
+    /// Records a sweep over the pages of an invalidation. A sweep that is already recorded stays as it is, unless this
+    /// one is of everything: then it replaces deliveries that were dropped, and has the number of one of them.
     pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
         let (kind, name) = invalidation.target.kind_and_name();
         self.sql()
             .query(
-                "INSERT OR IGNORE INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (seq) DO UPDATE SET kind = excluded.kind, name = excluded.name, mode = excluded.mode, \
+                 received = excluded.received, matched = NULL, done_at = NULL \
+                 WHERE excluded.kind = 'everything' AND kind <> 'everything'",
                 &[
                     invalidation.seq.into(),
                     kind.into(),
@@ -119,6 +123,7 @@ impl<S: Sql> CoordinatorStore<S> {
             bound.extend(parameters);
             bound.push(received.into());
             self.sql().transaction(|| {
+                self.sql().query("DELETE FROM sweep_pages WHERE seq = ?", &[seq.into()])?;
                 self.sql().query(
                     &format!(
                         "INSERT INTO sweep_pages (seq, rank, key) SELECT ?, ROW_NUMBER() OVER (ORDER BY heat DESC, key), \

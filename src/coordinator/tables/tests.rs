@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod bounds;
+
 use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};

@@ -40,6 +40,13 @@ impl ObjectAlarm {
         self.follow(deadline);
     }
 
+    /// Deletes the object's storage and its alarm.
+    pub(in crate::edge) async fn delete_storage(&self) -> worker::Result<()> {
+        let storage = self.state.storage();
+        storage.delete_alarm().await?;
+        storage.delete_all().await
+    }
+
     /// Sets the alarm for the next deadline of the store, if there is one.
     pub(in crate::edge) fn follow(&self, deadline: Result<Option<Timestamp>, StoreError>) {
         let now = js::now();

@@ -33,15 +33,14 @@ use crate::invalidation::Invalidation;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
 use crate::page::PageMeta;
 use crate::protocol::{
-    ApplyAnswer, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply, ToCoordinator,
-    ToTagIndex,
+    ApplyAnswer, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply, RetireAnswer,
+    ToCoordinator,
 };
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::key::PageKey;
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
-use crate::tag_index_name::TagIndexName;
 use crate::version::Version;
 
 /// The most bytes of a message.
@@ -123,6 +122,8 @@ pub(in crate::edge) struct Object {
     pub(in crate::edge) to_drive: RefCell<Vec<(PageKey, Version)>>,
     /// Wakes an alarm that waits for its renders.
     pub(in crate::edge) bell: RefCell<Option<mpsc::Sender<()>>>,
+    /// Whether the storage was deleted since the shard was opened.
+    pub(in crate::edge) is_over: Cell<bool>,
 }
 
 /// A tag registration under way. It resolves once the shard knows the outcome.
@@ -151,12 +152,16 @@ impl Object {
             aborts: RefCell::default(),
             to_drive: RefCell::default(),
             bell: RefCell::default(),
+            is_over: Cell::new(false),
         });
         object.perform_all(effects);
         Ok(object)
     }
 
     async fn fetch(self: &Rc<Self>, request: &Request) -> worker::Result<Response> {
+        if let Err(error) = self.begin_anew() {
+            return failed(&error);
+        }
         let path = request.path();
         if path == OFFER_PATH {
             return self.offer(request.inner()).await;
@@ -169,6 +174,17 @@ impl Object {
             MESSAGE_PATH => self.message(&body).await,
             _ => Response::error("not a path of this version", 404),
         }
+    }
+
+    /// Opens the shard again after its storage was deleted: the object is called nevertheless, and begins like a new one.
+    fn begin_anew(self: &Rc<Self>) -> Result<(), StoreError> {
+        if self.is_over.replace(false) {
+            let opened = Shard::open(self.sql.clone(), &self.settings.config, moment());
+            let (shard, effects) = opened.inspect_err(|_| self.is_over.set(true))?;
+            self.shard.replace(shard);
+            self.perform_all(effects);
+        }
+        Ok(())
     }
 
     /// Takes the page of a lease holder.
@@ -205,6 +221,16 @@ impl Object {
                 return match store.and_then(|store| store.inspect(&question)) {
                     Ok(answer) => message_response(&answer),
                     Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Retire { shard } => {
+                let Handled { effects, failure } = self.handle(Input::Retire { shard });
+                self.perform_all(effects);
+                return match failure {
+                    Some(error) => failed(&error),
+                    None => message_response(&RetireAnswer {
+                        retires: self.shard.borrow().is_retired(&self.settings.config),
+                    }),
                 };
             }
             ToCoordinator::Miss { shard, key, newer_than, forwarded, renders } => {
@@ -324,12 +350,7 @@ impl Object {
                     abort.abort();
                 }
             }
-            Effect::Register { token, shard, shards, is_new, tags, since } => {
-                let told = TagIndexName::to_be_told(tags, is_new, self.settings.config.tag_shards);
-                let messages = told
-                    .into_iter()
-                    .map(|(index, tags)| (index, ToTagIndex::Register { shard: shard.clone(), shards, tags, since }));
-                let messages = messages.collect();
+            Effect::Register { token, messages } => {
                 let (sender, registration) = oneshot::channel();
                 spawn_local(async move {
                     object.register(token, messages).await;
@@ -338,6 +359,8 @@ impl Object {
                 });
                 return Some(registration);
             }
+            Effect::Unregister { messages } => spawn_local(async move { object.unregister(messages).await }),
+            Effect::End => spawn_local(async move { object.end().await }),
             Effect::Read(read) => spawn_local(async move { object.read(read).await }),
             Effect::Write(page, content) => spawn_local(async move { object.write(page, content).await }),
             Effect::Delete(key) => spawn_local(async move { object.delete(key).await }),

@@ -25,7 +25,7 @@ use crate::edge::objects::tickets::PendingStore;
 use crate::edge::origin;
 use crate::edge::platform::{calls, js};
 use crate::page::{PageHead, PageMeta};
-use crate::protocol::{RegisterAnswer, StoreResult, ToTagIndex};
+use crate::protocol::{RegisterAnswer, StoreResult, ToTagIndex, UnregisterAnswer};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::OriginFailure;
@@ -167,6 +167,31 @@ impl Object {
         self.on(Input::Registered { token, answer });
     }
 
+    /// Makes the tag index forget this object.
+    pub(in crate::edge) async fn unregister(self: Rc<Self>, messages: Vec<(TagIndexName, ToTagIndex)>) {
+        let tag_shards = self.settings.config.tag_shards;
+        let asked = messages
+            .into_iter()
+            .map(|(index, message)| calls::tag_index::<UnregisterAnswer>(&self.env, index, tag_shards, message));
+        let more = match js::within(REGISTER_WITHIN, try_join_all(asked)).await {
+            Some(Ok(answers)) => Some(answers.into_iter().any(|answer| answer.more)),
+            failure => {
+                worker::console_error!("coordinator: the retired object could not be unregistered: {failure:?}");
+                None
+            }
+        };
+        self.on(Input::Unregistered { more });
+    }
+
+    /// Deletes everything that this object has stored, and its alarm. If that fails, the tag index does not call it
+    /// again, but the next call that reaches it ends it.
+    pub(in crate::edge) async fn end(self: Rc<Self>) {
+        self.is_over.set(true);
+        if let Err(error) = self.alarm.delete_storage().await {
+            worker::console_error!("coordinator: the storage of the retired object is not deleted: {error}");
+        }
+    }
+
     pub(in crate::edge) async fn read(self: Rc<Self>, read: PageRead) {
         let page = match js::within(READ_WITHIN, self.get(&read.page.key)).await {
             Some(page) => page,
@@ -269,6 +294,9 @@ impl Object {
             }
         }
         self.bell.replace(None);
+        if self.is_over.get() {
+            return;
+        }
         let shard = self.shard.borrow();
         self.alarm.end(AlarmRun::next_alarm(shard.has_queued(), shard.next_deadline(), js::now()));
     }

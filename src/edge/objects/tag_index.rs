@@ -21,8 +21,8 @@ use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
-    ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, ShardProgress, TagIndexCall,
-    ToCoordinator, ToTagIndex,
+    ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, RetireAnswer, ShardProgress,
+    TagIndexCall, ToCoordinator, ToTagIndex, UnregisterAnswer,
 };
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
@@ -33,6 +33,9 @@ use crate::tag_index_name::TagIndexName;
 
 /// The most rows of one answer to a poll.
 const FEED_ROWS: u32 = 1000;
+
+/// Limits the retired coordinators that one run of the alarm calls.
+const RETIRED_AT_ONCE: u32 = 6;
 
 /// Keeps the shards of each tag, the log of invalidations, and their deliveries. Bind it as `TAG_INDEX`, with SQLite.
 ///
@@ -131,11 +134,16 @@ impl Object {
         let (state, sql) = ObjectSql::of(State::from(raw));
         let config = settings::config(&env).map_err(|error| StoreError::Unconfigured(error.to_string()));
         let downstream = config.as_ref().map(purges::of).unwrap_or_default();
-        let tag_shards = config.map(|config| config.tag_shards);
+        let tag_shards = config.as_ref().map(|config| config.tag_shards).map_err(Clone::clone);
         let store = sql
             .and_then(TagIndexStore::open)
             .and_then(|store| store.one_of(name.unwrap_or(TagIndexName::ROOT), tag_shards.clone()?, js::now()))
-            .map(|store| store.with_downstream(downstream));
+            .map(|store| store.with_downstream(downstream))
+            .and_then(|store| {
+                let config = config.as_ref().map_err(Clone::clone)?;
+                store.note_retired(|shard| shard.is_served(&config.routes), js::now())?;
+                Ok(store)
+            });
         let object = Rc::new(Self {
             env,
             store,
@@ -182,10 +190,17 @@ impl Object {
 
     async fn message(self: &Rc<Self>, message: ToTagIndex) -> Result<worker::Result<Response>, StoreError> {
         Ok(match message {
-            ToTagIndex::Register { shard, shards, tags, since } => {
-                let registered = self.store()?.register(&shard, shards, &tags, since)?;
+            ToTagIndex::Register { shard, shards, tags, since, generation, carried } => {
+                let store = self.store()?;
+                if let Some(carried) = carried {
+                    store.forget_tags(&shard, generation, &carried)?;
+                }
+                let registered = store.register(&shard, shards, generation, &tags, since)?;
                 let (invalidations, floor) = (registered.invalidations, registered.floor);
                 message_response(&RegisterAnswer { invalidations, floor })
+            }
+            ToTagIndex::Unregister { shard, generation } => {
+                message_response(&UnregisterAnswer { more: self.store()?.unregister(&shard, generation)? })
             }
             ToTagIndex::Invalidate { target, mode, refresh } => {
                 message_response(&self.invalidate(target, mode, refresh).await?)
@@ -308,6 +323,22 @@ impl Object {
         purges::purge(self.store()?, &self.env, &self.exports).await
     }
 
+    /// Calls the coordinators that no request reaches any more, so that they end.
+    async fn call_retired(&self) {
+        let shards = match self.store().and_then(|store| store.retired_to_call(js::now(), RETIRED_AT_ONCE)) {
+            Ok(shards) => shards,
+            Err(error) => return worker::console_error!("tag index: {error}"),
+        };
+        for shard in shards {
+            let message = ToCoordinator::Retire { shard: shard.clone() };
+            let call = calls::deliver::<RetireAnswer>(&self.env, &shard, &message);
+            match js::within(ACKNOWLEDGE_WITHIN, call).await {
+                Some(Ok(RetireAnswer { retires: true })) => {}
+                other => worker::console_warn!("tag index: {shard} does not retire yet: {other:?}"),
+            }
+        }
+    }
+
     /// Attempts one batch of due deliveries, and sets the alarm for the rest.
     async fn alarm(&self) {
         self.alarm.begin();
@@ -317,7 +348,7 @@ impl Object {
                 Err(error) => worker::console_error!("tag index: {error}"),
             }
         };
-        let ((), purged) = futures::join!(deliver, self.purge_downstream());
+        let ((), purged, ()) = futures::join!(deliver, self.purge_downstream(), self.call_retired());
         if let Err(error) = purged {
             worker::console_error!("tag index: {error}");
         }

@@ -16,6 +16,8 @@ pub struct Delivery {
     pub shard: ShardName,
     /// The number of failed attempts.
     pub attempts: u32,
+    /// Whether it replaces deliveries that were dropped.
+    pub is_summary: bool,
 }
 
 impl<S: Sql> TagIndexStore<S> {
@@ -27,12 +29,15 @@ impl<S: Sql> TagIndexStore<S> {
         self.deliveries("d.due IS NOT NULL AND d.seq = ?", seq, limit)
     }
 
-    /// Returns at most `limit` deliveries that are due, the oldest first.
+    /// Returns at most `limit` deliveries that are due: those that replace dropped ones, and then the oldest first.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn deliveries_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.deliveries("d.due <= ?", now.as_millis(), limit)
+        let mut due = self.summaries_due(now, limit)?;
+        let rest = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(limit));
+        due.extend(self.deliveries("d.due <= ?", now.as_millis(), rest)?);
+        Ok(due)
     }
 
     fn deliveries(&self, condition: &str, parameter: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
@@ -46,7 +51,8 @@ impl<S: Sql> TagIndexStore<S> {
                 let mut columns = Columns::of("deliveries", row);
                 let invalidation = logged(&mut columns)?;
                 let shard = columns.parsed(ShardName::from_stored)?;
-                Ok(Delivery { invalidation, shard, attempts: u32::try_from(columns.number()?).unwrap_or(u32::MAX) })
+                let attempts = u32::try_from(columns.number()?).unwrap_or(u32::MAX);
+                Ok(Delivery { invalidation, shard, attempts, is_summary: false })
             })
             .collect()
     }
@@ -69,7 +75,9 @@ impl<S: Sql> TagIndexStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn applied(&self, seq: u64) -> Result<Vec<ShardName>, StoreError> {
-        let rows = self.sql.query("SELECT shard FROM deliveries WHERE seq = ? AND due IS NULL", &[seq.into()])?;
+        let applied = "SELECT shard FROM deliveries WHERE seq = ?1 EXCEPT SELECT shard FROM pending_deliveries \
+            WHERE seq = ?1";
+        let rows = self.sql.query(applied, &[seq.into()])?;
         rows.into_iter().map(|row| Columns::of("deliveries", row).parsed(ShardName::from_stored)).collect()
     }
 
@@ -96,26 +104,39 @@ impl<S: Sql> TagIndexStore<S> {
             .map(drop)
     }
 
-    /// Returns the number of pending deliveries of one invalidation.
+    /// Returns the number of shards that have not applied an invalidation. If it has left the log, returns the number of
+    /// those that may not have applied it.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn pending(&self, seq: u64) -> Result<u64, StoreError> {
         one_number(
             "deliveries",
-            self.sql.query("SELECT COUNT(*) FROM deliveries WHERE seq = ? AND due IS NOT NULL", &[seq.into()])?,
+            self.sql.query(
+                "SELECT CASE WHEN EXISTS (SELECT 1 FROM invalidations WHERE seq = ?1) \
+                 THEN (SELECT COUNT(*) FROM pending_deliveries WHERE seq = ?1) \
+                 ELSE (SELECT COUNT(*) FROM dropped_deliveries WHERE seq >= ?1) END",
+                &[seq.into()],
+            )?,
         )
     }
 
-    /// Returns when this object next needs its alarm: the earliest delivery to a coordinator or purge of a downstream
-    /// cache.
+    /// Returns when this object next needs its alarm: the earliest delivery to a coordinator, call of a retired one, or
+    /// purge of a downstream cache.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let rows = self.sql.query("SELECT MIN(due) FROM deliveries WHERE due IS NOT NULL", &[])?;
-        let due = rows.into_iter().next().map(|row| Columns::of("deliveries", row).optional_number()).transpose()?;
-        let due = due.flatten().map(Timestamp::from_millis);
-        Ok(due.into_iter().chain(self.purge_deadline()?).min())
+        let mut deadlines: Vec<Timestamp> = self.purge_deadline()?.into_iter().collect();
+        for earliest in [
+            "SELECT MIN(due) FROM deliveries WHERE due IS NOT NULL",
+            "SELECT MIN(due) FROM dropped_deliveries",
+            "SELECT MIN(due) FROM retirements",
+        ] {
+            let row = self.sql.query(earliest, &[])?.into_iter().next();
+            let due = row.map(|row| Columns::of("deliveries", row).optional_time()).transpose()?;
+            deadlines.extend(due.flatten());
+        }
+        Ok(deadlines.into_iter().min())
     }
 }

@@ -12,14 +12,14 @@ use crate::tag_index::tables::TagIndexStore;
 use crate::tag_index::tables::store::{SKEW, invalidation, logged, one_number};
 use crate::time::Timestamp;
 
-/// The number of older rows that the log keeps.
-const LOG_ROWS: u64 = 100_000;
-
 /// How long a purge of a downstream cache waits for the coordinators: an invalidation is acknowledged by then.
 const RIPE_AFTER: Duration = Duration::from_secs(5);
 
 /// How often the log and the feed are trimmed, in rows appended.
 const TRIM_EVERY: u64 = 100;
+
+/// How many rows of the log are removed at a time: more than are appended meanwhile.
+const TRIMMED_AT_ONCE: u64 = 1000;
 
 /// The answer to a registration of tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct RegisterResult {
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Records that a shard, one of `shards` of its route, carries tags. Returns the invalidations at `since` or later:
+    /// Records that a shard, one of `shards` of its route, carries tags, in its current generation. Returns the invalidations at `since` or later:
     /// of these tags, of the paths that the shard owns, and of everything wider.
     ///
     /// Every registration returns the invalidations by path, not only the first one of a shard. This object may have
@@ -44,14 +44,12 @@ impl<S: Sql> TagIndexStore<S> {
         &self,
         shard: &ShardName,
         shards: u16,
+        generation: u64,
         tags: &[Tag],
         since: Timestamp,
     ) -> Result<RegisterResult, StoreError> {
         self.sql.transaction(|| {
-            self.sql.query(
-                "INSERT OR IGNORE INTO shards (shard, route, shards) VALUES (?, ?, ?)",
-                &[shard.as_str().into(), shard.route().into(), u64::from(shards).into()],
-            )?;
+            self.note_shard(shard, shards, generation)?;
             let rows = self.sql.query(
                 "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind IN ('path', 'prefix', 'everything') \
                  OR (kind = 'route' AND name = ?))",
@@ -65,8 +63,9 @@ impl<S: Sql> TagIndexStore<S> {
             });
             for tag in tags {
                 self.sql.query(
-                    "INSERT OR IGNORE INTO tag_shards (tag, shard) VALUES (?, ?)",
-                    &[tag.as_str().into(), shard.as_str().into()],
+                    "INSERT INTO tag_shards (tag, shard, generation) VALUES (?, ?, ?) ON CONFLICT (tag, shard) \
+                     DO UPDATE SET generation = excluded.generation WHERE excluded.generation > generation",
+                    &[tag.as_str().into(), shard.as_str().into(), generation.into()],
                 )?;
                 let rows = self.sql.query(
                     "SELECT seq, at, kind, name, mode FROM feed WHERE kind = 'tag' AND name = ? AND at >= ?",
@@ -145,7 +144,7 @@ impl<S: Sql> TagIndexStore<S> {
                 )?;
             }
             self.note_for_downstream(seq, at, &target, now.plus(RIPE_AFTER))?;
-            if seq % TRIM_EVERY.min(self.feed_rows) == 0 {
+            if seq % TRIM_EVERY.min(self.feed_rows).min(self.log_rows) == 0 {
                 self.trim(seq)?;
             }
             Ok((seq, at))
@@ -169,9 +168,12 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(holders)
     }
 
-    /// Trims the feed and the log. Rows that leave the feed raise its floor.
+    /// Trims the feed and the log. Rows that leave the feed raise its floor. Deliveries that would keep older rows are
+    /// dropped.
     fn trim(&self, seq: u64) -> Result<(), StoreError> {
         let kept = self.feed_rows / u64::from(self.tag_shards.max(1));
+        let log_from = seq.saturating_sub(self.log_rows);
+        self.drop_overdue(log_from, kept)?;
         let rows = self.sql.query("SELECT seq FROM feed ORDER BY seq DESC LIMIT 1 OFFSET ?", &[kept.into()])?;
         if !rows.is_empty() {
             let newest_gone = one_number("feed", rows)?.min(self.last_that_may_leave()?);
@@ -179,16 +181,16 @@ impl<S: Sql> TagIndexStore<S> {
             self.raise_floor(Timestamp::from_millis(one_number("feed", rows)?))?;
             self.sql.query("DELETE FROM feed WHERE seq <= ?", &[newest_gone.into()])?;
         }
-        self.sql.query(
-            "DELETE FROM invalidations WHERE seq < ? AND seq NOT IN (SELECT seq FROM deliveries WHERE due IS NOT NULL)",
-            &[seq.saturating_sub(LOG_ROWS).into()],
-        )?;
-        self.sql.query("DELETE FROM deliveries WHERE seq < (SELECT MIN(seq) FROM invalidations)", &[])?;
-        self.trim_purges(seq.saturating_sub(LOG_ROWS))
+        let first = "SELECT COALESCE(MIN(seq), 0) FROM invalidations";
+        let first = one_number("invalidations", self.sql.query(first, &[])?)?;
+        let gone = log_from.min(first + TRIMMED_AT_ONCE);
+        self.sql.query("DELETE FROM invalidations WHERE seq < ?", &[gone.into()])?;
+        self.sql.query("DELETE FROM deliveries WHERE seq < ?", &[gone.into()])?;
+        self.trim_purges(log_from)
     }
 
     /// Returns the number of the last row of the feed that is old enough to leave it, and that every coordinator has
-    /// applied, like all rows before it: edges believe what a coordinator answers about a page from before the floor.
+    /// applied or can't be waited for, like all rows before it: edges believe what a coordinator answers about a page from before the floor.
     fn last_that_may_leave(&self) -> Result<u64, StoreError> {
         let rows = self.sql.query(
             "SELECT MIN(COALESCE((SELECT MAX(seq) FROM feed WHERE at <= (SELECT MAX(at) FROM feed) - ?), 0), \
@@ -224,7 +226,7 @@ impl<S: Sql> TagIndexStore<S> {
             .map(|row| invalidation(&mut Columns::of("feed", row)))
             .collect::<Result<Vec<Invalidation>, _>>()?;
         let seq = rows.last().map_or(since, |row| row.seq);
-        Ok(FeedPage { seq, floor: self.floor()?, rows, more })
+        Ok(FeedPage { seq, floor: self.floor()?, rows, more, lagging: self.lagging()? })
     }
 }
 

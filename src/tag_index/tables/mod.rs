@@ -5,10 +5,14 @@
 //! | `store` | the database: its schema and the object's own facts |
 //! | `log` | the shards that carry a tag, the log of invalidations, and the feed |
 //! | `deliveries` | deliveries of invalidations to coordinators |
+//! | `dropped` | the bound of pending deliveries |
+//! | `forgotten` | tags and coordinators that no page needs any more |
 //! | `purges` | pending purges of downstream caches |
 //! | `inspection` | the state of tags and coordinators, for callers |
 
 mod deliveries;
+mod dropped;
+mod forgotten;
 mod inspection;
 mod log;
 mod purges;

@@ -8,7 +8,7 @@ use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/tag_index/0001_init.sql") },
     Migration {
         name: "0002_scopes_and_directory",
@@ -16,7 +16,11 @@ const MIGRATIONS: [Migration; 4] = [
     },
     Migration { name: "0003_views", sql: include_str!("../../../migrations/tag_index/0003_views.sql") },
     Migration { name: "0004_sinks", sql: include_str!("../../../migrations/tag_index/0004_sinks.sql") },
+    Migration { name: "0005_bounds", sql: include_str!("../../../migrations/tag_index/0005_bounds.sql") },
 ];
+
+/// The number of older rows that the log keeps.
+const LOG_ROWS: u64 = 100_000;
 
 /// How far the clocks of two objects may differ without harm.
 pub const SKEW: Duration = Duration::from_secs(1);
@@ -32,6 +36,8 @@ pub struct TagIndexStore<S> {
     pub(super) feed_rows: u64,
     /// The age up to which rows stay in the feed above that number. It is 0 outside of tests.
     pub(super) feed_age: Duration,
+    /// The number of older rows that the log keeps.
+    pub(super) log_rows: u64,
 }
 
 impl<S: Sql> TagIndexStore<S> {
@@ -42,7 +48,8 @@ impl<S: Sql> TagIndexStore<S> {
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         let (downstream, feed_rows) = (DownstreamCaches::default(), MAX_FEED_ROWS as u64);
-        Ok(Self { sql, name: TagIndexName::ROOT, tag_shards: 1, downstream, feed_rows, feed_age: Duration::ZERO })
+        let (name, feed_age, log_rows) = (TagIndexName::ROOT, Duration::ZERO, LOG_ROWS);
+        Ok(Self { sql, name, tag_shards: 1, downstream, feed_rows, feed_age, log_rows })
     }
 
     /// Makes this the database of object `name` of `tag_shards`.
@@ -78,6 +85,12 @@ impl<S: Sql> TagIndexStore<S> {
     #[must_use]
     pub fn with_feed_rows(self, feed_rows: u64, feed_age: Duration) -> Self {
         Self { feed_rows, feed_age, ..self }
+    }
+
+    /// Limits the older rows of the log. Tests of dropped deliveries use it.
+    #[must_use]
+    pub fn with_log_rows(self, log_rows: u64) -> Self {
+        Self { log_rows, ..self }
     }
 
     pub(crate) fn sql(&self) -> &S {

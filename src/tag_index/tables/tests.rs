@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod bounds;
+
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
 use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
@@ -47,12 +49,17 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
 fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
-    store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
-    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
-    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
+    store.register(&a, 1, 0, &[tag("x"), tag("y")], at(0)).unwrap();
+    store.register(&b, 1, 0, &[tag("x")], at(0)).unwrap();
+    store.register(&b, 1, 0, &[tag("x")], at(0)).unwrap();
 
     let first = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
-    let delivery = |shard: &ShardName| Delivery { invalidation: first.clone(), shard: shard.clone(), attempts: 0 };
+    let delivery = |shard: &ShardName| Delivery {
+        invalidation: first.clone(),
+        shard: shard.clone(),
+        attempts: 0,
+        is_summary: false,
+    };
     assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
     store.delivered(first.seq, &a, 0).unwrap();
     store.put_off(first.seq, &b, at(500)).unwrap();
@@ -75,7 +82,7 @@ fn a_registration_tells_what_was_invalidated_since_the_render_began() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let a = shard("/#0");
     let invalidation = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
-    let told = |since| store.register(&a, 1, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
+    let told = |since| store.register(&a, 1, 0, &[tag("x"), tag("y")], at(since)).map(|answer| answer.invalidations);
     assert_eq!(invalidation.at, at(100).plus(SKEW));
     assert_eq!(told(1101), Ok(vec![]));
     assert_eq!(told(1100), Ok(vec![invalidation]), "the renderer's clock may have run ahead");
@@ -145,7 +152,7 @@ fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
 fn another_number_of_tag_index_objects_raises_the_floor_once() {
     let fresh = root_of(4, MemorySql::new(), 100);
     assert_eq!(fresh.feed(0, 10).unwrap().floor, at(0), "there is nothing that an edge could miss");
-    fresh.register(&shard("/#0"), 1, &[tag("x")], at(0)).unwrap();
+    fresh.register(&shard("/#0"), 1, 0, &[tag("x")], at(0)).unwrap();
     let sql = |store: &TagIndexStore<MemorySql>| store.sql().copy();
     let same = root_of(4, sql(&fresh), 200);
     assert_eq!(same.feed(0, 10).unwrap().floor, at(0));
@@ -159,10 +166,10 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let blog = RouteId::from_stored("/blog/*").unwrap();
     let (old, new, page_shard) = (shard("/blog/*#1"), shard("/blog/*#5"), shard("/:page#0"));
-    store.register(&old, 2, &[], at(0)).unwrap();
-    store.register(&old, 8, &[], at(0)).unwrap();
-    store.register(&new, 8, &[], at(0)).unwrap();
-    store.register(&page_shard, 1, &[tag("x")], at(0)).unwrap();
+    store.register(&old, 2, 0, &[], at(0)).unwrap();
+    store.register(&old, 8, 0, &[], at(0)).unwrap();
+    store.register(&new, 8, 0, &[], at(0)).unwrap();
+    store.register(&page_shard, 1, 0, &[tag("x")], at(0)).unwrap();
     let due = |target, owner: Option<&ShardName>| {
         let seq = store.append(target, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
         let mut shards: Vec<String> =
@@ -179,7 +186,7 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     let moved = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| old.owns(path, 2) && new.owns(path, 8)).unwrap();
     let moved = due(Target::Path(CanonicalPath::parse(&moved).unwrap()), Some(&new));
     assert_eq!(moved, ["/blog/*#1", "/blog/*#5"], "the page may be at its former owner still");
-    let answer = store.register(&shard("/:page#1"), 2, &[], at(50)).unwrap();
+    let answer = store.register(&shard("/:page#1"), 2, 0, &[], at(50)).unwrap();
     assert_eq!(answer.invalidations.len(), 2, "a shard that is new hears of what is wide, but not of other routes");
 }
 
@@ -187,7 +194,7 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
 fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let (old, new) = (shard("/blog/*#1"), shard("/blog/*#5"));
-    store.register(&old, 2, &[], at(0)).unwrap();
+    store.register(&old, 2, 0, &[], at(0)).unwrap();
     let path = |is_wanted: &dyn Fn(&str) -> bool| {
         let found = (0..10_000).map(|n| format!("/blog/{n}")).find(|path| is_wanted(path)).unwrap();
         Target::Path(CanonicalPath::parse(&found).unwrap())
@@ -200,7 +207,7 @@ fn the_new_owner_of_a_path_hears_of_what_came_before_it_was_known() {
         store.append(target.clone(), Mode::Expire, Refresh::Lazy, Some(&old), at(time)).unwrap();
     }
     let told = |since| -> Vec<Target> {
-        let answer = store.register(&new, 8, &[], at(since)).unwrap();
+        let answer = store.register(&new, 8, 0, &[], at(since)).unwrap();
         answer.invalidations.into_iter().map(|invalidation| invalidation.target).collect()
     };
     assert_eq!(told(50), std::slice::from_ref(&moved), "once for each target, and no other owner's");
@@ -234,9 +241,9 @@ fn each_scope_and_mode_is_stored_and_read_back() {
 fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let (a, b) = (shard("/a/*#0"), shard("/b/*#1"));
-    store.register(&b, 2, &[tag("x")], at(0)).unwrap();
-    store.register(&b, 8, &[], at(0)).unwrap();
-    store.register(&a, 1, &[tag("x"), tag("y")], at(0)).unwrap();
+    store.register(&b, 2, 0, &[tag("x")], at(0)).unwrap();
+    store.register(&b, 8, 0, &[], at(0)).unwrap();
+    store.register(&a, 1, 0, &[tag("x"), tag("y")], at(0)).unwrap();
     let append = |target, mode| store.append(target, mode, Refresh::Lazy, None, at(100)).unwrap().seq;
     let first = append(Target::Tag(tag("x")), Mode::Expire);
     let second = append(Target::Tag(tag("x")), Mode::Stale);

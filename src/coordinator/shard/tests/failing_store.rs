@@ -174,7 +174,12 @@ impl World {
                 Effect::Read(read) => self.reads.push(read),
                 Effect::Write(page, _) => self.writes.push((page.key, Some(page.version))),
                 Effect::Delete(key) => self.writes.push((key, None)),
-                Effect::Forward { .. } | Effect::Abandon { .. } | Effect::WakeAt(_) | Effect::Ring => {}
+                Effect::Forward { .. }
+                | Effect::Abandon { .. }
+                | Effect::Unregister { .. }
+                | Effect::End
+                | Effect::WakeAt(_)
+                | Effect::Ring => {}
             }
         }
         failure
