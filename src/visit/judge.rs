@@ -98,7 +98,9 @@ mod tests {
         let mut polling = Polling::default();
         let rows: Vec<Invalidation> = invalidated.map(|(mode, time)| row(mode, time)).into_iter().collect();
         match polled {
-            Some(time) => polling.answered(at(time), FeedPage { seq: 1, floor: at(floor), rows, more: false }),
+            Some(time) => {
+                polling.answered(at(time), FeedPage { seq: 1, floor: at(floor), rows, ..FeedPage::default() })
+            }
             None => {
                 for row in rows {
                     polling.note(row);

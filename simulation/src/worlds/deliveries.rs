@@ -141,7 +141,7 @@ impl World<'_> {
             settle(self.tag_index.store(), &delivery, applied, self.tag_index.local(now)).expect("it is sound");
             self.acknowledge(seq);
             let pending = self.pending(seq);
-            let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
+            let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq) || self.mishaps.has_restored;
             promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
         }
         self.tag_index.alarm_may_end(now);

@@ -3,12 +3,14 @@
 //! | module | contents |
 //! |---|---|
 //! | `store` | the database: its schema and the object's own facts |
-//! | `log` | the shards that carry a tag, the log of invalidations, and the feed |
+//! | `log` | the shards that carry a tag, and the log of invalidations |
+//! | `feed` | the feed that edges poll, and the log's identity |
 //! | `deliveries` | deliveries of invalidations to coordinators |
 //! | `purges` | pending purges of downstream caches |
 //! | `inspection` | the state of tags and coordinators, for callers |
 
 mod deliveries;
+mod feed;
 mod inspection;
 mod log;
 mod purges;
