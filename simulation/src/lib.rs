@@ -36,6 +36,8 @@
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
+//! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge is set back by up to
+//!   an hour (`worlds/mishaps.rs`).
 //!
 //! Some conditions hold in a part of the worlds only (`worlds/hostile.rs`): the feed is so small that its floor rises,
 //! the log is so small that deliveries are dropped, isolates of edges end and lose their knowledge, the tag index takes the questions of edges but answers none, reads of
@@ -78,7 +80,7 @@
 //! - KV reports writes in the order in which it accepts them.
 //! - An alarm is not lost for good if the object is called again.
 //! - Messages between objects take at least a millisecond.
-//! - Clocks differ by less than a second.
+//! - Clocks differ by less than a second, except where one is set back.
 //!
 //! The checks allow these known cases:
 //!

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::invalidation::{Invalidation, Mode, PathPrefix, Target};
+use crate::invalidation::{Invalidation, LogId, LogPosition, Mode, PathPrefix, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::key::CanonicalPath;
@@ -31,8 +31,8 @@ const MAX_KNOWN: usize = 2 * MAX_FEED_ROWS;
 /// | this edge has forgotten the row, because there were too many | `forgotten` | some coordinator may not have applied it yet: the page counts as expired |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
-    /// The number up to which each object's part is known.
-    known: BTreeMap<TagIndexName, u64>,
+    /// How far each object's part is known.
+    known: BTreeMap<TagIndexName, KnownPart>,
     /// Rows up to this time may have left the feed.
     floor: Timestamp,
     /// Rows up to this time were forgotten here.
@@ -46,6 +46,35 @@ pub struct Feed {
     prefixes: BTreeMap<PathPrefix, Marks>,
     routes: BTreeMap<RouteId, Marks>,
     everything: Marks,
+}
+
+/// How far the log of one object is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct KnownPart {
+    /// The log, if its object states it: an object of an older version does not.
+    log: Option<LogId>,
+    /// The number up to which it is known.
+    seq: u64,
+    /// The time of the row with that number.
+    at: Timestamp,
+}
+
+impl KnownPart {
+    fn nothing(index: TagIndexName) -> Self {
+        Self { log: None, seq: index.before_first(), at: Timestamp::default() }
+    }
+}
+
+/// What an answer of a tag index object adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedProgress {
+    /// Nothing new.
+    Nothing,
+    /// Rows with new numbers.
+    News,
+    /// The log is another one than before, or was restored to an earlier point. It has to be read from its beginning.
+    /// What is known already stays known: it can only make a page older.
+    StartsOver,
 }
 
 /// When a target was last invalidated, by mode.
@@ -101,27 +130,60 @@ pub struct FeedPage {
     /// not have applied them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lagging: Vec<(RouteId, Timestamp)>,
+    /// The identity of the log. Older versions do not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogId>,
 }
 
 impl Feed {
-    /// Returns the number after which to ask an object for rows.
+    /// Returns the number up to which an object's log is known.
     #[must_use]
     pub fn seq(&self, index: TagIndexName) -> u64 {
-        self.known.get(&index).copied().unwrap_or_else(|| index.before_first())
+        self.part(index).seq
     }
 
-    /// Adds an answer of a tag index object.
-    pub fn extend(&mut self, page: FeedPage) {
+    /// Returns the newest row of an object's log that is known, if the log is.
+    #[must_use]
+    pub fn position(&self, index: TagIndexName) -> Option<LogPosition> {
+        let KnownPart { log, seq, at } = self.part(index);
+        log.filter(|_| at > Timestamp::default()).map(|log| LogPosition { log, seq, at })
+    }
+
+    fn part(&self, index: TagIndexName) -> KnownPart {
+        self.known.get(&index).copied().unwrap_or_else(|| KnownPart::nothing(index))
+    }
+
+    /// Adds an answer of a tag index object to a question for the rows after `since`.
+    pub fn extend(&mut self, index: TagIndexName, since: u64, page: FeedPage) -> FeedProgress {
         self.floor = self.floor.max(page.floor);
+        let newest = page.rows.last().map(|row| row.at);
         for row in page.rows {
             self.latest = self.latest.max(row.at);
             self.note(row.target, row.mode, row.at);
         }
-        if let Some(index) = TagIndexName::of_seq(page.seq) {
-            let known = self.known.entry(index).or_default();
-            *known = page.seq.max(*known);
-            self.lagging.insert(index, page.lagging);
+        self.lagging.insert(index, page.lagging);
+        let mut known = self.part(index);
+        let is_other = page.log.is_some() && page.log != known.log;
+        if is_other {
+            known = KnownPart { log: page.log, ..KnownPart::nothing(index) };
         }
+        // An answer that leaves a gap says nothing about the rows in it.
+        let continues = since <= known.seq;
+        let has_news = continues && page.seq > known.seq;
+        if has_news {
+            (known.seq, known.at) = (page.seq, newest.unwrap_or_default());
+        }
+        self.known.insert(index, known);
+        match (continues, has_news) {
+            (false, _) => FeedProgress::StartsOver,
+            (true, true) => FeedProgress::News,
+            (true, false) => FeedProgress::Nothing,
+        }
+    }
+
+    /// Forgets how far an object's log is known.
+    pub fn start_over(&mut self, index: TagIndexName) {
+        self.known.remove(&index);
     }
 
     /// Adds one invalidation that passed through this isolate. Its number is not counted, because earlier ones may
@@ -293,7 +355,7 @@ mod tests {
     #[test]
     fn what_has_left_the_feed_is_forgotten_first() {
         let mut feed = Feed::default();
-        feed.extend(FeedPage { floor: at(1000 + MAX_KNOWN as u64 - 1), ..FeedPage::default() });
+        feed.extend(TagIndexName::ROOT, 0, FeedPage { floor: at(1000 + MAX_KNOWN as u64 - 1), ..FeedPage::default() });
         for i in 0..=MAX_KNOWN as u64 {
             feed.note(tag(&format!("t{i}")), Mode::Stale, at(1000 + i));
         }
@@ -308,14 +370,15 @@ mod tests {
         assert!(!feed.may_miss(at(0)), "nothing has left the feed");
         let row =
             |seq, time| Invalidation { seq, at: at(time), target: tag("a"), mode: Mode::Purge, refresh: Refresh::Lazy };
-        feed.extend(FeedPage { seq: 7, floor: at(300), rows: vec![row(6, 400), row(7, 500)], ..FeedPage::default() });
+        let rows = vec![row(6, 400), row(7, 500)];
+        feed.extend(TagIndexName::ROOT, 0, FeedPage { seq: 7, floor: at(300), rows, ..FeedPage::default() });
         assert_eq!([300, 301].map(|time| feed.may_miss(at(time))), [true, false]);
         let valid_up_to = feed.valid_up_to(at(10_000));
         assert_eq!(valid_up_to, at(500));
         assert_eq!(feed.valid_up_to(at(450)), at(450), "another object may have recorded a row since");
         assert_eq!(feed.valid_up_to(at(0)), at(300), "the coordinators have applied everything below the floor");
         for (floor, is_missing) in [(500, false), (501, true)] {
-            feed.extend(FeedPage { seq: 8, floor: at(floor), ..FeedPage::default() });
+            feed.extend(TagIndexName::ROOT, 7, FeedPage { seq: 8, floor: at(floor), ..FeedPage::default() });
             assert_eq!(feed.may_miss_after(valid_up_to), is_missing, "{floor}");
         }
         assert_eq!(feed.invalidation_of(&page("/", &[], 100), &route()), None, "a missing row is no invalidation");
@@ -326,10 +389,40 @@ mod tests {
         let row = Invalidation { seq: 3, at: at(5), target: tag("a"), mode: Mode::Expire, refresh: Refresh::Lazy };
         let answer = FeedPage { seq: 3, rows: vec![row], ..FeedPage::default() };
         let mut once = Feed::default();
-        once.extend(answer.clone());
+        assert_eq!(once.extend(TagIndexName::ROOT, 0, answer.clone()), FeedProgress::News);
         let mut twice = once.clone();
-        twice.extend(answer);
+        assert_eq!(twice.extend(TagIndexName::ROOT, 0, answer), FeedProgress::Nothing);
         assert_eq!((once.seq(TagIndexName::ROOT), &once), (3, &twice));
+    }
+
+    #[test]
+    fn another_log_is_read_from_its_beginning_and_what_is_known_stays_known() {
+        let row = |seq, time| {
+            let target = tag(&format!("t{time}"));
+            Invalidation { seq, at: at(time), target, mode: Mode::Expire, refresh: Refresh::Lazy }
+        };
+        let answer = |log, seq, time| {
+            let rows = vec![row(seq, time)];
+            FeedPage { seq, rows, log: Some(LogId::new(log)), ..FeedPage::default() }
+        };
+        let root = TagIndexName::ROOT;
+        let mut feed = Feed::default();
+        assert_eq!(feed.extend(root, 0, answer(1, 300, 500)), FeedProgress::News);
+        let position = LogPosition { log: LogId::new(1), seq: 300, at: at(500) };
+        assert_eq!(feed.position(root), Some(position));
+        // The rows after 300 of another log say nothing about its first 300, however many such answers come.
+        for _ in 0..2 {
+            assert_eq!(feed.extend(root, 300, answer(2, 310, 600)), FeedProgress::StartsOver);
+            assert_eq!((feed.seq(root), feed.position(root)), (0, None));
+        }
+        assert_eq!(feed.extend(root, 0, answer(2, 310, 600)), FeedProgress::News);
+        assert_eq!(feed.position(root), Some(LogPosition { log: LogId::new(2), seq: 310, at: at(600) }));
+        for time in [500, 600] {
+            let known = page("/", &[&format!("t{time}")], 100);
+            assert!(feed.invalidation_of(&known, &route()).is_some(), "{time}");
+        }
+        // An object of an older version does not state its log.
+        assert_eq!(feed.extend(root, 300, FeedPage { log: None, ..answer(0, 311, 700) }), FeedProgress::News);
     }
 
     #[test]

@@ -6,14 +6,17 @@
 //! | `request` | a call that invalidates |
 //! | `record` | an invalidation as the tag index records it |
 //! | `feed` | invalidations at the edge |
+//! | `log_id` | the identity of a log, and questions to it |
 
 mod feed;
+mod log_id;
 mod mode;
 mod record;
 mod request;
 mod target;
 
-pub use self::feed::{Feed, FeedPage, MAX_FEED_ROWS, PageInvalidation};
+pub use self::feed::{Feed, FeedPage, FeedProgress, MAX_FEED_ROWS, PageInvalidation};
+pub use self::log_id::{FeedQuestion, LogId, LogPosition};
 pub use self::mode::{Mode, Refresh};
 pub use self::record::Invalidation;
 pub use self::request::{Call, Invalidate, InvalidateError, MAX_SCOPES};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::codec;
 use crate::inspection::answer::ShardQuestion;
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{Invalidation, LogPosition, Mode, Refresh, Target};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -251,6 +251,9 @@ pub enum ToTagIndex {
     Feed {
         /// The number.
         since: u64,
+        /// What the edge really knows. Older versions do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<LogPosition>,
     },
     /// Asks for what the index knows of a tag. The answer is a [`crate::inspection::answer::TagEntry`].
     InspectTag {

@@ -77,7 +77,11 @@ impl View<'_> {
     /// edge knows all of them, or the page was rendered for this request, by a render that began later than that.
     fn is_recent(self, rendered: bool, meta: &PageMeta) -> bool {
         let freshness_bound = self.request.freshness_bound;
-        let is_new = rendered && self.now.since(meta.render_start()) + CLOCK_DIFFERENCE < freshness_bound;
+        let start = meta.render_start();
+        // If it began in the future, the clock was set back, and nobody knows how long the render has taken. Versions may
+        // be ahead by another second: they follow the invalidations, which are.
+        let is_timed = start.since(self.now) <= CLOCK_DIFFERENCE * 2;
+        let is_new = rendered && is_timed && self.now.since(start) + CLOCK_DIFFERENCE < freshness_bound;
         is_new || self.polling.is_current(self.now, freshness_bound)
     }
 

@@ -174,7 +174,9 @@ impl Crowd {
 
     fn has_result(&self, now: Timestamp) -> bool {
         self.result.as_ref().is_some_and(|(at, result)| {
-            now.since(*at) < if *result == CrowdResult::Arriving { LONGEST_BODY } else { REMEMBERED }
+            let counts_for = if *result == CrowdResult::Arriving { LONGEST_BODY } else { REMEMBERED };
+            // A result from the future is from before the clock was set back.
+            *at <= now && now.since(*at) < counts_for
         })
     }
 

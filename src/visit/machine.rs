@@ -223,7 +223,9 @@ impl View<'_> {
 
     /// Asks the coordinator, with the rest of the client's waiting time as the limit.
     pub(super) fn ask_until<B>(self, asking: Asking<B>) -> Transition<B> {
-        let asking = Asking { vouched: self.polling.vouch(self.now), ..asking };
+        // If the clock was set back, the deadline would be far away.
+        let deadline = asking.deadline.min(self.now.plus(self.request.miss_timeout));
+        let asking = Asking { vouched: self.polling.vouch(self.now), deadline, ..asking };
         let question = Question {
             newer_than: asking.newer_than,
             renders: self.request.renders,

@@ -12,11 +12,14 @@
 //! | an answer is late | it counts from when the question was sent, not from when the answer arrived |
 //! | there are more rows than an answer holds | the part counts as answered only once its last row has come |
 //! | another isolate shares an answer that it asked for before this one's first question | it is not used for the rows that follow |
+//! | another isolate shares an answer that is older than what is known | the tag index is asked |
+//! | the log is another one: its database is new, or was restored to an earlier point | nothing is current until the whole log has been read; what is known stays known |
+//! | the clock is set back | a time in the future is not current, ends no pause, and no poll was sent then |
 
 use std::time::Duration;
 
 use crate::backoff;
-use crate::invalidation::{Feed, FeedPage, Invalidation};
+use crate::invalidation::{Feed, FeedPage, FeedProgress, FeedQuestion, Invalidation};
 use crate::page::Vouched;
 use crate::tag_index_name::TagIndexName;
 use crate::time::{CLOCK_DIFFERENCE, Timestamp};
@@ -157,7 +160,7 @@ impl Polling {
     /// Takes a complete answer, for tests.
     #[cfg(test)]
     pub(super) fn answered(&mut self, complete_until: Timestamp, page: FeedPage) {
-        self.feed.extend(page);
+        self.feed.extend(TagIndexName::ROOT, 0, page);
         self.complete_until = Some(complete_until);
     }
 
@@ -234,9 +237,10 @@ impl Polling {
 #[derive(Clone, Copy, Debug)]
 pub struct PartPoll {
     index: TagIndexName,
-    /// The known number when the question was sent.
+    /// The known number when the question was sent, and the number in the question.
     known: u64,
-    /// When the first question was asked.
+    since: u64,
+    /// When the earliest of its questions was asked.
     complete_until: Option<Timestamp>,
 }
 
@@ -244,33 +248,59 @@ impl PartPoll {
     /// Begins to ask an object.
     #[must_use]
     pub fn new(index: TagIndexName) -> Self {
-        Self { index, known: 0, complete_until: None }
+        Self { index, known: 0, since: 0, complete_until: None }
     }
 
-    /// Returns the number after which to ask for rows.
-    pub fn question(&mut self, polling: &Polling) -> u64 {
+    /// Returns the question to ask.
+    pub fn question(&mut self, polling: &Polling) -> FeedQuestion {
         self.known = polling.feed.seq(self.index);
-        self.known - self.known % polling.block
+        self.since = self.known - self.known % polling.block;
+        FeedQuestion { since: self.since, known: polling.feed.position(self.index) }
     }
 
     /// Returns whether the answer that another isolate asked for at `sent` is recent enough. An answer from before an
-    /// earlier one of this part is not: it may lack rows that follow the earlier one.
+    /// earlier one of this part is not: it may lack rows that follow the earlier one. Neither is one that knows less
+    /// than this edge.
     #[must_use]
-    pub fn takes_shared(&self, sent: Timestamp, now: Timestamp, bound: Duration) -> bool {
+    pub fn takes_shared(&self, sent: Timestamp, page: &FeedPage, now: Timestamp, bound: Duration) -> bool {
         let is_in_order = self.complete_until.is_none_or(|until| sent >= until);
-        is_in_order && bound >= LEAST_SHARED_BOUND && sent <= now && now.since(sent) < bound / 2
+        is_in_order
+            && !self.is_behind(page)
+            && bound >= LEAST_SHARED_BOUND
+            && sent <= now
+            && now.since(sent) < bound / 2
+    }
+
+    /// Returns whether an answer ends before the number that was known when the question was sent.
+    fn is_behind(&self, page: &FeedPage) -> bool {
+        !page.more && page.seq < self.known
     }
 
     /// Takes the answer to a question that was asked at `sent`, by this edge or by another one of the colo. Returns the
     /// time up to which the part is complete, or `None` if there is more to ask for.
     pub fn take(&mut self, polling: &mut Polling, sent: Timestamp, page: FeedPage) -> Option<Timestamp> {
         // Of several answers, the one that was requested first is the least complete.
-        let complete_until = *self.complete_until.get_or_insert(sent);
-        let has_news = page.seq > self.known;
-        let is_last = !(page.more && has_news);
-        polling.epoch += u64::from(has_news);
-        polling.feed.extend(page);
-        is_last.then_some(complete_until)
+        let complete_until = self.complete_until.map_or(sent, |until| until.min(sent));
+        self.complete_until = Some(complete_until);
+        // An answer that ends at the number known before can't have more.
+        let (more, goes_on) = (page.more, page.more && page.seq > self.known);
+        if page.log.is_some() && self.is_behind(&page) {
+            // The log was restored to an earlier point.
+            polling.feed.start_over(self.index);
+        }
+        match polling.feed.extend(self.index, self.since, page) {
+            // Another poll may have brought these rows meanwhile, and not those that follow.
+            FeedProgress::Nothing => (!goes_on).then_some(complete_until),
+            FeedProgress::News => {
+                polling.epoch += 1;
+                (!more).then_some(complete_until)
+            }
+            FeedProgress::StartsOver => {
+                polling.epoch += 1;
+                polling.complete_until = None;
+                None
+            }
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::{
-    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, PassMarker, Polling, Request, Step, StoredPage, Visit,
-    WhenToKeep,
+    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, Others, PassMarker, Polling, Request, Step, StoredPage,
+    Visit, WhenToKeep,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -297,6 +297,14 @@ fn the_answer_of_a_slow_render_is_judged_by_a_current_feed() {
     let stale = "STALE fwd=uri-miss; fwd-status=200; stored; detail=feed-unavailable, keep when whole";
     assert_eq!(bench.misses(None, events(Event::FeedReady)), stale);
     assert_eq!(bench.misses(None, events(Event::NotAnswered(CallFailure::Timeout))), "", "it waits for the feed alone");
+}
+
+#[test]
+fn when_the_clock_is_set_back_no_render_is_quick_and_no_client_waits_for_longer() {
+    let bench = Bench::polled(131);
+    assert_eq!(bench.misses(None, vec![(50, rendered(page(53)))]), "refresh", "nobody knows when it began");
+    let follows = vec![(50, Event::Others(Others::Ask)), (51, Event::Waited)];
+    assert_eq!(bench.misses(None, follows), format!("ask for {MISS_TIMEOUT:?}"));
 }
 
 /// Plays events, and returns the page that is served in the end, with how it is served.

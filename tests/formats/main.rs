@@ -19,7 +19,7 @@ use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
 };
-use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
+use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER,
@@ -252,7 +252,10 @@ fn messages_are_what_they_were() {
         &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy },
     );
     now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
-    now.sent("TagIndexCall, ToTagIndex::Feed", &TagIndexCall { tag_shards: 4, message: ToTagIndex::Feed { since: 6 } });
+    let call = |message| TagIndexCall { tag_shards: 4, message };
+    now.sent("TagIndexCall, ToTagIndex::Feed", &call(ToTagIndex::Feed { since: 6, known: None }));
+    let known = Some(LogPosition { log: LogId::new(11), seq: 7, at: START });
+    now.sent("TagIndexCall, ToTagIndex::Feed, with what the edge knows", &call(ToTagIndex::Feed { since: 6, known }));
     now.sent("RegisterAnswer", &RegisterAnswer { invalidations: vec![by_tag()], floor: START });
     now.sent("InvalidateAnswer", &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9 });
     now.sent("Applied", &ApplyAnswer { matched: 9 });
@@ -269,10 +272,12 @@ fn messages_are_what_they_were() {
     now.sent("Progress", &progress);
     let downstream = vec![DownstreamProgress { cache: "zone_purge".to_owned(), is_done: true }];
     now.sent("Progress, with a cache in front", &Progress { downstream, ..progress });
-    let page = FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true, lagging: Vec::new() };
+    let page =
+        FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true, lagging: Vec::new(), log: None };
     now.sent("FeedPage", &page);
     let lagging = vec![(RouteId::from_stored("/blog/[slug]").expect("it is a route"), START)];
-    now.sent("FeedPage, with a route that lags", &FeedPage { rows: Vec::new(), lagging, ..page });
+    now.sent("FeedPage, with a route that lags", &FeedPage { rows: Vec::new(), lagging, ..page.clone() });
+    now.sent("FeedPage, of a log with an id", &FeedPage { log: Some(LogId::new(11)), ..page });
     let carried = CarriedTags { after: None, up_to: Some(tag("post:9")), tags: vec![tag("post:1")] };
     now.sent(
         "ToTagIndex::Register, by a shard that has forgotten tags",

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bolero::check;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
-use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, Mode, PathPrefix, Refresh, Target};
+use cloudflare_isr::internals::invalidation::{
+    FeedPage, Invalidation, LogId, LogPosition, Mode, PathPrefix, Refresh, Target,
+};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     CarriedTags, InvalidateAnswer, Offer, RegisterAnswer, Reply, Ticket, ToCoordinator, ToTagIndex,
@@ -254,7 +256,7 @@ fn a_message_to_the_tag_index() {
         },
         ToTagIndex::Unregister { shard: shard(), generation: 7 },
         ToTagIndex::Progress { seq: 6 },
-        ToTagIndex::Feed { since: 6 },
+        ToTagIndex::Feed { since: 6, known: Some(LogPosition { log: LogId::new(3), seq: 7, at: START }) },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
         ToTagIndex::InspectShard { shard: shard() },
     ];
@@ -279,7 +281,14 @@ fn an_answer_of_the_tag_index() {
     let samples = [
         encode(&RegisterAnswer { invalidations: vec![by_tag.clone()], floor: START }),
         encode(&InvalidateAnswer { invalidation: by_path.clone(), applied: 3, pending: 1, matched: 9 }),
-        encode(&FeedPage { seq: 7, floor: START, rows: vec![by_path, by_tag], more: true, lagging: Vec::new() }),
+        encode(&FeedPage {
+            seq: 7,
+            floor: START,
+            rows: vec![by_path, by_tag],
+            more: true,
+            lagging: Vec::new(),
+            log: Some(LogId::new(3)),
+        }),
     ];
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
         let bytes = input.of(&samples);

@@ -71,13 +71,15 @@ struct KnownInvalidation {
     target: Target,
     mode: Mode,
     edit: u64,
+    /// Whether the tag index has lost it, because its database was restored to an earlier point.
+    is_lost: bool,
     /// The paths of its route, if it names a route.
     of_route: Vec<&'static str>,
 }
 
 impl KnownInvalidation {
     fn concerns(&self, page: &PageMeta, body: Body) -> bool {
-        body.shows < self.edit && self.names(page)
+        !self.is_lost && body.shows < self.edit && self.names(page)
     }
 
     fn names(&self, page: &PageMeta) -> bool {
@@ -249,7 +251,7 @@ impl Checks {
     fn told(&self, at: u64, target: &Target, mode: Mode, edit: u64) -> KnownInvalidation {
         let is_of_route = |id: &RouteId| matches!(target, Target::Route(route) if route == id);
         let of_route = self.routes.iter().filter(|(_, id)| is_of_route(id)).map(|(path, _)| *path).collect();
-        KnownInvalidation { at, target: target.clone(), mode, edit, of_route }
+        KnownInvalidation { at, target: target.clone(), mode, edit, is_lost: false, of_route }
     }
 
     /// Promise 8: while the origin fails for all keys, one render begins per pause. Repetitions of a render that could
@@ -376,6 +378,15 @@ impl Checks {
         })
     }
 
+    /// Promise 2: an edge whose clock was set back takes pages for fresh that are stale by their own times. It does not if
+    /// it has heard of their invalidation.
+    pub(super) fn served_by_slow_clock(&self, heard: &BTreeSet<u64>, page: &PageMeta, body: Body) -> CheckResult {
+        let broken = self.recorded.iter().find(|known| heard.contains(&known.edit) && known.concerns(page, body));
+        promise(2, broken.is_none(), || {
+            format!("{} of {} is served as fresh, though the edge has heard of {broken:?}", page.version, page.key)
+        })
+    }
+
     /// Promise 2: an edge serves no page that was purged before its last question to the feed, not even instead of an
     /// error. If it got no answer from the coordinator, only the purges that it has `heard` of count: the others had left
     /// the feed before it asked.
@@ -416,7 +427,7 @@ impl Checks {
     pub(super) fn passed(&self, marked_at: u64, told_at: Option<u64>, path: &str) -> CheckResult {
         let is_known =
             |known: &&KnownInvalidation| told_at.is_some_and(|told_at| marked_at < known.at && known.at < told_at);
-        let broken = self.recorded.iter().find(|known| is_known(known) && known.names_path(path));
+        let broken = self.recorded.iter().find(|known| !known.is_lost && is_known(known) && known.names_path(path));
         promise(2, broken.is_none(), || format!("{path} passes by a marker of {marked_at}, in spite of {broken:?}"))
     }
 
@@ -465,6 +476,18 @@ impl Checks {
     pub(super) fn record(&mut self, at: u64, target: &Target, mode: Mode, edit: u64) {
         let told = self.told(at, target, mode, edit);
         self.recorded.push(told);
+    }
+
+    /// Records that the tag index has lost the invalidations of all edits after `edit`.
+    pub(super) fn lost_after(&mut self, edit: u64) {
+        let known = self.recorded.iter_mut().chain(&mut self.acknowledged);
+        known.filter(|known| known.edit > edit).for_each(|known| known.is_lost = true);
+    }
+
+    /// Forgets when an edge polled and reported: its clock was set.
+    pub(super) fn clock_was_set(&mut self, edge: usize) {
+        self.polled.remove(&edge);
+        self.reported.retain(|(reporting, _), _| *reporting != edge);
     }
 
     /// Promise 3: a coordinator treats each page from before a recorded invalidation that names it as invalidated.

@@ -75,7 +75,7 @@ impl World<'_> {
             colo.put(url, now + millis(lifetime), SharedAnswer { sent: local, asked_at: now, page });
         }
         let (until, answer) = colo.answers.get(&colo.own.feed_url(config.tag_shards, since))?;
-        let is_taken = now < *until && part.takes_shared(answer.sent, local, config.freshness_bound);
+        let is_taken = now < *until && part.takes_shared(answer.sent, &answer.page, local, config.freshness_bound);
         is_taken.then(|| answer.clone())
     }
 

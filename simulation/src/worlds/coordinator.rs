@@ -90,7 +90,7 @@ impl World<'_> {
         let effects = self.objects[at].awake(&self.layout.config, moment);
         let (now, life, shard) = (self.now, self.objects[at].life, &self.layout.shards[at]);
         self.story.tell(now, || format!("{shard} wakes to life {life}"));
-        for (_, lease) in self.objects[at].leases() {
+        for (_, lease) in self.objects[at].leases().iter() {
             promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
         }
         if self.is_crowded {
@@ -281,11 +281,11 @@ impl World<'_> {
         // It frees a connection, so a queued render of another page may begin. The end of its lease is stored.
         let object = &self.objects[at];
         let has_begun = |lease: &Lease| object.renders.contains_key(&lease.token) && !running.contains(&lease.token);
-        let others = |leases: Vec<(PageKey, Lease)>| {
+        let others = |leases: &[(PageKey, Lease)]| {
             let tokens: BTreeSet<_> = leases.iter().map(|(key, lease)| (key.clone(), lease.token)).collect();
-            (tokens, leases.into_iter().filter(|(_, lease)| !has_begun(lease)).collect::<Vec<_>>())
+            (tokens, leases.iter().filter(|(_, lease)| !has_begun(lease)).cloned().collect::<Vec<_>>())
         };
-        let is_untouched = others(object.leases()) == others(leases)
+        let is_untouched = others(&object.leases()) == others(&leases)
             && object.dump().iter().zip(&before).all(|(after, before)| after == before || after.0 == "leases");
         promise(1, is_untouched, || format!("{}, which is not current, changes something", short(token)))
     }

@@ -53,6 +53,17 @@ impl Database {
         self.tables().into_iter().map(|table| (table.clone(), rows(&table))).collect()
     }
 
+    /// Replaces the content of some tables.
+    pub(super) fn restore(&self, tables: Vec<(String, Vec<Row>)>) {
+        for (table, rows) in tables {
+            self.query(&format!("DELETE FROM {table}"), &[]).expect("rows can be deleted");
+            for row in rows {
+                let values = vec!["?"; row.len()].join(", ");
+                self.query(&format!("INSERT INTO {table} VALUES ({values})"), &row).expect("the row was there before");
+            }
+        }
+    }
+
     fn tables(&self) -> Vec<String> {
         let statements = self.0.statements.borrow();
         statements.table_names().iter().filter(|name| *name != "schema_versions").cloned().collect()

@@ -150,7 +150,7 @@ impl World<'_> {
         }
         let is_in_log = self.tag_index.store().invalidation(seq).expect("it is sound").is_some();
         let pending = if is_in_log { self.pending(seq) } else { 0 };
-        let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq);
+        let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq) || self.mishaps.has_restored;
         promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
         self.tag_index.alarm_may_end(now);
         Ok(())

@@ -35,6 +35,10 @@ pub(super) struct L1Slot {
 pub(super) struct Edge {
     /// How far its clock is ahead or behind.
     pub(super) skew: i64,
+    /// How far its clock was set back, in milliseconds. It is part of `skew`.
+    pub(super) set_back: u64,
+    /// When it was set back, in the world's time.
+    pub(super) set_back_at: Option<u64>,
     pub(super) l1: BTreeMap<usize, L1Slot>,
     pub(super) polling: Polling,
     pub(super) reports: Reports,
@@ -56,6 +60,8 @@ impl Edge {
     pub(super) fn new(skew: i64) -> Self {
         Self {
             skew,
+            set_back: 0,
+            set_back_at: None,
             l1: BTreeMap::new(),
             polling: Polling::in_blocks_of(BLOCK),
             reports: Reports::default(),

@@ -80,7 +80,9 @@ impl World<'_> {
     /// Records the leases that were granted just now.
     pub(super) fn see_leases(&mut self, at: usize) -> CheckResult {
         let local = self.local(at);
-        self.objects[at].leases().into_iter().try_for_each(|(key, lease)| {
+        let leases = self.objects[at].leases();
+        let are_new = leases.iter().filter(|(_, lease)| !self.checks.knows(lease.token)).cloned().collect::<Vec<_>>();
+        are_new.into_iter().try_for_each(|(key, lease)| {
             let key = self.workshop.number_of(&key);
             let is_invalidated = match self.entry(key).page {
                 Some(page) => self.objects[at].invalidated(&page).is_some(),

@@ -12,6 +12,7 @@ mod effects;
 mod hostile;
 mod invalidations;
 mod l2;
+mod mishaps;
 mod object;
 mod origin;
 mod polls;

@@ -74,6 +74,8 @@ pub(super) struct Object {
     /// The number of inputs so far, and each page's entry with the number of the input after which it was read.
     inputs: u64,
     read: RefCell<BTreeMap<usize, (u64, Entry)>>,
+    /// The recorded leases, with the number of the input after which they were read.
+    leases: RefCell<(u64, Rc<[(PageKey, Lease)]>)>,
 }
 
 impl Object {
@@ -98,6 +100,7 @@ impl Object {
             renders: BTreeMap::new(),
             inputs: 0,
             read: RefCell::default(),
+            leases: RefCell::new((u64::MAX, Rc::default())),
         }
     }
 
@@ -210,9 +213,13 @@ impl Object {
         entry
     }
 
-    /// Returns all recorded leases.
-    pub(super) fn leases(&self) -> Vec<(PageKey, Lease)> {
-        self.store.leases(u32::MAX).expect("the database is sound")
+    /// Returns all recorded leases. Only an input can change them.
+    pub(super) fn leases(&self) -> Rc<[(PageKey, Lease)]> {
+        let mut read = self.leases.borrow_mut();
+        if read.0 != self.inputs {
+            *read = (self.inputs, self.store.leases(u32::MAX).expect("the database is sound").into());
+        }
+        Rc::clone(&read.1)
     }
 
     /// Returns whether a lease will end, or a write will be due.

@@ -4,10 +4,11 @@ use super::checks::CheckResult;
 use super::colo::SharedAnswer;
 use super::edge::{Edge, SentPoll};
 use super::queue::Arrival;
+use super::random::Random;
 use super::visits::millis;
 use super::world::World;
 use crate::fault::{self, Fault};
-use crate::invalidation::FeedPage;
+use crate::invalidation::{FeedPage, FeedQuestion};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::PATIENCE;
@@ -53,10 +54,10 @@ impl World<'_> {
         let now = self.now;
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
-        let since = under_way.part.question(&at.polling);
+        let question = under_way.part.question(&at.polling);
         let is_waited_for = under_way.visit.is_some();
         let (part, is_first) = (under_way.part, !std::mem::replace(&mut under_way.has_asked, true));
-        if let Some(answer) = self.shared_answer(edge, &part, since) {
+        if let Some(answer) = self.shared_answer(edge, &part, question.since) {
             self.queue.push(now + 1, Arrival::Polled { edge, poll, question: None, answer });
             return Ok(());
         }
@@ -68,7 +69,7 @@ impl World<'_> {
         let due = now + self.poll_latency();
         let sent = self.edges[edge].local(now);
         if !is_lost {
-            self.queue.push(due, Arrival::Poll { edge, poll, since, sent, asked_at: now });
+            self.queue.push(due, Arrival::Poll { edge, poll, question, sent, asked_at: now });
         }
         Ok(())
     }
@@ -80,16 +81,21 @@ impl World<'_> {
     }
 
     /// Delivers a poll to the tag index.
-    pub(super) fn poll(&mut self, edge: usize, poll: u64, since: u64, sent: Timestamp, asked_at: u64) {
+    pub(super) fn poll(&mut self, edge: usize, poll: u64, question: FeedQuestion, sent: Timestamp, asked_at: u64) {
         self.wake_tag_index();
         let page = if fault::on(Fault::IgnoreFeed) {
-            FeedPage { seq: since, ..FeedPage::default() }
+            FeedPage { seq: question.since, ..FeedPage::default() }
         } else {
-            self.tag_index.store().feed(since, FEED_ROWS).expect("it is sound")
+            // Its own random bits: whether a log gets an id does not change what else happens.
+            let random = Random::new(self.seed ^ self.now).next();
+            let local = self.tag_index.local(self.now);
+            let page = self.tag_index.store().feed(question, FEED_ROWS, local, random).expect("it is sound");
+            self.tag_index.follow(self.now);
+            page
         };
         let due = self.now + self.poll_latency();
         let answer = SharedAnswer { sent, asked_at, page };
-        self.queue.push(due, Arrival::Polled { edge, poll, question: Some(since), answer });
+        self.queue.push(due, Arrival::Polled { edge, poll, question: Some(question.since), answer });
     }
 
     /// Delivers rows of the feed to an edge, unless it has stopped waiting for them.

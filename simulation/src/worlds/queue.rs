@@ -6,7 +6,7 @@ use super::colo::SharedAnswer;
 use super::l2::Value;
 use super::origin::Body;
 use crate::coordinator::{PageRead, WaiterId};
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{FeedQuestion, Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ pub(super) enum Arrival {
     Poll {
         edge: usize,
         poll: u64,
-        since: u64,
+        question: FeedQuestion,
         sent: Timestamp,
         asked_at: u64,
     },

@@ -13,10 +13,16 @@ const ANSWERS: usize = 12;
 /// The number of runs after which a statement is no longer remembered if fewer than a fourth were repetitions.
 const TRIAL: u32 = 200;
 
+/// The number of addresses of texts that are told apart.
+const ADDRESSES: usize = 512;
+
 /// The prepared statements, and when each table was last written.
 #[derive(Default)]
 pub(super) struct Statements {
-    known: BTreeMap<String, Prepared>,
+    known: Vec<(String, Prepared)>,
+    by_text: BTreeMap<String, usize>,
+    /// The statement that was last asked for with a text at this address, which is most often the same one again.
+    by_address: Vec<usize>,
     tables: Tables,
     views: Vec<String>,
 }
@@ -58,7 +64,7 @@ impl Statements {
     /// Creates the statements of a database with these tables and views.
     pub(super) fn of(names: Vec<String>, views: Vec<String>) -> Self {
         let tables = Tables { written: vec![0; names.len()], names, writes: 0 };
-        Self { known: BTreeMap::new(), tables, views }
+        Self { known: Vec::new(), by_text: BTreeMap::new(), by_address: vec![0; ADDRESSES], tables, views }
     }
 
     /// Returns the names of the tables.
@@ -72,12 +78,26 @@ impl Statements {
         sql: &str,
         prepare: impl FnOnce() -> Result<Statement<'static>, E>,
     ) -> Result<(&mut Prepared, &mut Tables), E> {
-        if !self.known.contains_key(sql) {
-            let effect = self.effect_of(sql);
-            let prepared = Prepared { statement: prepare()?, effect, answers: Vec::new(), runs: 0, repetitions: 0 };
-            self.known.insert(sql.to_owned(), prepared);
+        let slot = sql.as_ptr().addr() / 8 % ADDRESSES;
+        let mut at = self.by_address.get(slot).copied().unwrap_or_default();
+        if self.known.get(at).is_none_or(|(text, _)| text != sql) {
+            at = self.find(sql, prepare)?;
+            self.by_address.resize(ADDRESSES, 0);
+            self.by_address[slot] = at;
         }
-        Ok((self.known.get_mut(sql).expect("it is there now"), &mut self.tables))
+        Ok((&mut self.known[at].1, &mut self.tables))
+    }
+
+    fn find<E>(&mut self, sql: &str, prepare: impl FnOnce() -> Result<Statement<'static>, E>) -> Result<usize, E> {
+        if let Some(at) = self.by_text.get(sql) {
+            return Ok(*at);
+        }
+        let effect = self.effect_of(sql);
+        let prepared = Prepared { statement: prepare()?, effect, answers: Vec::new(), runs: 0, repetitions: 0 };
+        let at = self.known.len();
+        self.known.push((sql.to_owned(), prepared));
+        self.by_text.insert(sql.to_owned(), at);
+        Ok(at)
     }
 
     /// Forgets every answer.

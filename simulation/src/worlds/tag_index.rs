@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::database::Database;
 use crate::alarm::Alarm;
 use crate::shard_name::ShardName;
+use crate::sql::{Row, Sql, Value};
 use crate::tag_index::tables::{Delivery, TagIndexStore};
 use crate::tag_index::{ACKNOWLEDGE_WITHIN, DELIVER_WITHIN, Hanging};
 use crate::time::Timestamp;
@@ -95,6 +96,24 @@ impl TagIndex {
         true
     }
 
+    /// Returns the time of the newest row in the log.
+    pub(super) fn last_time(&self) -> Timestamp {
+        let rows = self.database.query("SELECT COALESCE(MAX(at), 0) FROM invalidations", &[]).expect("it is sound");
+        let Some([Value::Integer(at)]) = rows.first().map(Vec::as_slice) else { return Timestamp::default() };
+        Timestamp::from_millis(u64::try_from(*at).unwrap_or_default())
+    }
+
+    /// Returns the content of the log's tables.
+    pub(super) fn log(&self) -> Vec<(String, Vec<Row>)> {
+        let tables = self.database.dump().into_iter();
+        tables.filter(|(table, _)| !["shards", "tag_shards"].contains(&table.as_str())).collect()
+    }
+
+    /// Restores the content of the log's tables.
+    pub(super) fn restore(&self, log: Vec<(String, Vec<Row>)>) {
+        self.database.restore(log);
+    }
+
     /// Returns whether the object is alive.
     pub(super) fn is_alive(&self) -> bool {
         self.store.is_some()
@@ -147,7 +166,8 @@ impl TagIndex {
         }
     }
 
-    fn follow(&mut self, now: u64) {
+    /// Sets the alarm for the remaining work.
+    pub(super) fn follow(&mut self, now: u64) {
         let (due, local) = (self.store().next_deadline(), self.local(now));
         let time = self.decided.follow(&due, local);
         self.set_alarm(time, now);

@@ -218,7 +218,9 @@ impl<'w> World<'w> {
         let is_like = |visit: &&Visit<'_>| {
             let leads = |other: &Question, at: u64| self.now < at + millis(lead(other.patience));
             let is_here = visit.edge == edge && visit.key == key;
-            let asking = visit.asking.filter(|(other, at)| is_here && leads(other, *at));
+            // After the clock was set back, nobody knows how long the others have asked.
+            let is_timed = |at: u64| self.edges[edge].set_back_at.is_none_or(|set_back_at| set_back_at <= at);
+            let asking = visit.asking.filter(|(other, at)| is_here && is_timed(*at) && leads(other, *at));
             asking.is_some_and(|(other, _)| other.newer_than == question.newer_than && other.company != Company::Alone)
         };
         let asking = self.visits.values().filter(is_like).count();
@@ -264,8 +266,12 @@ impl<'w> World<'w> {
                     })?;
                 }
                 // A page that the coordinator has made stale from now on may look fresh here, by the difference between
-                // clocks.
-                let later = self.edges[edge].local(now).plus(if questions == 0 { Duration::ZERO } else { SKEW });
+                // clocks. The feed may lack its invalidation.
+                let at = &self.edges[edge];
+                let later = at.local(now + at.set_back).plus(if questions == 0 { Duration::ZERO } else { SKEW });
+                if at.set_back > 0 {
+                    self.checks.served_by_slow_clock(&at.heard, &meta, body)?;
+                }
                 if meta.windows.freshness(later) == Freshness::Fresh {
                     self.checks.served_fresh(now, BOUND, &meta, body)?;
                     if (questions, newer_than) == (1, None) {
@@ -338,9 +344,12 @@ impl<'w> World<'w> {
     ) -> CheckResult {
         let Some(visit) = self.visits.get(&id) else { return Ok(()) };
         let (took, questions) = (self.now - visit.began, visit.questions);
+        let is_set_back = self.edges[visit.edge].set_back_at.is_some_and(|at| at >= visit.began);
         self.end(id, what, page);
         self.last_ended = Some(VisitResult { outcome, questions });
-        promise(4, took <= LONGEST_VISIT, || format!("visit {id} has taken {took} ms"))
+        // A clock that is set back meanwhile costs the client the time for which it waits for the coordinator, once more.
+        let again = if is_set_back { millis(self.layout.config.miss_timeout) } else { 0 };
+        promise(4, took <= LONGEST_VISIT + again, || format!("visit {id} has taken {took} ms"))
     }
 
     /// Records the result of a visit.

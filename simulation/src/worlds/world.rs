@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::edge::Edge;
 use super::hostile::Hostile;
 use super::l2::L2;
+use super::mishaps::Mishaps;
 use super::object::Object;
 use super::origin::{Body, Origin};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
@@ -90,6 +91,8 @@ pub(super) struct World<'w> {
     l2_loss: Option<u32>,
     /// The conditions of a narrow world.
     pub(super) straits: Option<Straits>,
+    /// A restored database, or a clock that is set back, in worlds that have one.
+    pub(super) mishaps: Mishaps,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -177,6 +180,7 @@ impl<'w> World<'w> {
             is_crowded,
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
+            mishaps: if is_calm { Mishaps::default() } else { Mishaps::draw(seed) },
             evictions: None,
             seed,
             log: Vec::new(),
@@ -200,6 +204,7 @@ impl<'w> World<'w> {
             self.maybe_end_isolate();
             self.maybe_lose_l2(step);
             self.maybe_hang();
+            self.maybe_mishap(step);
             self.step()?;
             self.maybe_evict();
         }
@@ -369,8 +374,8 @@ impl<'w> World<'w> {
 
     fn arrive(&mut self, arrival: Arrival) -> CheckResult {
         match arrival {
-            Arrival::Poll { edge, poll, since, sent, asked_at } => {
-                self.poll(edge, poll, since, sent, asked_at);
+            Arrival::Poll { edge, poll, question, sent, asked_at } => {
+                self.poll(edge, poll, question, sent, asked_at);
                 Ok(())
             }
             Arrival::Polled { edge, poll, question, answer } => self.polled(edge, poll, question, answer),

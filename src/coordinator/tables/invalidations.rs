@@ -1,7 +1,7 @@
 //! Invalidations received, and the tags that are registered with the tag index.
 
 use crate::coordinator::tables::CoordinatorStore;
-use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh};
+use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Sql, StoreError, Value};
@@ -66,6 +66,11 @@ impl<S: Sql> CoordinatorStore<S> {
                     received.to_string().into(),
                 ],
             )?;
+            if invalidation.target == Target::Everything {
+                // The tag index may have lost what it knew of this object. No page is fresh before it is rendered
+                // again, and its tags are registered again then.
+                self.sql.query("DELETE FROM registered_tags", &[])?;
+            }
             if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
                 self.begin_sweep(invalidation, received)?;
             }

@@ -9,7 +9,7 @@ use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::error::ObjectError;
-use crate::invalidation::FeedPage;
+use crate::invalidation::{FeedPage, FeedQuestion};
 use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
@@ -67,10 +67,10 @@ async fn fetch_rows(env: &Env, settings: &Settings) -> Result<Vec<Timestamp>, Ob
 async fn fetch_part(env: &Env, settings: &Settings, index: TagIndexName) -> Result<Timestamp, ObjectError> {
     let mut part = PartPoll::new(index);
     loop {
-        let since = settings.deployment.with(|polling| part.question(polling));
-        let (sent, page) = match colo::get(settings, since, &part).await {
+        let question = settings.deployment.with(|polling| part.question(polling));
+        let (sent, page) = match colo::get(settings, question.since, &part).await {
             Some(shared) => shared,
-            None => ask(env, settings, index, since).await?,
+            None => ask(env, settings, index, question).await?,
         };
         let complete_until = part.take(&mut settings.deployment.polling.borrow_mut(), sent, page);
         if let Some(complete_until) = complete_until {
@@ -83,10 +83,11 @@ async fn ask(
     env: &Env,
     settings: &Settings,
     index: TagIndexName,
-    since: u64,
+    FeedQuestion { since, known }: FeedQuestion,
 ) -> Result<(Timestamp, FeedPage), ObjectError> {
     let sent = js::now();
-    let page: FeedPage = calls::tag_index(env, index, settings.config.tag_shards, ToTagIndex::Feed { since }).await?;
+    let message = ToTagIndex::Feed { since, known };
+    let page: FeedPage = calls::tag_index(env, index, settings.config.tag_shards, message).await?;
     colo::put(settings, since, sent, &page).await;
     Ok((sent, page))
 }
@@ -130,7 +131,8 @@ mod colo {
         // If there is nothing, or nothing readable, the edge asks the tag index.
         let (sent, body) = found.await.ok()?;
         let sent = Timestamp::from_millis(sent?.parse().ok()?);
-        part.takes_shared(sent, js::now(), settings.config.freshness_bound).then_some((sent, decode(&body)?))
+        let page: FeedPage = decode(&body)?;
+        part.takes_shared(sent, &page, js::now(), settings.config.freshness_bound).then_some((sent, page))
     }
 
     /// Shares an answer with the other isolates of the colo.

@@ -18,7 +18,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::invalidation::{Mode, Refresh, Target};
+use crate::invalidation::{FeedQuestion, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
     ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, RetireAnswer, ShardProgress,
@@ -205,7 +205,15 @@ impl Object {
             ToTagIndex::Invalidate { target, mode, refresh } => {
                 message_response(&self.invalidate(target, mode, refresh).await?)
             }
-            ToTagIndex::Feed { since } => message_response(&self.store()?.feed(since, FEED_ROWS)?),
+            ToTagIndex::Feed { since, known } => {
+                let question = FeedQuestion { since, known };
+                let page = self.store()?.feed(question, FEED_ROWS, js::now(), js::random_bits())?;
+                if known.is_some_and(|known| page.log != Some(known.log)) {
+                    // A log that begins again has deliveries.
+                    self.alarm.follow(self.store()?.next_deadline());
+                }
+                message_response(&page)
+            }
             ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
             ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
             ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),

@@ -101,6 +101,11 @@ pub(in crate::edge) fn random() -> u128 {
     word() << 64 ^ word() << 40 ^ word()
 }
 
+/// Returns random bits for an identifier that few others have to differ from.
+pub(in crate::edge) fn random_bits() -> u64 {
+    js_sys::Math::random().to_bits().rotate_left(32) ^ js_sys::Math::random().to_bits()
+}
+
 /// Computes the SHA-256 of bytes, which stay in JavaScript.
 pub(in crate::edge) async fn sha256(bytes: &Uint8Array) -> Result<[u8; 32], JsValue> {
     let digest = JsFuture::from(digest_promise("SHA-256", bytes)?).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 
 /// How long a purge of a downstream cache waits for the coordinators: an invalidation is acknowledged by then.
 const RIPE_AFTER: Duration = Duration::from_secs(5);
+
+/// The time between two invalidations, at least.
+const TICK: Duration = Duration::from_millis(1);
 
 /// How often the log and the feed are trimmed, in rows appended.
 const TRIM_EVERY: u64 = 100;
@@ -101,12 +104,9 @@ impl<S: Sql> TagIndexStore<S> {
     ) -> Result<Invalidation, StoreError> {
         let (kind, name) = target.kind_and_name();
         let (seq, at) = self.sql.transaction(|| {
-            let rows = self.sql.query("SELECT seq, at FROM invalidations ORDER BY seq DESC LIMIT 1", &[])?;
-            let mut last = rows.into_iter().next().map(|row| Columns::of("invalidations", row));
-            let mut column = || last.as_mut().map_or(Ok(0), Columns::number);
-            // The newest row is never trimmed, so no number is used twice.
-            let seq = column()?.max(self.name.before_first()) + 1;
-            let at = now.plus(SKEW).max(Timestamp::from_millis(column()? + 1));
+            let (last, time) = self.last_row()?;
+            let seq = last.max(self.numbers_given()?) + 1;
+            let at = now.plus(SKEW).max(time.plus(TICK)).max(self.floor()?.plus(TICK));
             self.sql.query(
                 "INSERT INTO invalidations (seq, at, kind, name, mode, refresh) VALUES (?, ?, ?, ?, ?, ?)",
                 &[
@@ -209,24 +209,6 @@ impl<S: Sql> TagIndexStore<S> {
             .sql
             .query("SELECT seq, at, kind, name, mode, refresh FROM invalidations WHERE seq = ?", &[seq.into()])?;
         rows.into_iter().next().map(|row| logged(&mut Columns::of("invalidations", row))).transpose()
-    }
-
-    /// Returns at most `limit` invalidations after number `since`.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub fn feed(&self, since: u64, limit: u32) -> Result<FeedPage, StoreError> {
-        let rows = self.sql.query(
-            "SELECT seq, at, kind, name, mode FROM feed WHERE seq > ? ORDER BY seq LIMIT ?",
-            &[since.into(), u64::from(limit).into()],
-        )?;
-        let more = rows.len() >= limit as usize;
-        let rows = rows
-            .into_iter()
-            .map(|row| invalidation(&mut Columns::of("feed", row)))
-            .collect::<Result<Vec<Invalidation>, _>>()?;
-        let seq = rows.last().map_or(since, |row| row.seq);
-        Ok(FeedPage { seq, floor: self.floor()?, rows, more, lagging: self.lagging()? })
     }
 }
 

@@ -3,7 +3,8 @@
 //! | module | contents |
 //! |---|---|
 //! | `store` | the database: its schema and the object's own facts |
-//! | `log` | the shards that carry a tag, the log of invalidations, and the feed |
+//! | `log` | the shards that carry a tag, and the log of invalidations |
+//! | `feed` | the feed that edges poll, and the log's identity |
 //! | `deliveries` | deliveries of invalidations to coordinators |
 //! | `dropped` | the bound of pending deliveries |
 //! | `forgotten` | tags and coordinators that no page needs any more |
@@ -12,6 +13,7 @@
 
 mod deliveries;
 mod dropped;
+mod feed;
 mod forgotten;
 mod inspection;
 mod log;

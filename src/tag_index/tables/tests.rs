@@ -6,7 +6,7 @@ mod bounds;
 
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
-use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
+use crate::invalidation::{Feed, FeedProgress, FeedQuestion, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::freshness::{Revalidate, Windows};
@@ -21,6 +21,10 @@ use crate::version::Version;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
+}
+
+fn after(since: u64) -> FeedQuestion {
+    FeedQuestion { since, known: None }
 }
 
 fn tag(name: &str) -> Tag {
@@ -98,20 +102,20 @@ fn the_feed_gives_the_latest_of_each_scope_and_is_cut_at_its_bound() {
     append("x", 100);
     let y = append("y", 200);
     let x = append("x", 300);
-    let all = store.feed(0, 10).unwrap();
+    let all = store.feed(after(0), 10, at(0), 7).unwrap();
     assert_eq!((all.rows, all.seq, all.more), (vec![y.clone(), x.clone()], 3, false));
-    let half = store.feed(0, 1).unwrap();
+    let half = store.feed(after(0), 1, at(0), 7).unwrap();
     assert_eq!((half.rows, half.seq, half.more), (vec![y], 2, true));
-    assert_eq!(store.feed(3, 10).map(|page| (page.rows, page.seq)), Ok((vec![], 3)));
+    assert_eq!(store.feed(after(3), 10, at(0), 7).map(|page| (page.rows, page.seq)), Ok((vec![], 3)));
 
     for i in 0..MAX_FEED_ROWS as u64 + 97 {
         append(&format!("t{i}"), 1000 + i);
     }
     let mut feed = Feed::default();
     loop {
-        let answer = store.feed(feed.seq(TagIndexName::ROOT), 1000).unwrap();
+        let answer = store.feed(after(feed.seq(TagIndexName::ROOT)), 1000, at(0), 7).unwrap();
         let more = answer.more;
-        feed.extend(answer);
+        feed.extend(TagIndexName::ROOT, feed.seq(TagIndexName::ROOT), answer);
         if !more {
             break;
         }
@@ -143,7 +147,7 @@ fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
     for number in 0..MAX_FEED_ROWS as u64 / 2 + 98 {
         append(format!("t{number}"), 1000 + number);
     }
-    let rows = store.feed(first.before_first(), 100_000).unwrap().rows;
+    let rows = store.feed(after(first.before_first()), 100_000, at(0), 7).unwrap().rows;
     assert_eq!(rows.len(), MAX_FEED_ROWS / 2, "all objects together keep as many rows as one would");
     assert_eq!(rows.last().map(|row| row.seq), Some(first.before_first() + MAX_FEED_ROWS as u64 / 2 + 100));
 }
@@ -151,14 +155,14 @@ fn each_object_gives_numbers_of_its_own_and_keeps_its_part_of_the_feed() {
 #[test]
 fn another_number_of_tag_index_objects_raises_the_floor_once() {
     let fresh = root_of(4, MemorySql::new(), 100);
-    assert_eq!(fresh.feed(0, 10).unwrap().floor, at(0), "there is nothing that an edge could miss");
+    assert_eq!(fresh.feed(after(0), 10, at(0), 7).unwrap().floor, at(0), "there is nothing that an edge could miss");
     fresh.register(&shard("/#0"), 1, 0, &[tag("x")], at(0)).unwrap();
     let sql = |store: &TagIndexStore<MemorySql>| store.sql().copy();
     let same = root_of(4, sql(&fresh), 200);
-    assert_eq!(same.feed(0, 10).unwrap().floor, at(0));
+    assert_eq!(same.feed(after(0), 10, at(0), 7).unwrap().floor, at(0));
     let fewer = root_of(1, sql(&same), 300);
-    assert_eq!(fewer.feed(0, 10).unwrap().floor, at(300).plus(SKEW));
-    assert_eq!(root_of(1, sql(&fewer), 400).feed(0, 10).unwrap().floor, at(300).plus(SKEW));
+    assert_eq!(fewer.feed(after(0), 10, at(0), 7).unwrap().floor, at(300).plus(SKEW));
+    assert_eq!(root_of(1, sql(&fewer), 400).feed(after(0), 10, at(0), 7).unwrap().floor, at(300).plus(SKEW));
 }
 
 #[test]
@@ -232,7 +236,7 @@ fn each_scope_and_mode_is_stored_and_read_back() {
             store.append(target.clone(), mode, Refresh::Lazy, None, at(1000)).unwrap();
             let appended =
                 Invalidation { seq: 1, at: at(1000).plus(SKEW), target: target.clone(), mode, refresh: Refresh::Lazy };
-            assert_eq!(store.feed(0, 10).unwrap().rows, [appended]);
+            assert_eq!(store.feed(after(0), 10, at(0), 7).unwrap().rows, [appended]);
         }
     }
 }
@@ -295,4 +299,53 @@ fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     );
     let directory = rows("SELECT shard, route, spread_over, tags, pending FROM shard_directory ORDER BY shard");
     assert_eq!(directory, ["/a/*#0 /a/* 1 2 0", "/b/*#1 /b/* 2, 8 1 2"]);
+}
+
+#[test]
+fn a_restored_database_gets_another_log_as_soon_as_an_edge_knows_more() {
+    let root = TagIndexName::ROOT;
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    store.register(&shard("/*#0"), 1, 0, &[tag("x")], at(0)).unwrap();
+    let append = |store: &TagIndexStore<MemorySql>, time| {
+        store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap()
+    };
+    let ask = |store: &TagIndexStore<MemorySql>, feed: &Feed, since, random| {
+        store.feed(FeedQuestion { since, known: feed.position(root) }, 100, at(9_000), random).unwrap()
+    };
+    append(&store, 1_000);
+    let mut behind = Feed::default();
+    behind.extend(root, 0, ask(&store, &behind, 0, 1));
+    let backup = store.sql.copy();
+    append(&store, 2_000);
+    let mut edge = behind.clone();
+    edge.extend(root, 0, ask(&store, &edge, 0, 2));
+    assert_eq!(edge.position(root).unwrap().log, behind.position(root).unwrap().log, "the id stays");
+
+    // The numbers that the edge knows come again, for other rows.
+    for rows in [0, 1, 2] {
+        let restored = TagIndexStore::open(backup.copy()).unwrap();
+        (0..rows).for_each(|row| drop(append(&restored, 5_000 + row)));
+        let same = ask(&restored, &behind, 0, 3);
+        assert_eq!(same.log, Some(behind.position(root).unwrap().log), "an edge that knows less can't tell");
+        let other = ask(&restored, &edge, 2, 3);
+        assert_ne!(other.log, same.log, "{rows} rows later");
+        assert_eq!(other.floor, at(9_000).plus(SKEW), "the coordinators know what is lost");
+        assert_eq!(edge.clone().extend(root, 2, other.clone()), FeedProgress::StartsOver);
+        let everything = restored.invalidation(other.seq).unwrap().unwrap();
+        assert_eq!((everything.target, everything.mode), (Target::Everything, Mode::Stale));
+        assert!(everything.at > other.floor && other.seq > 2, "no number and no time is given twice");
+        assert_eq!(restored.pending(other.seq), Ok(1));
+        // Once is enough.
+        let mut again = edge.clone();
+        again.extend(root, 2, other.clone());
+        assert_eq!(ask(&restored, &again, 0, 4).log, other.log);
+        assert_eq!(ask(&restored, &edge, 2, 4).log, other.log, "what another log has given says nothing of this one");
+    }
+}
+
+#[test]
+fn a_new_database_has_another_log() {
+    let ask = |random| TagIndexStore::open(MemorySql::new()).unwrap().feed(after(0), 10, at(0), random).unwrap().log;
+    assert!(ask(1).is_some());
+    assert_ne!(ask(1), ask(2));
 }

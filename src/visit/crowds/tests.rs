@@ -104,6 +104,14 @@ fn after_a_failure_one_asks_again_and_after_two_nobody() {
 }
 
 #[test]
+fn nobody_waits_for_a_body_from_before_the_clock_was_set_back() {
+    let (mut crowds, asker) = led();
+    crowds.end(&key(), asker, CrowdResult::Arriving, at(10));
+    let before = Timestamp::from_millis(BEGIN / 2);
+    assert!(matches!(crowds.turn(&key(), &question(Company::New), before), Turn::Ask(Some(_))));
+}
+
+#[test]
 fn without_l1_a_few_ask_at_a_time() {
     let (mut crowds, asker) = led();
     crowds.end(&key(), asker, CrowdResult::Arriving, at(10));

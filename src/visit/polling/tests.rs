@@ -1,5 +1,5 @@
 use super::*;
-use crate::invalidation::{Mode, Target};
+use crate::invalidation::{LogId, Mode, Target};
 
 const BOUND: Duration = Duration::from_secs(10);
 const ROOT: TagIndexName = TagIndexName::ROOT;
@@ -150,12 +150,12 @@ fn with_a_bound_of_zero_each_request_polls() {
 fn an_answer_counts_from_when_it_was_asked_for_first() {
     let mut polling = Polling::default();
     let mut part = PartPoll::new(ROOT);
-    assert_eq!(part.question(&polling), 0);
+    assert_eq!(part.question(&polling).since, 0);
     assert_eq!(part.take(&mut polling, at(5), page(1_000, true)), None, "there is more");
-    assert_eq!(part.question(&polling), 1_000);
+    assert_eq!(part.question(&polling).since, 1_000);
     assert_eq!(part.take(&mut polling, at(50), page(1_250, false)), Some(at(5)));
     let mut part = PartPoll::new(ROOT);
-    assert_eq!(part.question(&polling), 1_200, "in blocks: others ask the same");
+    assert_eq!(part.question(&polling).since, 1_200, "in blocks: others ask the same");
     assert_eq!(
         part.take(&mut polling, at(60), page(1_250, true)),
         Some(at(60)),
@@ -200,9 +200,20 @@ fn answers_are_shared_within_a_colo_for_half_of_the_bound() {
     assert_eq!(shared_for(second), None);
     assert_eq!(shared_for(second * 3), Some(Duration::from_millis(1_500)));
     let part = PartPoll::new(ROOT);
-    assert!(part.takes_shared(at(0), at(4_999), BOUND));
-    assert!(!part.takes_shared(at(0), at(5_000), BOUND));
-    assert!(!part.takes_shared(at(0), at(0), second));
+    assert!(part.takes_shared(at(0), &page(0, true), at(4_999), BOUND));
+    assert!(!part.takes_shared(at(0), &page(0, true), at(5_000), BOUND));
+    assert!(!part.takes_shared(at(0), &page(0, true), at(0), second));
+}
+
+#[test]
+fn a_shared_answer_from_before_the_first_one_is_not_used_for_the_rows_that_follow() {
+    let mut polling = Polling::default();
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    assert_eq!(part.take(&mut polling, at(3_000), page(1_000, true)), None, "there is more");
+    // Row 1,001 may be from the time between the two.
+    assert!(!part.takes_shared(at(2_999), &page(0, true), at(3_010), BOUND));
+    assert!(part.takes_shared(at(3_000), &page(0, true), at(3_010), BOUND));
 }
 
 #[test]
@@ -224,16 +235,55 @@ fn a_time_in_the_future_is_not_current_and_ends_nothing() {
     let _ = polling.refresh(at(hour), BOUND);
     assert_eq!(kind(polling.refresh(at(0), BOUND)), "first", "nor is a poll under way for an hour");
 
-    assert!(!PartPoll::new(ROOT).takes_shared(at(1), at(0), BOUND));
+    assert!(!PartPoll::new(ROOT).takes_shared(at(1), &page(0, true), at(0), BOUND));
 }
 
 #[test]
-fn a_shared_answer_from_before_the_first_one_is_not_used_for_the_rows_that_follow() {
-    let mut polling = Polling::default();
+fn another_log_is_read_as_a_whole_before_anything_is_current() {
+    let (one, other) = (LogId::new(1), LogId::new(2));
+    let answer = |seq, log| FeedPage { log: Some(log), ..page(seq, false) };
+    let mut polling = polled(at(0));
     let mut part = PartPoll::new(ROOT);
     part.question(&polling);
-    assert_eq!(part.take(&mut polling, at(3_000), page(1_000, true)), None, "there is more");
-    // Row 1,001 may be from the time between the two.
-    assert!(!part.takes_shared(at(2_999), at(3_010), BOUND));
-    assert!(part.takes_shared(at(3_000), at(3_010), BOUND));
+    assert_eq!(part.take(&mut polling, at(0), answer(250, one)), Some(at(0)));
+    assert!(polling.is_current(at(1), BOUND));
+
+    // Two polls are under way when the log becomes another one.
+    let mut late = PartPoll::new(ROOT);
+    assert_eq!(late.question(&polling).since, 200);
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    assert_eq!(part.take(&mut polling, at(1), answer(260, other)), None);
+    assert!(!polling.is_current(at(1), BOUND));
+    assert_eq!(late.take(&mut polling, at(1), answer(260, other)), None, "it lacks the rows before 200");
+    assert_eq!(part.question(&polling).since, 0);
+    assert_eq!(part.take(&mut polling, at(2), answer(260, other)), Some(at(1)));
+}
+
+#[test]
+fn an_answer_that_knows_less_than_the_edge_is_not_believed() {
+    let answer = |seq| FeedPage { log: Some(LogId::new(1)), ..page(seq, false) };
+    let mut polling = polled(at(0));
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    part.take(&mut polling, at(0), answer(250));
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    assert!(!part.takes_shared(at(1), &answer(249), at(1), BOUND), "it may be an older answer: the tag index is asked");
+    assert!(part.takes_shared(at(1), &answer(250), at(1), BOUND));
+    assert_eq!(part.take(&mut polling, at(1), answer(249)), None, "the tag index itself knows less: it was restored");
+    assert_eq!(part.question(&polling).since, 0);
+    assert_eq!(part.take(&mut polling, at(1), answer(249)), Some(at(1)));
+}
+
+#[test]
+fn rows_that_another_poll_has_brought_are_not_the_last_ones() {
+    let mut polling = Polling::in_blocks_of(1);
+    let (mut first, mut second) = (PartPoll::new(ROOT), PartPoll::new(ROOT));
+    first.question(&polling);
+    second.question(&polling);
+    assert_eq!(first.take(&mut polling, at(0), page(3, true)), None);
+    assert_eq!(second.take(&mut polling, at(1), page(3, true)), None, "row 4 follows");
+    assert_eq!(second.question(&polling).since, 3);
+    assert_eq!(second.take(&mut polling, at(2), page(4, false)), Some(at(1)));
 }

@@ -73,23 +73,23 @@ fn the_feed_waits_for_a_dead_coordinator_until_it_is_twice_as_long() {
     store.register(&dead, 1, 0, &[], at(0)).unwrap();
     let append = |n: u64| store.append(path(&format!("/a/{n}")), Mode::Stale, Refresh::Lazy, None, at(n)).unwrap();
     (0..20).for_each(|n| drop(append(n)));
-    let page = store.feed(0, 100).unwrap();
+    let page = store.feed(after(0), 100, at(0), 7).unwrap();
     assert_eq!((page.rows.len(), page.floor, page.lagging), (20, at(0), vec![]));
     (20..30).for_each(|n| drop(append(n)));
-    let page = store.feed(0, 100).unwrap();
+    let page = store.feed(after(0), 100, at(0), 7).unwrap();
     assert_eq!(page.rows.len(), 10);
     assert_eq!(page.lagging, vec![(route.clone(), page.floor)], "what has left the feed is not applied");
 
     // An edge does not believe the coordinators of this route about pages from before the floor.
     let mut feed = Feed::default();
     let (floor, old) = (page.floor, super::page("/a/0", &[], 5));
-    feed.extend(page);
+    feed.extend(TagIndexName::ROOT, 0, page);
     assert_eq!(feed.invalidation_of(&old, &route).map(|known| (known.mode, known.at)), Some((Mode::Expire, floor)));
     assert_eq!(feed.invalidation_of(&old, &RouteId::from_stored("/b/*").unwrap()), None);
     assert_eq!(feed.invalidation_of(&super::page("/a/0", &[], floor.as_millis() + 1), &route), None);
     let summary = attempts(&store, Round::Due(at(1000)), &Hanging::default()).unwrap().remove(0);
     settle(&store, &summary, Some(0), at(1000)).unwrap();
-    feed.extend(store.feed(30, 100).unwrap());
+    feed.extend(TagIndexName::ROOT, 30, store.feed(after(30), 100, at(0), 7).unwrap());
     assert_eq!(feed.invalidation_of(&old, &route), None, "the coordinator knows everything again");
     assert!(feed.may_miss(at(5)));
 }
