@@ -139,6 +139,7 @@ impl World<'_> {
         let local = self.edges[edge].local(self.now);
         self.edges[edge].l1.insert(key, kept);
         self.edges[edge].crowds.filled(&self.workshop.keys[key], local);
+        self.overload.forget(edge, Some(key));
     }
 
     /// Ends the response for the edges that receive it as it arrives.

@@ -16,9 +16,9 @@ pub const SEEDS: [(u64, Fault); 8] = [
     (2, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (21, Fault::PutOffApplied),
-    (877, Fault::TimeStandsStill),
-    (721, Fault::RegisterWithoutPaths),
-    (24_811, Fault::RegisterWithoutPaths),
+    (2_344, Fault::TimeStandsStill),
+    (493, Fault::RegisterWithoutPaths),
+    (601, Fault::RegisterWithoutPaths),
     (9_107, Fault::TrustSlowRender),
     (5_250, Fault::StandInUnknown),
 ];
