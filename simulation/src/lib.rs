@@ -36,6 +36,8 @@
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
+//! - In some worlds, an object takes only a few requests in a second, and the others are refused (`worlds/overload.rs`).
+//! - In some worlds, an object has memory for only a few waiting requests (`worlds/memory.rs`).
 //! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge is set back by up to
 //!   an hour (`worlds/mishaps.rs`).
 //!
@@ -55,7 +57,7 @@
 //! | 5 | a failed render never removes the last good page |
 //! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet; a page that it has lost, once it was asked for |
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
-//! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may |
+//! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may; waiting requests fit into the memory of their object |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
 //! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time |
 //!

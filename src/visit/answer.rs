@@ -187,9 +187,15 @@ impl View<'_> {
             L1Entry::Page(page) => {
                 let outcome = match self.judge(&page.meta) {
                     Judgement::Fresh => CacheOutcome::Hit,
-                    Judgement::Stale { .. } | Judgement::Unusable { stands_in: true } => CacheOutcome::Stale,
-                    Judgement::Unknown { stands_in: true } if retrying.failure.is_silence() => CacheOutcome::Stale,
-                    Judgement::Unusable { stands_in: false } | Judgement::Unknown { .. } => {
+                    Judgement::Stale { .. } => CacheOutcome::Stale,
+                    // The coordinator has answered: a page of which the edge can't tell whether it was purged does not
+                    // stand in, whether or not a later invalidation of it is known.
+                    Judgement::Unusable { stands_in: true } | Judgement::Unknown { stands_in: true }
+                        if retrying.failure.is_silence() || self.can_tell(&page.meta) =>
+                    {
+                        CacheOutcome::Stale
+                    }
+                    Judgement::Unusable { .. } | Judgement::Unknown { .. } => {
                         return retry(retrying.failure, retrying.pauses);
                     }
                 };

@@ -240,7 +240,8 @@ pub struct PartPoll {
     /// The known number when the question was sent, and the number in the question.
     known: u64,
     since: u64,
-    /// When the earliest of its questions was asked.
+    /// When the first of its questions was asked. If the clock was set back since, that is in the future, and the poll
+    /// counts for nothing.
     complete_until: Option<Timestamp>,
 }
 
@@ -280,8 +281,7 @@ impl PartPoll {
     /// time up to which the part is complete, or `None` if there is more to ask for.
     pub fn take(&mut self, polling: &mut Polling, sent: Timestamp, page: FeedPage) -> Option<Timestamp> {
         // Of several answers, the one that was requested first is the least complete.
-        let complete_until = self.complete_until.map_or(sent, |until| until.min(sent));
-        self.complete_until = Some(complete_until);
+        let complete_until = *self.complete_until.get_or_insert(sent);
         // An answer that ends at the number known before can't have more.
         let (more, goes_on) = (page.more, page.more && page.seq > self.known);
         if page.log.is_some() && self.is_behind(&page) {

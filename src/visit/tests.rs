@@ -350,6 +350,20 @@ fn below_the_floor_the_coordinator_is_asked_and_its_answer_is_believed() {
 }
 
 #[test]
+fn a_page_of_l1_that_may_be_purged_does_not_stand_in_after_a_refusal_even_if_a_later_invalidation_is_known() {
+    let retried = |bench: &Bench, event| {
+        bench.misses(None, vec![(140, event), (140, Event::Waited), (140, Event::L1(L1Entry::Page(page(130))))])
+    };
+    let refused = || bare(Reply::Refused { reason: Reason::WaitersFull });
+    let silence = || Event::NotAnswered(CallFailure::Unreachable);
+    let known = Bench::below(129).invalidated(Mode::Expire, 139);
+    assert!(retried(&known, refused()).starts_with("STALE"));
+    let unknown = Bench::below(139).invalidated(Mode::Expire, 139);
+    assert_eq!(retried(&unknown, refused()), "wait 200ms");
+    assert!(retried(&unknown, silence()).starts_with("STALE"), "availability wins");
+}
+
+#[test]
 fn a_page_that_may_be_purged_stands_in_only_if_the_coordinator_does_not_answer() {
     let answered = |reply| Event::Answered(CoordinatorReply { reply, page: Some(page(139)) });
     let unavailable = Reply::Unavailable { retry_at: at(160), reason: Reason::Breaker };

@@ -86,8 +86,10 @@ impl World<'_> {
             let page = page.map(|(meta, body)| StoredPage { meta, body });
             CoordinatorReply { reply, page }
         });
+        let (edge, key) = (visit.edge, visit.key);
         match &mut visit.why {
             VisitKind::Client(_) => {
+                self.overload.forget(edge, Some(key));
                 self.take(id, answer.map_or(Event::NotAnswered(CallFailure::Unreachable), Event::Answered))
             }
             VisitKind::Report(report) => {
@@ -103,7 +105,7 @@ impl World<'_> {
         }
     }
 
-    fn answer_report(&mut self, id: u64, report: &Report, answer: Option<CoordinatorReply<Body>>) {
+    pub(super) fn answer_report(&mut self, id: u64, report: &Report, answer: Option<CoordinatorReply<Body>>) {
         let Some(&Visit { edge, key, .. }) = self.visits.get(&id) else { return };
         let (local, name) = (self.edges[edge].local(self.now), &self.workshop.keys[key]);
         let replacement = answer.map_or(Replacement::Nothing, |answer| Replacement::of(name, report, answer, local));
@@ -137,6 +139,7 @@ impl World<'_> {
         let local = self.edges[edge].local(self.now);
         self.edges[edge].l1.insert(key, kept);
         self.edges[edge].crowds.filled(&self.workshop.keys[key], local);
+        self.overload.forget(edge, Some(key));
     }
 
     /// Ends the response for the edges that receive it as it arrives.

@@ -574,6 +574,11 @@ impl Checks {
         self.waiting.values().all(|asked| asked.object != object)
     }
 
+    /// Returns how many requests wait at a coordinator.
+    pub(super) fn waiting_at(&self, object: usize) -> u64 {
+        self.waiting.values().filter(|asked| asked.object == object).count() as u64
+    }
+
     /// Promise 4, when all is quiet: no request waits.
     pub(super) fn all_answered(&self) -> CheckResult {
         promise(4, self.waiting.is_empty(), || format!("{:?} are never answered", self.waiting.keys()))

@@ -53,6 +53,7 @@ impl World<'_> {
         // A render may have been queued, which is no effect.
         self.see_leases(at)?;
         self.perform_all(at, effects)?;
+        self.check_memory(at)?;
         self.check_narrow(at)
     }
 

@@ -107,6 +107,7 @@ impl World<'_> {
         self.story.tell(now, || format!("the isolate of edge {edge} ends"));
         self.visits.retain(|_, visit| visit.edge != edge);
         self.checks.isolate_ended(edge);
+        self.overload.forget(edge, None);
         let at = &mut self.edges[edge];
         at.polling = Polling::in_blocks_of(super::edge::BLOCK);
         at.reports = Reports::default();

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::database::Database;
+use super::memory::Memory;
 use super::origin::{Body, RenderPlan};
 use super::straits::{FailingDatabase, SUBREQUESTS, Straits};
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{AlarmRun, Effect, Entry, Handled, Input, Lease, Moment, Shard};
+use crate::coordinator::{AlarmRun, Bounds, Effect, Entry, Handled, Input, Lease, Moment, Shard};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::semantics::key::PageKey;
@@ -20,6 +21,9 @@ use crate::version::Version;
 
 /// Limits the renders that the alarm drives at the same time: fewer than there are pages, as in the shipped code.
 pub(super) const MAX_DRIVEN: usize = 2;
+
+/// The leases of all keys.
+type Leases = Rc<[(PageKey, Lease)]>;
 
 /// A running render.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(super) struct Object {
     pub(super) has_failed: bool,
     /// Whether its bounds are small.
     pub(super) is_narrow: bool,
+    /// Its memory, if it is little.
+    pub(super) memory: Option<Memory>,
     /// The subrequests of the current run of the alarm, and the renders that it drives or has driven.
     pub(super) spent: u32,
     pub(super) spends_for: BTreeSet<Version>,
@@ -75,7 +81,7 @@ pub(super) struct Object {
     inputs: u64,
     read: RefCell<BTreeMap<usize, (u64, Entry)>>,
     /// The recorded leases, with the number of the input after which they were read.
-    leases: RefCell<(u64, Rc<[(PageKey, Lease)]>)>,
+    leases: RefCell<(u64, Leases)>,
 }
 
 impl Object {
@@ -88,6 +94,7 @@ impl Object {
             fails_after: Rc::default(),
             has_failed: false,
             is_narrow: false,
+            memory: None,
             spent: 0,
             spends_for: BTreeSet::new(),
             reading: BTreeSet::new(),
@@ -117,7 +124,8 @@ impl Object {
         self.inputs += 1;
         let database = FailingDatabase::new(self.database.clone(), Rc::clone(&self.fails_after));
         let (shard, effects) = Shard::open(database, config, moment).expect("the database is sound");
-        self.shard = Some(if self.is_narrow { shard.within(Straits::bounds()) } else { shard });
+        let bounds = if self.is_narrow { Straits::bounds() } else { Bounds::default() };
+        self.shard = Some(shard.within(self.memory.map_or(bounds, |memory| memory.bounds(bounds))));
         effects
     }
 
@@ -214,7 +222,7 @@ impl Object {
     }
 
     /// Returns all recorded leases. Only an input can change them.
-    pub(super) fn leases(&self) -> Rc<[(PageKey, Lease)]> {
+    pub(super) fn leases(&self) -> Leases {
         let mut read = self.leases.borrow_mut();
         if read.0 != self.inputs {
             *read = (self.inputs, self.store.leases(u32::MAX).expect("the database is sound").into());

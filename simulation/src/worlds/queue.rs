@@ -62,6 +62,11 @@ pub(super) enum Arrival {
         number: u32,
         answer: ObjectReply,
     },
+    /// An edge learns that the coordinator has too many requests.
+    Overloaded {
+        visit: u64,
+        number: u32,
+    },
     /// An edge stops waiting for the answer to a question.
     GiveUp {
         visit: u64,

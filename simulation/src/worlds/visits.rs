@@ -60,6 +60,13 @@ pub(super) struct Visit<'w> {
     asking: Option<(Question, u64)>,
 }
 
+impl Visit<'_> {
+    /// Returns whether its question is one whose result counts for the others that wait for the page.
+    pub(super) fn asks_for_others(&self) -> bool {
+        self.asking.is_some_and(|(question, _)| question.company != Company::Alone)
+    }
+}
+
 /// The purpose of a request.
 #[derive(Debug)]
 pub(super) enum VisitKind<'w> {
@@ -189,6 +196,7 @@ impl<'w> World<'w> {
                 let number = visit.questions;
                 promise(10, number <= MOST_QUESTIONS, || format!("visit {id} asks {number} questions"))?;
                 self.check_crowd(edge, key, &question)?;
+                self.check_refusals(edge, key, &question)?;
                 let newer_than = question.newer_than;
                 let asks = EdgeRequest { visit: id, number, key, served: None, newer_than, forwarded: false };
                 let due = self.now + self.latency();
@@ -282,7 +290,8 @@ impl<'w> World<'w> {
             CacheOutcome::Stale => {
                 let heard = is_unanswered.then_some(&self.edges[edge].heard);
                 self.checks.served_stale(told_at, heard, &meta, body)?;
-                if (questions, told_at) == (0, None) {
+                // Without an answer of the coordinator, availability wins.
+                if (questions, told_at, is_unanswered) == (0, None, false) {
                     self.checks.served_without_feed(now, BOUND, &meta, body)?;
                 }
             }

@@ -9,9 +9,11 @@ use super::deployment::Deployment;
 use super::edge::Edge;
 use super::hostile::Hostile;
 use super::l2::L2;
+use super::memory::Memory;
 use super::mishaps::Mishaps;
 use super::object::Object;
 use super::origin::{Body, Origin};
+use super::overload::Overload;
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
 use super::random::Random;
 use super::story::{BEGINNING, Story};
@@ -93,6 +95,8 @@ pub(super) struct World<'w> {
     pub(super) straits: Option<Straits>,
     /// A restored database, or a clock that is set back, in worlds that have one.
     pub(super) mishaps: Mishaps,
+    /// How many requests an object takes.
+    pub(super) overload: Overload,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -181,6 +185,7 @@ impl<'w> World<'w> {
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
             mishaps: if is_calm { Mishaps::default() } else { Mishaps::draw(seed) },
+            overload: if is_calm { Overload::none() } else { Overload::draw(seed) },
             evictions: None,
             seed,
             log: Vec::new(),
@@ -188,6 +193,7 @@ impl<'w> World<'w> {
         };
         for at in 0..world.objects.len() {
             world.objects[at].is_narrow = world.straits.is_some();
+            world.objects[at].memory = if is_calm { None } else { Memory::draw(seed) };
             world.objects[at].skew = world.draw_skew(world.weather.skew);
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
@@ -210,6 +216,7 @@ impl<'w> World<'w> {
         }
         self.weather.clear();
         self.hostile.calm_down();
+        self.overload.calm_down();
         self.straits.iter_mut().for_each(Straits::clear);
         self.origin.go_bad(0);
         self.l2.catch_up();
@@ -387,7 +394,8 @@ impl<'w> World<'w> {
                 self.leave(visit);
                 Ok(())
             }
-            Arrival::Ask(question) => self.ask(question),
+            Arrival::Ask(question) => self.ask_within_budget(question),
+            Arrival::Overloaded { visit, number } => self.refused(visit, number),
             Arrival::Answer { visit, number, answer } => self.answer(visit, number, answer),
             Arrival::GiveUp { visit, number } => self.give_up(visit, number),
             Arrival::Register { .. } => {

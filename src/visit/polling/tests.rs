@@ -287,3 +287,17 @@ fn rows_that_another_poll_has_brought_are_not_the_last_ones() {
     assert_eq!(second.question(&polling).since, 3);
     assert_eq!(second.take(&mut polling, at(2), page(4, false)), Some(at(1)));
 }
+
+#[test]
+fn a_poll_during_which_the_clock_is_set_back_counts_for_nothing() {
+    let hour = 3_600_000;
+    let mut polling = Polling::default();
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(hour), BOUND) else { panic!("it may poll") };
+    let mut part = PartPoll::new(ROOT);
+    part.question(&polling);
+    assert_eq!(part.take(&mut polling, at(hour), page(1_000, true)), None);
+    part.question(&polling);
+    let complete_until = part.take(&mut polling, at(0), page(1_250, false)).unwrap();
+    polling.end(poll, at(1), Some(&[complete_until]), 0);
+    assert!(!polling.is_current(at(1), BOUND), "nobody knows when the first question was asked");
+}
