@@ -99,7 +99,7 @@ mod tests {
         let rows: Vec<Invalidation> = invalidated.map(|(mode, time)| row(mode, time)).into_iter().collect();
         match polled {
             Some(time) => {
-                polling.answered(at(time), FeedPage { seq: 1, floor: at(floor), rows, ..FeedPage::default() })
+                polling.answered(at(time), FeedPage { seq: 1, floor: at(floor), rows, ..FeedPage::default() });
             }
             None => {
                 for row in rows {
