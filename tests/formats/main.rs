@@ -226,17 +226,7 @@ fn messages_are_what_they_were() {
     now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
-    now.sent(
-        "ToTagIndex::Register",
-        &ToTagIndex::Register {
-            shard: owner.clone(),
-            shards: 4,
-            tags: vec![tag("blog"), tag("post:1")],
-            since: START,
-            generation: 0,
-            carried: None,
-        },
-    );
+    now.sent("ToTagIndex::Register", &registration(owner));
     now.sent(
         "ToTagIndex::Invalidate",
         &ToTagIndex::Invalidate { target: Target::Tag(tag("post:1")), mode: Mode::Expire, refresh: Refresh::Lazy },
@@ -275,9 +265,16 @@ fn messages_are_what_they_were() {
     let page =
         FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true, lagging: Vec::new(), log: None };
     now.sent("FeedPage", &page);
-    let lagging = vec![(RouteId::from_stored("/blog/[slug]").expect("it is a route"), START)];
-    now.sent("FeedPage, with a route that lags", &FeedPage { rows: Vec::new(), lagging, ..page.clone() });
     now.sent("FeedPage, of a log with an id", &FeedPage { log: Some(LogId::new(11)), ..page });
+    now.end();
+}
+
+#[test]
+fn messages_about_what_is_forgotten_are_what_they_were() {
+    let mut now = Messages::new(include_str!("forgotten.txt"));
+    let owner = shard("/blog/[slug]#3");
+    let lagging = vec![(RouteId::from_stored("/blog/[slug]").expect("it is a route"), START)];
+    now.sent("FeedPage, with a route that lags", &FeedPage { seq: 7, floor: START, lagging, ..FeedPage::default() });
     let carried = CarriedTags { after: None, up_to: Some(tag("post:9")), tags: vec![tag("post:1")] };
     now.sent(
         "ToTagIndex::Register, by a shard that has forgotten tags",
@@ -296,6 +293,11 @@ fn messages_are_what_they_were() {
     now.sent("ToCoordinator::Retire", &ToCoordinator::Retire { shard: owner });
     now.sent("RetireAnswer", &RetireAnswer { retires: true });
     now.end();
+}
+
+fn registration(shard: ShardName) -> ToTagIndex {
+    let tags = vec![tag("blog"), tag("post:1")];
+    ToTagIndex::Register { shard, shards: 4, tags, since: START, generation: 0, carried: None }
 }
 
 /// The names of the fields are also those in the answers of an inspection.

@@ -234,8 +234,8 @@ fn a_ticket_and_an_offer() {
     });
 }
 
-fn carried() -> Option<CarriedTags> {
-    Some(CarriedTags { after: None, up_to: tags().pop(), tags: tags() })
+fn carried() -> CarriedTags {
+    CarriedTags { after: None, up_to: tags().pop(), tags: tags() }
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_message_to_the_tag_index() {
             tags: tags(),
             since: START,
             generation: 0,
-            carried: carried(),
+            carried: Some(carried()),
         },
         ToTagIndex::Invalidate {
             target: invalidations().remove(0).target,

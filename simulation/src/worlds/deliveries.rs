@@ -180,7 +180,9 @@ impl World<'_> {
     /// Records the invalidations that every coordinator has applied as acknowledged.
     pub(super) fn acknowledge_all(&mut self) {
         let known: Vec<u64> = self.unacknowledged.keys().copied().collect();
-        known.into_iter().for_each(|seq| self.acknowledge(seq));
+        for seq in known {
+            self.acknowledge(seq);
+        }
     }
 
     /// Delivers a coordinator's registration of tags to the tag index.

@@ -176,10 +176,10 @@ impl Year {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             let now = self.now;
-            let messages = self.coordinators[at].on(&self.config, now, input, &self.site, &mut self.l2, &mut inputs);
+            let messages = self.coordinators[at].on(&self.config, now, input, &mut self.l2, &mut inputs);
             for message in messages {
                 let answer = self.tell(message);
-                inputs.extend(self.coordinators[at].answered(answer));
+                inputs.extend(Coordinator::answered(answer));
             }
         }
     }

@@ -88,10 +88,11 @@ impl Report {
         text.push_str("|\n");
         for table in self.tables() {
             let row = |of: &dyn Fn(&(u64, u64)) -> u64| {
-                self.0.iter().map(|sizes| format!(" | {}", sizes.0.get(table).map_or(0, of))).collect::<String>()
+                let cells = self.0.iter().map(|sizes| sizes.0.get(table).map_or(0, of).to_string());
+                cells.collect::<Vec<_>>().join(" | ")
             };
-            let _ = writeln!(text, "| `{table}` | rows{} |", row(&|(rows, _)| *rows));
-            let _ = writeln!(text, "| | KiB{} |", row(&|(_, bytes)| *bytes / 1024));
+            let _ = writeln!(text, "| `{table}` | rows | {} |", row(&|(rows, _)| *rows));
+            let _ = writeln!(text, "| | KiB | {} |", row(&|(_, bytes)| *bytes / 1024));
         }
         text
     }

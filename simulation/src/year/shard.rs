@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::database::Database;
-use super::site::{Page, Site};
+use super::site::{self, Page};
 use crate::config::Config;
 use crate::coordinator::{Effect, Handled, Input, Moment, PageContent, ReadResult, RenderOutcome, Shard, WaiterId};
 use crate::page::PageMeta;
@@ -101,7 +101,6 @@ impl Coordinator {
         config: &Config,
         now: u64,
         input: Input<Content>,
-        site: &Site,
         l2: &mut BTreeSet<String>,
         inputs: &mut Vec<Input<Content>>,
     ) -> Vec<Message> {
@@ -117,7 +116,7 @@ impl Coordinator {
             match effect {
                 Effect::Reply { .. } | Effect::Forward { .. } | Effect::Abandon { .. } | Effect::Ring => {}
                 Effect::WakeAt(time) => self.wake_at(time),
-                Effect::Render { key, token, .. } => inputs.push(rendered(site, key, token)),
+                Effect::Render { key, token, .. } => inputs.push(rendered(key, token)),
                 Effect::Register { token, messages: told } => {
                     messages.extend(told.into_iter().map(|(_, message)| (Some(token), message)));
                 }
@@ -149,7 +148,7 @@ impl Coordinator {
     }
 
     /// Returns the input that brings the tag index's answer.
-    pub(super) fn answered(&self, answer: Answer) -> Option<Input<Content>> {
+    pub(super) fn answered(answer: Answer) -> Option<Input<Content>> {
         match answer {
             Answer::Registered(Some(token), RegisterResult { invalidations, floor }) => {
                 Some(Input::Registered { token, answer: Some(RegisterAnswer { invalidations, floor }) })
@@ -181,10 +180,10 @@ impl Coordinator {
 }
 
 /// Returns the end of a render.
-fn rendered(site: &Site, key: PageKey, token: Version) -> Input<Content> {
+fn rendered(key: PageKey, token: Version) -> Input<Content> {
     let start = token.time();
     let page = PageMeta {
-        tags: site.tags_of(&key),
+        tags: site::tags_of(&key),
         version: token,
         status: 200,
         rendered_at: start,

@@ -42,6 +42,15 @@ pub(super) fn owner_of(config: &Config, target: &Target) -> Option<ShardName> {
     config.routes.find(path.as_str()).map(|route| ShardName::of(route, path.as_str()))
 }
 
+/// Returns the tags of a page: its own, that of its section, and that of its month.
+pub(super) fn tags_of(key: &PageKey) -> Vec<Tag> {
+    let mut parts = key.path().split('/').skip(2);
+    let section = parts.next().unwrap_or_default();
+    let (month, number) = parts.next().unwrap_or_default().split_once('-').unwrap_or_default();
+    let names = [format!("page:{number}"), format!("section:{section}"), format!("month:{month}")];
+    names.iter().map(|name| Tag::parse(name).expect("it is a tag")).collect()
+}
+
 /// A URL.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Page {
@@ -103,15 +112,6 @@ impl Site {
             visits.push(self.known[self.random.index(self.known.len())]);
         }
         visits
-    }
-
-    /// Returns the tags of a page: its own, that of its section, and that of its month.
-    pub(super) fn tags_of(&self, key: &PageKey) -> Vec<Tag> {
-        let mut parts = key.path().split('/').skip(2);
-        let section = parts.next().unwrap_or_default();
-        let (month, number) = parts.next().unwrap_or_default().split_once('-').unwrap_or_default();
-        let names = [format!("page:{number}"), format!("section:{section}"), format!("month:{month}")];
-        names.iter().map(|name| Tag::parse(name).expect("it is a tag")).collect()
     }
 
     /// Returns the next edit: of a page by its path or its tag, of a section, of a prefix, rarely of everything.

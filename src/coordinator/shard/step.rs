@@ -39,7 +39,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             let is_write = matches!(event, Event::WriteDue | Event::Written { .. } | Event::WriteFailed { .. });
             // A deletion that is due is made like any other.
             if !(is_write && after == before && before != Entry::default()) {
-                return self.disown(key, &before, after, details.is_over);
+                return self.disown(key, &before, &after, details.is_over);
             }
         }
         let Moment { now, random } = turn.moment;
@@ -110,8 +110,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Removes a page that now belongs to another coordinator, because the route's number of shards or a pattern has
     /// changed. Nothing is written to L2: no two coordinators write one key.
     /// If no coordinator owns the page any more, its deletion from L2 is left.
-    fn disown(&mut self, key: &PageKey, before: &Entry, after: Entry, is_over: bool) -> Result<(), StoreError> {
-        self.store.save(key, before, &after, &self.clock, None)?;
+    fn disown(&mut self, key: &PageKey, before: &Entry, after: &Entry, is_over: bool) -> Result<(), StoreError> {
+        self.store.save(key, before, after, &self.clock, None)?;
         self.effects.extend(after.deadline().map(Effect::WakeAt));
         self.leases.replace(key, before.lease, None);
         self.held.remove(key);
