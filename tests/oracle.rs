@@ -10,6 +10,8 @@ use bolero as _;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use cloudflare_isr::internals::route::RenderHeaders;
+use cloudflare_isr::internals::semantics::bypass_cookies::BypassCookies;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
@@ -261,6 +263,8 @@ impl Response {
         let vary = Vary::default();
         let criteria = Criteria {
             vary: &vary,
+            bypass_cookies: &BypassCookies::default(),
+            render_headers: &RenderHeaders::new(),
             set_cookie: SetCookie::Strip,
             query: &QueryPolicy::All,
             trailing_slash: TrailingSlash::Strip,

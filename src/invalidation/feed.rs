@@ -207,6 +207,7 @@ mod tests {
 
     use super::*;
     use crate::invalidation::{PrefixTooDeep, Refresh};
+    use crate::semantics::client_rules::ClientRules;
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::semantics::key::PageKey;
     use crate::version::Version;
@@ -225,6 +226,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
             body_bytes: Some(0),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         }
     }

@@ -28,6 +28,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::internals::semantics::headers::HeaderList;
@@ -75,6 +76,7 @@ fn page() -> PageHead {
             tags: vec![tag("blog"), tag("post:1")],
             body_bytes: Some(8),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
@@ -97,6 +99,7 @@ fn bare_page() -> PageHead {
             windows: Windows::new(START, Revalidate::Never, HOUR, HOUR).expect("it is stored"),
             tags: Vec::new(),
             body_bytes: Some(0),
+            rules: ClientRules::default(),
             vouched: None,
             digest: None,
         },

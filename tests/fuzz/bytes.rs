@@ -15,6 +15,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::internals::semantics::headers::HeaderList;
@@ -46,6 +47,7 @@ fn head() -> PageHead {
             tags: tags(),
             body_bytes: Some(BODY.len() as u64),
             digest: Digest::parse("00112233445566778899aabbccddeeff"),
+            rules: ClientRules::default(),
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),

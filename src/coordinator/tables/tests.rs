@@ -7,6 +7,7 @@ use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCop
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
@@ -35,6 +36,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }

@@ -24,6 +24,7 @@ use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
 use crate::route::Route;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
@@ -101,6 +102,8 @@ pub(in crate::edge) struct Order<'a> {
 pub(in crate::edge) struct Content {
     /// The headers that are kept.
     pub(in crate::edge) headers: Rc<HeaderList>,
+    /// What the page means for clients.
+    pub(in crate::edge) rules: Rc<ClientRules>,
     /// The body.
     pub(in crate::edge) body: Body,
 }
@@ -108,7 +111,7 @@ pub(in crate::edge) struct Content {
 impl PageContent for Content {
     fn header_bytes(&self) -> u64 {
         const A_HEADER: usize = 64;
-        (self.headers.byte_len() + A_HEADER * self.headers.iter().count()) as u64
+        (self.headers.byte_len() + A_HEADER * self.headers.iter().count() + self.rules.byte_len()) as u64
     }
 }
 
@@ -202,8 +205,8 @@ async fn ask(
     storable.headers.set("etag", etag::of_origin(&headers));
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
-    let Storable { windows, tags, headers, announced } = storable;
-    let content = Content { headers: Rc::new(headers), body };
+    let Storable { windows, tags, headers, rules, announced } = storable;
+    let content = Content { headers: Rc::new(headers), rules: Rc::new(rules), body };
     let head = || PageMeta {
         key: order.key.clone(),
         version: order.token,
@@ -211,8 +214,9 @@ async fn ask(
         rendered_at: js::now().minus(age),
         windows,
         tags: tags.clone(),
-        body_bytes: None,
+        body_bytes: announced,
         digest: None,
+        rules: (*content.rules).clone(),
         vouched: None,
     };
 
@@ -258,6 +262,7 @@ async fn ask(
         tags: &meta.tags,
         start: order.token.time(),
         windows: &meta.windows,
+        rules: &meta.rules,
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
@@ -307,6 +312,8 @@ pub(in crate::edge) fn criteria<'a>(
         stale_if_error: route.stale_if_error(),
         tags: route.tags(),
         vary: route.vary(),
+        bypass_cookies: route.bypass_cookies(),
+        render_headers: route.render_headers(),
         set_cookie: route.set_cookie(),
         query: route.query(),
         trailing_slash: route.trailing_slash(),
@@ -320,7 +327,7 @@ fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
         return content;
     }
     let mut headers = (*content.headers).clone();
-    headers.set("etag", Some(etag::of_body(body_sha256, headers.get("content-type"))));
+    headers.set("etag", Some(etag::of_page(body_sha256, |name| headers.joined(name))));
     Content { headers: Rc::new(headers), ..content }
 }
 
@@ -361,5 +368,5 @@ fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
     let (headers, announced) = (storable::relayable(status, headers)?, storable::announced(headers));
-    Some(Storable { windows, tags: Vec::new(), headers, announced })
+    Some(Storable { windows, tags: Vec::new(), headers, rules: ClientRules::default(), announced })
 }

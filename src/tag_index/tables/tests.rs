@@ -7,6 +7,7 @@ use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
 use crate::invalidation::{Feed, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
@@ -39,6 +40,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }
