@@ -124,7 +124,6 @@ reasons! {
         Vary, "vary",
             "The answer varies by a request header that is not part of the key, and the request has it; or by one that \
              each render sends, or by `*`.";
-        CacheTag, "cache-tag", "A tag is malformed, or there are too many.";
         MalformedHeader, "malformed-header", "A header has a name or a value that HTTP does not allow.";
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";

@@ -40,6 +40,13 @@ impl TagIndexName {
             told.insert(Self::ROOT, Vec::new());
         }
         for tag in tags {
+            if tag.is_every() {
+                // Each object has invalidations by tag.
+                for index in Self::all(tag_shards) {
+                    told.entry(index).or_default().push(tag.clone());
+                }
+                continue;
+            }
             told.entry(Self::of_tag(&tag, tag_shards)).or_default().push(tag);
         }
         told

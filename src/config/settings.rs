@@ -29,7 +29,7 @@ use crate::semantics::language::LanguageTag;
 use crate::semantics::media_type::{MAX_MEDIA_TYPE_BYTES, MediaType};
 use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
-use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
+use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_ROUTE, Tag};
 use crate::semantics::vary::Device;
 use crate::tag_index_name::MAX_TAG_SHARDS;
 
@@ -247,9 +247,9 @@ settings! {
         /// Tags of every page of the route.
         tags(tags: impl IntoIterator<Item = impl AsRef<str>>) => TAGS: List<Tag> = List {
             form: ListForm {
-                max_items: MAX_TAGS_PER_PAGE,
+                max_items: MAX_TAGS_PER_ROUTE,
                 item: ItemForm::Text {
-                    pattern: "^[!-+\\--~]+$",
+                    pattern: "^[^,\\s\\u0000-\\u001f\\u007f]([^,\\u0000-\\u001f\\u007f]*[^,\\s\\u0000-\\u001f\\u007f])?$",
                     max_chars: Some(MAX_TAG_BYTES),
                     noun: "tags",
                     example: "[\"blog\", \"news\"]",

@@ -40,6 +40,8 @@ pub struct Feed {
     latest: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
     tags: BTreeMap<Tag, Marks>,
+    /// The latest of all tags.
+    every_tag: Marks,
     prefixes: BTreeMap<PathPrefix, Marks>,
     routes: BTreeMap<RouteId, Marks>,
     everything: Marks,
@@ -121,7 +123,10 @@ impl Feed {
     pub fn note(&mut self, target: Target, mode: Mode, at: Timestamp) {
         match target {
             Target::Path(path) => self.paths.entry(path).or_default().note(mode, at),
-            Target::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
+            Target::Tag(tag) => {
+                self.every_tag.note(mode, at);
+                self.tags.entry(tag).or_default().note(mode, at);
+            }
             Target::Prefix(prefix) => self.prefixes.entry(prefix).or_default().note(mode, at),
             Target::Route(route) => self.routes.entry(route).or_default().note(mode, at),
             Target::Everything => self.everything.note(mode, at),
@@ -184,7 +189,8 @@ impl Feed {
     #[must_use]
     pub fn invalidation_of(&self, page: &PageMeta, route: &RouteId) -> Option<PageInvalidation> {
         let start = page.render_start();
-        let by_tag = page.tags.iter().filter_map(|tag| self.tags.get(tag)).flat_map(|marks| marks.concerning(start));
+        let marks_of = |tag: &Tag| if tag.is_every() { Some(&self.every_tag) } else { self.tags.get(tag) };
+        let by_tag = page.tags.iter().filter_map(marks_of).flat_map(|marks| marks.concerning(start));
         by_tag.chain(self.path_invalidation(page.key.path(), route, start)).max()
     }
 

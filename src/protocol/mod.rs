@@ -8,4 +8,4 @@ pub use self::messages::{
     ApplyAnswer, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, NO_SQLITE_STATUS, Progress,
     REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex,
 };
-pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};
+pub use self::tickets::{MAX_SENT, OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

@@ -18,7 +18,7 @@ use crate::semantics::nominated::Nominated;
 use crate::semantics::redirect;
 use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::{self, Statuses};
-use crate::semantics::tag::{Tag, TagError};
+use crate::semantics::tag::Tag;
 use crate::semantics::vary::Vary;
 use crate::time::Timestamp;
 
@@ -101,8 +101,6 @@ pub enum NotStored {
     /// The response varies by `*`, or by a request header that is not part of the key and that a render sends (RFC 9111
     /// §4.1).
     Vary,
-    /// A tag is malformed, or there are too many.
-    CacheTag,
     /// The name or the value of a header is not valid in HTTP (RFC 9110 §5.1 and §5.5).
     MalformedHeader,
     /// Headers or body are above their limit.
@@ -125,7 +123,6 @@ impl NotStored {
             Self::RevalidateZero => Reason::RevalidateZero,
             Self::Age => Reason::Age,
             Self::Vary => Reason::Vary,
-            Self::CacheTag => Reason::CacheTag,
             Self::MalformedHeader => Reason::MalformedHeader,
             Self::TooLarge => Reason::TooLarge,
         }
@@ -138,12 +135,6 @@ impl From<HeaderFlaw> for NotStored {
             HeaderFlaw::Name | HeaderFlaw::Value => Self::MalformedHeader,
             HeaderFlaw::TooMany(_) | HeaderFlaw::TooLarge(_) => Self::TooLarge,
         }
-    }
-}
-
-impl From<TagError> for NotStored {
-    fn from(_: TagError) -> Self {
-        Self::CacheTag
     }
 }
 
@@ -331,10 +322,9 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     }
     let kept = without_long_links(headers.for_sharing());
     kept.check()?;
-    let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
     Ok(Storable {
         windows,
-        tags: Tag::unite(criteria.tags, own)?,
+        tags: Tag::of_page(criteria.tags, &headers.joined("cache-tag").unwrap_or_default()),
         headers: kept,
         rules: ClientRules { nominated, cache_control: browser::stated(status, headers, criteria.start) },
         announced: announced(headers),

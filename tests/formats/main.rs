@@ -387,7 +387,13 @@ fn verdicts_are_what_they_were() {
 /// A ticket lasts about a minute, but callers may be deployed separately from the gateway.
 #[test]
 fn tickets_and_offers_are_what_they_were() {
-    let ticket = Ticket { shard: shard("/blog/[slug]#3"), key: page().meta.key, token: version(), authorized: false };
+    let ticket = Ticket {
+        shard: shard("/blog/[slug]#3"),
+        key: page().meta.key,
+        token: version(),
+        authorized: false,
+        sent: Vec::new(),
+    };
     assert_eq!(Ticket::parse(&ticket.to_text()).as_ref(), Some(&ticket));
     let mut now = Messages::new(include_str!("offers.txt"));
     now.sent("Ticket", &ticket);

@@ -59,7 +59,7 @@ fn version() -> Version {
 }
 
 fn tags() -> Vec<Tag> {
-    Tag::parse_list("blog, post:1").expect("they are tags")
+    Tag::of_page(&[], "blog, post:1")
 }
 
 fn invalidations() -> Vec<Invalidation> {
@@ -217,7 +217,7 @@ fn inspect(pages: Pages, after: Option<PageKey>) -> ToCoordinator {
 
 #[test]
 fn a_ticket_and_an_offer() {
-    let ticket = Ticket { shard: shard(), key: head().meta.key, token: version(), authorized: true };
+    let ticket = Ticket { shard: shard(), key: head().meta.key, token: version(), authorized: true, sent: Vec::new() };
     let samples = [encode(&ticket), encode(&Offer::new(ticket, 200, &head().headers))];
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
         let bytes = input.of(&samples);

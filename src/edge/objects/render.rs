@@ -4,7 +4,8 @@
 //! A render reports two things, in this order: its *head*, if the response can be stored and its body has begun; and
 //! its end. A body above its limit ends the render, but streams on to its present readers.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,13 +24,14 @@ use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
-use crate::route::Route;
+use crate::route::{Route, RouteId};
 use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
+use crate::semantics::tag::{MAX_TAG_LIST_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use crate::semantics::{cache_policy, etag, redirect};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -206,6 +208,9 @@ async fn ask(
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, tags, headers, rules, announced } = storable;
+    if tags.iter().any(Tag::is_every) {
+        note_tags(order);
+    }
     let content = Content { headers: Rc::new(headers), rules: Rc::new(rules), body };
     let head = || PageMeta {
         key: order.key.clone(),
@@ -267,6 +272,22 @@ async fn ask(
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
+}
+
+thread_local! {
+    /// The routes whose pages have tags that could not be kept, as far as the log says so.
+    static WARNED: RefCell<BTreeSet<RouteId>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Tells the operator once for each route of an isolate that a page has tags that can't be kept.
+fn note_tags(order: &Order<'_>) {
+    if WARNED.with_borrow_mut(|warned| warned.insert(order.route.id().clone())) {
+        worker::console_warn!(
+            "{}: its tags are more than {MAX_TAGS_PER_PAGE} or over {MAX_TAG_LIST_BYTES} bytes, or one is malformed: \
+             every invalidation by tag concerns the page",
+            order.key
+        );
+    }
 }
 
 /// Tells the operator what in a response has no effect.

@@ -28,7 +28,9 @@ pub(in crate::edge) fn changes(config: &Config, meta: &PageMeta, route: &Route, 
     if control == headers::FORBIDDEN {
         return vec![(headers::CONTROL_HEADER, Some(control))];
     }
-    let tags = headers::tags(&meta.tags, meta.key.path(), route.id());
+    let Some(tags) = headers::tags(&meta.tags, meta.key.path(), route.id()) else {
+        return vec![(headers::CONTROL_HEADER, Some(headers::FORBIDDEN.to_owned()))];
+    };
     vec![("age", None), (headers::CONTROL_HEADER, Some(control)), (headers::TAG_HEADER, Some(tags))]
 }
 

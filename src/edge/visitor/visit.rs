@@ -126,7 +126,7 @@ impl Performer<'_> {
                 Step::Unavailable { retry_at, status } => return self.unavailable(retry_at, status),
                 Step::Lease { shard, token } => {
                     let (key, authorized) = (self.key.clone(), self.authorized);
-                    return Ok(Decision::Lease(Ticket { shard, key, token, authorized }));
+                    return Ok(Decision::Lease(Ticket { shard, key, token, authorized, sent: Vec::new() }));
                 }
             };
             part.hears(&event);

@@ -179,7 +179,6 @@ fn an_answer_of_200_is_stored_by_these_rules() {
         ("bound", vec![("x", long.as_str())], pass(NotStored::TooLarge)),
         ("bound", vec![("x", &long[..MAX_HEADER_BYTES / 3]); 3], pass(NotStored::TooLarge)),
         ("bound", vec![("content-length", "1001")], pass(NotStored::TooLarge)),
-        ("bound", vec![("cache-tag", "a b")], pass(NotStored::CacheTag)),
     ];
     for (section, headers, expected) in rows {
         assert_eq!(storability(200, &headers), expected, "{section}: {headers:?}");
@@ -331,7 +330,6 @@ const fn is_about_form(reason: NotStored) -> bool {
         | NotStored::ContentEncoding
         | NotStored::EventStream
         | NotStored::RedirectToItself
-        | NotStored::CacheTag
         | NotStored::MalformedHeader
         | NotStored::TooLarge => true,
         NotStored::Status
