@@ -318,8 +318,8 @@ fn all_problems_are_reported_at_once() {
             ),
             "ISR.routes.\"/blog/:slug\".revalidate: 1.5 is not a whole number; write whole seconds from 1 to 31536000, \
              `false` (never ages) or 0 (never stored)",
-            "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may hold visible ASCII characters other \
-             than a comma, this one has ','); write at most 64 tags, such as [\"blog\", \"news\"]",
+            "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may not hold a comma or a control \
+             character, nor begin or end with white space: this one has ','); write at most 64 tags, such as [\"blog\", \"news\"]",
             "ISR.routes.\"/blog/[id]\".tags[2]: 7 is not text; write at most 64 tags, such as [\"blog\", \"news\"]",
             "ISR.routes.\"/c\": 60 is not a table; write a table, as in [vars.ISR.routes.\"/c\"]",
             "ISR.routes.\"/blog/[id]\": `/blog/[id]` matches the same paths as `/blog/:slug`; keep one of the two",
