@@ -106,7 +106,7 @@ impl PageMeta {
     #[must_use]
     pub fn to_header_value(&self) -> String {
         let text = codec::to_text(self);
-        if self.rules.nominated.is_empty() { text } else { format!("{NOMINATING}{text}") }
+        if self.rules.nominated().is_empty() { text } else { format!("{NOMINATING}{text}") }
     }
 
     /// Parses the result of [`Self::to_header_value`].
@@ -191,7 +191,7 @@ impl PageHead {
         let header = codec::encode(self);
         let mut out = Vec::with_capacity(PREFIX_BYTES + header.len());
         out.extend_from_slice(MAGIC);
-        out.push(if self.meta.rules.nominated.is_empty() { FORMAT } else { NOMINATING_FORMAT });
+        out.push(if self.meta.rules.nominated().is_empty() { FORMAT } else { NOMINATING_FORMAT });
         // Bounded by storable::MAX_HEADER_BYTES and the bounds of key and tags, far below 2^32.
         out.extend_from_slice(&u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(&header);
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_page_that_is_not_for_every_client_is_unreadable_for_earlier_versions() {
         let nominated = Nominated::read("Cookie, Origin", |_| false, |_| false).unwrap();
-        let rules = ClientRules { nominated, cache_control: Some("max-age=60".to_owned()) };
+        let rules = ClientRules::new(nominated, Some("max-age=60".to_owned()));
         let meta = PageMeta { rules, ..head().meta };
         let head = PageHead { meta: meta.clone(), ..head() };
         let bytes = head.encode();

@@ -23,13 +23,13 @@ pub const ALWAYS_ASK: &str = "public, max-age=0, must-revalidate";
 ///
 /// `own` is the result of [`stated`], which takes precedence for a fresh page.
 #[must_use]
-pub fn cache_control<'a>(
+pub fn cache_control(
     outcome: CacheOutcome,
     browser_max_age: Duration,
     ttl: Option<i64>,
     age: Duration,
-    own: Option<&'a str>,
-) -> Cow<'a, str> {
+    own: Option<&str>,
+) -> Cow<'_, str> {
     if let (CacheOutcome::Hit | CacheOutcome::Miss, Some(own)) = (outcome, own) {
         return Cow::Borrowed(own);
     }

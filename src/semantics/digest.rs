@@ -97,8 +97,8 @@ mod tests {
         let (none, link) = (HeaderList::default(), HeaderList::from_pairs(&[("link", "</a>")]));
         let tags = [Tag::parse("a").unwrap()];
         let nominated = Nominated::read("Cookie", |_| false, |_| false).unwrap();
-        let (none_of_them, some) = (ClientRules::default(), ClientRules { nominated, cache_control: None });
-        let kept = ClientRules { cache_control: Some("max-age=60".to_owned()), ..ClientRules::default() };
+        let (none_of_them, some) = (ClientRules::default(), ClientRules::new(nominated, None));
+        let kept = ClientRules::new(Nominated::none(), Some("max-age=60".to_owned()));
         let parts = Parts {
             status: 200,
             headers: &none,

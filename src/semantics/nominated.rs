@@ -54,6 +54,12 @@ impl Nominated {
         (names.len() <= MAX_NAMES).then_some(Self(names))
     }
 
+    /// Returns no names.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Returns whether there are none, as for most pages.
     #[must_use]
     pub fn is_empty(&self) -> bool {

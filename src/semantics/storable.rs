@@ -326,7 +326,7 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
         windows,
         tags: Tag::of_page(criteria.tags, &headers.joined("cache-tag").unwrap_or_default()),
         headers: kept,
-        rules: ClientRules { nominated, cache_control: browser::stated(status, headers, criteria.start) },
+        rules: ClientRules::new(nominated, browser::stated(status, headers, criteria.start)),
         announced: announced(headers),
     })
 }

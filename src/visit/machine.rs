@@ -255,7 +255,7 @@ impl View<'_> {
     /// Returns whether a page is for other clients only: the request has a header that the page's `Vary` nominates. Such
     /// a request passes to the origin without a look at anything else, whether the page is fresh or not.
     fn is_for_others(self, meta: &PageMeta) -> bool {
-        meta.rules.nominated.is_sent_by(self.request.sent.0)
+        meta.rules.nominated().is_sent_by(self.request.sent.0)
     }
 
     /// Serves a page and ends the visit, unless the page is for other clients only.

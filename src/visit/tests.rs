@@ -613,7 +613,7 @@ fn a_request_with_a_nominated_header_passes_and_the_page_stays_for_the_others() 
     let varied = |start| {
         let nominated = Nominated::read("Cookie, RSC", |_| false, |_| false).unwrap();
         let StoredPage { meta, body } = page(start);
-        StoredPage { meta: PageMeta { rules: ClientRules { nominated, cache_control: None }, ..meta }, body }
+        StoredPage { meta: PageMeta { rules: ClientRules::new(nominated, None), ..meta }, body }
     };
     let with = |bench: Bench, sent: &'static Names| Bench { sent, ..bench };
     let (anonymous, member) = (&Names(&["accept", "user-agent"]), &Names(&["accept", "cookie"]));

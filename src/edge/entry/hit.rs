@@ -154,7 +154,7 @@ fn headers_of_hit(
 
 /// Returns which requests the plan is not for: `Exclusion[]` in `entry/plain.ts`; `undefined` if it is for all.
 fn excluded(route: &Route, meta: &PageMeta) -> Result<JsValue, JsValue> {
-    let exclusions = classify::exclusions(route, &meta.rules.nominated);
+    let exclusions = classify::exclusions(route, meta.rules.nominated());
     if exclusions.is_empty() {
         return Ok(JsValue::UNDEFINED);
     }

@@ -109,12 +109,12 @@ impl Isr {
         let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
         let (response, outcome) = match judged {
             // The page is for others; the visitor's own request is to be rendered.
-            Some(storable::Storability::Store(page)) if page.rules.nominated.is_among(sent) => {
+            Some(storable::Storability::Store(page)) if page.rules.nominated().is_among(sent) => {
                 (response, CacheOutcome::Skip)
             }
             Some(storable::Storability::Store(page)) => {
                 let headers = envelope::js_headers(&page.headers)?;
-                let own = page.rules.cache_control.as_deref();
+                let own = page.rules.cache_control();
                 headers.set("cache-control", own.unwrap_or(browser::ALWAYS_ASK))?;
                 (envelope::response(response.status(), &headers, response.body().as_deref())?, CacheOutcome::Miss)
             }

@@ -69,7 +69,7 @@ pub(in crate::edge) type Change = (&'static str, Option<String>);
 pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, terms: &Terms) -> Vec<Change> {
     let age = terms.now.since(meta.rendered_at);
     let ttl = meta.windows.ttl_seconds(terms.now);
-    let own = meta.rules.cache_control.as_deref();
+    let own = meta.rules.cache_control();
     let cache_control = browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age, own);
     let date = http_date::write(meta.rendered_at);
     // RFC 9110 §14.3. This cache answers ranges itself, so the origin's own value does not count.
@@ -101,7 +101,7 @@ pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, 
 /// origin.
 pub(in crate::edge) fn vary_field(route: &Route, meta: &PageMeta) -> Option<String> {
     let cookie = (!route.bypass_cookies().is_empty()).then_some("cookie");
-    route.vary().field(cookie.into_iter().chain(meta.rules.nominated.iter()))
+    route.vary().field(cookie.into_iter().chain(meta.rules.nominated().iter()))
 }
 
 /// Applies changes to headers.

@@ -54,7 +54,7 @@ fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
 fn nominating(names: &[&str]) -> Storability {
     let Storability::Store(storable) = stored(MINUTE, &[]) else { unreachable!("it is stored") };
     let nominated = Nominated::read(&names.join(","), |_| false, |_| false).unwrap();
-    Storability::Store(Storable { rules: ClientRules { nominated, cache_control: None }, ..storable })
+    Storability::Store(Storable { rules: ClientRules::new(nominated, None), ..storable })
 }
 
 /// A page that says that there is none: it is never served stale.
@@ -431,6 +431,6 @@ fn the_settings_decide_what_a_vary_nominates() {
 fn the_lifetime_of_a_file_is_for_browsers() {
     let image = [("content-type", "image/png"), ("cache-control", "public, max-age=60, immutable")];
     let Storability::Store(Storable { rules, windows, .. }) = storability(200, &image) else { panic!("it is stored") };
-    assert_eq!(rules.cache_control.as_deref(), Some("public, max-age=60, immutable"));
+    assert_eq!(rules.cache_control(), Some("public, max-age=60, immutable"));
     assert_eq!(windows, Windows::new(START, MINUTE, EXPIRE, EXPIRE).unwrap(), "it has no effect here");
 }
