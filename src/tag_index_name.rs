@@ -113,6 +113,8 @@ mod tests {
             assert!(told[&TagIndexName::of_tag(tag, MAX_TAG_SHARDS)].contains(tag));
         }
         assert_eq!(told.values().flatten().count(), tags.len());
+        let told = TagIndexName::to_be_told(vec![Tag::every()], false, 3);
+        assert_eq!(told.keys().copied().collect::<Vec<_>>(), TagIndexName::all(3).collect::<Vec<_>>());
     }
 
     #[test]

@@ -246,6 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_carries_every_tag_is_concerned_by_each_of_them() {
+        let mut feed = Feed::default();
+        feed.note(tag("posts"), Mode::Expire, at(100));
+        feed.note(tag("users"), Mode::Stale, at(200));
+        feed.note(Target::Path(CanonicalPath::parse("/b").unwrap()), Mode::Purge, at(300));
+        for (start, verdict) in [(100, Some((Mode::Expire, 100))), (101, Some((Mode::Stale, 200))), (201, None)] {
+            let page = page("/a", &["other", Tag::every().as_str()], start);
+            let found = feed.invalidation_of(&page, &route()).map(|found| (found.mode, found.at));
+            assert_eq!(found, verdict.map(|(mode, time)| (mode, at(time))), "{start}");
+        }
+    }
+
+    #[test]
     fn a_copy_rendered_after_the_invalidation_is_valid() {
         let mut feed = Feed::default();
         feed.note(tag("posts"), Mode::Expire, at(100));

@@ -265,3 +265,22 @@ fn each_scope_and_mode_is_stored_and_read_back() {
         }
     }
 }
+
+#[test]
+fn every_invalidation_by_tag_concerns_a_page_that_carries_every_tag() {
+    let store = coordinator();
+    let mut clock = Clock::resume(None);
+    let (all, some) = (page("/all", &["a", Tag::every().as_str()], 1000), page("/some", &["a"], 1000));
+    for page in [&all, &some] {
+        let entry = Entry { page: Some(page.clone()), ..Entry::default() };
+        store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
+    }
+    for (name, matched) in [("a", 2), ("dropped", 1)] {
+        assert_eq!(store.matched(&Target::Tag(tag(name))), Ok(matched), "{name}");
+    }
+    let received = clock.observe(at(2000), at(1500), 9);
+    let target = Target::Tag(tag("dropped"));
+    let invalidation = Invalidation { seq: 1, at: at(2000), target, mode: Mode::Purge, refresh: Refresh::Lazy };
+    store.note_invalidation(&invalidation, received, &clock).unwrap();
+    assert_eq!((store.invalidated(&all), store.invalidated(&some)), (Ok(Some(Mode::Purge)), Ok(None)));
+}

@@ -291,3 +291,19 @@ fn the_tag_index_tells_where_a_tag_is_and_what_is_on_its_way() {
     let directory = rows("SELECT shard, route, spread_over, tags, pending FROM shard_directory ORDER BY shard");
     assert_eq!(directory, ["/a/*#0 /a/* 1 2 0", "/b/*#1 /b/* 2, 8 1 2"]);
 }
+
+#[test]
+fn a_shard_with_a_page_that_carries_every_tag_hears_of_each_invalidation_by_tag() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
+    store.register(&a, 1, &[Tag::every(), tag("x")], at(0)).unwrap();
+    store.register(&b, 1, &[tag("x")], at(0)).unwrap();
+    for (name, expected) in [("x", vec![a.clone(), b.clone()]), ("unknown", vec![a.clone()])] {
+        let row = store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+        let told = store.deliveries_of(row.seq, 10).unwrap();
+        assert_eq!(told.into_iter().map(|delivery| delivery.shard).collect::<Vec<_>>(), expected, "{name}");
+    }
+    let answer = store.register(&b, 1, &[Tag::every()], at(50)).unwrap();
+    assert_eq!(answer.invalidations.len(), 2, "it may concern the page that is being rendered");
+    assert_eq!(store.register(&b, 1, &[Tag::every()], at(5000)).unwrap().invalidations, []);
+}
