@@ -189,15 +189,6 @@ const DIFFERENCES: [Difference; 13] = [
         example: || response(&[("max-age", Some("9"))]),
     },
     Difference {
-        name: "Vary",
-        why: "RFC 9111 §4.1: the page is stored as identity, so Accept-Encoding is met; a render has no Cookie, so the page is \
-              for requests without one",
-        translate: |response| {
-            response.vary = response.vary.filter(|vary| *vary == "*");
-        },
-        example: || Response { vary: Some("Accept-Encoding, Cookie"), ..response(&[]) },
-    },
-    Difference {
         name: "statuses by the route",
         why: "RFC 9111 §3 lets a cache store any final status with a lifetime; here only what the route lists, which is never \
               a failure or a part of a page",
