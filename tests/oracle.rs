@@ -71,7 +71,7 @@ struct Difference {
 }
 
 /// The differences, in the order of their application.
-const DIFFERENCES: [Difference; 13] = [
+const DIFFERENCES: [Difference; 12] = [
     Difference {
         name: "targeted fields",
         why: "RFC 9213 §2.2, which the oracle does not know: CDN-Cache-Control takes the place of Cache-Control and Expires",
