@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::codec;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
@@ -21,6 +22,12 @@ use crate::version::Version;
 
 const MAGIC: &[u8; 3] = b"ISR";
 const FORMAT: u8 = 1;
+
+/// The format of a page with nominated request headers. Otherwise it is the same as [`FORMAT`].
+const NOMINATING_FORMAT: u8 = 3;
+
+/// The beginning of the header value of a page with nominated request headers. No base64url has this character.
+const NOMINATING: char = '~';
 
 /// Points to a page under the same name in another store. It contains no version; the value there does.
 pub const ELSEWHERE: [u8; PREFIX_BYTES] = *b"ISR\x02\0\0\0\0";
@@ -58,6 +65,9 @@ pub struct PageMeta {
     /// The digest of the content; `None` while it still streams, or if an earlier version of this cache wrote the page.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// What the page means for clients. A coordinator keeps it with the content, and not in its table.
+    #[serde(rename = "y", default, skip_serializing_if = "ClientRules::are_none")]
+    pub rules: ClientRules,
     /// What an edge knows from the coordinator's answer that contained the page. Only pages in L1 have it.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub vouched: Option<Box<Vouched>>,
@@ -91,10 +101,12 @@ impl PageMeta {
         statuses::is_not_found(self.status)
     }
 
-    /// Encodes the metadata for a header value: CBOR in unpadded base64url.
+    /// Encodes the metadata for a header value: CBOR in unpadded base64url. That of a page with nominated headers begins
+    /// with [`NOMINATING`]: an earlier version of this cache, which would serve the page to every client, can't read it.
     #[must_use]
     pub fn to_header_value(&self) -> String {
-        codec::to_text(self)
+        let text = codec::to_text(self);
+        if self.rules.nominated().is_empty() { text } else { format!("{NOMINATING}{text}") }
     }
 
     /// Parses the result of [`Self::to_header_value`].
@@ -102,7 +114,7 @@ impl PageMeta {
     /// # Errors
     /// [`FormatError::Header`] for anything else.
     pub fn from_header_value(value: &str) -> Result<Self, FormatError> {
-        codec::from_text(value).ok_or(FormatError::Header)
+        codec::from_text(value.strip_prefix(NOMINATING).unwrap_or(value)).ok_or(FormatError::Header)
     }
 }
 
@@ -158,7 +170,7 @@ impl Prefix {
         if [*m0, *m1, *m2] != *MAGIC {
             return Err(FormatError::Magic);
         }
-        if *format != FORMAT {
+        if ![FORMAT, NOMINATING_FORMAT].contains(format) {
             return Err(FormatError::Format(*format));
         }
         let header_bytes = u32::from_be_bytes([*n0, *n1, *n2, *n3]) as usize;
@@ -179,7 +191,7 @@ impl PageHead {
         let header = codec::encode(self);
         let mut out = Vec::with_capacity(PREFIX_BYTES + header.len());
         out.extend_from_slice(MAGIC);
-        out.push(FORMAT);
+        out.push(if self.meta.rules.nominated().is_empty() { FORMAT } else { NOMINATING_FORMAT });
         // Bounded by storable::MAX_HEADER_BYTES and the bounds of key and tags, far below 2^32.
         out.extend_from_slice(&u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(&header);
@@ -214,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::semantics::freshness::Revalidate;
+    use crate::semantics::nominated::Nominated;
 
     fn head() -> PageHead {
         let start = Timestamp::from_millis(1_700_000_000_000);
@@ -228,6 +241,7 @@ mod tests {
                 tags: vec![Tag::parse("posts").unwrap()],
                 body_bytes: Some(3),
                 digest: Digest::parse("00112233445566778899aabbccddeeff"),
+                rules: ClientRules::default(),
                 vouched: None,
             },
             headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),
@@ -241,6 +255,20 @@ mod tests {
         assert_eq!(Prefix::read(&bytes).map(Prefix::body_offset), Ok(bytes.len()));
         assert_eq!(PageHead::decode(&bytes, bytes.len() + 3, &head.meta.key), Ok(head.clone()));
         assert_eq!(PageMeta::from_header_value(&head.meta.to_header_value()), Ok(head.meta));
+    }
+
+    #[test]
+    fn a_page_that_is_not_for_every_client_is_unreadable_for_earlier_versions() {
+        let nominated = Nominated::read("Cookie, Origin", |_| false, |_| false).unwrap();
+        let rules = ClientRules::new(nominated, Some("max-age=60".to_owned()));
+        let meta = PageMeta { rules, ..head().meta };
+        let head = PageHead { meta: meta.clone(), ..head() };
+        let bytes = head.encode();
+        assert_eq!(bytes[3], NOMINATING_FORMAT);
+        assert_eq!(PageHead::decode(&bytes, bytes.len() + 3, &meta.key), Ok(head));
+        let value = meta.to_header_value();
+        assert_eq!(codec::from_text::<PageMeta>(&value), None, "as earlier versions read it");
+        assert_eq!(PageMeta::from_header_value(&value), Ok(meta));
     }
 
     #[test]

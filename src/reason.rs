@@ -105,6 +105,8 @@ reasons! {
             "The platform does not let more requests through to the coordinator.";
         CoordinatorTimeout, "coordinator-timeout", "The coordinator did not answer within `miss_timeout`.";
         CoordinatorFailed, "coordinator-failed", "The coordinator answered with an error.";
+        Misconfigured, "misconfigured",
+            "The class of the coordinator has no SQLite: the response is a 500 that says what to change.";
         Unknown, "unknown", "The coordinator runs another version and gave a reason that this one does not know.";
     }
     Unstorable {
@@ -119,13 +121,15 @@ reasons! {
         RevalidateZero, "revalidate-0",
             "The page asks for `revalidate = 0`, or states a lifetime that is 0 or can't be read.";
         Age, "age", "The answer comes from another cache, and its `Age` has reached its lifetime.";
-        Vary, "vary", "The answer varies by a request header that is not part of the key.";
-        CacheTag, "cache-tag", "A tag is malformed, or there are too many.";
+        Vary, "vary",
+            "The answer varies by a request header that is not part of the key, and the request has it; or by one that \
+             each render sends, or by `*`.";
         MalformedHeader, "malformed-header", "A header has a name or a value that HTTP does not allow.";
         TooLarge, "too-large",
             "The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together.";
         SetCookie, "set-cookie",
             "The answer sets a cookie, and nothing says that it is for everybody; or it has `Clear-Site-Data`.";
+        BypassCookie, "bypass-cookie", "The request has a cookie that `bypass_cookies` lists.";
         EventStream, "event-stream", "The answer is a stream of events (`text/event-stream`).";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
         Query, "query", "The URL has a query parameter that the route does not name.";
@@ -168,6 +172,7 @@ impl Reason {
                 | Self::RenderTimeout
                 | Self::TagIndex
                 | Self::Unpublished
+                | Self::Misconfigured
         )
     }
 

@@ -40,6 +40,13 @@ impl TagIndexName {
             told.insert(Self::ROOT, Vec::new());
         }
         for tag in tags {
+            if tag.is_every() {
+                // Each object has invalidations by tag.
+                for index in Self::all(tag_shards) {
+                    told.entry(index).or_default().push(tag.clone());
+                }
+                continue;
+            }
             told.entry(Self::of_tag(&tag, tag_shards)).or_default().push(tag);
         }
         told
@@ -106,6 +113,8 @@ mod tests {
             assert!(told[&TagIndexName::of_tag(tag, MAX_TAG_SHARDS)].contains(tag));
         }
         assert_eq!(told.values().flatten().count(), tags.len());
+        let told = TagIndexName::to_be_told(vec![Tag::every()], false, 3);
+        assert_eq!(told.keys().copied().collect::<Vec<_>>(), TagIndexName::all(3).collect::<Vec<_>>());
     }
 
     #[test]

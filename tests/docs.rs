@@ -13,7 +13,7 @@ use bolero as _;
 use cloudflare_isr::internals::config::{Config, SETTINGS, SettingLevel};
 use cloudflare_isr::internals::reason::{Reason, ReasonKind};
 use cloudflare_isr::internals::semantics::statuses;
-use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_PAGE;
+use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_ROUTE;
 use serde_json::{Value, json};
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
@@ -158,7 +158,7 @@ fn bounds_in_the_text_of_the_configuration_are_those_of_the_code() {
     let statuses: Vec<String> = statuses::DEFAULT.iter().map(ToString::to_string).collect();
     let (last, others) = statuses.split_last().expect("there are some");
     let text = CONFIGURATION.replace('\n', " ");
-    for expected in [format!("{} or {last}", others.join(", ")), format!("more than {MAX_TAGS_PER_PAGE} tags")] {
+    for expected in [format!("{} or {last}", others.join(", ")), format!("more than {MAX_TAGS_PER_ROUTE} tags")] {
         assert!(text.contains(&expected), "docs/configuration.md does not say: {expected}");
     }
 }

@@ -10,6 +10,8 @@ use bolero as _;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use cloudflare_isr::internals::route::RenderHeaders;
+use cloudflare_isr::internals::semantics::bypass_cookies::BypassCookies;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
@@ -69,7 +71,7 @@ struct Difference {
 }
 
 /// The differences, in the order of their application.
-const DIFFERENCES: [Difference; 13] = [
+const DIFFERENCES: [Difference; 12] = [
     Difference {
         name: "targeted fields",
         why: "RFC 9213 §2.2, which the oracle does not know: CDN-Cache-Control takes the place of Cache-Control and Expires",
@@ -187,14 +189,6 @@ const DIFFERENCES: [Difference; 13] = [
         example: || response(&[("max-age", Some("9"))]),
     },
     Difference {
-        name: "Vary",
-        why: "RFC 9111 §4.1: the page is stored as identity, so Accept-Encoding is met; what else it varies by, is not",
-        translate: |response| {
-            response.vary = response.vary.filter(|vary| !vary.eq_ignore_ascii_case("accept-encoding")).map(|_| "*");
-        },
-        example: || Response { vary: Some("Accept-Encoding, Cookie"), ..response(&[]) },
-    },
-    Difference {
         name: "statuses by the route",
         why: "RFC 9111 §3 lets a cache store any final status with a lifetime; here only what the route lists, which is never \
               a failure or a part of a page",
@@ -261,6 +255,8 @@ impl Response {
         let vary = Vary::default();
         let criteria = Criteria {
             vary: &vary,
+            bypass_cookies: &BypassCookies::default(),
+            render_headers: &RenderHeaders::new(),
             set_cookie: SetCookie::Strip,
             query: &QueryPolicy::All,
             trailing_slash: TrailingSlash::Strip,

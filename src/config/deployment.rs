@@ -14,6 +14,14 @@ impl ConfigError {
         Self::of(&setting, ProblemKind::MissingDependency(Dependency::BucketForLargeBodies))
     }
 
+    /// Reports that the class of the coordinators has no SQLite.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn needs_sqlite() -> Self {
+        let dependency = ProblemKind::MissingDependency(Dependency::SqliteForObjects);
+        Self::of(Binding::Coordinator.default_name(), dependency)
+    }
+
     /// Reports that the secret that `zone_purge` needs is missing.
     #[must_use]
     #[doc(hidden)]

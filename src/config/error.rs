@@ -182,6 +182,8 @@ pub enum Dependency {
     },
     /// A `max_body_bytes` larger than KV accepts needs an R2 bucket.
     BucketForLargeBodies,
+    /// The classes of the Durable Objects need SQLite.
+    SqliteForObjects,
 }
 
 impl fmt::Display for Dependency {
@@ -197,6 +199,11 @@ impl fmt::Display for Dependency {
                     "needs `{needed} = true` as well: without it no page has the tags by which the zone is purged"
                 )
             }
+            Self::SqliteForObjects => f.write_str(
+                "needs SQLite: list `IsrCoordinator` and `IsrTagIndex` in `new_sqlite_classes` of a migration, not in \
+                 `new_classes`. The kind of a class that was deployed without SQLite can't be changed: delete the class \
+                 with `deleted_classes`, and create it again",
+            ),
             Self::BucketForLargeBodies => f.write_str(
                 "needs `[[r2_buckets]]` as well: KV accepts no value over 25 MiB; larger pages are stored in R2",
             ),

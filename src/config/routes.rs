@@ -7,11 +7,12 @@ use super::message::key;
 use super::reader::Reader;
 use super::setting::{MAX_ROUTES, SettingLevel};
 use super::settings::{
-    BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SET_COOKIE, SHARDS,
-    STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
+    BROWSER_MAX_AGE, BYPASS_COOKIES, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES,
+    SET_COOKIE, SHARDS, STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
 use super::{query, render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
+use crate::semantics::bypass_cookies::{BypassCookies, CookiePattern};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::set_cookie::SetCookie;
@@ -25,6 +26,7 @@ pub(super) struct RouteDefaults {
     pub(super) browser_max_age: Duration,
     pub(super) trailing_slash: TrailingSlash,
     pub(super) set_cookie: SetCookie,
+    pub(super) bypass_cookies: Vec<CookiePattern>,
     pub(super) origin: Option<Origin>,
     pub(super) render_headers: RenderHeaders,
     /// The sensitive headers that `render_headers` may contain, also in routes.
@@ -78,6 +80,9 @@ fn settings(mut route: Reader<'_, '_>, pattern: Option<&Pattern>, defaults: &Rou
         },
         trailing_slash: TRAILING_SLASH.read(table).unwrap_or(defaults.trailing_slash),
         set_cookie: SET_COOKIE.read(table).unwrap_or(defaults.set_cookie),
+        bypass_cookies: BypassCookies::new(
+            BYPASS_COOKIES.read(table).unwrap_or_else(|| defaults.bypass_cookies.clone()),
+        ),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
         vary: vary::read(table).unwrap_or_default(),
         render_headers: render_headers::read(table, &defaults.sensitive)

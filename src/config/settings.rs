@@ -17,16 +17,19 @@ use super::l2::L2Kind;
 use super::query::{self, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, Query};
 use super::setting::SettingLevel::{Route, TopLevel, Vary};
 use super::setting::{DefaultValue, ItemForm, ListForm, Setting, TextForm, Unit, ValueKind};
+use super::value_error::ValueError;
 use super::vary_values::{self, MAX_VALUES};
 use super::zone::ZoneId;
 use super::{sensitive_headers, statuses};
 use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
+use crate::semantics::bypass_cookies::{CookiePattern, MAX_COOKIE_NAME_BYTES};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::language::LanguageTag;
+use crate::semantics::media_type::{MAX_MEDIA_TYPE_BYTES, MediaType};
 use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
-use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE, Tag};
+use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_ROUTE, Tag};
 use crate::semantics::vary::Device;
 use crate::tag_index_name::MAX_TAG_SHARDS;
 
@@ -70,6 +73,23 @@ settings! {
             words: &SetCookie::WORDS,
             parse: SetCookie::parse,
             default: SetCookie::DEFAULT.as_str(),
+        };
+
+        /// Cookies of visitors whose requests pass to the origin, as those of a session; `*` at the end stands for any
+        /// ending. Other cookies then make no difference, even if a page has `Vary: Cookie`. Those of a route replace
+        /// those of the top level.
+        bypass_cookies(names: impl IntoIterator<Item = impl AsRef<str>>) => BYPASS_COOKIES: List<CookiePattern> = List {
+            form: ListForm {
+                max_items: MAX_VALUES,
+                item: ItemForm::Text {
+                    pattern: "^([!#$%&'+.^_`|~0-9A-Za-z-]{1,128}\\*?|\\*)$",
+                    max_chars: Some(MAX_COOKIE_NAME_BYTES + 1),
+                    noun: "cookie names",
+                    example: "[\"wordpress_logged_in_*\", \"sessionid\"]",
+                },
+            },
+            parse: |text| CookiePattern::parse(text).map_err(|_| ValueError::InvalidName),
+            default: DefaultValue::EmptyList,
         };
 
         /// Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this
@@ -227,9 +247,9 @@ settings! {
         /// Tags of every page of the route.
         tags(tags: impl IntoIterator<Item = impl AsRef<str>>) => TAGS: List<Tag> = List {
             form: ListForm {
-                max_items: MAX_TAGS_PER_PAGE,
+                max_items: MAX_TAGS_PER_ROUTE,
                 item: ItemForm::Text {
-                    pattern: "^[!-+\\--~]+$",
+                    pattern: "^[^,\\s\\u0000-\\u001f\\u007f]([^,\\u0000-\\u001f\\u007f]*[^,\\s\\u0000-\\u001f\\u007f])?$",
                     max_chars: Some(MAX_TAG_BYTES),
                     noun: "tags",
                     example: "[\"blog\", \"news\"]",
@@ -275,6 +295,22 @@ settings! {
                 },
             },
             parse: vary_values::language,
+            default: DefaultValue::None,
+        };
+
+        /// Media types, such as HTML for browsers and Markdown for agents. The best match of `Accept` is used, otherwise
+        /// the first.
+        accept(types: impl IntoIterator<Item = impl AsRef<str>>) => ACCEPT: List<MediaType> = List {
+            form: ListForm {
+                max_items: MAX_VALUES,
+                item: ItemForm::Text {
+                    pattern: "^[!#$&^_.+0-9A-Za-z-]+/[!#$&^_.+0-9A-Za-z-]+$",
+                    max_chars: Some(MAX_MEDIA_TYPE_BYTES),
+                    noun: "media types",
+                    example: "[\"text/html\", \"text/markdown\"]",
+                },
+            },
+            parse: vary_values::media_type,
             default: DefaultValue::None,
         };
 

@@ -3,8 +3,10 @@ use serde_json::json;
 use super::message::show;
 use super::*;
 use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
+use crate::semantics::bypass_cookies::{BypassCookies, CookiePattern};
 use crate::semantics::key::TRACKING_PARAMETERS;
 use crate::semantics::language::LanguageTag;
+use crate::semantics::media_type::MediaType;
 use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::Tag;
 use crate::semantics::vary::{Device, Vary};
@@ -64,6 +66,7 @@ fn an_empty_route_table_means_the_defaults() {
         query: QueryPolicy::NoneBesides(TRACKING_PARAMETERS.map(str::to_owned).into()),
         trailing_slash: TrailingSlash::Keep,
         set_cookie: SetCookie::Pass,
+        bypass_cookies: BypassCookies::default(),
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),
@@ -91,6 +94,9 @@ fn every_setting_is_read() {
     config["hosts"] = json!(["*.Example.com", "bücher.de"]);
     config["ignore_query"] = json!(["q*"]);
     config["first_byte_timeout"] = json!(2);
+    config["routes"]["/blog/[slug]"]["vary"]["accept"] = json!(["Text/Markdown"]);
+    config["bypass_cookies"] = json!(["wordpress_logged_in_*"]);
+    config["routes"]["/blog/[slug]"]["bypass_cookies"] = json!(["sessionid"]);
     config["l2"] = json!("r2");
     config["routes"]["/blog/[slug]"]["origin"] = json!("BLOG_ORIGIN");
     config["trailing_slash"] = json!("keep");
@@ -115,8 +121,10 @@ fn every_setting_is_read() {
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
         trailing_slash: TrailingSlash::Redirect,
         set_cookie: SetCookie::Pass,
+        bypass_cookies: BypassCookies::new(vec![CookiePattern::parse("sessionid").unwrap()]),
         vary: Vary {
             languages: ["en", "de-AT"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
+            media_types: vec![MediaType::parse("text/markdown").unwrap()],
             devices: vec![Device::Mobile, Device::Desktop],
             countries: vec!["DE".to_owned()],
             cookies: [("theme".to_owned(), vec!["dark".to_owned()])].into(),
@@ -227,7 +235,7 @@ fn what_makes_variants_is_checked() {
     for (vary, expected) in [
         (
             json!({ "lang": ["en"] }),
-            at(".lang: no setting has this name; write one of language, device, country, cookie, header"),
+            at(".lang: no setting has this name; write one of language, accept, device, country, cookie, header"),
         ),
         (json!({ "languages": ["en"] }), at(".languages: no setting has this name; did you mean `language`?")),
         (
@@ -310,8 +318,8 @@ fn all_problems_are_reported_at_once() {
             ),
             "ISR.routes.\"/blog/:slug\".revalidate: 1.5 is not a whole number; write whole seconds from 1 to 31536000, \
              `false` (never ages) or 0 (never stored)",
-            "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may hold visible ASCII characters other \
-             than a comma, this one has ','); write at most 64 tags, such as [\"blog\", \"news\"]",
+            "ISR.routes.\"/blog/[id]\".tags[1]: \"a,b\" is not a tag (a tag may not hold a comma or a control \
+             character, nor begin or end with white space: this one has ','); write at most 64 tags, such as [\"blog\", \"news\"]",
             "ISR.routes.\"/blog/[id]\".tags[2]: 7 is not text; write at most 64 tags, such as [\"blog\", \"news\"]",
             "ISR.routes.\"/c\": 60 is not a table; write a table, as in [vars.ISR.routes.\"/c\"]",
             "ISR.routes.\"/blog/[id]\": `/blog/[id]` matches the same paths as `/blog/:slug`; keep one of the two",

@@ -62,6 +62,9 @@ pub enum ValueError {
     /// The text is not a language tag (RFC 5646).
     #[error("is not a language tag")]
     NotALanguage,
+    /// The text is not a media type without parameters (RFC 9110 section 8.3.1).
+    #[error("is not a media type")]
+    NotAMediaType,
     /// The text is not the code of a country.
     #[error("is not two capital letters")]
     NotACountry,

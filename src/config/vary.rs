@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::setting::SettingLevel;
-use super::settings::{COOKIE, COUNTRY, DEVICE, HEADER, LANGUAGE, VARY};
+use super::settings::{ACCEPT, COOKIE, COUNTRY, DEVICE, HEADER, LANGUAGE, VARY};
 use super::value_error::ValueError;
 use crate::semantics::vary::{MAX_VARIANTS, Vary};
 
@@ -14,6 +14,7 @@ pub(super) fn read(route: &mut Reader<'_, '_>) -> Option<Vary> {
     let mut table = route.child(path.clone(), SettingLevel::Vary, value)?;
     let vary = Vary {
         languages: LANGUAGE.read(&mut table).unwrap_or_default(),
+        media_types: ACCEPT.read(&mut table).unwrap_or_default(),
         devices: DEVICE.read(&mut table).unwrap_or_default(),
         countries: COUNTRY.read(&mut table).unwrap_or_default(),
         cookies: COOKIE.read(&mut table).unwrap_or_default(),

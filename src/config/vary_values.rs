@@ -7,6 +7,7 @@ use super::setting::Setting;
 use super::value_error::ValueError;
 use crate::semantics::headers::{HeaderKind, is_token};
 use crate::semantics::language::LanguageTag;
+use crate::semantics::media_type::MediaType;
 use crate::semantics::vary::Device;
 
 /// The most values that a setting in `vary` may list, and the most cookies or headers.
@@ -48,6 +49,11 @@ pub(super) fn headers(setting: &Setting, table: &mut Reader<'_, '_>) -> Option<B
 /// Parses a language tag.
 pub(super) fn language(text: &str) -> Result<LanguageTag, ValueError> {
     LanguageTag::parse(text).map_err(|_| ValueError::NotALanguage)
+}
+
+/// Parses a media type.
+pub(super) fn media_type(text: &str) -> Result<MediaType, ValueError> {
+    MediaType::parse(text).map_err(|_| ValueError::NotAMediaType)
 }
 
 /// Parses a class of devices.

@@ -77,6 +77,7 @@ fn bytes_of(meta: &PageMeta) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::semantics::client_rules::ClientRules;
     use crate::semantics::freshness::Windows;
     use crate::time::Timestamp;
     use crate::version::Version;
@@ -92,6 +93,7 @@ mod tests {
             tags: vec![],
             body_bytes,
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         }
     }

@@ -136,6 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::semantics::client_rules::ClientRules;
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::time::Timestamp;
 
@@ -162,6 +163,7 @@ mod tests {
             tags: vec![],
             body_bytes: Some(body_bytes),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every target of an invalidation is one tag, so that a purge by tag covers all kinds of targets, including paths,
 //! prefixes and routes, for which the platform's own purges are missing or less precise. A page carries the tags of all
-//! targets that may name it: at most 64 of its own and 20 of ours, at most 9 KiB together.
+//! targets that may name it: its own, and at most 20 of ours.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// The header that only Cloudflare's caches read; it is consumed there.
 pub const CONTROL_HEADER: &str = "cloudflare-cdn-cache-control";
 
-/// The header with the tags; it is consumed there. At most 16 KiB and 1,000 tags (platform limits).
+/// The header with the tags; it is consumed there.
 pub const TAG_HEADER: &str = "cache-tag";
 
 /// Forbids a downstream cache to store a response. Without any header it would store one for up to two hours (Workers
@@ -59,9 +59,17 @@ pub fn control(windows: &Windows, now: Timestamp) -> String {
     format!("max-age={fresh}, stale-while-revalidate={stale}, stale-if-error={error}")
 }
 
-/// Returns the value of [`TAG_HEADER`] for a page: the tags of all targets that may name it.
+/// The most tags and the most bytes of [`TAG_HEADER`] (platform limits).
+const MAX_TAGS: usize = 1000;
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Returns the value of [`TAG_HEADER`] for a page: the tags of all targets that may name it. `None` if they do not fit, or
+/// if the page carries every tag: then no purge could be relied on.
 #[must_use]
-pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
+pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> Option<String> {
+    if tags.iter().any(Tag::is_every) {
+        return None;
+    }
     let mut value = String::from(EVERYTHING);
     let prefixes = PathPrefix::all_of(path).map(|prefix| hashed("prefix", prefix));
     let own = [hashed("path", path), hashed("route", route.as_str())];
@@ -69,7 +77,8 @@ pub fn tags(tags: &[Tag], path: &str, route: &RouteId) -> String {
         // Writing to a String can't fail.
         let _ = write!(value, ",{tag}");
     }
-    value
+    let fits = value.len() <= MAX_BYTES && value.split(',').count() <= MAX_TAGS;
+    fits.then_some(value)
 }
 
 /// Returns the tag of a target's pages.
@@ -89,7 +98,8 @@ pub fn tag_of(target: &Target) -> String {
 fn plain(tag: &Tag) -> String {
     let text = tag.as_str();
     let is_ours = text.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN));
-    if is_ours || text.len() > MAX_PLAIN_BYTES { hashed("tag", text) } else { text.to_owned() }
+    let is_plain = text.len() <= MAX_PLAIN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_ours || !is_plain { hashed("tag", text) } else { text.to_owned() }
 }
 
 /// Returns a tag of bounded length and a small alphabet for any name: the first half of its SHA-256 in hexadecimal
@@ -107,7 +117,7 @@ fn hashed(kind: &str, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::semantics::key::CanonicalPath;
-    use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_PAGE};
+    use crate::semantics::tag::MAX_TAG_BYTES;
 
     fn windows(fresh: Option<u64>, stale: Option<u64>, error: Option<u64>) -> Windows {
         let time = |end: Option<u64>| end.map(Timestamp::from_millis);
@@ -149,7 +159,7 @@ mod tests {
         let prefix = |text: &str| Target::Prefix(path(text).try_into().unwrap());
         let long = "x".repeat(MAX_PLAIN_BYTES + 1);
         let carried = [tag("post:1"), tag("ISR:everything"), tag(&long)];
-        let header = tags(&carried, "/blog/a", &route());
+        let header = tags(&carried, "/blog/a", &route()).unwrap();
         for (target, is_named) in [
             (Target::Everything, true),
             (Target::Path(path("/blog/a")), true),
@@ -175,14 +185,24 @@ mod tests {
 
     #[test]
     fn the_header_keeps_within_the_limits_of_the_platform() {
-        let name = |number: usize, length: usize| format!("{number:0length$}");
         let deep = "/a".repeat(100);
-        for length in [MAX_PLAIN_BYTES, MAX_TAG_BYTES] {
-            let many: Vec<Tag> = (0..MAX_TAGS_PER_PAGE).map(|n| Tag::parse(&name(n, length)).unwrap()).collect();
+        for (number, length, fits) in [
+            (64, MAX_PLAIN_BYTES, true),
+            (64, MAX_TAG_BYTES, true),
+            (900, 4, true),
+            (1000, 4, false),
+            (400, 100, false),
+        ] {
+            let many: Vec<Tag> = (0..number).map(|n| Tag::parse(&format!("{n:0length$}")).unwrap()).collect();
             let header = tags(&many, &deep, &route());
-            assert!(header.len() <= 9 * 1024, "{} bytes", header.len());
+            assert_eq!(header.is_some(), fits, "{number} {length}");
+            let Some(header) = header else { continue };
+            assert!(header.len() <= MAX_BYTES, "{} bytes", header.len());
             assert!(header.bytes().all(|byte| byte.is_ascii_graphic()));
-            assert_eq!(header.split(',').count(), MAX_TAGS_PER_PAGE + 3 + PathPrefix::MAX_SEGMENTS + 1);
+            assert_eq!(header.split(',').count(), number + 3 + PathPrefix::MAX_SEGMENTS + 1);
         }
+        assert_eq!(tags(&[Tag::every()], "/", &route()), None);
+        let foreign = tags(&["_N_T_/товары", "a b"].map(|text| Tag::parse(text).unwrap()), "/", &route()).unwrap();
+        assert!(foreign.is_ascii() && !foreign.contains(' '), "{foreign}");
     }
 }

@@ -107,7 +107,7 @@ pub(in crate::edge) async fn answer(
     let is_render = isr.is_render_request(request, context);
     // A render may pass through another gateway on its way to the origin. Its signature is already removed when it
     // returns.
-    if !is_render && classify::is_loop(&RequestHeaders(request)) {
+    if !is_render && classify::is_loop(&RequestHeaders(request), isr.settings.deployment.id) {
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }

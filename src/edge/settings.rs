@@ -8,7 +8,7 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES};
+use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, L2Kind};
 use crate::deployment::DeploymentId;
 use crate::edge::caches::l2;
 use crate::edge::deployment::{self, Deployment};
@@ -93,7 +93,11 @@ impl Settings {
 
     fn read(env: &Env) -> Result<Self, ConfigError> {
         let config = config(env);
-        let missing = missing_bindings(env, config.as_ref().ok());
+        let missing = match &config {
+            Ok(config) => missing_bindings(env, &Needs::of(config)),
+            // The mistakes in the settings are reported by themselves.
+            Err(_) => missing_bindings(env, &Needs::of_invalid(given(env).as_ref())),
+        };
         let purges_zone = config.as_ref().is_ok_and(|config| config.zone_purge.is_some());
         let purge_token = ApiToken::read(env, PURGE_TOKEN).filter(|_| purges_zone);
         let no_token = (purges_zone && purge_token.is_none()).then(|| ConfigError::missing_purge_token(PURGE_TOKEN));
@@ -152,20 +156,55 @@ fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, Strin
     (secrets, errors.into_iter().reduce(ConfigError::and))
 }
 
-/// Reports missing bindings. Without a configuration, those that each deployment needs by default.
-fn missing_bindings(env: &Env, config: Option<&Config>) -> Option<ConfigError> {
-    let is_over_kv = config.is_some_and(|config| config.max_body_bytes > KV_MAX_BODY_BYTES);
-    let l2 = l2::needed(config.map(|config| config.l2).unwrap_or_default(), is_over_kv);
-    let own = [Binding::Coordinator, Binding::TagIndex].iter().chain(l2);
-    let own = own.map(|binding| (*binding, binding.default_name()));
-    let default = Some((Binding::Origin, Binding::Origin.default_name()));
-    let routes = config.into_iter().flat_map(|config| &config.routes).filter_map(Route::origin);
-    let top = config.and_then(|config| config.origin.as_ref());
-    let sites = top.into_iter().chain(routes).filter_map(|origin| match origin {
-        Origin::Service(name) => Some((Binding::Origin, name.as_str())),
+/// What the bindings of a deployment depend on.
+struct Needs {
+    l2: L2Kind,
+    is_over_kv: bool,
+    /// Whether an origin is bound as `ORIGIN`.
+    has_default_origin: bool,
+    /// The names of the other bound origins.
+    origins: Vec<String>,
+}
+
+impl Needs {
+    fn of(config: &Config) -> Self {
+        let origins = config.origin.iter().chain(config.routes.iter().filter_map(Route::origin));
+        Self {
+            l2: config.l2,
+            is_over_kv: config.max_body_bytes > KV_MAX_BODY_BYTES,
+            has_default_origin: config.origin.is_none(),
+            origins: origins.filter_map(service_name).collect(),
+        }
+    }
+
+    /// Reads what invalid settings do say, so that a mistake in one of them does not make a binding seem to be missing.
+    fn of_invalid(settings: Option<&serde_json::Value>) -> Self {
+        let text = |name: &str| settings?.get(name)?.as_str();
+        let origin = text("origin").and_then(|text| Origin::parse(text).ok());
+        Self {
+            l2: text("l2").and_then(L2Kind::parse).unwrap_or_default(),
+            is_over_kv: false,
+            has_default_origin: settings.is_none_or(|settings| settings.get("origin").is_none()),
+            origins: origin.as_ref().and_then(service_name).into_iter().collect(),
+        }
+    }
+}
+
+fn service_name(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Service(name) => Some(name.as_str().to_owned()),
         Origin::Url(_) | Origin::Own => None,
-    });
-    let mut needed: Vec<(Binding, &str)> = own.chain(default.filter(|_| top.is_none())).chain(sites).collect();
+    }
+}
+
+/// Reports missing bindings.
+fn missing_bindings(env: &Env, needs: &Needs) -> Option<ConfigError> {
+    let is_over_kv = needs.is_over_kv;
+    let own = [Binding::Coordinator, Binding::TagIndex].iter().chain(l2::needed(needs.l2, is_over_kv));
+    let own = own.map(|binding| (*binding, binding.default_name()));
+    let default = needs.has_default_origin.then(|| (Binding::Origin, Binding::Origin.default_name()));
+    let sites = needs.origins.iter().map(|name| (Binding::Origin, name.as_str()));
+    let mut needed: Vec<(Binding, &str)> = own.chain(default).chain(sites).collect();
     // Several routes may name the same origin.
     let mut seen = BTreeSet::new();
     needed.retain(|(_, name)| seen.insert(*name));
@@ -185,12 +224,19 @@ pub(in crate::edge) fn give(settings: Builder) {
 
 /// Reads the variable `ISR`, the settings given in code, or both. Does not check bindings or secrets.
 pub(in crate::edge) fn config(env: &Env) -> Result<Config, ConfigError> {
+    match given(env) {
+        None => Err(ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name())),
+        Some(settings) => Config::from_json(&settings),
+    }
+}
+
+/// Returns the settings as they are written, whether or not they are valid.
+fn given(env: &Env) -> Option<serde_json::Value> {
     let variable = variable(env);
     GIVEN.with_borrow(|given| match (given, variable) {
-        (None, None) => Err(ConfigError::missing_binding(Binding::Settings, Binding::Settings.default_name())),
-        (None, Some(variable)) => Config::from_json(&variable),
-        (Some(given), None) => given.build(),
-        (Some(given), Some(variable)) => Config::from_json(&given.overridden_by(&variable)),
+        (None, variable) => variable,
+        (Some(given), None) => Some(given.to_json()),
+        (Some(given), Some(variable)) => Some(given.overridden_by(&variable)),
     })
 }
 

@@ -43,6 +43,8 @@ pub struct Feed {
     latest: Timestamp,
     paths: BTreeMap<CanonicalPath, Marks>,
     tags: BTreeMap<Tag, Marks>,
+    /// The latest of all tags.
+    every_tag: Marks,
     prefixes: BTreeMap<PathPrefix, Marks>,
     routes: BTreeMap<RouteId, Marks>,
     everything: Marks,
@@ -191,7 +193,10 @@ impl Feed {
     pub fn note(&mut self, target: Target, mode: Mode, at: Timestamp) {
         match target {
             Target::Path(path) => self.paths.entry(path).or_default().note(mode, at),
-            Target::Tag(tag) => self.tags.entry(tag).or_default().note(mode, at),
+            Target::Tag(tag) => {
+                self.every_tag.note(mode, at);
+                self.tags.entry(tag).or_default().note(mode, at);
+            }
             Target::Prefix(prefix) => self.prefixes.entry(prefix).or_default().note(mode, at),
             Target::Route(route) => self.routes.entry(route).or_default().note(mode, at),
             Target::Everything => self.everything.note(mode, at),
@@ -254,7 +259,8 @@ impl Feed {
     #[must_use]
     pub fn invalidation_of(&self, page: &PageMeta, route: &RouteId) -> Option<PageInvalidation> {
         let start = page.render_start();
-        let by_tag = page.tags.iter().filter_map(|tag| self.tags.get(tag)).flat_map(|marks| marks.concerning(start));
+        let marks_of = |tag: &Tag| if tag.is_every() { Some(&self.every_tag) } else { self.tags.get(tag) };
+        let by_tag = page.tags.iter().filter_map(marks_of).flat_map(|marks| marks.concerning(start));
         by_tag.chain(self.path_invalidation(page.key.path(), route, start)).max()
     }
 
@@ -288,6 +294,7 @@ mod tests {
 
     use super::*;
     use crate::invalidation::{PrefixTooDeep, Refresh};
+    use crate::semantics::client_rules::ClientRules;
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::semantics::key::PageKey;
     use crate::version::Version;
@@ -306,6 +313,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
             body_bytes: Some(0),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         }
     }
@@ -316,6 +324,19 @@ mod tests {
 
     fn route() -> RouteId {
         RouteId::from_stored("/*").unwrap()
+    }
+
+    #[test]
+    fn a_page_that_carries_every_tag_is_concerned_by_each_of_them() {
+        let mut feed = Feed::default();
+        feed.note(tag("posts"), Mode::Expire, at(100));
+        feed.note(tag("users"), Mode::Stale, at(200));
+        feed.note(Target::Path(CanonicalPath::parse("/b").unwrap()), Mode::Purge, at(300));
+        for (start, verdict) in [(100, Some((Mode::Expire, 100))), (101, Some((Mode::Stale, 200))), (201, None)] {
+            let page = page("/a", &["other", Tag::every().as_str()], start);
+            let found = feed.invalidation_of(&page, &route()).map(|found| (found.mode, found.at));
+            assert_eq!(found, verdict.map(|(mode, time)| (mode, at(time))), "{start}");
+        }
     }
 
     #[test]

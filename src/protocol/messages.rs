@@ -24,6 +24,9 @@ pub const MESSAGE_PATH: &str = "/v1/message";
 /// The path of RPC calls: JSON in, JSON out.
 pub const RPC_PATH: &str = "/v1/rpc";
 
+/// The status of an object whose class has no SQLite.
+pub const NO_SQLITE_STATUS: u16 = 501;
+
 /// The header that carries the [`crate::page::PageMeta`] of a page.
 pub const META_HEADER: &str = "x-isr-meta";
 

@@ -5,8 +5,8 @@ mod messages;
 mod tickets;
 
 pub use self::messages::{
-    ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, Progress, REPLY_HEADER,
-    RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex,
-    UnregisterAnswer,
+    ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, NO_SQLITE_STATUS,
+    Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress, TagIndexCall, ToCoordinator,
+    ToTagIndex, UnregisterAnswer,
 };
-pub use self::tickets::{OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};
+pub use self::tickets::{MAX_SENT, OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

@@ -57,7 +57,15 @@ pub struct Ticket {
     #[serde(rename = "a", default)]
     #[doc(hidden)]
     pub authorized: bool,
+    /// The names of the headers of the client's request, in lower case: a page whose `Vary` nominates one of them is not for
+    /// this client. At most [`MAX_SENT`].
+    #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
+    #[doc(hidden)]
+    pub sent: Vec<String>,
 }
+
+/// The most names of headers in a ticket.
+pub const MAX_SENT: usize = 100;
 
 impl Ticket {
     /// Writes the ticket as text.
@@ -138,6 +146,7 @@ mod tests {
             key: PageKey::from_stored("https://e.com/blog/a?x=1#language=de").unwrap(),
             token: Version::from_parts(Timestamp::from_millis(1_700_000_000_000), 7),
             authorized: true,
+            sent: vec!["cookie".to_owned()],
         }
     }
 

@@ -15,6 +15,7 @@ mod url;
 
 use std::time::Duration;
 
+pub use crate::semantics::bypass_cookies::BypassCookies;
 use crate::semantics::freshness::Revalidate;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 pub use crate::semantics::set_cookie::SetCookie;
@@ -94,6 +95,8 @@ route_settings! {
     trailing_slash: TrailingSlash,
     /// Meaning of `Set-Cookie` in a response that does not say that it is for all clients.
     set_cookie: SetCookie,
+    /// Cookies with which a request passes to the origin.
+    bypass_cookies: BypassCookies => &BypassCookies,
     /// Properties of a request that select one of several variants of a page.
     vary: Vary => &Vary,
     /// Origin of the route's pages; `None`: the service bound as `ORIGIN`.

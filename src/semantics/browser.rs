@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::semantics::cache_control::CacheControl;
 use crate::semantics::cache_status::CacheOutcome;
+use crate::semantics::headers::HeaderList;
+use crate::semantics::http_date;
+use crate::time::Timestamp;
 
 /// Makes caches revalidate each time, so that an invalidation reaches all clients. `must-revalidate` applies to shared
 /// caches as well (RFC 9111 §5.2.2.2).
@@ -16,13 +20,19 @@ pub const ALWAYS_ASK: &str = "public, max-age=0, must-revalidate";
 /// was rendered (RFC 9111 §4.2.3), so its age is added. `max-age` would apply to shared caches too (§5.2.2.1), which no
 /// invalidation reaches: `s-maxage=0` replaces it for them and makes them ask each time (§5.2.2.10). `proxy-revalidate`
 /// would not, because it has no effect before `max-age` is over (§5.2.2.8).
+///
+/// `own` is the result of [`stated`], which takes precedence for a fresh page.
 #[must_use]
 pub fn cache_control(
     outcome: CacheOutcome,
     browser_max_age: Duration,
     ttl: Option<i64>,
     age: Duration,
-) -> Cow<'static, str> {
+    own: Option<&str>,
+) -> Cow<'_, str> {
+    if let (CacheOutcome::Hit | CacheOutcome::Miss, Some(own)) = (outcome, own) {
+        return Cow::Borrowed(own);
+    }
     let keep = match outcome {
         // The response must not be stored anywhere: another one may follow at once.
         CacheOutcome::Skip | CacheOutcome::Bypass => return Cow::Borrowed("no-store"),
@@ -38,9 +48,107 @@ pub fn cache_control(
     format!("public, max-age={}, s-maxage=0, must-revalidate", age.as_secs() + keep).into()
 }
 
+/// Statuses whose responses may state a lifetime for browsers.
+const STATUSES: [u16; 2] = [200, 203];
+
+/// The longest `Cache-Control` that clients receive unchanged, in bytes.
+const MAX_STATED_BYTES: usize = 256;
+
+/// Returns the origin's own `Cache-Control` for clients, if it states a lifetime and the response is not HTML.
+///
+/// A file with a lifetime, such as an image, a script or a font, is versioned by its URL, or its origin accepts that
+/// browsers show it for that time. Frameworks send a lifetime with each HTML page as well, but mean a cache like this
+/// one by it, and an invalidation must reach the page. Without a lifetime in `Cache-Control`, that of `Expires` counts
+/// (RFC 9111 §5.3), from `Date` or, without one, from `now`.
+#[must_use]
+pub fn stated(status: u16, headers: &HeaderList, now: Timestamp) -> Option<String> {
+    let is_html = |value: &str| {
+        let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(media_type.as_str(), "" | "text/html" | "application/xhtml+xml")
+    };
+    if !STATUSES.contains(&status) || headers.get("content-type").is_none_or(is_html) {
+        return None;
+    }
+    let field = headers.joined("cache-control").unwrap_or_default();
+    let control = CacheControl::parse(&field);
+    if control.no_store || control.no_cache {
+        return None;
+    }
+    match control.max_age {
+        Some(Duration::ZERO) => None,
+        Some(_) => (field.len() <= MAX_STATED_BYTES && field.is_ascii()).then_some(field),
+        None => {
+            let from = headers.get("date").and_then(http_date::read).unwrap_or(now);
+            let left = http_date::read(headers.get("expires")?)?.since(from).as_secs();
+            (left > 0).then(|| format!("max-age={left}"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_keeps_the_lifetime_that_its_origin_states() {
+        const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        const HOUR_LATER: &str = "Sun, 06 Nov 1994 09:49:37 GMT";
+        let long = format!("max-age=60, x={}", "x".repeat(MAX_STATED_BYTES));
+        let immutable = "public, max-age=31536000, immutable";
+        for (status, content_type, fields, expected) in [
+            (200, Some("image/png"), vec![("cache-control", "max-age=2592000")], Some("max-age=2592000")),
+            (200, Some("text/javascript; charset=utf-8"), vec![("cache-control", immutable)], Some(immutable)),
+            (200, Some("image/png"), vec![("cache-control", "private, max-age=60")], Some("private, max-age=60")),
+            (
+                200,
+                Some("image/png"),
+                vec![("cache-control", "public"), ("cache-control", "max-age=60")],
+                Some("public, max-age=60"),
+            ),
+            (203, Some("application/json"), vec![("cache-control", "max-age=1")], Some("max-age=1")),
+            (200, Some("text/html; charset=utf-8"), vec![("cache-control", immutable)], None),
+            (200, Some("Application/XHTML+XML"), vec![("cache-control", immutable)], None),
+            (200, None, vec![("cache-control", immutable)], None),
+            (404, Some("image/png"), vec![("cache-control", immutable)], None),
+            (301, Some("image/png"), vec![("cache-control", immutable)], None),
+            (200, Some("image/png"), vec![], None),
+            (200, Some("image/png"), vec![("cache-control", "public, max-age=0, must-revalidate")], None),
+            (200, Some("image/png"), vec![("cache-control", "max-age=soon")], None),
+            (200, Some("image/png"), vec![("cache-control", "s-maxage=60")], None),
+            (200, Some("image/png"), vec![("cache-control", "no-store, max-age=60")], None),
+            (200, Some("image/png"), vec![("cache-control", "max-age=60, no-cache")], None),
+            (200, Some("image/png"), vec![("cache-control", &long)], None),
+            (200, Some("image/png"), vec![("expires", HOUR_LATER), ("date", DATE)], Some("max-age=3600")),
+            (200, Some("image/png"), vec![("expires", HOUR_LATER)], Some("max-age=3601")),
+            (200, Some("image/png"), vec![("expires", DATE), ("date", DATE)], None),
+            (200, Some("image/png"), vec![("expires", "0")], None),
+            (
+                200,
+                Some("image/png"),
+                vec![("cache-control", "max-age=60"), ("expires", HOUR_LATER)],
+                Some("max-age=60"),
+            ),
+        ] {
+            let content_type = content_type.map(|value| ("content-type", value));
+            let pairs: Vec<(&str, &str)> = fields.iter().copied().chain(content_type).collect();
+            let now = http_date::read("Sun, 06 Nov 1994 08:49:36 GMT").unwrap();
+            let told = stated(status, &HeaderList::from_pairs(&pairs), now);
+            assert_eq!(told.as_deref(), expected, "{status} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_stale_file_is_not_kept() {
+        let own = Some("max-age=60");
+        for (outcome, expected) in [
+            (CacheOutcome::Hit, "max-age=60"),
+            (CacheOutcome::Miss, "max-age=60"),
+            (CacheOutcome::Stale, ALWAYS_ASK),
+            (CacheOutcome::Skip, "no-store"),
+        ] {
+            assert_eq!(cache_control(outcome, Duration::from_secs(9), Some(60), Duration::ZERO, own), expected);
+        }
+    }
 
     #[test]
     fn only_a_fresh_page_is_kept_without_asking_and_only_by_browsers() {
@@ -58,7 +166,7 @@ mod tests {
             (CacheOutcome::Skip, 30, Some(60), 5, never),
             (CacheOutcome::Bypass, 30, Some(60), 5, never),
         ] {
-            let told = cache_control(outcome, Duration::from_secs(setting), ttl, Duration::from_secs(age));
+            let told = cache_control(outcome, Duration::from_secs(setting), ttl, Duration::from_secs(age), None);
             assert_eq!(told, expected, "{outcome:?} {setting} {ttl:?}");
         }
     }

@@ -43,6 +43,8 @@ pub enum Forward {
     Bypass,
     /// Nothing is stored under the request's key.
     UriMiss,
+    /// Something is stored, but not for requests with these headers.
+    VaryMiss,
     /// Something is stored but may not be used without the origin.
     Stale,
 }
@@ -131,6 +133,7 @@ impl fmt::Display for CacheStatus {
             let reason = match fwd {
                 Forward::Bypass => "bypass",
                 Forward::UriMiss => "uri-miss",
+                Forward::VaryMiss => "vary-miss",
                 Forward::Stale => "stale",
             };
             write!(f, "; fwd={reason}")?;

@@ -21,18 +21,20 @@ use crate::time::Timestamp;
 /// clock, a second would be enough (RFC 9110 §8.8.2.2).
 const SETTLED: Duration = Duration::from_mins(1);
 
-/// Headers that a 304 does not have: they describe content, and would not guide an update of the client's stored
-/// response (RFC 9110 §15.4.5). All others are sent as in the 200: they replace those that the client has (RFC 9111
-/// §3.2), and the entity tag covers only the bytes and their type.
-pub const NOT_IN_304: [&str; 7] = [
-    "content-digest",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-md5",
-    "content-range",
-    "content-type",
-];
+/// Headers of a page that a 304 has as well (RFC 9110 §15.4.5).
+const IN_304: [&str; 6] = ["cache-control", "content-location", "date", "etag", "expires", "vary"];
+
+/// Headers of this cache's own, which describe the response and not the page, and those for a downstream cache.
+const OF_RESPONSE: [&str; 6] =
+    ["age", "cache-status", "cache-tag", "cloudflare-cdn-cache-control", "x-isr-cache-date", "x-isr-status"];
+
+/// Returns whether a header of the 200 is in a 304 as well, by its name in lower case. Everything else would replace what
+/// the client has (RFC 9111 §3.2), and may contradict the body that the client has: a `Content-Security-Policy` with the
+/// nonce of another render, for example. Without an entity tag, `Last-Modified` is the validator.
+#[must_use]
+pub fn is_in_304(name: &str, has_etag: bool) -> bool {
+    IN_304.contains(&name) || OF_RESPONSE.contains(&name) || (name == "last-modified" && !has_etag)
+}
 
 /// Headers that a 206 does not have: they describe all bytes of the content (RFC 9530 §2).
 pub const NOT_IN_206: [&str; 2] = ["content-digest", "content-md5"];
@@ -238,6 +240,17 @@ mod tests {
         ] {
             assert_eq!(asked(&fields).form(is_get, &page), expected, "{section} {fields:?}");
         }
+    }
+
+    #[test]
+    fn a_304_has_nothing_that_contradicts_the_body() {
+        for name in ["cache-control", "content-location", "date", "etag", "expires", "vary", "age", "cache-status"] {
+            assert!(is_in_304(name, true), "{name}");
+        }
+        for name in ["content-security-policy", "content-type", "content-length", "link", "set-cookie", "x-own"] {
+            assert!(!is_in_304(name, false), "{name}");
+        }
+        assert!(is_in_304("last-modified", false) && !is_in_304("last-modified", true));
     }
 
     #[test]

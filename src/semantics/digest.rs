@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::Windows;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::tag::Tag;
@@ -36,6 +37,8 @@ pub struct Parts<'a> {
     pub start: Timestamp,
     /// The page's windows.
     pub windows: &'a Windows,
+    /// What the page means for clients.
+    pub rules: &'a ClientRules,
     /// SHA-256 of the body.
     pub body_sha256: &'a [u8],
 }
@@ -50,6 +53,11 @@ impl Digest {
         let mut bytes = Vec::new();
         let written = ciborium::into_writer(&covered, &mut bytes);
         debug_assert!(written.is_ok(), "writing CBOR to memory can't fail");
+        // Most pages have none, and keep the digest that earlier versions have given them.
+        if !parts.rules.are_none() {
+            let written = ciborium::into_writer(parts.rules, &mut bytes);
+            debug_assert!(written.is_ok(), "writing CBOR to memory can't fail");
+        }
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
         Self(hash.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte)))
     }
@@ -76,6 +84,7 @@ mod tests {
 
     use super::*;
     use crate::semantics::freshness::Revalidate;
+    use crate::semantics::nominated::Nominated;
 
     #[test]
     fn it_tells_apart_what_a_visitor_or_an_edge_can_and_nothing_else() {
@@ -87,7 +96,18 @@ mod tests {
         let (minute, hour, minute_later) = (windows(start, 60), windows(start, 3600), windows(later, 60));
         let (none, link) = (HeaderList::default(), HeaderList::from_pairs(&[("link", "</a>")]));
         let tags = [Tag::parse("a").unwrap()];
-        let parts = Parts { status: 200, headers: &none, tags: &[], start, windows: &minute, body_sha256: &[7; 32] };
+        let nominated = Nominated::read("Cookie", |_| false, |_| false).unwrap();
+        let (none_of_them, some) = (ClientRules::default(), ClientRules::new(nominated, None));
+        let kept = ClientRules::new(Nominated::none(), Some("max-age=60".to_owned()));
+        let parts = Parts {
+            status: 200,
+            headers: &none,
+            tags: &[],
+            start,
+            windows: &minute,
+            rules: &none_of_them,
+            body_sha256: &[7; 32],
+        };
         let digest = Digest::of(&parts);
         assert_eq!(Digest::of(&Parts { start: later, windows: &minute_later, ..parts }), digest);
         for other in [
@@ -95,6 +115,8 @@ mod tests {
             Parts { headers: &link, ..parts },
             Parts { tags: &tags, ..parts },
             Parts { windows: &hour, ..parts },
+            Parts { rules: &some, ..parts },
+            Parts { rules: &kept, ..parts },
             Parts { body_sha256: &[8; 32], ..parts },
         ] {
             assert_ne!(Digest::of(&other), digest, "{other:?}");

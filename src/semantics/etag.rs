@@ -98,13 +98,35 @@ pub fn is_lacking(status: u16, etag: Option<&str>) -> bool {
     status == 200 && etag.is_none()
 }
 
-/// Makes the entity tag of a page without one of the origin: strong, from the SHA-256 of the bytes and from their type.
-/// After a `304` a browser keeps the type that it knows (RFC 9111 §3.2), so another type needs another tag.
+/// Headers that change what a browser does with the same bytes. A 304 does not have them.
+const POLICIES: [&str; 12] = [
+    "access-control-allow-credentials",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "content-disposition",
+    "content-language",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "permissions-policy",
+    "referrer-policy",
+];
+
+/// Makes the entity tag of a page without one of the origin: strong, from the SHA-256 of the bytes, from their type, and
+/// from the policies for them. After a `304` a browser keeps the type and the policies that it knows (RFC 9111 §3.2), so
+/// others need another tag. `header` returns the value of a stored header by its name.
 #[must_use]
-pub fn of_body(body_sha256: &[u8; 32], content_type: Option<&str>) -> String {
+pub fn of_page(body_sha256: &[u8; 32], header: impl Fn(&str) -> Option<String>) -> String {
     let mut hash = Sha256::new();
     hash.update(body_sha256);
-    hash.update(content_type.unwrap_or_default());
+    hash.update(header("content-type").unwrap_or_default());
+    for name in POLICIES {
+        if let Some(value) = header(name) {
+            hash.update(format!("\n{name}: {value}"));
+        }
+    }
     let hash: [u8; 32] = hash.finalize().into();
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..OWN_BYTES]))
 }
@@ -197,15 +219,25 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_of_our_own_is_that_of_the_bytes_and_of_their_type() {
-        let own = of_body(&[7; 32], Some("text/html"));
+    fn a_tag_of_our_own_is_that_of_the_bytes_of_their_type_and_of_their_policies() {
+        let of = |byte: u8, headers: &[(&str, &str)]| {
+            let headers = HeaderList::from_pairs(headers);
+            of_page(&[byte; 32], |name| headers.joined(name))
+        };
+        let own = of(7, &[("content-type", "text/html"), ("x-request-id", "1")]);
         assert_eq!(own, "\"nB1aQQHwP6EsPFo3STOtBQ\"");
         assert!(EntityTag::parse(&own).is_some_and(|tag| !tag.is_weak && tag.opaque.len() == 22));
-        for other in
-            [of_body(&[8; 32], Some("text/html")), of_body(&[7; 32], Some("text/plain")), of_body(&[7; 32], None)]
-        {
+        let with_policy = |policy: &str| of(7, &[("content-type", "text/html"), ("content-security-policy", policy)]);
+        for other in [
+            of(8, &[("content-type", "text/html")]),
+            of(7, &[("content-type", "text/plain")]),
+            of(7, &[]),
+            with_policy("default-src 'self'"),
+            with_policy("default-src 'none'"),
+        ] {
             assert_ne!(own, other);
         }
+        assert_ne!(with_policy("default-src 'self'"), with_policy("default-src 'none'"));
         assert_eq!(
             (is_lacking(200, None), is_lacking(200, Some("\"a\"")), is_lacking(404, None)),
             (true, false, false)

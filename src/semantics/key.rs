@@ -35,6 +35,10 @@ pub enum QueryPolicy {
     NoneBesides(Vec<String>),
 }
 
+/// The parameter with which Next.js requests the data of a page instead of the page. Its values are made up for caches that
+/// do not know `Vary`, and there are many of them for each page. Where all parameters count, a URL with it has no key.
+const RSC_PARAMETER: &str = "_rsc";
+
 /// Parameters that record where a visitor comes from and that never change what a page shows.
 pub const TRACKING_PARAMETERS: [&str; 18] = [
     "utm_*",
@@ -72,7 +76,7 @@ impl QueryPolicy {
         match self {
             Self::Only(names) => names.contains(name),
             Self::All => true,
-            Self::AllBut(patterns) => !matches(name, patterns),
+            Self::AllBut(patterns) => name != RSC_PARAMETER && !matches(name, patterns),
             Self::NoneBesides(_) => false,
         }
     }
@@ -80,7 +84,8 @@ impl QueryPolicy {
     /// Returns whether a URL with this parameter has a key.
     fn has_key_with(&self, name: &str) -> bool {
         match self {
-            Self::Only(_) | Self::All | Self::AllBut(_) => true,
+            Self::Only(_) | Self::All => true,
+            Self::AllBut(patterns) => name != RSC_PARAMETER || matches(name, patterns),
             Self::NoneBesides(patterns) => matches(name, patterns),
         }
     }
@@ -601,6 +606,7 @@ mod tests {
         let none = QueryPolicy::default();
         let some = QueryPolicy::Only(["page".into(), "q".into()].into());
         let besides = QueryPolicy::NoneBesides(["utm_*".into(), "gclid".into()].into());
+        let all_but = QueryPolicy::AllBut(vec!["utm_*".into()]);
         for (url, policy, expected) in [
             ("https://Example.com:443/a/?x=1#frag", &none, "https://example.com/a"),
             ("http://example.com:8787/a?page=2&utm=1", &some, "http://example.com:8787/a?page=2"),
@@ -613,6 +619,11 @@ mod tests {
             ("https://e.com/?utm_x=1&gclid", &besides, "https://e.com/"),
             ("https://e.com/?utm_x=1&q", &besides, "Query"),
             ("https://e.com/?%75tm_x=1&&", &besides, "https://e.com/"),
+            ("https://e.com/?q=1&_rsc=1ab", &all_but, "Query"),
+            ("https://e.com/?q=1&x_rsc=1&_rsc2", &all_but, "https://e.com/?q=1&x_rsc=1&_rsc2"),
+            ("https://e.com/?q=1&_rsc=1ab", &QueryPolicy::AllBut(vec!["_rsc".into()]), "https://e.com/?q=1"),
+            ("https://e.com/?q=1&_rsc=1ab", &besides, "Query"),
+            ("https://e.com/?q=1&_rsc=1ab", &some, "https://e.com/?q=1"),
             ("https://e.com/?q=a%26b%3D", &some, "https://e.com/?q=a%26b%3D"),
             ("https://e.com/?q=%FF", &some, "Encoding"),
             ("https://e.com/?x=%FF", &some, "https://e.com/"),

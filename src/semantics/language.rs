@@ -189,7 +189,7 @@ fn range(member: &str) -> Option<(&str, u16)> {
 }
 
 /// Parses a weight (RFC 9110 §12.4.2): 0 to 1, with at most three decimal digits.
-fn weight_in_thousandths(text: &str) -> Option<u16> {
+pub(super) fn weight_in_thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

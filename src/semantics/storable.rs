@@ -5,15 +5,20 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::reason::Reason;
+use crate::route::RenderHeaders;
+use crate::semantics::browser;
+use crate::semantics::bypass_cookies::BypassCookies;
 use crate::semantics::cache_policy::{self, CachePolicy};
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::http_date;
 use crate::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
+use crate::semantics::nominated::Nominated;
 use crate::semantics::redirect;
 use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::{self, Statuses};
-use crate::semantics::tag::{Tag, TagError};
+use crate::semantics::tag::Tag;
 use crate::semantics::vary::Vary;
 use crate::time::Timestamp;
 
@@ -41,6 +46,10 @@ pub struct Criteria<'a> {
     pub tags: &'a [Tag],
     /// The request properties besides the URL that make the route's pages different.
     pub vary: &'a Vary,
+    /// The cookies with which a request passes to the origin: no other cookie makes a difference.
+    pub bypass_cookies: &'a BypassCookies,
+    /// The headers that the configuration adds to a render.
+    pub render_headers: &'a RenderHeaders,
     /// The meaning of `Set-Cookie` in a response that does not say that it is for all clients.
     pub set_cookie: SetCookie,
     /// The query parameters that are part of a page's key.
@@ -60,6 +69,8 @@ pub struct Storable {
     pub tags: Vec<Tag>,
     /// Its headers.
     pub headers: HeaderList,
+    /// What it means for clients.
+    pub rules: ClientRules,
     /// The length of the body according to the origin, if it is that of the bytes that are read: [`announced`].
     pub announced: Option<u64>,
 }
@@ -87,10 +98,9 @@ pub enum NotStored {
     RevalidateZero,
     /// The response comes from another cache, and its age has reached its lifetime (RFC 9111 §4.2).
     Age,
-    /// The response varies by a request header that is not part of the key (RFC 9111 §4.1).
+    /// The response varies by `*`, or by a request header that is not part of the key and that a render sends (RFC 9111
+    /// §4.1).
     Vary,
-    /// A tag is malformed, or there are too many.
-    CacheTag,
     /// The name or the value of a header is not valid in HTTP (RFC 9110 §5.1 and §5.5).
     MalformedHeader,
     /// Headers or body are above their limit.
@@ -113,7 +123,6 @@ impl NotStored {
             Self::RevalidateZero => Reason::RevalidateZero,
             Self::Age => Reason::Age,
             Self::Vary => Reason::Vary,
-            Self::CacheTag => Reason::CacheTag,
             Self::MalformedHeader => Reason::MalformedHeader,
             Self::TooLarge => Reason::TooLarge,
         }
@@ -126,12 +135,6 @@ impl From<HeaderFlaw> for NotStored {
             HeaderFlaw::Name | HeaderFlaw::Value => Self::MalformedHeader,
             HeaderFlaw::TooMany(_) | HeaderFlaw::TooLarge(_) => Self::TooLarge,
         }
-    }
-}
-
-impl From<TagError> for NotStored {
-    fn from(_: TagError) -> Self {
-        Self::CacheTag
     }
 }
 
@@ -297,9 +300,7 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if is_for_one(headers, &policy, criteria) {
         return Err(NotStored::SetCookie);
     }
-    if headers.joined("vary").is_some_and(|value| !criteria.vary.covers(&value)) {
-        return Err(NotStored::Vary);
-    }
+    let nominated = nominated(headers, criteria).ok_or(NotStored::Vary)?;
     let (expire, stale_if_error) = if statuses::is_not_found(status) {
         // "Not found" is no content: once its lifetime is over, the page may be there.
         (Duration::ZERO, Duration::ZERO)
@@ -321,8 +322,21 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     }
     let kept = without_long_links(headers.for_sharing());
     kept.check()?;
-    let own = Tag::parse_list(&headers.joined("cache-tag").unwrap_or_default())?;
-    Ok(Storable { windows, tags: Tag::unite(criteria.tags, own)?, headers: kept, announced: announced(headers) })
+    Ok(Storable {
+        windows,
+        tags: Tag::of_page(criteria.tags, &headers.joined("cache-tag").unwrap_or_default()),
+        headers: kept,
+        rules: ClientRules::new(nominated, browser::stated(status, headers, criteria.start)),
+        announced: announced(headers),
+    })
+}
+
+/// Returns the request headers with which a request is not for the page. `None`: the page is for no stored response.
+fn nominated(headers: &HeaderList, criteria: &Criteria<'_>) -> Option<Nominated> {
+    let is_in_key =
+        |name: &str| criteria.vary.covers(name) || (name == "cookie" && !criteria.bypass_cookies.is_empty());
+    let is_configured = |name: &str| criteria.render_headers.contains_key(name);
+    Nominated::read(&headers.joined("vary").unwrap_or_default(), is_in_key, is_configured)
 }
 
 /// Returns whether a response changes the state of one client: it sets a cookie, without a declaration that it is for all.

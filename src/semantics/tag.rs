@@ -1,26 +1,47 @@
 //! Cache tags: the names by which an origin groups pages in order to invalidate them together.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::text::text_conversions;
 
-/// The longest tag, in bytes.
+/// The longest tag that is kept as it is, in bytes. A longer one is replaced by its hash.
 pub const MAX_TAG_BYTES: usize = 256;
 
-/// The most tags of one page, including those of its route.
-pub const MAX_TAGS_PER_PAGE: usize = 64;
+/// The longest text that is a tag, in bytes.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
 
-/// A cache tag: 1 to [`MAX_TAG_BYTES`] bytes of visible ASCII without a comma, compared byte by byte.
+/// The most tags of one page, including those of its route, besides [`Tag::every`].
+pub const MAX_TAGS_PER_PAGE: usize = 1000;
+
+/// The most bytes of all tags of one page, each with its separator: as much as Cloudflare accepts in a `Cache-Tag`. The
+/// metadata of a page is a header value.
+pub const MAX_TAG_LIST_BYTES: usize = 16 * 1024;
+
+/// The most tags that the configuration of a route may list.
+pub const MAX_TAGS_PER_ROUTE: usize = 64;
+
+/// The beginning of the tag that replaces a long one.
+const LONG: &str = "isr:long:";
+
+/// The text of [`Tag::every`].
+const EVERY: &str = "isr:every-tag";
+
+/// A cache tag: text in any script, without commas and control characters, and without white space at its ends. Tags are
+/// compared byte by byte.
 ///
-/// The alphabet is that of the `Cache-Tag` header, where a comma separates tags.
+/// A comma separates tags in the `Cache-Tag` header. A tag of more than [`MAX_TAG_BYTES`] is replaced by its hash, on a page
+/// as well as in an invalidation.
 ///
 /// ```
 /// use cloudflare_isr::Tag;
 ///
 /// assert_eq!(Tag::parse("post:42")?.as_str(), "post:42");
+/// assert_eq!(Tag::parse("_N_T_/\u{442}\u{43e}\u{432}")?.as_str(), "_N_T_/\u{442}\u{43e}\u{432}");
 /// # Ok::<(), cloudflare_isr::TagError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,19 +56,17 @@ pub struct Tag(String);
 /// assert_eq!(Tag::parse("a,b"), Err(TagError::Character(',')));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TagError {
     /// The text is empty.
     #[error("a tag must not be empty")]
     Empty,
-    /// The text is longer than [`MAX_TAG_BYTES`].
-    #[error("a tag may have at most {MAX_TAG_BYTES} bytes, this one has {0}")]
+    /// The text is longer than 16 KiB.
+    #[error("a tag may have at most {MAX_TEXT_BYTES} bytes, this one has {0}")]
     TooLong(usize),
-    /// The text contains a byte outside of visible ASCII, or a comma.
-    #[error("a tag may hold visible ASCII characters other than a comma, this one has {0:?}")]
+    /// The text contains a comma, a control character or an undecodable byte, or has white space at one of its ends.
+    #[error("a tag may not hold a comma or a control character, nor begin or end with white space: this one has {0:?}")]
     Character(char),
-    /// A page carries more than [`MAX_TAGS_PER_PAGE`] tags.
-    #[error("a page may carry at most {MAX_TAGS_PER_PAGE} tags, this one carries {0}")]
-    TooMany(usize),
 }
 
 impl Tag {
@@ -59,41 +78,66 @@ impl Tag {
         if text.is_empty() {
             return Err(TagError::Empty);
         }
-        if text.len() > MAX_TAG_BYTES {
+        if text.len() > MAX_TEXT_BYTES {
             return Err(TagError::TooLong(text.len()));
         }
-        match text.chars().find(|c| !c.is_ascii_graphic() || *c == ',') {
+        // The platform puts the replacement character in the place of bytes that are not UTF-8.
+        let is_wrong = |c: &char| c.is_control() || matches!(*c, ',' | char::REPLACEMENT_CHARACTER);
+        let at_an_end =
+            [text.chars().next(), text.chars().next_back()].into_iter().flatten().find(|c| c.is_whitespace());
+        match text.chars().find(is_wrong).or(at_an_end) {
             Some(c) => Err(TagError::Character(c)),
+            None if text.len() > MAX_TAG_BYTES => Ok(Self(hashed(text))),
             None => Ok(Self(text.to_owned())),
         }
     }
 
-    /// Parses the value of a `Cache-Tag` header: tags separated by commas, empty members ignored.
+    /// The tag of a page with tags that could not be kept: every invalidation by tag concerns it.
     ///
-    /// # Errors
-    /// Reports the first malformed member, and returns no tag: otherwise the page could not be invalidated by one of
-    /// its tags.
+    /// A page that is invalidated too often costs renders. One that an invalidation misses shows what the origin has
+    /// declared to be wrong.
     #[doc(hidden)]
-    pub fn parse_list(header: &str) -> Result<Vec<Self>, TagError> {
-        header
-            .split(',')
-            .map(|part| part.trim_matches([' ', '\t']))
-            .filter(|part| !part.is_empty())
-            .map(Self::parse)
-            .collect()
+    #[must_use]
+    pub fn every() -> Self {
+        Self(EVERY.to_owned())
     }
 
-    /// Unites the tags of a route and of a response: sorted, each once.
-    ///
-    /// # Errors
-    /// [`TagError::TooMany`] above [`MAX_TAGS_PER_PAGE`].
+    /// Returns whether this is [`Tag::every`].
     #[doc(hidden)]
-    pub fn unite(route: &[Self], response: Vec<Self>) -> Result<Vec<Self>, TagError> {
-        let mut tags = response;
-        tags.extend_from_slice(route);
-        tags.sort_unstable();
-        tags.dedup();
-        if tags.len() > MAX_TAGS_PER_PAGE { Err(TagError::TooMany(tags.len())) } else { Ok(tags) }
+    #[must_use]
+    pub fn is_every(&self) -> bool {
+        self.0 == EVERY
+    }
+
+    /// Reads the value of a `Cache-Tag` header, tags separated by commas, and adds the tags of the route: sorted, each
+    /// once. Empty members are ignored.
+    ///
+    /// The tags of the route are kept first, then those of the response in their order, up to [`MAX_TAGS_PER_PAGE`] and
+    /// [`MAX_TAG_LIST_BYTES`]. If one is not kept, or is malformed, [`Tag::every`] is added.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_page(route: &[Self], header: &str) -> Vec<Self> {
+        let mut kept: Vec<Self> = Vec::new();
+        let mut bytes = 0;
+        let mut is_complete = true;
+        let members = header.split(',').map(|part| part.trim_matches([' ', '\t'])).filter(|part| !part.is_empty());
+        let listed = members.map(Self::parse);
+        let mut seen = BTreeSet::new();
+        for tag in route.iter().cloned().map(Ok).chain(listed) {
+            match tag {
+                Ok(tag) if seen.contains(&tag) => {}
+                Ok(tag) if kept.len() < MAX_TAGS_PER_PAGE && bytes + tag.0.len() < MAX_TAG_LIST_BYTES => {
+                    bytes += tag.0.len() + 1;
+                    seen.insert(tag.clone());
+                    kept.push(tag);
+                }
+                Ok(_) | Err(_) => is_complete = false,
+            }
+        }
+        kept.extend((!is_complete).then(Self::every));
+        kept.sort_unstable();
+        kept.dedup();
+        kept
     }
 
     /// Returns the tag's text.
@@ -101,6 +145,13 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Returns the tag in the place of a long one: the first half of its SHA-256 in hexadecimal digits.
+fn hashed(text: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let half = digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{LONG}{half:032x}")
 }
 
 impl fmt::Display for Tag {
@@ -115,37 +166,63 @@ text_conversions!(Tag, TagError, Tag::parse, |tag| tag.0);
 mod tests {
     use super::*;
 
+    fn tag(text: &str) -> Tag {
+        Tag::parse(text).unwrap()
+    }
+
     #[test]
-    fn a_tag_is_visible_ascii_within_its_bound() {
+    fn a_tag_is_text_in_any_script() {
         let longest = "t".repeat(MAX_TAG_BYTES);
-        for good in ["posts", "post:42", "a/b?c=d", "~", longest.as_str()] {
+        for good in ["posts", "post:42", "a/b?c=d", "~", "a b", "_N_T_/товары", "記事", "naïve", longest.as_str()]
+        {
             assert_eq!(Tag::parse(good).map(|tag| tag.as_str().to_owned()), Ok(good.to_owned()));
         }
         for (bad, why) in [
             ("", TagError::Empty),
-            ("a b", TagError::Character(' ')),
+            (" a", TagError::Character(' ')),
+            ("a\u{a0}", TagError::Character('\u{a0}')),
             ("a,b", TagError::Character(',')),
-            ("grün", TagError::Character('ü')),
             ("a\r\nb", TagError::Character('\r')),
-            ("t".repeat(MAX_TAG_BYTES + 1).as_str(), TagError::TooLong(MAX_TAG_BYTES + 1)),
+            ("a\u{85}b", TagError::Character('\u{85}')),
+            ("caf\u{fffd}", TagError::Character('\u{fffd}')),
+            ("t".repeat(MAX_TEXT_BYTES + 1).as_str(), TagError::TooLong(MAX_TEXT_BYTES + 1)),
         ] {
             assert_eq!(Tag::parse(bad), Err(why), "{bad:?}");
         }
     }
 
     #[test]
-    fn a_header_lists_tags_and_one_bad_tag_spoils_it() {
-        let tags = |list: &[&str]| list.iter().map(|t| Tag(String::from(*t))).collect::<Vec<_>>();
-        assert_eq!(Tag::parse_list("posts, post:1 ,,\tx"), Ok(tags(&["posts", "post:1", "x"])));
-        assert_eq!(Tag::parse_list(" , "), Ok(vec![]));
-        assert_eq!(Tag::parse_list("posts, post 1"), Err(TagError::Character(' ')));
+    fn a_long_tag_has_a_short_name_everywhere() {
+        let (long, other) = (tag(&"t".repeat(MAX_TAG_BYTES + 1)), tag(&"t".repeat(MAX_TAG_BYTES + 2)));
+        assert!(long.as_str().starts_with(LONG) && long.as_str().len() == LONG.len() + 32 && long != other);
+        assert_eq!(Tag::parse(long.as_str()), Ok(long.clone()), "it is read back from storage");
+        assert_eq!(Tag::of_page(&[], &"t".repeat(MAX_TAG_BYTES + 1)), [long]);
     }
 
     #[test]
-    fn united_tags_are_sorted_unique_and_bounded() {
-        let tags = |list: &[&str]| list.iter().map(|t| Tag(String::from(*t))).collect::<Vec<_>>();
-        assert_eq!(Tag::unite(&tags(&["b", "a"]), tags(&["c", "a"])), Ok(tags(&["a", "b", "c"])));
-        let many = (0..=MAX_TAGS_PER_PAGE).map(|i| Tag(i.to_string())).collect();
-        assert_eq!(Tag::unite(&[], many), Err(TagError::TooMany(MAX_TAGS_PER_PAGE + 1)));
+    fn the_tags_of_a_page_are_sorted_and_each_once() {
+        assert_eq!(Tag::of_page(&[tag("b"), tag("a")], "c, a ,,\tc"), [tag("a"), tag("b"), tag("c")]);
+        assert_eq!(Tag::of_page(&[], " , "), []);
+        let many: Vec<String> = (0..MAX_TAGS_PER_PAGE).map(|n| n.to_string()).collect();
+        assert_eq!(Tag::of_page(&[], &many.join(",")).len(), MAX_TAGS_PER_PAGE);
+    }
+
+    #[test]
+    fn a_page_with_a_tag_that_is_not_kept_carries_every_tag() {
+        let more: Vec<String> = (0..=MAX_TAGS_PER_PAGE).map(|n| n.to_string()).collect();
+        let long: Vec<String> = (0..100).map(|n| format!("{n:0200}")).collect();
+        for (header, kept) in [
+            (more.join(","), MAX_TAGS_PER_PAGE),
+            (long.join(","), 81),
+            ("good, bad\u{1}, better".to_owned(), 2),
+            ("caf\u{fffd}".to_owned(), 0),
+        ] {
+            let tags = Tag::of_page(&[], &header);
+            assert_eq!((tags.len(), tags.contains(&Tag::every())), (kept + 1, true), "{header:.20}");
+            assert!(tags.is_sorted_by(|a, b| a < b));
+        }
+        let route = [tag("route")];
+        assert!(Tag::of_page(&route, &more.join(",")).contains(&route[0]), "those of the route come first");
+        assert!(tag(Tag::every().as_str()).is_every() && !tag("a").is_every());
     }
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::semantics::language::{self, LanguageTag};
+use crate::semantics::media_type::{self, MediaType};
 
 /// The most variants that the pages of one route may have.
 pub const MAX_VARIANTS: usize = 64;
@@ -18,6 +19,8 @@ pub const MAX_VARIANTS: usize = 64;
 pub struct Vary {
     /// Languages of the pages; the first is the default.
     pub languages: Vec<LanguageTag>,
+    /// Media types of the pages; the first is the default.
+    pub media_types: Vec<MediaType>,
     /// Classes of devices; the first replaces those that are not listed.
     pub devices: Vec<Device>,
     /// Countries, as two capital letters; all others count as one.
@@ -97,6 +100,7 @@ pub struct Variant(Vec<(Axis, String)>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Axis {
     Language,
+    Accept,
     Device,
     Country,
     Cookie(String),
@@ -107,6 +111,7 @@ impl Axis {
     fn name(&self) -> Cow<'_, str> {
         match self {
             Self::Language => Cow::Borrowed("language"),
+            Self::Accept => Cow::Borrowed("accept"),
             Self::Device => Cow::Borrowed("device"),
             Self::Country => Cow::Borrowed("country"),
             Self::Cookie(name) => Cow::Owned(format!("cookie.{name}")),
@@ -117,6 +122,7 @@ impl Axis {
     fn parse(name: &str) -> Option<Self> {
         match (name, name.split_once('.')) {
             ("language", _) => Some(Self::Language),
+            ("accept", _) => Some(Self::Accept),
             ("device", _) => Some(Self::Device),
             ("country", _) => Some(Self::Country),
             (_, Some(("cookie", name))) => Some(Self::Cookie(name.to_owned())),
@@ -138,8 +144,8 @@ impl Vary {
     pub fn count(&self) -> usize {
         let or_none = self.cookies.values().chain(self.headers.values()).map(|values| values.len() + 1);
         let countries = if self.countries.is_empty() { 1 } else { self.countries.len() + 1 };
-        let fixed = [self.languages.len().max(1), self.devices.len().max(1), countries];
-        or_none.chain(fixed).fold(1, usize::saturating_mul)
+        let fixed = [self.languages.len(), self.media_types.len(), self.devices.len()].map(|values| values.max(1));
+        or_none.chain(fixed).chain([countries]).fold(1, usize::saturating_mul)
     }
 
     /// Maps a request to one of the variants.
@@ -150,6 +156,11 @@ impl Vary {
             let wanted = request.header("accept-language").unwrap_or_default();
             let language = language::negotiate(&wanted, &self.languages).unwrap_or(default);
             chosen.push((Axis::Language, language.as_str().to_owned()));
+        }
+        if let Some(default) = self.media_types.first() {
+            let wanted = request.header("accept").unwrap_or_default();
+            let media_type = media_type::negotiate(&wanted, &self.media_types).unwrap_or(default);
+            chosen.push((Axis::Accept, media_type.as_str().to_owned()));
         }
         if let Some(default) = self.devices.first() {
             let device = Some(Device::of(request)).filter(|device| self.devices.contains(device)).unwrap_or(*default);
@@ -174,34 +185,37 @@ impl Vary {
         Variant(chosen)
     }
 
-    /// Returns whether each name in a response's `Vary` is part of the key, or irrelevant for stored pages. `*` never
-    /// is.
+    /// Returns whether a request header is part of the key, by its name in lower case.
     #[must_use]
-    pub fn covers(&self, vary: &str) -> bool {
-        vary.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).all(|name| {
-            match name.as_str() {
-                "accept-encoding" => true,
-                "accept-language" => !self.languages.is_empty(),
-                "user-agent" | "sec-ch-ua-mobile" | "cf-device-type" => !self.devices.is_empty(),
-                "cf-ipcountry" => !self.countries.is_empty(),
-                "cookie" => !self.cookies.is_empty(),
-                name => self.headers.contains_key(name),
-            }
-        })
+    pub fn covers(&self, name: &str) -> bool {
+        match name {
+            "accept" => !self.media_types.is_empty(),
+            "accept-language" => !self.languages.is_empty(),
+            "user-agent" | "sec-ch-ua-mobile" | "cf-device-type" => !self.devices.is_empty(),
+            "cf-ipcountry" => !self.countries.is_empty(),
+            "cookie" => !self.cookies.is_empty(),
+            name => self.headers.contains_key(name),
+        }
     }
 
-    /// Returns the `Vary` header for caches between this one and the clients (RFC 9110 §12.5.5). The country is not in
-    /// any header of the request: then it is `*`.
+    /// Returns the `Vary` header for caches between this one and the clients (RFC 9110 §12.5.5), with the headers by
+    /// which some requests pass to the origin. The country is not in any header of the request: then it is `*`.
     #[must_use]
-    pub fn field(&self) -> Option<String> {
+    pub fn field<'a>(&'a self, passing: impl Iterator<Item = &'a str>) -> Option<String> {
         if !self.countries.is_empty() {
             return Some("*".to_owned());
         }
         let language = (!self.languages.is_empty()).then_some("accept-language");
+        let accept = (!self.media_types.is_empty()).then_some("accept");
         let device = (!self.devices.is_empty()).then_some("user-agent, sec-ch-ua-mobile");
         let cookie = (!self.cookies.is_empty()).then_some("cookie");
-        let fixed = language.into_iter().chain(device).chain(cookie);
-        let names: Vec<&str> = fixed.chain(self.headers.keys().map(String::as_str)).collect();
+        let fixed = language.into_iter().chain(accept).chain(device).chain(cookie);
+        let mut names: Vec<&str> = fixed.chain(self.headers.keys().map(String::as_str)).collect();
+        for name in passing {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         if names.is_empty() { None } else { Some(names.join(", ")) }
     }
 }
@@ -235,6 +249,7 @@ impl Variant {
         for (axis, value) in &self.0 {
             match axis {
                 Axis::Language => headers.push(("accept-language".to_owned(), value.clone())),
+                Axis::Accept => headers.push(("accept".to_owned(), value.clone())),
                 Axis::Device => headers.push(("cf-device-type".to_owned(), value.clone())),
                 Axis::Country => headers.push(("cf-ipcountry".to_owned(), value.clone())),
                 Axis::Cookie(name) => cookies.push(format!("{name}={value}")),
@@ -273,6 +288,7 @@ mod tests {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
         Vary {
             languages: ["en", "de"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
+            media_types: Vec::new(),
             devices: vec![Device::Desktop, Device::Mobile],
             countries: values(&["DE", "AT"]),
             cookies: [("theme".to_owned(), values(&["dark", "light"]))].into(),
@@ -323,23 +339,51 @@ mod tests {
     }
 
     #[test]
-    fn a_vary_is_covered_by_what_is_in_the_key() {
-        let none = Vary::default();
-        for (vary, by_none, by_all) in [
-            ("", true, true),
-            ("Accept-Encoding", true, true),
-            ("accept-encoding, Accept-Language", false, true),
-            ("Cookie", false, true),
-            ("X-AB,User-Agent", false, true),
-            ("x-other", false, false),
-            ("authorization", false, false),
-            ("*", false, false),
-            ("accept-encoding, *", false, false),
+    fn a_media_type_is_negotiated_and_asked_for() {
+        let media_types = ["text/html", "text/markdown"].map(|text| MediaType::parse(text).unwrap()).into();
+        let vary = Vary { media_types, ..Vary::default() };
+        for (sent, text, accept) in [
+            (Sent(&[], None), "accept=text%2Fhtml", "text/html"),
+            (Sent(&[("accept", "text/html,*/*;q=0.8")], None), "accept=text%2Fhtml", "text/html"),
+            (Sent(&[("accept", "text/markdown, */*;q=0.1")], None), "accept=text%2Fmarkdown", "text/markdown"),
+            (Sent(&[("accept", "image/png")], None), "accept=text%2Fhtml", "text/html"),
         ] {
-            assert_eq!((none.covers(vary), all().covers(vary)), (by_none, by_all), "{vary}");
+            let variant = vary.variant(&sent);
+            assert_eq!((variant.to_text().as_str(), Variant::from_text(text)), (text, variant.clone()));
+            assert_eq!(variant.request_headers(), [("accept".to_owned(), accept.to_owned())]);
         }
-        assert_eq!((none.field(), all().field()), (None, Some("*".to_owned())));
+        assert_eq!((vary.count(), vary.covers("accept"), Vary::default().covers("accept")), (2, true, false));
+        assert_eq!(vary.field([].into_iter()), Some("accept".to_owned()));
+    }
+
+    #[test]
+    fn a_header_is_covered_by_what_is_in_the_key() {
+        let none = Vary::default();
+        for (name, by_all) in [
+            ("accept-language", true),
+            ("cookie", true),
+            ("x-ab", true),
+            ("user-agent", true),
+            ("sec-ch-ua-mobile", true),
+            ("cf-ipcountry", true),
+            ("x-other", false),
+            ("authorization", false),
+            ("accept", false),
+            ("*", false),
+        ] {
+            assert_eq!((none.covers(name), all().covers(name)), (false, by_all), "{name}");
+        }
+    }
+
+    #[test]
+    fn caches_between_are_told_what_matters() {
+        let none = Vary::default();
+        let field = |vary: &Vary, passing: &[&'static str]| vary.field(passing.iter().copied());
+        assert_eq!((field(&none, &[]), field(&all(), &["cookie"])), (None, Some("*".to_owned())));
         let plain = Vary { countries: vec![], ..all() };
-        assert_eq!(plain.field(), Some("accept-language, user-agent, sec-ch-ua-mobile, cookie, x-ab".to_owned()));
+        let own = "accept-language, user-agent, sec-ch-ua-mobile, cookie, x-ab";
+        assert_eq!(field(&plain, &["cookie"]), Some(own.to_owned()));
+        assert_eq!(field(&plain, &["origin", "cookie"]), Some(format!("{own}, origin")));
+        assert_eq!(field(&none, &["cookie", "rsc"]), Some("cookie, rsc".to_owned()));
     }
 }

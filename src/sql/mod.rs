@@ -49,6 +49,9 @@ pub enum StoreError {
     /// The database refused a statement.
     #[error("SQLite: {0}")]
     Sql(String),
+    /// The class of the object has no SQLite: a migration lists it in `new_classes` instead of `new_sqlite_classes`.
+    #[error("the object's class has no SQLite")]
+    NoSqlite,
     /// A row does not have the columns or the values that the code expects.
     #[error("table {table}: column {column} is not readable")]
     Corrupt {

@@ -19,7 +19,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::time::CLOCK_DIFFERENCE;
 use crate::visit::judge::Judgement;
-use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass, serve};
+use crate::visit::machine::{Asking, Retrying, State, Transition, View, pass};
 use crate::visit::step::{Company, CoordinatorReply, L1Entry, PassMarker, ServedPage, Step, StoredPage, WhenToKeep};
 
 /// The pauses before each read of L1: after 100, 300 and 600 ms.
@@ -104,7 +104,7 @@ impl View<'_> {
                     None => (CacheOutcome::Stale, Some(Reason::FeedUnavailable)),
                 };
                 let status = status.with_detail(reason);
-                serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
+                self.serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Reply::Page { rendered: false, .. } if !self.can_tell(&page.meta) => {
                 let (state, steps) = self.without_answer(Reason::Invalidated, None);
@@ -121,7 +121,7 @@ impl View<'_> {
                     }
                 };
                 let status = CacheStatus::hit(ttl).with_detail(Some(reason));
-                serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
+                self.serve(served(page, outcome, status, Some(WhenToKeep::WhenWhole)))
             }
             Reply::StandIn { reason } if self.may_stand_in(&page.meta) => stand_in(self, page, reason),
             Reply::Relay { reason } => {
@@ -131,7 +131,7 @@ impl View<'_> {
                 }
                 let fwd_status = Some(page.meta.status);
                 let status = CacheStatus { fwd_status, ..CacheStatus::forwarded(Forward::UriMiss) };
-                serve(served(page, CacheOutcome::Skip, status.with_detail(Some(reason)), None))
+                self.serve(served(page, CacheOutcome::Skip, status.with_detail(Some(reason)), None))
             }
             reply => {
                 let (state, steps) = self.with_bare_answer(asking, reply);
@@ -200,7 +200,7 @@ impl View<'_> {
                     }
                 };
                 let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now)).with_l1_after(retrying.failure);
-                serve(served(page, outcome, status, None))
+                self.serve(served(page, outcome, status, None))
             }
             L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
             L1Entry::Pass(_) | L1Entry::Nothing => retry(retrying.failure, retrying.pauses),
@@ -224,7 +224,7 @@ fn retry<B>(failure: Reason, pauses: &'static [Duration]) -> Transition<B> {
 /// Serves a page in place of the requested one.
 fn stand_in<B>(view: View<'_>, page: StoredPage<B>, reason: Reason) -> Transition<B> {
     let status = CacheStatus::hit(page.meta.windows.ttl_seconds(view.now)).with_detail(Some(reason));
-    serve(served(page, CacheOutcome::Stale, status, None))
+    view.serve(served(page, CacheOutcome::Stale, status, None))
 }
 
 fn served<B>(

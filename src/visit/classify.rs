@@ -10,12 +10,14 @@
 use serde::Serialize;
 
 use crate::config::{CanonicalOrigin, Config};
+use crate::deployment::DeploymentId;
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::secret::Secret;
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::{CanonicalPath, KeyError, PageKey, RequestUrl, TrailingSlash};
+use crate::semantics::nominated::Nominated;
 use crate::semantics::render_signature::RENDER_HEADER;
 use crate::semantics::vary::{Visitor, cookie};
 
@@ -37,7 +39,7 @@ pub const LOOP_NAME: &str = "cloudflare-isr";
 /// The requests that may take the short path of a HIT, by method and headers.
 ///
 /// For these, [`classify`] gives a page whose only condition is `If-None-Match`, if the URL has a [`short_path_key`]. A
-/// request with `props.isr` never takes the short path.
+/// request with `props.isr` never takes the short path, nor one that the page's [`exclusions`] name.
 pub const SHORT_PATH: ShortPath = ShortPath {
     method: "GET",
     excluded: &[
@@ -53,6 +55,25 @@ pub const SHORT_PATH: ShortPath = ShortPath {
         ExcludedHeader { containing: Some(LOOP_NAME), ..ExcludedHeader::any(LOOP_HEADER) },
     ],
 };
+
+/// A request header that excludes a request from the short path of one page: a cookie of the route's `bypass_cookies`, or
+/// a header that the page's `Vary` nominates. The long path decides what the request gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Exclusion {
+    /// Its name in lower case.
+    pub name: String,
+    /// If there are any, only values that contain one of these texts exclude a request.
+    pub containing: Vec<String>,
+}
+
+/// Returns what excludes a request from the short path of a page. Most pages have nothing.
+#[must_use]
+pub fn exclusions(route: &Route, nominated: &Nominated) -> Vec<Exclusion> {
+    let cookies: Vec<String> = route.bypass_cookies().iter().map(|pattern| pattern.literal().to_owned()).collect();
+    let by_cookie = (!cookies.is_empty()).then(|| Exclusion { name: "cookie".to_owned(), containing: cookies });
+    let by_name = nominated.iter().map(|name| Exclusion { name: name.to_owned(), containing: Vec::new() });
+    by_cookie.into_iter().chain(by_name).collect()
+}
 
 /// Which requests may take the short path. The entry module evaluates it: `src/edge/entry/plain.ts`.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -133,6 +154,8 @@ pub enum Pass {
     Draft,
     /// The route has `revalidate = 0`: its pages are never stored.
     NeverStored,
+    /// The request has one of the route's `bypass_cookies`.
+    Cookie,
     /// The URL has no key, or the host is not served.
     NoKey(Reason),
 }
@@ -208,6 +231,9 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         Destination::Redirect { location, key } => (key, Some(location)),
         Destination::Page(key) => (key, None),
     };
+    if has_bypass_cookie(route, headers) {
+        return Class::Pass(Pass::Cookie);
+    }
     let key = match key.with_variant(&route.vary().variant(headers)) {
         Ok(key) => key,
         Err(error) => return Class::Pass(error.into()),
@@ -258,11 +284,24 @@ pub fn short_path_key(config: &Config, url: &str) -> Option<PageKey> {
     }
 }
 
-/// Returns whether a request has come through this cache before.
+/// Returns the member of [`LOOP_HEADER`] for a deployment. Its identity tells it apart from the other gateways of a chain
+/// (RFC 8586 §2: the parameters are for the cache's own use).
 #[must_use]
-pub fn is_loop(headers: &impl Visitor) -> bool {
+pub fn loop_member(deployment: DeploymentId) -> String {
+    format!("{LOOP_NAME}; id={deployment}")
+}
+
+/// Returns whether a request has come through this deployment before. Another deployment of this cache, or an earlier
+/// version, which does not state its identity, is another member of a chain.
+#[must_use]
+pub fn is_loop(headers: &impl Visitor, deployment: DeploymentId) -> bool {
     let passed = headers.header(LOOP_HEADER).unwrap_or_default();
-    passed.split(',').any(|member| member.split(';').next().is_some_and(|name| name.trim() == LOOP_NAME))
+    let id = deployment.to_string();
+    passed.split(',').any(|member| {
+        let mut parts = member.split(';').map(str::trim);
+        let is_id = |parameter: &str| parameter.strip_prefix("id=").is_some_and(|value| value.trim_matches('"') == id);
+        parts.next() == Some(LOOP_NAME) && parts.any(is_id)
+    })
 }
 
 fn is_admin(path: &CanonicalPath) -> bool {
@@ -293,6 +332,11 @@ impl From<KeyError> for Pass {
             KeyError::Encoding | KeyError::NotAUrl => Reason::UriEncoding,
         })
     }
+}
+
+fn has_bypass_cookie(route: &Route, headers: &impl Visitor) -> bool {
+    let cookies = route.bypass_cookies();
+    !cookies.is_empty() && headers.header("cookie").is_some_and(|sent| cookies.are_in(&sent))
 }
 
 /// The header takes precedence over the cookie.

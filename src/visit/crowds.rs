@@ -252,7 +252,11 @@ impl CrowdPart {
         if self.asker.is_none() || self.heard.is_none() || steps.iter().any(goes_on) {
             return None;
         }
-        let is_kept = |step: &Step<B>| matches!(step, Step::Serve(served) if served.keep.is_some());
+        let is_kept = |step: &Step<B>| match step {
+            Step::Serve(served) => served.keep.is_some(),
+            Step::Keep(..) => true,
+            _ => false,
+        };
         let heard = self.heard.take()?;
         let result = if steps.iter().any(is_kept) { CrowdResult::Arriving } else { heard };
         Some((self.asker.take()?, result))

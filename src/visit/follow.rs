@@ -6,7 +6,7 @@ use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::visit::answer::forwarded;
 use crate::visit::judge::Judgement;
-use crate::visit::machine::{Asking, State, Transition, View, pass, serve};
+use crate::visit::machine::{Asking, State, Transition, View, pass};
 use crate::visit::step::{Company, CoordinatorReply, L1Entry, Others, ServedPage, Step, StoredPage};
 
 /// The first pause before a request looks again. Each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -45,7 +45,7 @@ impl View<'_> {
     pub(super) fn joined<B>(self, asking: Asking<B>, found: L1Entry<B>) -> Transition<B> {
         match found {
             L1Entry::Page(page) => match self.judge(&page.meta) {
-                Judgement::Fresh => serve(collapsed(&asking, page)),
+                Judgement::Fresh => self.serve(collapsed(&asking, page)),
                 Judgement::Stale { .. } => self.with_l1_page(page),
                 Judgement::Unusable { .. } | Judgement::Unknown { .. } => self.ask_after_miss(asking),
             },

@@ -63,6 +63,7 @@ mod tests {
     use super::*;
     use crate::invalidation::{FeedPage, Invalidation, Refresh, Target};
     use crate::page::Vouched;
+    use crate::semantics::client_rules::ClientRules;
     use crate::semantics::freshness::{Revalidate, Windows};
     use crate::semantics::key::PageKey;
     use crate::semantics::tag::Tag;
@@ -85,6 +86,7 @@ mod tests {
             tags: vec![Tag::parse("posts").unwrap()],
             body_bytes: Some(0),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         }
     }

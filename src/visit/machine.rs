@@ -1,5 +1,6 @@
 //! The state machine of one request for a page: what L1 and L2 have, and whether that is usable.
 
+use std::fmt;
 use std::mem;
 use std::time::Duration;
 
@@ -9,12 +10,23 @@ use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::key::PageKey;
+use crate::semantics::vary::Visitor;
 use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
 use crate::visit::step::{
     Company, CoordinatorReply, Event, L1Entry, PassMarker, Question, Report, ServedPage, Step, StoredPage, WhenToKeep,
 };
+
+/// The headers of the client's request, for pages that are not for every client.
+#[derive(Clone, Copy)]
+pub struct Sent<'a>(pub &'a dyn Visitor);
+
+impl fmt::Debug for Sent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sent(..)")
+    }
+}
 
 /// The subject of a visit, and its limits.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +35,8 @@ pub struct Request<'a> {
     pub key: &'a PageKey,
     /// Its route.
     pub route: &'a RouteId,
+    /// The headers of the request.
+    pub sent: Sent<'a>,
     /// Whether the client can render the page itself.
     pub renders: bool,
     /// The setting `freshness_bound`.
@@ -173,8 +187,13 @@ impl View<'_> {
     fn with_page<B>(self, page: StoredPage<B>, tier: Tier) -> Transition<B> {
         let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now));
         let source = (tier == Tier::L2).then_some(Reason::L2);
-        match self.judge(&page.meta) {
-            Judgement::Fresh => serve(ServedPage {
+        let judgement = self.judge(&page.meta);
+        if self.is_for_others(&page.meta) {
+            let is_worth_keeping = tier == Tier::L2 && judgement == Judgement::Fresh;
+            return pass_over(page, is_worth_keeping.then_some(WhenToKeep::AtOnce));
+        }
+        match judgement {
+            Judgement::Fresh => self.serve(ServedPage {
                 page,
                 outcome: CacheOutcome::Hit,
                 status: status.with_detail(source),
@@ -187,7 +206,7 @@ impl View<'_> {
                     newer_than: self.invalidated_at(&page.meta),
                     vouched: self.polling.vouch(self.now),
                 };
-                let (state, mut steps) = serve(ServedPage {
+                let (state, mut steps) = self.serve(ServedPage {
                     page,
                     outcome: CacheOutcome::Stale,
                     status: status.with_detail(reason.or(source)),
@@ -235,6 +254,20 @@ impl View<'_> {
         (State::Asking(asking), vec![Step::Ask(question)])
     }
 
+    /// Returns whether a page is for other clients only: the request has a header that the page's `Vary` nominates. Such
+    /// a request passes to the origin without a look at anything else, whether the page is fresh or not.
+    fn is_for_others(self, meta: &PageMeta) -> bool {
+        meta.rules.nominated().is_sent_by(self.request.sent.0)
+    }
+
+    /// Serves a page and ends the visit, unless the page is for other clients only.
+    pub(super) fn serve<B>(self, served: ServedPage<B>) -> Transition<B> {
+        if self.is_for_others(&served.page.meta) {
+            return pass_over(served.page, served.keep);
+        }
+        (State::Over, vec![Step::Serve(served)])
+    }
+
     /// Judges a page by what the edge knows at this moment.
     pub(super) fn judge(self, meta: &PageMeta) -> Judgement {
         judge(meta, self.request.route, self.polling, self.request.freshness_bound, self.now)
@@ -279,9 +312,14 @@ impl View<'_> {
     }
 }
 
-/// Serves a page and ends the visit.
-pub(super) fn serve<B>(served: ServedPage<B>) -> Transition<B> {
-    (State::Over, vec![Step::Serve(served)])
+/// Passes to the origin, because the page is for other clients only, and ends the visit. The others find it in L1.
+fn pass_over<B>(page: StoredPage<B>, keep: Option<WhenToKeep>) -> Transition<B> {
+    let status = CacheStatus::forwarded(Forward::VaryMiss).with_detail(Some(Reason::Vary));
+    let unread = match keep {
+        Some(when) => Step::Keep(page, when),
+        None => Step::Discard(page.body),
+    };
+    (State::Over, vec![unread, Step::Pass(status)])
 }
 
 /// Passes to the origin, because the page is not stored or not available here, and ends the visit.

@@ -61,7 +61,7 @@ mod tests;
 
 pub use self::crowds::{CrowdPart, Crowds, Turn};
 pub use self::judge::{Judgement, judge};
-pub use self::machine::{Request, Visit};
+pub use self::machine::{Request, Sent, Visit};
 pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};
 pub use self::reports::{Replacement, Reports};
 pub use self::short_path::{Plan, plan};

@@ -76,6 +76,8 @@ pub enum CallFailure {
     Timeout,
     /// The answer is an error, or can't be read.
     Failed,
+    /// The object's class has no SQLite: the deployment can't work.
+    NoSqlite,
 }
 
 impl CallFailure {
@@ -87,6 +89,7 @@ impl CallFailure {
             Self::Overloaded => Reason::CoordinatorOverloaded,
             Self::Timeout => Reason::CoordinatorTimeout,
             Self::Failed => Reason::CoordinatorFailed,
+            Self::NoSqlite => Reason::Misconfigured,
         }
     }
 }
@@ -209,6 +212,8 @@ pub enum Step<B> {
     Report(Report),
     /// Put a hit-for-pass marker into L1, behind the response.
     MarkPass(PassMarker),
+    /// Put a page into L1, behind the response: it is not for this client, but for others. No client reads its body.
+    Keep(StoredPage<B>, WhenToKeep),
     /// Release a body that no client reads.
     Discard(B),
     /// Serve a page. The visit is over.

@@ -8,14 +8,17 @@ use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::CacheOutcome;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
+use crate::semantics::nominated::Nominated;
+use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::{
-    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, Others, PassMarker, Polling, Request, Step, StoredPage,
-    Visit, WhenToKeep,
+    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, Others, PassMarker, Polling, Request, Sent, Step,
+    StoredPage, Visit, WhenToKeep,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -38,6 +41,7 @@ fn page(start: u64) -> StoredPage<&'static str> {
         tags: Vec::new(),
         body_bytes: Some(4),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     };
     StoredPage { meta, body: "body" }
@@ -63,6 +67,21 @@ struct Bench {
     route: RouteId,
     polling: Polling,
     renders: bool,
+    /// The names of the request's headers.
+    sent: &'static Names,
+}
+
+/// The names of a request's headers.
+struct Names(&'static [&'static str]);
+
+impl Visitor for Names {
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.contains(&name).then(String::new)
+    }
+
+    fn country(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Bench {
@@ -72,7 +91,7 @@ impl Bench {
         let FeedRefresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
         polling.end(poll, at(polled), Some(&[at(polled)]), 0);
         let key = PageKey::from_stored("https://e.com/a").unwrap();
-        Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false }
+        Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false, sent: &Names(&[]) }
     }
 
     /// Starts with a feed that was polled at 139, and whose rows up to `floor` are gone.
@@ -93,10 +112,11 @@ impl Bench {
     }
 
     fn request(&self) -> Request<'_> {
-        let Self { key, route, renders, .. } = self;
+        let Self { key, route, renders, sent, .. } = self;
         Request {
             key,
             route,
+            sent: Sent(*sent),
             renders: *renders,
             freshness_bound: BOUND,
             miss_timeout: MISS_TIMEOUT,
@@ -148,6 +168,8 @@ fn short(steps: &[Step<&'static str>]) -> String {
             None => "report".to_owned(),
         },
         Step::MarkPass(mark) => format!("mark {}-{}", mark.since.as_millis() / 1000, mark.until.as_millis() / 1000),
+        Step::Keep(_, WhenToKeep::AtOnce) => "keep".to_owned(),
+        Step::Keep(_, WhenToKeep::WhenWhole) => "keep when whole".to_owned(),
         Step::Discard(_) => "discard".to_owned(),
         Step::Serve(served) => {
             let keep = match served.keep {
@@ -338,7 +360,7 @@ fn below_the_floor_the_coordinator_is_asked_and_its_answer_is_believed() {
     let mut bench = Bench::below(137);
     assert_eq!(bench.play(found(kept)), "ask for 15s", "the floor has passed the question");
     let (key, route) = (bench.key.clone(), bench.route.clone());
-    let (mut visit, _) = Visit::begin(Request { key: &key, route: &route, ..bench.request() });
+    let (mut visit, _) = Visit::begin(Request { key: &key, route: &route, sent: Sent(bench.sent), ..bench.request() });
     let events = found(page(135)).into_iter().map(|(_, event)| event);
     events.for_each(|event| drop(visit.handle(event, at(139), &bench.polling)));
     bench.polling.answered(at(139), FeedPage { seq: 2, floor: at(138), ..FeedPage::default() });
@@ -435,7 +457,7 @@ fn what_is_purged_meanwhile_does_not_stand_in() {
     let mut bench = Bench::polled(139);
     let key = bench.key.clone();
     let route = bench.route.clone();
-    let request = Request { key: &key, route: &route, ..bench.request() };
+    let request = Request { key: &key, route: &route, sent: Sent(bench.sent), ..bench.request() };
     let (mut visit, _) = Visit::begin(request);
     visit.handle(Event::FeedReady, at(140), &bench.polling);
     visit.handle(Event::L1(L1Entry::Page(page(100))), at(140), &bench.polling);
@@ -605,4 +627,49 @@ mod short_path {
             prop_assert!(plan.is_none_or(|plan| plan.holds(&bench.polling, now)));
         }
     }
+}
+
+#[test]
+fn a_request_with_a_nominated_header_passes_and_the_page_stays_for_the_others() {
+    const PASSES: &str = "pass fwd=vary-miss; detail=vary";
+    let varied = |start| {
+        let nominated = Nominated::read("Cookie, RSC", |_| false, |_| false).unwrap();
+        let StoredPage { meta, body } = page(start);
+        StoredPage { meta: PageMeta { rules: ClientRules::new(nominated, None), ..meta }, body }
+    };
+    let with = |bench: Bench, sent: &'static Names| Bench { sent, ..bench };
+    let (anonymous, member) = (&Names(&["accept", "user-agent"]), &Names(&["accept", "cookie"]));
+    let looks = |bench: &Bench, now, l1, l2: Option<_>| match l1 {
+        L1Entry::Nothing => bench.looks(now, L1Entry::Nothing, l2),
+        l1 => bench.play(vec![(now, Event::FeedReady), (now, Event::L1(l1))]),
+    };
+    let l1 = |start| L1Entry::Page(varied(start));
+
+    let bench = with(Bench::polled(100), anonymous);
+    assert_eq!(looks(&bench, 105, l1(100), None), "HIT hit; ttl=5, downstream");
+    assert_eq!(looks(&bench, 105, L1Entry::Nothing, Some(varied(100))), "HIT hit; ttl=5; detail=l2, keep, downstream");
+
+    // Without a question, and without a report: fresh, stale, expired and purged.
+    let bench = with(Bench::polled(139), member);
+    for start in [135, 120, 100] {
+        assert_eq!(looks(&bench, 139, l1(start), None), format!("discard, then {PASSES}"), "{start}");
+    }
+    let purged = with(Bench::polled(139).invalidated(Mode::Purge, 138), member);
+    assert_eq!(looks(&purged, 139, l1(135), None), format!("discard, then {PASSES}"));
+    let unknown = with(Bench::without_feed(), member);
+    assert_eq!(looks(&unknown, 139, l1(135), None), format!("discard, then {PASSES}"));
+    assert_eq!(looks(&bench, 139, L1Entry::Nothing, Some(varied(135))), format!("keep, then {PASSES}"));
+    assert_eq!(looks(&bench, 139, L1Entry::Nothing, Some(varied(120))), format!("discard, then {PASSES}"));
+    assert_eq!(looks(&bench, 139, L1Entry::Page(page(135)), None), "HIT hit; ttl=6, downstream", "another page");
+
+    // The question of such a request is of use to the others, and marks nothing.
+    let kept = format!("keep when whole, then {PASSES}");
+    assert_eq!(bench.misses(None, vec![(140, rendered(varied(140)))]), kept);
+    let known = CoordinatorReply { reply: Reply::Page { rendered: false, collapsed: false }, page: Some(varied(135)) };
+    assert_eq!(bench.misses(None, vec![(140, Event::Answered(known))]), kept);
+    let stands_in = CoordinatorReply { reply: Reply::StandIn { reason: Reason::Backoff }, page: Some(varied(135)) };
+    let steps = bench.misses(None, vec![(140, Event::Answered(stands_in))]);
+    assert_eq!(steps, format!("discard, then {PASSES}"));
+    let lease = Bench { renders: true, ..with(Bench::polled(139), member) };
+    assert_eq!(looks(&lease, 139, l1(135), None), format!("discard, then {PASSES}"), "a caller renders its own answer");
 }

@@ -294,7 +294,7 @@ export const deviations = [
     ],
   },
   {
-    why: "A route lists no header in `vary`, so no response with this `Vary` is stored",
+    why: "A request with a header that the page's `Vary` names passes to the origin, unless the route lists the header in `vary`",
     says: /Response [23] does not come from cache|status is 502/,
     plain: [
       "vary-match", "vary-invalidate", "vary-cache-key", "vary-2-match", "vary-3-match", "vary-3-omit", "vary-normalise-combine",

@@ -31,6 +31,21 @@ test("a request takes the short path, or not, as the classification in Rust expe
 const held = (memory, keys) => keys.filter((key) => memory.get(key) !== undefined);
 const text = (length, name) => `${name}${"x".repeat(length - String(name).length)}`;
 
+test("a page is not for a request with a header or a cookie that its plan excludes", async () => {
+  const { isExcluded } = await load("plain.ts");
+  const exclusions = [{ name: "cookie", containing: ["member", "wordpress_logged_in_"] }, { name: "rsc", containing: [] }];
+  for (const [headers, excluded] of [
+    [{}, false],
+    [{ accept: "*/*", cookie: "_ga=1" }, false],
+    [{ cookie: "_ga=1; member=1" }, true],
+    [{ cookie: "wordpress_logged_in_3f=1" }, true],
+    [{ rsc: "" }, true],
+    [{ "x-rsc": "1" }, false],
+  ]) {
+    assert.equal(isExcluded(new Headers(headers), exclusions), excluded, JSON.stringify(headers));
+  }
+});
+
 test("a flood of keys that are used once empties no memory", async () => {
   const { Memory } = await load("memory.ts");
   const memory = new Memory(1_000_000);

@@ -42,7 +42,7 @@ export function config(changes = {}, routes = {}) {
 }
 
 /** A Worker as Miniflare takes it: the gateway. Several of them may share KV and objects. */
-function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main = [] }) {
+function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main = [], sqlite = true }) {
   // The main module comes first: Miniflare does not follow imports from it.
   const modules = [...main, "build/entry.js", "build/index.js", "build/index_bg.wasm"];
   const type = (file) => (file.endsWith(".wasm") ? "CompiledWasm" : "ESModule");
@@ -53,7 +53,7 @@ function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main =
     modules: modules.map((file) => ({ type: type(file), path: file })),
     compatibilityDate: deployment.compatibility_date,
     durableObjects: Object.fromEntries(
-      Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+      Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: sqlite }]),
     ),
     kvNamespaces: kv,
     r2Buckets: r2,
@@ -107,6 +107,7 @@ const site = {
  * @param {string} [options.kvOwner] the Worker to which the real KV is bound as `ISR_CACHE`, if it is not the gateway
  * @param {string | null} [options.origin] the Worker bound as `ORIGIN`
  * @param {Record<string, string>} [options.objects] classes of Durable Objects by binding
+ * @param {boolean} [options.sqlite] whether the classes of the objects have SQLite
  * @param {object[]} [options.workers] more Workers, as Miniflare takes them
  * @param {string[]} [options.main] modules in front of the gateway's own, the main one first
  * @param {boolean} [options.troubled] whether the platform can be made to fail: see {@link Runtime.trouble}
@@ -116,10 +117,10 @@ const site = {
  */
 export async function start({
   bindings = {}, kv = ["ISR_CACHE"], r2, services = {}, kvOwner = deployment.name, origin = siteName, objects = classes, workers = [],
-  troubled, inspect, main: mainModules = mainModulesOf({ troubled, inspect }), port = 0, folder, ...rest
+  sqlite, troubled, inspect, main: mainModules = mainModulesOf({ troubled, inspect }), port = 0, folder, ...rest
 } = {}) {
   const isr = "isr" in rest ? rest.isr : config();
-  const main = gateway({ isr, bindings, kv, r2, origin, objects, services, main: mainModules });
+  const main = gateway({ isr, bindings, kv, r2, origin, objects, services, sqlite, main: mainModules });
   for (const [name, value] of Object.entries(main.bindings)) if (value === undefined) delete main.bindings[name];
   const logs = [];
   const miniflare = new Miniflare(convertV4MiniflareOptions({

@@ -130,8 +130,8 @@ for (const [binding, object] of [["GATEWAY"], ["COORDINATOR", "/lab/[name]#0"], 
 
   test(`by RPC on ${binding}: what can't be carried out is thrown, with code and message`, async () => {
     for (const [method, argument, message] of [
-      ["revalidateTag", "with space", /tag/],
-      ["revalidateTag", "x".repeat(257), /at most 256 bytes/],
+      ["revalidateTag", "space at the end ", /white space/],
+      ["revalidateTag", "x".repeat(16_385), /at most 16384 bytes/],
       ["revalidateTag", 5, /`tag` must be a string/],
       ["revalidatePath", "no-slash", /must begin with `\/`/],
       ["revalidatePath", null, /`path` must be a string/],

@@ -82,6 +82,20 @@ test("what is not stored is rendered again for the visitor who asked, after the 
   }
 });
 
+test("a page that varies by a header of the visitor is stored, and rendered again for the visitor", async () => {
+  const stored = { stored: true, reason: null };
+  for (const [vary, headers, own] of [
+    ["Cookie", { cookie: "me=1" }, true],
+    ["Accept-Encoding, X-Forwarded-Proto, Origin", { origin: "https://other.example", "x-forwarded-proto": "https" }, true],
+    ["Accept-Encoding, X-Forwarded-Proto, Host", { "x-forwarded-proto": "https" }, false],
+    ["Origin, RSC", { "x-other": "1" }, false],
+  ]) {
+    const { seen, answer } = visit({ page: new Response("page", { headers: { vary } }), stored, headers });
+    const response = await answer;
+    assert.deepEqual([await response.text(), seen.own, seen.stores.length], own ? ["the visitor's own", 1, 1] : ["page", 0, 1], vary);
+  }
+});
+
 test("what is not plainly for everybody is shown if the cache takes it, or would have", async () => {
   for (const stored of [{ stored: true, reason: null }, { stored: false, reason: "invalidated" }]) {
     const { seen, answer } = visit({ page: new Response("page", { headers: { vary: "accept-language" } }), stored });

@@ -22,7 +22,7 @@ const mistakes = [
   ["a fraction", { isr: config({ render_timeout: 1.5 }) }, [/ISR\.render_timeout/, /1\.5/, /whole/]],
   ["a malformed pattern", { isr: config({}, { "/[": {} }) }, [/ISR\.routes\."\/\["/]],
   ["two patterns for the same paths", { isr: config({}, { "/lab/[other]": {} }) }, [/ISR\.routes/, /matches the same paths/]],
-  ["a malformed tag", { isr: config({}, { "/x": { tags: ["a b"] } }) }, [/tags/, /not a tag/]],
+  ["a malformed tag", { isr: config({}, { "/x": { tags: ["a,b"] } }) }, [/tags/, /not a tag/]],
   ["no KV namespace", { kv: [] }, [/ISR_CACHE/, /\[\[kv_namespaces\]\]/]],
   ["R2 without a bucket", { isr: config({ l2: "r2" }), kv: [] }, [/ISR_BUCKET/, /\[\[r2_buckets\]\]/]],
   ["bodies over KV's limit without R2", { isr: config({ max_body_bytes: 26_148_865 }) }, [/max_body_bytes/, /25 MiB/, /ISR_BUCKET/]],

@@ -51,7 +51,7 @@ test("a page without an ETag gets a strong one of its bytes and their type, the 
 });
 
 for (const [way, headers] of [["short", {}], ["long", longWay]]) {
-  test(`a visitor who has the page is told so by the ${way} way, with the headers that a 200 would have`, async () => {
+  test(`a visitor who has the page is told so by the ${way} way, with the headers of the 200 that do not describe its body`, async () => {
     const { path, page, etag } = await inL1(`told-${way}`, {
       body: "a page", headers: { ...forEver, Link: "</a>", "Content-Language": "en", "Content-Location": "/here", "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT" },
     });
@@ -59,7 +59,9 @@ for (const [way, headers] of [["short", {}], ["long", longWay]]) {
     for (const ifNoneMatch of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
       const answer = await isr.fetch(path, { headers: { ...headers, "if-none-match": ifNoneMatch } });
       assert.deepEqual([answer.status, answer.isr, answer.body.length], [304, "HIT", 0], ifNoneMatch);
-      const { "content-type": _, "content-language": __, "content-length": ___, ...expected } = comparable(page.headers);
+      // RFC 9110 §15.4.5: anything else would replace what the visitor has.
+      const kept = ["cache-control", "content-location", "date", "etag", "x-isr-cache-date", "x-isr-status"];
+      const expected = Object.fromEntries(Object.entries(comparable(page.headers)).filter(([name]) => kept.includes(name)));
       assert.deepEqual(comparable(answer.headers), expected, ifNoneMatch);
       assert.ok(answer.cacheStatus.hit && Number(answer.headers.get("age")) >= 0);
     }
@@ -117,7 +119,7 @@ test("a stale copy is what the visitor would get: he may be told that he has it"
     const answer = await ask();
     return answer.isr === "HIT" && answer;
   });
-  assert.deepEqual([renewed.status, renewed.render > 1], [304, true], "the new page has the same bytes, and new headers");
+  assert.equal(renewed.status, 304, "the new page has the same bytes");
 });
 
 test("a page that is rendered for this visitor is compared by the site's own ETag, and stored whole", async () => {

@@ -28,6 +28,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::internals::semantics::headers::HeaderList;
@@ -75,6 +76,7 @@ fn page() -> PageHead {
             tags: vec![tag("blog"), tag("post:1")],
             body_bytes: Some(8),
             digest: None,
+            rules: ClientRules::default(),
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
@@ -97,6 +99,7 @@ fn bare_page() -> PageHead {
             windows: Windows::new(START, Revalidate::Never, HOUR, HOUR).expect("it is stored"),
             tags: Vec::new(),
             body_bytes: Some(0),
+            rules: ClientRules::default(),
             vouched: None,
             digest: None,
         },
@@ -418,7 +421,13 @@ fn verdicts_are_what_they_were() {
 /// A ticket lasts about a minute, but callers may be deployed separately from the gateway.
 #[test]
 fn tickets_and_offers_are_what_they_were() {
-    let ticket = Ticket { shard: shard("/blog/[slug]#3"), key: page().meta.key, token: version(), authorized: false };
+    let ticket = Ticket {
+        shard: shard("/blog/[slug]#3"),
+        key: page().meta.key,
+        token: version(),
+        authorized: false,
+        sent: Vec::new(),
+    };
     assert_eq!(Ticket::parse(&ticket.to_text()).as_ref(), Some(&ticket));
     let mut now = Messages::new(include_str!("offers.txt"));
     now.sent("Ticket", &ticket);

@@ -17,6 +17,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
 use cloudflare_isr::internals::semantics::headers::HeaderList;
@@ -48,6 +49,7 @@ fn head() -> PageHead {
             tags: tags(),
             body_bytes: Some(BODY.len() as u64),
             digest: Digest::parse("00112233445566778899aabbccddeeff"),
+            rules: ClientRules::default(),
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),
@@ -59,7 +61,7 @@ fn version() -> Version {
 }
 
 fn tags() -> Vec<Tag> {
-    Tag::parse_list("blog, post:1").expect("they are tags")
+    Tag::of_page(&[], "blog, post:1")
 }
 
 fn invalidations() -> Vec<Invalidation> {
@@ -218,7 +220,7 @@ fn inspect(pages: Pages, after: Option<PageKey>) -> ToCoordinator {
 
 #[test]
 fn a_ticket_and_an_offer() {
-    let ticket = Ticket { shard: shard(), key: head().meta.key, token: version(), authorized: true };
+    let ticket = Ticket { shard: shard(), key: head().meta.key, token: version(), authorized: true, sent: Vec::new() };
     let samples = [encode(&ticket), encode(&Offer::new(ticket, 200, &head().headers))];
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
         let bytes = input.of(&samples);

@@ -5,7 +5,7 @@ use cloudflare_isr::internals::config::{Config, ConfigError, MAX_QUERY_NAMES, MA
 use cloudflare_isr::internals::route::{MAX_PATTERN_BYTES, MAX_PATTERN_SEGMENTS, Pattern};
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::key::{CanonicalPath, QueryPolicy};
-use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_PAGE;
+use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_ROUTE;
 use cloudflare_isr::internals::shard_name::ShardName;
 use serde_json::{Map, Value, json};
 
@@ -188,7 +188,7 @@ fn check_configuration(value: &Value) {
         within("stale_if_error", Some(route.stale_if_error().as_secs()));
         within("browser_max_age", Some(route.browser_max_age().as_secs()));
         within("shards", Some(route.shards().into()));
-        assert!(route.tags().len() <= MAX_TAGS_PER_PAGE && route.tags().is_sorted_by(|a, b| a < b));
+        assert!(route.tags().len() <= MAX_TAGS_PER_ROUTE && route.tags().is_sorted_by(|a, b| a < b));
         if let QueryPolicy::Only(names) = route.query() {
             assert!(names.len() <= MAX_QUERY_NAMES && !names.contains(""));
         }

@@ -157,19 +157,15 @@ fn tags() {
     check!().with_test_time(TIME).with_type::<(Text, Text)>().for_each(|(input, route)| {
         let text = input.of(&words);
         if let Ok(tag) = Tag::parse(&text) {
-            assert!((1..=MAX_TAG_BYTES).contains(&text.len()));
-            assert_eq!(tag.as_str(), text);
-            assert_eq!(Tag::parse_list(&text), Ok(vec![tag]));
+            assert!((1..=MAX_TAG_BYTES).contains(&tag.as_str().len()));
+            assert!(tag.as_str() == text || text.len() > MAX_TAG_BYTES);
+            assert_eq!(Tag::parse(tag.as_str()), Ok(tag.clone()));
+            assert_eq!(Tag::of_page(&[], &text), [tag]);
         }
-        if let Ok(tags) = Tag::parse_list(&text) {
-            let written = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
-            assert_eq!(Tag::parse_list(&written).as_ref(), Ok(&tags));
-            let route = Tag::parse_list(&route.of(&words)).unwrap_or_default();
-            if let Ok(united) = Tag::unite(&route, tags.clone()) {
-                assert!(united.len() <= MAX_TAGS_PER_PAGE && united.is_sorted_by(|a, b| a < b), "{united:?}");
-                assert!(tags.iter().chain(&route).all(|tag| united.contains(tag)));
-            }
-        }
+        let route: Vec<Tag> = Tag::parse(&route.of(&words)).into_iter().collect();
+        let tags = Tag::of_page(&route, &text);
+        assert!(tags.len() <= MAX_TAGS_PER_PAGE + 1 && tags.is_sorted_by(|a, b| a < b), "{tags:?}");
+        assert!(route.iter().all(|tag| tags.contains(tag)));
     });
 }
 

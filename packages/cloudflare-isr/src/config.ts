@@ -16,6 +16,8 @@ export interface IsrConfig {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
   set_cookie?: "pass" | "strip";
+  /** Cookies of visitors whose requests pass to the origin, as those of a session; `*` at the end stands for any ending. Other cookies then make no difference, even if a page has `Vary: Cookie`. Those of a route replace those of the top level. Accepts at most 32 cookie names, such as ["wordpress_logged_in_*", "sessionid"]. Default: `[]`. */
+  bypass_cookies?: readonly string[];
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -76,6 +78,8 @@ export interface IsrRoute {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
   set_cookie?: "pass" | "strip";
+  /** Cookies of visitors whose requests pass to the origin, as those of a session; `*` at the end stands for any ending. Other cookies then make no difference, even if a page has `Vary: Cookie`. Those of a route replace those of the top level. Accepts at most 32 cookie names, such as ["wordpress_logged_in_*", "sessionid"]. Default: `[]`. */
+  bypass_cookies?: readonly string[];
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -98,6 +102,8 @@ export interface IsrRoute {
 export interface IsrVary {
   /** Languages. The best match of `Accept-Language` is used, otherwise the first. Accepts at most 32 language tags, such as ["en", "de-AT"]. Default: none. */
   language?: readonly string[];
+  /** Media types, such as HTML for browsers and Markdown for agents. The best match of `Accept` is used, otherwise the first. Accepts at most 32 media types, such as ["text/html", "text/markdown"]. Default: none. */
+  accept?: readonly string[];
   /** Classes of devices, by `CF-Device-Type`, client hint or `User-Agent`. The first stands for those that are not listed. Accepts a list of any of "desktop", "mobile" or "tablet". Default: none. */
   device?: readonly ("desktop" | "mobile" | "tablet")[];
   /** Countries. All others share one variant. Accepts at most 32 countries, such as ["DE", "AT"]. Default: none. */

@@ -48,6 +48,8 @@ export type IsrReason =
   | "coordinator-timeout"
   /** The coordinator answered with an error. */
   | "coordinator-failed"
+  /** The class of the coordinator has no SQLite: the response is a 500 that says what to change. */
+  | "misconfigured"
   /** The coordinator runs another version and gave a reason that this one does not know. */
   | "unknown"
   /** The origin's last answer for this page could not be stored. */
@@ -66,16 +68,16 @@ export type IsrReason =
   | "revalidate-0"
   /** The answer comes from another cache, and its `Age` has reached its lifetime. */
   | "age"
-  /** The answer varies by a request header that is not part of the key. */
+  /** The answer varies by a request header that is not part of the key, and the request has it; or by one that each render sends, or by `*`. */
   | "vary"
-  /** A tag is malformed, or there are too many. */
-  | "cache-tag"
   /** A header has a name or a value that HTTP does not allow. */
   | "malformed-header"
   /** The body is over `max_body_bytes`, or the headers are over 100, over 16 KiB each or over 32 KiB together. */
   | "too-large"
   /** The answer sets a cookie, and nothing says that it is for everybody; or it has `Clear-Site-Data`. */
   | "set-cookie"
+  /** The request has a cookie that `bypass_cookies` lists. */
+  | "bypass-cookie"
   /** The answer is a stream of events (`text/event-stream`). */
   | "event-stream"
   /** The answer redirects to the requested URL. */

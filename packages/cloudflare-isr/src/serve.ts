@@ -156,10 +156,23 @@ export function isPlainlyForAll({ status, headers }: Response, request: Request)
   );
 }
 
+/** Names in `Vary` that are about the cache's own requests: the key has host and scheme, and pages have no content coding. */
+const STATED = ["accept-encoding", "forwarded", "host", "x-forwarded-host", "x-forwarded-proto"];
+
+/**
+ * Returns whether a page is not for a visitor because of its `Vary`: the visitor's request has a header that the render did not have.
+ */
+export function isForOthers({ headers }: Pick<Response, "headers">, visitor: Headers, render: Headers): boolean {
+  const names = (headers.get("vary") ?? "").toLowerCase().split(",").map((name) => name.trim()).filter((name) => /^[!#$%&'+.^_`|~0-9a-z-]+$/.test(name));
+  return names.some((name) => !STATED.includes(name) && !render.has(name) && visitor.has(name));
+}
+
 /** A page that was rendered under a lease, and the result of `store`: `undefined` if it is unknown. */
 interface Rendered {
   page: Response;
   stored: Promise<Stored | undefined>;
+  /** The headers of the render. */
+  sent: Headers;
 }
 
 /** Renders a page for all visitors. The cache reads it at the same time as the visitor. */
@@ -176,7 +189,7 @@ async function renderUnderLease(
     console.error("cloudflare-isr: a page was not stored:", error);
     return undefined;
   });
-  return { page, stored };
+  return { page, stored, sent: request.headers };
 }
 
 /** Returns the fallback for a page that could not be rendered, after the cache knows about it; `undefined` if there is none. */
@@ -191,9 +204,14 @@ async function lastGoodCopy(service: IsrService, lookup: () => Promise<Lookup>, 
 /** The reasons for which a page that every visitor may see is not stored. */
 const FOR_ALL: readonly IsrReason[] = ["invalidated", "site-error", "unpublished"];
 
-/** Returns whether the visitor may receive a page that was rendered for all visitors: a page that is not stored must be the visitor's own. */
-async function isForAll({ page, stored }: Rendered, request: Request): Promise<boolean> {
-  if (isFailure(page) || isPlainlyForAll(page, request)) return true;
+/**
+ * Returns whether the visitor may receive a page that was rendered for all visitors. A page that is not stored must be the visitor's own, and
+ * so must one that varies by a header of the visitor.
+ */
+async function isForAll({ page, stored, sent }: Rendered, request: Request): Promise<boolean> {
+  if (isFailure(page)) return true;
+  if (isForOthers(page, request.headers, sent)) return false;
+  if (isPlainlyForAll(page, request)) return true;
   const outcome = await stored;
   return outcome !== undefined && (outcome.stored || (outcome.reason !== null && FOR_ALL.includes(outcome.reason)));
 }

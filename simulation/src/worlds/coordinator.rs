@@ -13,6 +13,7 @@ use crate::coordinator::alarm_run::{Allowance, Next};
 use crate::coordinator::{AlarmRun, Effect, Entry, Input, Lease, Moment, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::OriginFailure;
@@ -162,6 +163,7 @@ impl World<'_> {
             tags: Origin::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
             body_bytes: Some(8),
             digest: Some(digest),
+            rules: ClientRules::default(),
             vouched: None,
             key,
         }

@@ -13,14 +13,15 @@ use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, Detail};
 use crate::semantics::freshness::Freshness;
+use crate::semantics::vary::Visitor;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::crowds::{FEW, lead};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
-    Company, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request, ServedPage, Step,
-    StoredPage, Turn, Visit as Decisions, WhenToKeep,
+    Company, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request, Sent, ServedPage,
+    Step, StoredPage, Turn, Visit as Decisions, WhenToKeep,
 };
 
 /// How long the feed may be behind, in milliseconds.
@@ -35,6 +36,19 @@ const MOST_QUESTIONS: u32 = 2;
 
 /// The maximum time until a leaving client leaves, in milliseconds.
 const LEAVES_WITHIN: u64 = 4_000;
+
+/// A request without headers.
+struct Nobody;
+
+impl Visitor for Nobody {
+    fn header(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn country(&self) -> Option<String> {
+        None
+    }
+}
 
 /// Returns whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
@@ -106,6 +120,7 @@ impl<'w> World<'w> {
         let request = Request {
             key: &self.workshop.keys[key],
             route: &layout.routes[key],
+            sent: Sent(&Nobody),
             renders: false,
             freshness_bound: layout.config.freshness_bound,
             miss_timeout: layout.config.miss_timeout,
@@ -206,7 +221,8 @@ impl<'w> World<'w> {
             Step::Wait(pause) => self.queue.push(self.now + millis(pause), Arrival::Woke { visit: id }),
             Step::Report(report) => self.report(edge, key, report)?,
             Step::MarkPass(mark) => self.mark(edge, key, mark),
-            Step::Discard(_) => {}
+            // No page of a world nominates a request header.
+            Step::Discard(_) | Step::Keep(..) => {}
             Step::Serve(served) => self.serve(id, served)?,
             Step::Pass(status) => {
                 if status.detail == Some(Detail::Plain(Reason::NotStored)) {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::coordinator::{Effect, Handled, Input, Moment, PageContent, ReadResult, RenderOutcome, Shard, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, ToTagIndex};
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::PageKey;
@@ -193,6 +194,7 @@ fn rendered(key: PageKey, token: Version) -> Input<Content> {
             "{:032x}",
             u128::from_be_bytes(token.to_string().as_bytes()[10..26].try_into().expect("16 bytes"))
         )),
+        rules: ClientRules::default(),
         vouched: None,
         key: key.clone(),
     };

@@ -12,6 +12,7 @@ use super::*;
 use crate::coordinator::{Entry, RenderOutcome};
 use crate::invalidation::{Mode, Refresh, Target};
 use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::storable::OriginFailure;
@@ -50,6 +51,7 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(4),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }

@@ -3,6 +3,7 @@
 use crate::coordinator::tables::CoordinatorStore;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
 use crate::page::PageMeta;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::Windows;
 use crate::semantics::key::PageKey;
@@ -276,6 +277,7 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
             tags,
             body_bytes,
             digest,
+            rules: ClientRules::default(),
             vouched: None,
         }),
         None => None,

@@ -1,5 +1,7 @@
 //! Invalidations received, and the tags that are registered with the tag index.
 
+use std::collections::BTreeSet;
+
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
@@ -21,19 +23,19 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
-        // At most 64 tags, 17 prefixes and two other parameters: below the platform's 100. An object receives
-        // invalidations of its own route only.
+        // The tags are one parameter, because the platform allows 100. An object receives invalidations of its own route
+        // only.
+        let by_tag = if tags.iter().any(Tag::is_every) { "" } else { "AND name IN (SELECT value FROM json_each(?))" };
         let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
         let places = |count| vec!["?"; count].join(", ");
         let statement = format!(
             "SELECT mode FROM invalidations WHERE received > ? \
-             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' AND name IN ({})) \
+             AND ((kind = 'path' AND name = ?) OR (kind = 'tag' {by_tag}) \
              OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
-            places(tags.len()),
             places(prefixes.len())
         );
         let mut parameters = vec![Value::from(version.to_string()), path.into()];
-        parameters.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
+        parameters.extend((!by_tag.is_empty()).then(|| list_of(tags)));
         parameters.extend(prefixes.into_iter().map(Value::from));
         let rows = self.sql.query(&statement, &parameters)?;
         let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
@@ -83,12 +85,11 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
-        let places = vec!["?"; tags.len()].join(", ");
-        let parameters: Vec<Value> = tags.iter().map(|tag| Value::from(tag.as_str())).collect();
-        let rows = self.sql.query(&format!("SELECT tag FROM registered_tags WHERE tag IN ({places})"), &parameters)?;
-        let known =
-            rows.into_iter().map(|row| Columns::of("registered_tags", row).text()).collect::<Result<Vec<_>, _>>()?;
-        Ok(tags.iter().filter(|tag| !known.iter().any(|k| k == tag.as_str())).cloned().collect())
+        let statement = "SELECT tag FROM registered_tags WHERE tag IN (SELECT value FROM json_each(?))";
+        let rows = self.sql.query(statement, &[list_of(tags)])?;
+        let known = rows.into_iter().map(|row| Columns::of("registered_tags", row).text());
+        let known = known.collect::<Result<BTreeSet<String>, _>>()?;
+        Ok(tags.iter().filter(|tag| !known.contains(tag.as_str())).cloned().collect())
     }
 
     /// Returns whether the tag index knows this object as one of `shards` shards.
@@ -146,4 +147,9 @@ impl<S: Sql> CoordinatorStore<S> {
         })?;
         Ok(true)
     }
+}
+
+/// Returns tags as one parameter: a list in JSON.
+fn list_of(tags: &[Tag]) -> Value {
+    serde_json::json!(tags.iter().map(Tag::as_str).collect::<Vec<_>>()).to_string().into()
 }

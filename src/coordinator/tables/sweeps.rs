@@ -4,6 +4,7 @@ use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::semantics::key::PageKey;
+use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -45,8 +46,8 @@ impl PageFilter {
         match target {
             Target::Path(_) => Self { condition: "version IS NOT NULL AND path = ?", parameters: vec![name.into()] },
             Target::Tag(_) => Self {
-                condition: "version IS NOT NULL AND key IN (SELECT key FROM entry_tags WHERE tag = ?)",
-                parameters: vec![name.into()],
+                condition: "version IS NOT NULL AND key IN (SELECT key FROM entry_tags WHERE tag IN (?, ?))",
+                parameters: vec![name.into(), Tag::every().as_str().into()],
             },
             // '0' is the character after '/'.
             Target::Prefix(_) if name != "/" => Self {
@@ -69,8 +70,9 @@ impl<S: Sql> CoordinatorStore<S> {
     pub fn matched(&self, target: &Target) -> Result<u64, StoreError> {
         if let Target::Tag(tag) = target {
             // Only published pages have tags, so each page costs one row read.
-            let tagged = "SELECT COUNT(*) FROM (SELECT 1 FROM entry_tags WHERE tag = ? LIMIT ?)";
-            return self.count(tagged, &[tag.as_str().into(), MAX_COUNTED.into()]);
+            let tagged = "SELECT COUNT(*) FROM (SELECT DISTINCT key FROM entry_tags WHERE tag IN (?, ?) LIMIT ?)";
+            let parameters = [tag.as_str().into(), Tag::every().as_str().into(), MAX_COUNTED.into()];
+            return self.count(tagged, &parameters);
         }
         let PageFilter { condition, mut parameters } = PageFilter::by(target);
         parameters.push(MAX_COUNTED.into());

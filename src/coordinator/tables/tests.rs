@@ -9,6 +9,7 @@ use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCop
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
@@ -37,6 +38,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }
@@ -170,13 +172,13 @@ fn tags_are_registered_once_and_a_page_may_have_the_most() {
     assert_eq!(store.unregistered(&[]), Ok(vec![]));
     store.note_registered(&[tag("a")], 1).unwrap();
     assert_eq!(store.unregistered(&[tag("a"), tag("b")]), Ok(vec![tag("b")]));
-    let names: Vec<String> = (0..64).map(|i| format!("t{i:02}")).collect();
+    let names: Vec<String> = (0..1000).map(|i| format!("t{i:03}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let page = page("/many", &names, 1);
     let entry = Entry { page: Some(page.clone()), ..Entry::default() };
     store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
     assert_eq!(store.load(&page.key), Ok(entry));
-    assert_eq!((store.invalidated(&page), store.unregistered(&page.tags).map(|tags| tags.len())), (Ok(None), Ok(64)));
+    assert_eq!((store.invalidated(&page), store.unregistered(&page.tags).map(|tags| tags.len())), (Ok(None), Ok(1000)));
 }
 
 #[test]
@@ -264,4 +266,23 @@ fn each_scope_and_mode_is_stored_and_read_back() {
             assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{target:?}");
         }
     }
+}
+
+#[test]
+fn every_invalidation_by_tag_concerns_a_page_that_carries_every_tag() {
+    let store = coordinator();
+    let mut clock = Clock::resume(None);
+    let (all, some) = (page("/all", &["a", Tag::every().as_str()], 1000), page("/some", &["a"], 1000));
+    for page in [&all, &some] {
+        let entry = Entry { page: Some(page.clone()), ..Entry::default() };
+        store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
+    }
+    for (name, matched) in [("a", 2), ("dropped", 1)] {
+        assert_eq!(store.matched(&Target::Tag(tag(name))), Ok(matched), "{name}");
+    }
+    let received = clock.observe(at(2000), at(1500), 9);
+    let target = Target::Tag(tag("dropped"));
+    let invalidation = Invalidation { seq: 1, at: at(2000), target, mode: Mode::Purge, refresh: Refresh::Lazy };
+    store.note_invalidation(&invalidation, received, &clock).unwrap();
+    assert_eq!((store.invalidated(&all), store.invalidated(&some)), (Ok(Some(Mode::Purge)), Ok(None)));
 }

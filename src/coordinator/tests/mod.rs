@@ -10,6 +10,7 @@ use super::*;
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::PageKey;
@@ -100,6 +101,7 @@ impl Key {
             tags: vec![],
             body_bytes: Some(5),
             digest: Digest::parse("00000000000000000000000000000005"),
+            rules: ClientRules::default(),
             vouched: None,
         }
     }

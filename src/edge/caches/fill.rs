@@ -142,7 +142,7 @@ async fn headers_of_whole(meta: &PageMeta, answer: &Response, body: &Uint8Array)
     let headers = Headers::new_with_headers(&answer.headers())?;
     if etag::is_lacking(meta.status, headers.get("etag")?.as_deref()) {
         let body_sha256 = js::sha256(body).await?;
-        headers.set("etag", &etag::of_body(&body_sha256, headers.get("content-type")?.as_deref()))?;
+        headers.set("etag", &etag::of_page(&body_sha256, |name| headers.get(name).ok().flatten()))?;
     }
     Ok(headers)
 }

@@ -35,7 +35,6 @@ use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
-use crate::semantics::conditional::NOT_IN_304;
 use crate::semantics::etag::{self, EntityTag};
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath};
@@ -104,6 +103,9 @@ extern "C" {
 
     #[wasm_bindgen(method, setter, js_name = notModified)]
     fn set_not_modified(this: &PlannedHit, headers: &Headers);
+
+    #[wasm_bindgen(method, setter)]
+    fn set_excluded(this: &PlannedHit, exclusions: &JsValue);
 }
 
 /// Plans the response to a request for a stored page with this metadata and these headers. Returns nothing if the
@@ -139,12 +141,25 @@ fn headers_of_hit(
     let headers = Headers::new_with_headers(stored)?;
     respond::apply(&headers, respond::changes(meta, &status_headers, &terms))?;
     respond::apply(&headers, downstream::changes(config, meta, route, now))?;
-    let not_modified = Headers::new_with_headers(&headers)?;
-    respond::remove(&not_modified, &NOT_IN_304)?;
+    if let Some(field) = respond::vary_field(route, meta) {
+        headers.set("vary", &field)?;
+    }
+    let not_modified = respond::of_304(&headers)?;
     let planned: PlannedHit = Object::new().unchecked_into();
     planned.set_headers(&headers);
     planned.set_not_modified(&not_modified);
+    planned.set_excluded(&excluded(route, meta)?);
     Ok(planned)
+}
+
+/// Returns which requests the plan is not for: `Exclusion[]` in `entry/plain.ts`; `undefined` if it is for all.
+fn excluded(route: &Route, meta: &PageMeta) -> Result<JsValue, JsValue> {
+    let exclusions = classify::exclusions(route, meta.rules.nominated());
+    if exclusions.is_empty() {
+        return Ok(JsValue::UNDEFINED);
+    }
+    let json = serde_json::to_string(&exclusions).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    JSON::parse(&json)
 }
 
 /// Stores a plan, and returns its number. If there is no room, the returned number does not hold.

@@ -1,6 +1,6 @@
 import RustGateway, { type Plan } from "../../../build/index.js";
 import { Memory } from "./memory.js";
-import { isPlain } from "./plain.js";
+import { isExcluded, isPlain } from "./plain.js";
 
 /** What Rust declares once for both sides. */
 export const constants = RustGateway.prototype.isrConstants();
@@ -66,6 +66,7 @@ function rememberPlan(of: Bindings, key: string, meta: string, plan: Plan): Reme
   let { length } = meta;
   // Both sets of headers are remembered.
   for (const [name, value] of plan.headers) length += 2 * (name.length + value.length);
+  for (const { name, containing } of plan.excluded ?? []) length += name.length + containing.join().length;
   const remembered = { ...plan, of, meta, etag: plan.headers.get("etag") ?? undefined, length };
   plans.set(key, remembered);
   return remembered;
@@ -109,6 +110,7 @@ async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rus
       if (made === undefined) return undefined;
       plan = rememberPlan(of, key, meta, made);
     }
+    if (plan.excluded !== undefined && isExcluded(request.headers, plan.excluded)) return undefined;
     const ifNoneMatch = request.headers.get("if-none-match");
     return ifNoneMatch !== null && isrHas(ifNoneMatch, plan.etag)
       ? new Response(null, { status: 304, headers: plan.notModified })

@@ -25,6 +25,22 @@ export interface ExcludedHeader {
   unless: string | null;
 }
 
+/** A request header that excludes a request from the short path of one page. */
+export interface Exclusion {
+  name: string;
+  /** If there are any, only values that contain one of these texts exclude. */
+  containing: string[];
+}
+
+/** Returns whether a page is not for a request with these headers, as far as the short path can tell. */
+export function isExcluded(headers: Headers, exclusions: Exclusion[]): boolean {
+  for (const { name, containing } of exclusions) {
+    const value = headers.get(name);
+    if (value !== null && (containing.length === 0 || containing.some((text) => value.includes(text)))) return true;
+  }
+  return false;
+}
+
 /** Returns whether nothing in a request, apart from its URL, asks for more than the stored page. */
 export function isPlain({ method, headers }: Pick<Request, "method" | "headers">, props: unknown, shortPath: ShortPath): boolean {
   if (method !== shortPath.method || (props as { isr?: unknown } | null | undefined)?.isr !== undefined) return false;

@@ -10,6 +10,8 @@ declare module "*/build/index.js" {
     headers: Headers;
     /** Headers of a 304. */
     notModified: Headers;
+    /** Which requests the plan is not for. */
+    excluded: import("./plain.js").Exclusion[] | undefined;
   }
 
   /** An RPC call that failed. */

@@ -33,8 +33,8 @@ use crate::invalidation::Invalidation;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
 use crate::page::PageMeta;
 use crate::protocol::{
-    ApplyAnswer, MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply, RetireAnswer,
-    ToCoordinator,
+    ApplyAnswer, MESSAGE_PATH, NO_SQLITE_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply,
+    RetireAnswer, ToCoordinator,
 };
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
@@ -391,7 +391,8 @@ pub(in crate::edge) fn message_response<T: Serialize>(message: &T) -> worker::Re
 /// Reports that the store failed. The edge falls back as for an unreachable object.
 pub(in crate::edge) fn failed(error: &StoreError) -> worker::Result<Response> {
     worker::console_error!("store: {error}");
-    Response::error("the object's store failed", 500)
+    let status = if *error == StoreError::NoSqlite { NO_SQLITE_STATUS } else { 500 };
+    Response::error("the object's store failed", status)
 }
 
 impl WaiterReply {
@@ -399,6 +400,8 @@ impl WaiterReply {
         let Some((meta, content)) = page else {
             return Self::Bare(reply);
         };
+        // The table of pages does not have the rules.
+        let meta = PageMeta { rules: (*content.rules).clone(), ..meta };
         match content.body.reader() {
             Some(reader) => Self::Page(reply, Box::new(meta), content.headers, reader),
             // The body broke off, or is above its limit and its first bytes are gone.

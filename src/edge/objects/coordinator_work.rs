@@ -199,7 +199,9 @@ impl Object {
         };
         let found = match page {
             Ok(Some((head, body))) if read.is_met_by(head.meta.version) => {
-                ReadResult::Same(Content { headers: Rc::new(head.headers), body: Body::whole(body) })
+                let PageHead { meta, headers } = head;
+                let (headers, rules) = (Rc::new(headers), Rc::new(meta.rules));
+                ReadResult::Same(Content { headers, rules, body: Body::whole(body) })
             }
             Ok(_) | Err(PageError::Format(_)) => ReadResult::Other,
             Err(error) => {

@@ -4,7 +4,8 @@
 //! A render reports two things, in this order: its *head*, if the response can be stored and its body has begun; and
 //! its end. A body above its limit ends the render, but streams on to its present readers.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,12 +25,14 @@ use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
-use crate::route::Route;
+use crate::route::{Route, RouteId};
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
+use crate::semantics::tag::{MAX_TAG_LIST_BYTES, MAX_TAGS_PER_PAGE, Tag};
 use crate::semantics::{cache_policy, etag, redirect};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -102,6 +105,8 @@ pub(in crate::edge) struct Order<'a> {
 pub(in crate::edge) struct Content {
     /// The headers that are kept.
     pub(in crate::edge) headers: Rc<HeaderList>,
+    /// What the page means for clients.
+    pub(in crate::edge) rules: Rc<ClientRules>,
     /// The body.
     pub(in crate::edge) body: Body,
 }
@@ -109,7 +114,7 @@ pub(in crate::edge) struct Content {
 impl PageContent for Content {
     fn header_bytes(&self) -> u64 {
         const A_HEADER: usize = 64;
-        (self.headers.byte_len() + A_HEADER * self.headers.iter().count()) as u64
+        (self.headers.byte_len() + A_HEADER * self.headers.iter().count() + self.rules.byte_len()) as u64
     }
 }
 
@@ -203,8 +208,11 @@ async fn ask(
     storable.headers.set("etag", etag::of_origin(&headers));
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
-    let Storable { windows, tags, headers, announced } = storable;
-    let content = Content { headers: Rc::new(headers), body };
+    let Storable { windows, tags, headers, rules, announced } = storable;
+    if tags.iter().any(Tag::is_every) {
+        note_tags(order);
+    }
+    let content = Content { headers: Rc::new(headers), rules: Rc::new(rules), body };
     let head = || PageMeta {
         key: order.key.clone(),
         version: order.token,
@@ -212,8 +220,9 @@ async fn ask(
         rendered_at: js::now().minus(age),
         windows,
         tags: tags.clone(),
-        body_bytes: None,
+        body_bytes: announced,
         digest: None,
+        rules: (*content.rules).clone(),
         vouched: None,
     };
 
@@ -259,10 +268,27 @@ async fn ask(
         tags: &meta.tags,
         start: order.token.time(),
         windows: &meta.windows,
+        rules: &meta.rules,
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
+}
+
+thread_local! {
+    /// The routes whose pages have tags that could not be kept, as far as the log says so.
+    static WARNED: RefCell<BTreeSet<RouteId>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Tells the operator once for each route of an isolate that a page has tags that can't be kept.
+fn note_tags(order: &Order<'_>) {
+    if WARNED.with_borrow_mut(|warned| warned.insert(order.route.id().clone())) {
+        worker::console_warn!(
+            "{}: its tags are more than {MAX_TAGS_PER_PAGE} or over {MAX_TAG_LIST_BYTES} bytes, or one is malformed: \
+             every invalidation by tag concerns the page",
+            order.key
+        );
+    }
 }
 
 /// Tells the operator what in a response has no effect.
@@ -308,6 +334,8 @@ pub(in crate::edge) fn criteria<'a>(
         stale_if_error: route.stale_if_error(),
         tags: route.tags(),
         vary: route.vary(),
+        bypass_cookies: route.bypass_cookies(),
+        render_headers: route.render_headers(),
         set_cookie: route.set_cookie(),
         query: route.query(),
         trailing_slash: route.trailing_slash(),
@@ -321,7 +349,7 @@ fn with_etag(content: Content, status: u16, body_sha256: &[u8; 32]) -> Content {
         return content;
     }
     let mut headers = (*content.headers).clone();
-    headers.set("etag", Some(etag::of_body(body_sha256, headers.get("content-type"))));
+    headers.set("etag", Some(etag::of_page(body_sha256, |name| headers.joined(name))));
     Content { headers: Rc::new(headers), ..content }
 }
 
@@ -362,5 +390,5 @@ fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable
     let over = Some(now);
     let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
     let (headers, announced) = (storable::relayable(status, headers)?, storable::announced(headers));
-    Some(Storable { windows, tags: Vec::new(), headers, announced })
+    Some(Storable { windows, tags: Vec::new(), headers, rules: ClientRules::default(), announced })
 }

@@ -41,6 +41,13 @@ impl ObjectSql {
     }
 }
 
+/// The beginning of what the platform says for a class that no migration lists in `new_sqlite_classes`.
+const NO_SQLITE: &str = "SQL is not enabled for this Durable Object class";
+
+fn refusal(message: String) -> StoreError {
+    if message.contains(NO_SQLITE) { StoreError::NoSqlite } else { StoreError::Sql(message) }
+}
+
 impl Sql for ObjectSql {
     fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
         let bound: Vec<SqlStorageValue> = parameters
@@ -51,7 +58,7 @@ impl Sql for ObjectSql {
                 Value::Text(text) => SqlStorageValue::String(text.clone()),
             })
             .collect();
-        let refused = |error: worker::Error| StoreError::Sql(error.to_string());
+        let refused = |error: worker::Error| refusal(error.to_string());
         let cursor = self.sql.exec(sql, bound).map_err(refused)?;
         // The cursor is read to its end at once, because it must not be open across an await.
         cursor

@@ -84,7 +84,11 @@ mod tests {
 
     fn offer(path: &str, token: Version) -> Offer {
         let shard = ShardName::from_stored("/*#0").unwrap();
-        Offer::new(Ticket { shard, key: key(path), token, authorized: false }, 200, &HeaderList::default())
+        Offer::new(
+            Ticket { shard, key: key(path), token, authorized: false, sent: Vec::new() },
+            200,
+            &HeaderList::default(),
+        )
     }
 
     fn token(random: u128) -> Version {

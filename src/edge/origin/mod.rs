@@ -19,12 +19,14 @@ use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher};
 use crate::edge::settings::Settings;
 use crate::route::{Origin, Route};
+use crate::visit::classify;
 
 /// Returns the origin of a route, or the default origin without a route. `None` if it is this Worker itself.
 pub(in crate::edge) fn client_of(env: &Env, settings: &Settings, route: Option<&Route>) -> Option<OriginClient> {
     let name = match origin(settings, route) {
         Some(Origin::Url(url)) => {
-            return Some(OriginClient::Url { base: url.as_str().to_owned() });
+            let member = classify::loop_member(settings.deployment.id);
+            return Some(OriginClient::Url { base: url.as_str().to_owned(), member });
         }
         Some(Origin::Own) => return None,
         Some(Origin::Service(name)) => name.as_str(),

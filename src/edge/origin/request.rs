@@ -12,7 +12,7 @@ use crate::semantics::key::PageKey;
 use crate::semantics::mapping;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
-use crate::visit::classify::{LOOP_HEADER, LOOP_NAME};
+use crate::visit::classify::LOOP_HEADER;
 
 /// The origin.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(in crate::edge) enum OriginClient {
     Url {
         /// Its URL without a trailing slash. Path and query are appended.
         base: String,
+        /// This deployment in `CDN-Loop`.
+        member: String,
     },
 }
 
@@ -64,7 +66,7 @@ impl OriginClient {
             // The handler would take it for a render. Objects, which alone have this origin, pass no requests on.
             Self::Own(_) => Err(JsValue::from_str("a client's request came to an object")),
             // Clients' own requests have no time limit but the platform's: an upload is answered at its end.
-            Self::Url { base } => mapped_back(js::fetch(&passed_by_url(request, base)?).await?, base),
+            Self::Url { base, member } => mapped_back(js::fetch(&passed_by_url(request, base, member)?).await?, base),
         }
     }
 
@@ -81,7 +83,7 @@ impl OriginClient {
         init.set_signal(Some(signal));
         let url = match self {
             Self::Service { .. } | Self::Own(_) => key.url().to_owned(),
-            Self::Url { base } => format!("{base}{}", path_and_query(key.url())),
+            Self::Url { base, .. } => format!("{base}{}", path_and_query(key.url())),
         };
         let request = Request::new_with_str_and_init(&url, &init)?;
         let headers = request.headers();
@@ -92,8 +94,8 @@ impl OriginClient {
         match self {
             Self::Service { renders, .. } => renders.fetch(&request).await,
             Self::Own(exports) => exports.renderer()?.fetch(&request).await,
-            Self::Url { base } => {
-                headers.set(LOOP_HEADER, LOOP_NAME)?;
+            Self::Url { base, member } => {
+                headers.set(LOOP_HEADER, member)?;
                 for (name, value) in forwarded::headers(key.url()) {
                     // A value of `render_headers` takes precedence.
                     if !headers.has(name)? {
@@ -193,14 +195,14 @@ fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
 ///
 /// The request itself serves as the init: its body is kept even for a GET, with which no request can be made otherwise
 /// (Fetch standard, "new Request"). RFC 9110 §9.3.1 permits the content, and lets the origin decide about it.
-fn passed_by_url(request: &Request, base: &str) -> Result<Request, JsValue> {
+fn passed_by_url(request: &Request, base: &str, member: &str) -> Result<Request, JsValue> {
     let url = format!("{base}{}", path_and_query(&request.url()));
     let copy = Request::new_with_str_and_init(&url, request.unchecked_ref())?;
     let headers = Headers::new_with_headers(&request.headers())?;
     let withheld = envelope::header_list(&request.headers()).withheld_from_origin();
     let withheld = withheld.iter().map(String::as_str).chain(forwarded::WITHHELD).chain(["host"]);
     withheld.into_iter().try_for_each(|name| headers.delete(name))?;
-    headers.append(LOOP_HEADER, LOOP_NAME)?;
+    headers.append(LOOP_HEADER, member)?;
     for (name, value) in forwarded::headers(&request.url()) {
         headers.set(name, &value)?;
     }

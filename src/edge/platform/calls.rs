@@ -17,8 +17,8 @@ use crate::config::Binding;
 use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
 use crate::error::ObjectError;
 use crate::protocol::{
-    MESSAGE_PATH, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, Reply, StoreResult, TagIndexCall, ToCoordinator,
-    ToTagIndex,
+    MESSAGE_PATH, NO_SQLITE_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, Reply, StoreResult, TagIndexCall,
+    ToCoordinator, ToTagIndex,
 };
 use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
@@ -31,6 +31,7 @@ impl ObjectError {
             Self::Unbound | Self::Unreachable { .. } => CallFailure::Unreachable,
             Self::Overloaded { .. } => CallFailure::Overloaded,
             Self::Timeout => CallFailure::Timeout,
+            Self::Refused { status: NO_SQLITE_STATUS } => CallFailure::NoSqlite,
             Self::Refused { .. } | Self::Garbled | Self::Storage { .. } => CallFailure::Failed,
         }
     }

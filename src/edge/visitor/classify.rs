@@ -12,7 +12,9 @@ use crate::edge::visitor::downstream;
 use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
 use crate::edge::visitor::respond;
 use crate::edge::visitor::visit::{self, Performer};
+use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
+use crate::semantics::vary::Visitor;
 use crate::visit::classify::{Class, PageRequest, Pass, RequestParts, classify};
 
 impl Isr {
@@ -48,14 +50,14 @@ impl Isr {
             }
             Class::Purge => Ok(Decision::Response(respond::no_purge()?, CacheOutcome::Skip)),
             Class::Pass(pass) => Ok(passed(pass)),
-            Class::Redirect { location, page } => match self.visit(page, &url, context, client).await? {
+            Class::Redirect { location, page } => match self.visit(page, &url, &headers, context, client).await? {
                 Decision::Response(response, _) => {
                     envelope::discard(&response);
                     Ok(Decision::Response(respond::moved(&location)?, CacheOutcome::Hit))
                 }
                 other => Ok(other),
             },
-            Class::Page(page) => self.visit(page, &url, context, client).await,
+            Class::Page(page) => self.visit(page, &url, &headers, context, client).await,
         }
     }
 
@@ -63,13 +65,16 @@ impl Isr {
         &self,
         page: PageRequest<'_>,
         url: &str,
+        sent: &dyn Visitor,
         context: &Context,
         client: ClientKind,
     ) -> Result<Decision, JsValue> {
         let PageRequest { route, key, with_body, conditions, authorized } = page;
         // The response to a HEAD has no body that could be stored.
         let client = if with_body { client } else { ClientKind::Visitor };
-        Performer { isr: self, context, route, key, url, with_body, conditions, client, authorized }.answer().await
+        Performer { isr: self, context, route, key, url, sent, with_body, conditions, client, authorized }
+            .answer()
+            .await
     }
 }
 
@@ -78,6 +83,10 @@ fn passed(pass: Pass) -> Decision {
     match pass {
         Pass::Draft => visit::pass_with(CacheOutcome::Bypass, CacheStatus::forwarded(Forward::Bypass)),
         Pass::NeverStored => visit::pass_with(CacheOutcome::Skip, CacheStatus::forwarded(Forward::Bypass)),
+        Pass::Cookie => {
+            let status = CacheStatus::forwarded(Forward::Bypass).with_detail(Some(Reason::BypassCookie));
+            visit::pass_with(CacheOutcome::Skip, status)
+        }
         Pass::NoKey(reason) => visit::skip(reason),
     }
 }

@@ -9,7 +9,7 @@ use worker::Context;
 use crate::config::Config;
 use crate::downstream::headers;
 use crate::edge::caches::envelope;
-use crate::edge::visitor::respond::Change;
+use crate::edge::visitor::respond::{self, Change};
 use crate::page::PageMeta;
 use crate::route::Route;
 use crate::time::Timestamp;
@@ -22,13 +22,15 @@ pub(in crate::edge) fn changes(config: &Config, meta: &PageMeta, route: &Route, 
     if !config.platform_cache {
         return Vec::new();
     }
-    // The downstream cache's key does not contain the values that make variants.
-    let has_variants = !route.vary().is_empty();
-    let control = if has_variants { headers::FORBIDDEN.to_owned() } else { headers::control(&meta.windows, now) };
+    // The downstream cache's key does not contain the values that make variants, or with which requests pass.
+    let is_for_some = respond::vary_field(route, meta).is_some();
+    let control = if is_for_some { headers::FORBIDDEN.to_owned() } else { headers::control(&meta.windows, now) };
     if control == headers::FORBIDDEN {
         return vec![(headers::CONTROL_HEADER, Some(control))];
     }
-    let tags = headers::tags(&meta.tags, meta.key.path(), route.id());
+    let Some(tags) = headers::tags(&meta.tags, meta.key.path(), route.id()) else {
+        return vec![(headers::CONTROL_HEADER, Some(headers::FORBIDDEN.to_owned()))];
+    };
     vec![("age", None), (headers::CONTROL_HEADER, Some(control)), (headers::TAG_HEADER, Some(tags))]
 }
 

@@ -15,7 +15,7 @@ use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
 use crate::edge::visitor::respond::{self, StatusHeaders};
 use crate::error::{ArgumentError, CallError};
 use crate::page_policy::{PageSettings, PageSettingsError};
-use crate::protocol::{Offer, StoreResult, Ticket};
+use crate::protocol::{MAX_SENT, Offer, StoreResult, Ticket};
 use crate::reason::Reason;
 use crate::route::{RenderValue, Route};
 use crate::semantics::browser;
@@ -76,6 +76,9 @@ impl Isr {
             Decision::Response(response, CacheOutcome::Stale) => Lookup::Stale(response.into()),
             Decision::Response(response, _) => Lookup::Miss(response.into()),
             Decision::Lease(ticket) => {
+                let sent = envelope::header_list(&request.headers());
+                let sent = sent.iter().map(|(name, _)| name.to_owned()).take(MAX_SENT).collect();
+                let ticket = Ticket { sent, ..ticket };
                 let route = self.config().routes.find(ticket.key.path());
                 let request = origin::render_request(&ticket.key, route.into_iter().flat_map(open_headers))?.into();
                 Lookup::Lease { ticket, request }
@@ -96,7 +99,7 @@ impl Isr {
         response: WebResponse,
         settings: &PageSettings,
     ) -> Result<WebResponse, JsValue> {
-        let Ticket { key, token, authorized, .. } = ticket;
+        let Ticket { key, token, authorized, sent, .. } = ticket;
         let mut headers = envelope::header_list(&response.headers());
         settings.write(&mut headers);
         let judged = self.config().routes.find(key.path()).map(|route| {
@@ -105,9 +108,14 @@ impl Isr {
         });
         let status = CacheStatus { fwd_status: Some(response.status()), ..CacheStatus::forwarded(Forward::UriMiss) };
         let (response, outcome) = match judged {
+            // The page is for others; the visitor's own request is to be rendered.
+            Some(storable::Storability::Store(page)) if page.rules.nominated().is_among(sent) => {
+                (response, CacheOutcome::Skip)
+            }
             Some(storable::Storability::Store(page)) => {
                 let headers = envelope::js_headers(&page.headers)?;
-                headers.set("cache-control", browser::ALWAYS_ASK)?;
+                let own = page.rules.cache_control();
+                headers.set("cache-control", own.unwrap_or(browser::ALWAYS_ASK))?;
                 (envelope::response(response.status(), &headers, response.body().as_deref())?, CacheOutcome::Miss)
             }
             Some(storable::Storability::Pass(_) | storable::Storability::Fail(_)) | None => {

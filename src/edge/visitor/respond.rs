@@ -10,8 +10,9 @@ use crate::edge::body::range;
 use crate::edge::caches::envelope;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
+use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
-use crate::semantics::conditional::{Form, NOT_IN_206, NOT_IN_304};
+use crate::semantics::conditional::{self, Form, NOT_IN_206};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::range::Range;
 use crate::semantics::{browser, http_date};
@@ -68,7 +69,8 @@ pub(in crate::edge) type Change = (&'static str, Option<String>);
 pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, terms: &Terms) -> Vec<Change> {
     let age = terms.now.since(meta.rendered_at);
     let ttl = meta.windows.ttl_seconds(terms.now);
-    let cache_control = browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age);
+    let own = meta.rules.cache_control();
+    let cache_control = browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age, own);
     let date = http_date::write(meta.rendered_at);
     // RFC 9110 §14.3. This cache answers ranges itself, so the origin's own value does not count.
     let has_ranges = meta.status == 200 && meta.body_bytes.is_some();
@@ -95,6 +97,13 @@ pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, 
     changes
 }
 
+/// Returns the `Vary` of a page: the headers that select one of its variants, and those with which requests pass to the
+/// origin.
+pub(in crate::edge) fn vary_field(route: &Route, meta: &PageMeta) -> Option<String> {
+    let cookie = (!route.bypass_cookies().is_empty()).then_some("cookie");
+    route.vary().field(cookie.into_iter().chain(meta.rules.nominated().iter()))
+}
+
 /// Applies changes to headers.
 pub(in crate::edge) fn apply(headers: &Headers, changes: Vec<Change>) -> Result<(), JsValue> {
     changes.into_iter().try_for_each(|(name, value)| match value {
@@ -103,8 +112,18 @@ pub(in crate::edge) fn apply(headers: &Headers, changes: Vec<Change>) -> Result<
     })
 }
 
+/// Returns the headers of a page that its 304 has.
+pub(in crate::edge) fn of_304(page: &Headers) -> Result<Headers, JsValue> {
+    let has_etag = page.has("etag")?;
+    let kept = Headers::new()?;
+    let all = envelope::header_list(page);
+    let is_kept = |name: &str| conditional::is_in_304(name, has_etag);
+    all.iter().filter(|(name, _)| is_kept(name)).try_for_each(|(name, value)| kept.append(name, value))?;
+    Ok(kept)
+}
+
 /// Removes headers.
-pub(in crate::edge) fn remove(headers: &Headers, names: &[&str]) -> Result<(), JsValue> {
+fn remove(headers: &Headers, names: &[&str]) -> Result<(), JsValue> {
     names.iter().try_for_each(|name| headers.delete(name))
 }
 
@@ -126,10 +145,7 @@ pub(in crate::edge) fn page(
             let body = wrapped.body();
             envelope::response(meta.status, &headers, if terms.with_body { body.as_deref() } else { None })
         }
-        Form::NotModified => {
-            remove(&headers, &NOT_IN_304)?;
-            envelope::response(304, &headers, None)
-        }
+        Form::NotModified => envelope::response(304, &of_304(&headers)?, None),
         Form::Ranged(range) => {
             headers.set("content-range", &range.content_range(body_bytes))?;
             match range {

@@ -4,6 +4,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Response;
 use worker::{Context, Delay};
 
+use crate::config::ConfigError;
 use crate::edge::caches::fill::Fill;
 use crate::edge::caches::l2::L2Error;
 use crate::edge::caches::{envelope, feed_poll, l1, l2};
@@ -11,23 +12,24 @@ use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
-use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
+use crate::edge::visitor::isr::{ClientKind, Decision, Isr, misconfigured};
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::error::ObjectError;
 use crate::page::PageMeta;
 use crate::protocol::{Reply, Ticket, ToCoordinator};
 use crate::reason::Reason;
 use crate::route::Route;
-use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Detail, Forward};
 use crate::semantics::conditional::{Conditions, Form, SelectedRepresentation};
 use crate::semantics::key::{PageKey, RequestUrl};
 use crate::semantics::range::Range;
 use crate::semantics::redirect;
+use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::{
-    CoordinatorReply, CrowdPart, Event, L2_PATIENCE, PassMarker, Question, Request, ServedPage, Step, StoredPage, Turn,
-    Visit, WhenToKeep,
+    CoordinatorReply, CrowdPart, Event, L2_PATIENCE, PassMarker, Question, Request, Sent, ServedPage, Step, StoredPage,
+    Turn, Visit, WhenToKeep,
 };
 
 /// A request for a page of a route.
@@ -38,6 +40,8 @@ pub(in crate::edge) struct Performer<'a> {
     pub(in crate::edge) key: PageKey,
     /// The URL of the request.
     pub(in crate::edge) url: &'a str,
+    /// The headers of the request.
+    pub(in crate::edge) sent: &'a dyn Visitor,
     /// False for HEAD.
     pub(in crate::edge) with_body: bool,
     /// The conditions and the range of the request.
@@ -55,6 +59,7 @@ impl Performer<'_> {
         let (mut visit, steps) = Visit::begin(Request {
             key: &self.key,
             route: self.route.id(),
+            sent: Sent(self.sent),
             renders: self.client == ClientKind::Renderer,
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
@@ -98,6 +103,10 @@ impl Performer<'_> {
                     self.mark_pass(mark);
                     continue;
                 }
+                Step::Keep(StoredPage { meta, body }, when) => {
+                    self.keep(&meta, &body, when, false)?;
+                    continue;
+                }
                 Step::Discard(body) => {
                     envelope::discard(&body);
                     continue;
@@ -107,6 +116,9 @@ impl Performer<'_> {
                     return Ok(pass_with(CacheOutcome::Skip, served.status));
                 }
                 Step::Serve(served) => return self.serve(served),
+                Step::Pass(status) if status.detail == Some(Detail::Plain(Reason::Misconfigured)) => {
+                    return without_sqlite(status, config.expose_headers);
+                }
                 Step::Pass(status) => return Ok(pass_with(CacheOutcome::Skip, status)),
                 Step::Unavailable { status, .. } if self.has_more_than_key() => {
                     return Ok(pass_with(CacheOutcome::Skip, status));
@@ -114,7 +126,7 @@ impl Performer<'_> {
                 Step::Unavailable { retry_at, status } => return self.unavailable(retry_at, status),
                 Step::Lease { shard, token } => {
                     let (key, authorized) = (self.key.clone(), self.authorized);
-                    return Ok(Decision::Lease(Ticket { shard, key, token, authorized }));
+                    return Ok(Decision::Lease(Ticket { shard, key, token, authorized, sent: Vec::new() }));
                 }
             };
             part.hears(&event);
@@ -174,10 +186,9 @@ impl Performer<'_> {
 
     fn serve(&self, served: ServedPage<Response>) -> Result<Decision, JsValue> {
         let ServedPage { page: StoredPage { meta, body: page }, outcome, status, keep, is_for_downstream } = served;
-        match keep {
-            Some(WhenToKeep::AtOnce) => self.keep_whole(&meta, &page)?,
-            Some(WhenToKeep::WhenWhole) => self.keep(&meta, &page)?,
-            None => {}
+        if let Some(when) = keep {
+            let reads_body = self.reads_body(&meta, &page)?;
+            self.keep(&meta, &page, when, reads_body)?;
         }
         if self.is_circular(&meta, &page)? {
             envelope::discard(&page);
@@ -203,10 +214,18 @@ impl Performer<'_> {
             .map(|response| Decision::Response(response, CacheOutcome::Skip))
     }
 
+    /// Stores a page in L1, behind the response. `reads_body`: the client reads the body as well.
+    fn keep(&self, meta: &PageMeta, page: &Response, when: WhenToKeep, reads_body: bool) -> Result<(), JsValue> {
+        match when {
+            WhenToKeep::AtOnce => self.keep_whole(meta, page, reads_body),
+            WhenToKeep::WhenWhole => self.keep_arriving(meta, page, reads_body),
+        }
+    }
+
     /// Stores a complete page in L1, behind the response.
-    fn keep_whole(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
+    fn keep_whole(&self, meta: &PageMeta, page: &Response, reads_body: bool) -> Result<(), JsValue> {
         // Without a body in the response there is only one reader.
-        let copy = if self.reads_body(meta, page)? { page.clone()? } else { Clone::clone(page) };
+        let copy = if reads_body { page.clone()? } else { Clone::clone(page) };
         let (isr, meta) = (self.isr.clone(), meta.clone());
         self.context.wait_until(async move {
             if let Some(body) = copy.body() {
@@ -217,8 +236,7 @@ impl Performer<'_> {
     }
 
     /// Stores a coordinator's page in L1 once all of it has arrived, behind the response.
-    fn keep(&self, meta: &PageMeta, page: &Response) -> Result<(), JsValue> {
-        let reads_body = self.reads_body(meta, page)?;
+    fn keep_arriving(&self, meta: &PageMeta, page: &Response, reads_body: bool) -> Result<(), JsValue> {
         match Fill::begin(self.isr.settings.deployment.id, &meta.key) {
             Some(fill) => {
                 let copy = if reads_body { page.clone()? } else { Clone::clone(page) };
@@ -250,7 +268,7 @@ impl Performer<'_> {
         };
         let form = self.form(meta, page)?;
         let response = respond::page(meta, page, &status_headers, &terms, form, self.context)?;
-        if let Some(field) = self.route.vary().field() {
+        if let Some(field) = respond::vary_field(self.route, meta) {
             response.headers().set("vary", &field)?;
         }
         if let Some(location) = self.location_for_visitor(meta, page)? {
@@ -316,6 +334,15 @@ impl Performer<'_> {
 /// Returns the target of a redirect.
 fn location_of(meta: &PageMeta, page: &Response) -> Result<Option<String>, JsValue> {
     if redirect::is_redirect(meta.status) { page.headers().get("location") } else { Ok(None) }
+}
+
+/// Says that the coordinators can't work, like any other mistake in the configuration.
+fn without_sqlite(status: CacheStatus, expose: bool) -> Result<Decision, JsValue> {
+    let error = ConfigError::needs_sqlite();
+    worker::console_error!("{error}");
+    let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
+    let response = respond::passed(misconfigured(&error)?, Some(&status_headers), expose)?;
+    Ok(Decision::Response(response, CacheOutcome::Skip))
 }
 
 /// L2 has not answered in time.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::semantics::bypass_cookies::CookiePattern;
 use crate::semantics::headers::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_VALUE_BYTES};
 use crate::semantics::statuses::DEFAULT;
 
@@ -24,6 +25,8 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
         stale_if_error: EXPIRE,
         tags: &route_tag,
         vary: &Vary::default(),
+        bypass_cookies: &BypassCookies::default(),
+        render_headers: &RenderHeaders::new(),
         set_cookie: SetCookie::Pass,
         query: &QueryPolicy::default(),
         trailing_slash: TrailingSlash::Strip,
@@ -38,7 +41,20 @@ fn storability(status: u16, headers: &[(&str, &str)]) -> Storability {
 fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
     let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
     let tags = vec![Tag::parse("route").unwrap()];
-    Storability::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
+    Storability::Store(Storable {
+        windows,
+        tags,
+        headers: HeaderList::from_pairs(headers),
+        rules: ClientRules::default(),
+        announced: None,
+    })
+}
+
+/// A page that is not for requests with these headers.
+fn nominating(names: &[&str]) -> Storability {
+    let Storability::Store(storable) = stored(MINUTE, &[]) else { unreachable!("it is stored") };
+    let nominated = Nominated::read(&names.join(","), |_| false, |_| false).unwrap();
+    Storability::Store(Storable { rules: ClientRules::new(nominated, None), ..storable })
 }
 
 /// A page that says that there is none: it is never served stale.
@@ -97,7 +113,9 @@ fn an_answer_of_200_is_stored_by_these_rules() {
             Storability::Store(Storable { announced: Some(1000), ..storable })
         }),
         ("9111 4.1", vec![("vary", "Accept-Encoding")], stored(MINUTE, &[])),
-        ("9111 4.1", vec![("vary", "accept-encoding, Cookie")], pass(NotStored::Vary)),
+        ("9111 4.1", vec![("vary", "accept-encoding, Cookie")], nominating(&["cookie"])),
+        ("9111 4.1", vec![("vary", "RSC"), ("vary", "origin, rsc")], nominating(&["origin", "rsc"])),
+        ("9111 4.1", vec![("vary", "user-agent")], pass(NotStored::Vary)),
         ("9111 4.1", vec![("vary", "*")], pass(NotStored::Vary)),
         ("9111 4.1", vec![("vary", "accept-encoding"), ("vary", "accept")], pass(NotStored::Vary)),
         ("9111 5.2.2.3", vec![("cache-control", "must-understand, no-store")], stored(MINUTE, &[])),
@@ -161,7 +179,6 @@ fn an_answer_of_200_is_stored_by_these_rules() {
         ("bound", vec![("x", long.as_str())], pass(NotStored::TooLarge)),
         ("bound", vec![("x", &long[..MAX_HEADER_BYTES / 3]); 3], pass(NotStored::TooLarge)),
         ("bound", vec![("content-length", "1001")], pass(NotStored::TooLarge)),
-        ("bound", vec![("cache-tag", "a b")], pass(NotStored::CacheTag)),
     ];
     for (section, headers, expected) in rows {
         assert_eq!(storability(200, &headers), expected, "{section}: {headers:?}");
@@ -313,7 +330,6 @@ const fn is_about_form(reason: NotStored) -> bool {
         | NotStored::ContentEncoding
         | NotStored::EventStream
         | NotStored::RedirectToItself
-        | NotStored::CacheTag
         | NotStored::MalformedHeader
         | NotStored::TooLarge => true,
         NotStored::Status
@@ -391,4 +407,30 @@ fn a_response_with_a_cookie_is_for_one_client_unless_it_says_otherwise() {
     assert_eq!(is_stored(SetCookie::Strip, &[cookie]), Some(true));
     let cleared = [("clear-site-data", "\"cookies\""), ("cache-control", "public, s-maxage=60")];
     assert_eq!(is_stored(SetCookie::Strip, &cleared), None);
+}
+
+#[test]
+fn the_settings_decide_what_a_vary_nominates() {
+    let cookies = BypassCookies::new(vec![CookiePattern::parse("sessionid").unwrap()]);
+    let configured: RenderHeaders = [("x-preview".to_owned(), "off".into())].into();
+    let vary = Vary { headers: [("x-ab".to_owned(), vec!["a".to_owned()])].into(), ..Vary::default() };
+    for (field, expected) in [
+        ("Cookie, X-AB, Origin", nominating(&["origin"])),
+        ("Cookie", stored(MINUTE, &[])),
+        ("X-Preview", pass(NotStored::Vary)),
+    ] {
+        let judged = with_criteria(|criteria| {
+            let criteria = Criteria { vary: &vary, bypass_cookies: &cookies, render_headers: &configured, ..*criteria };
+            judge(200, &HeaderList::from_pairs(&[("vary", field)]), &criteria)
+        });
+        assert_eq!(judged, expected, "{field}");
+    }
+}
+
+#[test]
+fn the_lifetime_of_a_file_is_for_browsers() {
+    let image = [("content-type", "image/png"), ("cache-control", "public, max-age=60, immutable")];
+    let Storability::Store(Storable { rules, windows, .. }) = storability(200, &image) else { panic!("it is stored") };
+    assert_eq!(rules.cache_control(), Some("public, max-age=60, immutable"));
+    assert_eq!(windows, Windows::new(START, MINUTE, EXPIRE, EXPIRE).unwrap(), "it has no effect here");
 }

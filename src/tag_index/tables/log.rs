@@ -70,8 +70,9 @@ impl<S: Sql> TagIndexStore<S> {
                      DO UPDATE SET generation = excluded.generation WHERE excluded.generation > generation",
                     &[tag.as_str().into(), shard.as_str().into(), generation.into()],
                 )?;
+                let by_name = if tag.is_every() { "? IS NOT NULL" } else { "name = ?" };
                 let rows = self.sql.query(
-                    "SELECT seq, at, kind, name, mode FROM feed WHERE kind = 'tag' AND name = ? AND at >= ?",
+                    &format!("SELECT seq, at, kind, name, mode FROM feed WHERE kind = 'tag' AND {by_name} AND at >= ?"),
                     &[tag.as_str().into(), since.as_millis().into()],
                 )?;
                 for row in rows {
@@ -124,7 +125,7 @@ impl<S: Sql> TagIndexStore<S> {
                 &[kind.into(), name.into(), mode.as_str().into(), seq.into(), at.as_millis().into()],
             )?;
             let concerned = match &target {
-                Target::Tag(_) => "SELECT ?, shard, ? FROM tag_shards WHERE tag = ?",
+                Target::Tag(_) => "SELECT DISTINCT ?, shard, ? FROM tag_shards WHERE tag IN (?, ?)",
                 Target::Route(_) => "SELECT DISTINCT ?, shard, ? FROM shards WHERE route = ?",
                 Target::Prefix(_) | Target::Everything => "SELECT DISTINCT ?, shard, ? FROM shards WHERE ? IS NOT NULL",
                 Target::Path(path) => {
@@ -138,10 +139,9 @@ impl<S: Sql> TagIndexStore<S> {
                 }
             };
             if !concerned.is_empty() {
-                self.sql.query(
-                    &format!("INSERT INTO deliveries (seq, shard, due) {concerned}"),
-                    &[seq.into(), now.as_millis().into(), name.into()],
-                )?;
+                let mut parameters = vec![seq.into(), now.as_millis().into(), name.into()];
+                parameters.extend(matches!(target, Target::Tag(_)).then(|| Tag::every().as_str().into()));
+                self.sql.query(&format!("INSERT INTO deliveries (seq, shard, due) {concerned}"), &parameters)?;
             }
             self.note_for_downstream(seq, at, &target, now.plus(RIPE_AFTER))?;
             if seq % TRIM_EVERY.min(self.feed_rows).min(self.log_rows) == 0 {

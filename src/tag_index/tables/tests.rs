@@ -9,6 +9,7 @@ use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
 use crate::invalidation::{Feed, FeedProgress, FeedQuestion, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
@@ -45,6 +46,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }
@@ -348,4 +350,20 @@ fn a_new_database_has_another_log() {
     let ask = |random| TagIndexStore::open(MemorySql::new()).unwrap().feed(after(0), 10, at(0), random).unwrap().log;
     assert!(ask(1).is_some());
     assert_ne!(ask(1), ask(2));
+}
+
+#[test]
+fn a_shard_with_a_page_that_carries_every_tag_hears_of_each_invalidation_by_tag() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
+    store.register(&a, 1, 0, &[Tag::every(), tag("x")], at(0)).unwrap();
+    store.register(&b, 1, 0, &[tag("x")], at(0)).unwrap();
+    for (name, expected) in [("x", vec![a.clone(), b.clone()]), ("unknown", vec![a.clone()])] {
+        let row = store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+        let told = store.deliveries_of(row.seq, 10).unwrap();
+        assert_eq!(told.into_iter().map(|delivery| delivery.shard).collect::<Vec<_>>(), expected, "{name}");
+    }
+    let answer = store.register(&b, 1, 0, &[Tag::every()], at(50)).unwrap();
+    assert_eq!(answer.invalidations.len(), 2, "it may concern the page that is being rendered");
+    assert_eq!(store.register(&b, 1, 0, &[Tag::every()], at(5000)).unwrap().invalidations, []);
 }

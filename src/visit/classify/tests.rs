@@ -123,16 +123,25 @@ fn a_page_request_has_the_conditions_of_its_headers() {
 }
 
 #[test]
-fn a_loop_is_recognized_by_the_name_of_this_cache() {
+fn a_loop_is_recognized_by_the_identity_of_the_deployment() {
+    let (own, other) = (DeploymentId::of_tag_index("own"), DeploymentId::of_tag_index("other"));
+    let (member, others) = (loop_member(own), loop_member(other));
     for (value, expected) in [
-        ("cloudflare-isr", true),
-        ("other, cloudflare-isr;v=1", true),
-        ("cloudflare", false),
-        ("my-cloudflare-isr", false),
+        (member.clone(), true),
+        (format!("other, {member}"), true),
+        (format!("{others}, cloudflare; loops=1,{member}"), true),
+        (format!("cloudflare-isr;v=1;id=\"{own}\""), true),
+        (others, false),
+        ("cloudflare-isr".to_owned(), false),
+        (format!("my-{member}"), false),
+        (format!("other; id={own}"), false),
+        (format!("cloudflare-isr; id={own}0"), false),
+        ("cloudflare".to_owned(), false),
     ] {
-        assert_eq!(is_loop(&sent(&[("cdn-loop", value)])), expected, "{value}");
+        assert_eq!(is_loop(&sent(&[("cdn-loop", &value)]), own), expected, "{value}");
+        assert!(!expected || value.contains(LOOP_NAME), "such a request takes the long path");
     }
-    assert!(!is_loop(&sent(&[])));
+    assert!(!is_loop(&sent(&[]), own));
 }
 
 #[test]
@@ -257,6 +266,40 @@ proptest! {
         prop_assert_eq!(page.key, key);
         prop_assert!(page.with_body && page.conditions.range.is_none());
         prop_assert!(page.conditions.if_none_match.is_some() || page.conditions.if_modified_since.is_none());
-        prop_assert!(!is_loop(&headers));
+        prop_assert!(!is_loop(&headers, DeploymentId::of_tag_index("a")));
     }
+}
+
+#[test]
+fn a_cookie_of_the_route_passes_and_wins_on_the_short_path() {
+    let routes = json!({ "/*": {}, "/own/*": { "bypass_cookies": ["member"] }, "/none/*": { "bypass_cookies": [] } });
+    let config = json!({ "bypass_cookies": ["wordpress_logged_in_*", "sessionid"], "routes": routes });
+    let config = Config::from_json(&config).unwrap();
+    for (path, cookie, passes) in [
+        ("/a", "sessionid=1", true),
+        ("/a", "x=1; wordpress_logged_in_ab=1", true),
+        ("/a", "member=1; xsessionid=1", false),
+        ("/own/a", "member=1", true),
+        ("/own/a", "sessionid=1", false),
+        ("/none/a", "sessionid=1", false),
+    ] {
+        let headers = sent(&[("cookie", cookie)]);
+        let url = format!("https://e.com{path}");
+        let parts = RequestParts { method: "GET", url: &url, headers: &headers, is_render: false };
+        let class = classify(&Rules { config: &config, bypass_token: None }, &parts);
+        assert_eq!(matches!(class, Class::Pass(Pass::Cookie)), passes, "{path} {cookie}");
+        let route = config.routes.find(path).unwrap();
+        let exclusions = exclusions(route, &Nominated::default());
+        let excludes = |text: &String| cookie.contains(text.as_str());
+        assert!(!passes || exclusions.iter().any(|exclusion| exclusion.containing.iter().any(excludes)), "{path}");
+    }
+    let nominated = Nominated::read("RSC, Origin", |_| false, |_| false).unwrap();
+    let json = serde_json::to_value(exclusions(config.routes.find("/own/a").unwrap(), &nominated)).unwrap();
+    let expected = json!([
+        { "name": "cookie", "containing": ["member"] },
+        { "name": "origin", "containing": [] },
+        { "name": "rsc", "containing": [] },
+    ]);
+    assert_eq!(json, expected, "what `isExcluded` reads");
+    assert_eq!(exclusions(config.routes.find("/none/a").unwrap(), &Nominated::default()), []);
 }

@@ -5,9 +5,11 @@ use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::CacheOutcome;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
+use crate::semantics::vary::Visitor;
 use crate::version::Version;
-use crate::visit::{CoordinatorReply, FeedRefresh, L1Entry, Polling, Request, StoredPage, Visit};
+use crate::visit::{CoordinatorReply, FeedRefresh, L1Entry, Polling, Request, Sent, StoredPage, Visit};
 
 const BOUND: Duration = Duration::from_secs(10);
 const MISS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -179,6 +181,19 @@ enum Due {
     Filled(StoredPage<&'static str>),
 }
 
+/// A request without headers.
+struct Nobody;
+
+impl Visitor for Nobody {
+    fn header(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn country(&self) -> Option<String> {
+        None
+    }
+}
+
 /// Lets 200 clients of an isolate ask for a page at the same time.
 fn crowd(conditions: Conditions) -> Happened {
     let mut polling = Polling::default();
@@ -188,6 +203,7 @@ fn crowd(conditions: Conditions) -> Happened {
     let request = Request {
         key: &key,
         route: &route,
+        sent: Sent(&Nobody),
         renders: false,
         freshness_bound: BOUND,
         miss_timeout: MISS_TIMEOUT,
@@ -277,6 +293,7 @@ fn meta() -> PageMeta {
         tags: Vec::new(),
         body_bytes: Some(4),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }

@@ -7,6 +7,7 @@ use crate::coordinator::{Breaker, Entry, Lease, Purpose};
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::Windows;
 use crate::semantics::key::CanonicalPath;
 use crate::sql::rusqlite::MemorySql;
@@ -63,6 +64,7 @@ fn page(key: &PageKey, start: u64, windows: Windows, tags: &[&str]) -> PageMeta 
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        rules: ClientRules::default(),
         vouched: None,
     }
 }
