@@ -58,6 +58,9 @@ pub struct PageMeta {
     /// The digest of the content; `None` while it still streams, or if an earlier version of this cache wrote the page.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// Whether the origin has sent a validator with the page, so that a later render may validate it (RFC 9111 §4.3).
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_validator: bool,
     /// What an edge knows from the coordinator's answer that contained the page. Only pages in L1 have it.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub vouched: Option<Box<Vouched>>,
@@ -228,6 +231,7 @@ mod tests {
                 tags: vec![Tag::parse("posts").unwrap()],
                 body_bytes: Some(3),
                 digest: Digest::parse("00112233445566778899aabbccddeeff"),
+                has_validator: false,
                 vouched: None,
             },
             headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
+use cloudflare_isr::internals::semantics::http_rules::HttpRules;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use cloudflare_isr::internals::semantics::set_cookie::SetCookie;
 use cloudflare_isr::internals::semantics::statuses::{ALLOWED, Statuses};
@@ -262,6 +263,8 @@ impl Response {
         let criteria = Criteria {
             vary: &vary,
             set_cookie: SetCookie::Strip,
+            rules: HttpRules::Isr,
+            is_confirmed: false,
             query: &QueryPolicy::All,
             trailing_slash: TrailingSlash::Strip,
             key: &PageKey::from_stored("https://e.com/").expect("it is a key"),

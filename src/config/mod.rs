@@ -50,9 +50,9 @@ pub use self::setting::{
 };
 use self::settings::{
     BROWSER_MAX_AGE, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, HOSTS,
-    IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE,
-    REFRESH_RATE, RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS,
-    TRAILING_SLASH, ZONE_PURGE,
+    HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL,
+    PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR,
+    TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
 };
 pub use self::settings::{KV_MAX_BODY_BYTES, SETTINGS};
 pub use self::value_error::{ValueError, ValueType};
@@ -202,6 +202,7 @@ fn route_defaults(top: &mut Reader<'_, '_>) -> RouteDefaults {
         browser_max_age: BROWSER_MAX_AGE.read_or_default(top),
         trailing_slash: TRAILING_SLASH.read_or_default(top),
         set_cookie: SET_COOKIE.read_or_default(top),
+        http: HTTP.read_or_default(top),
         origin: ORIGIN.read(top),
         render_headers: render_headers::read(top, &sensitive).unwrap_or_default(),
         sensitive,

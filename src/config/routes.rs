@@ -7,12 +7,13 @@ use super::message::key;
 use super::reader::Reader;
 use super::setting::{MAX_ROUTES, SettingLevel};
 use super::settings::{
-    BROWSER_MAX_AGE, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SET_COOKIE, SHARDS,
-    STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
+    BROWSER_MAX_AGE, EXPIRE, HTTP, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES, SET_COOKIE,
+    SHARDS, STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
 use super::{query, render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::set_cookie::SetCookie;
 
@@ -25,6 +26,7 @@ pub(super) struct RouteDefaults {
     pub(super) browser_max_age: Duration,
     pub(super) trailing_slash: TrailingSlash,
     pub(super) set_cookie: SetCookie,
+    pub(super) http: HttpRules,
     pub(super) origin: Option<Origin>,
     pub(super) render_headers: RenderHeaders,
     /// The sensitive headers that `render_headers` may contain, also in routes.
@@ -78,6 +80,7 @@ fn settings(mut route: Reader<'_, '_>, pattern: Option<&Pattern>, defaults: &Rou
         },
         trailing_slash: TRAILING_SLASH.read(table).unwrap_or(defaults.trailing_slash),
         set_cookie: SET_COOKIE.read(table).unwrap_or(defaults.set_cookie),
+        http: HTTP.read(table).unwrap_or(defaults.http),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
         vary: vary::read(table).unwrap_or_default(),
         render_headers: render_headers::read(table, &defaults.sensitive)

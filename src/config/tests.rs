@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::message::show;
 use super::*;
-use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
+use crate::route::{HttpRules, Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
 use crate::semantics::key::TRACKING_PARAMETERS;
 use crate::semantics::language::LanguageTag;
 use crate::semantics::statuses::Statuses;
@@ -64,6 +64,7 @@ fn an_empty_route_table_means_the_defaults() {
         query: QueryPolicy::NoneBesides(TRACKING_PARAMETERS.map(str::to_owned).into()),
         trailing_slash: TrailingSlash::Keep,
         set_cookie: SetCookie::Pass,
+        http: HttpRules::Isr,
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),
@@ -115,6 +116,7 @@ fn every_setting_is_read() {
         query: QueryPolicy::Only(["page".to_owned(), "q".to_owned()].into()),
         trailing_slash: TrailingSlash::Redirect,
         set_cookie: SetCookie::Pass,
+        http: HttpRules::Isr,
         vary: Vary {
             languages: ["en", "de-AT"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
             devices: vec![Device::Mobile, Device::Desktop],

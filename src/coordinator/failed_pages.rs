@@ -83,6 +83,7 @@ mod tests {
             tags: vec![],
             body_bytes,
             digest: None,
+            has_validator: false,
             vouched: None,
         }
     }

@@ -153,6 +153,7 @@ mod tests {
             tags: vec![],
             body_bytes: Some(body_bytes),
             digest: None,
+            has_validator: false,
             vouched: None,
         }
     }

@@ -225,6 +225,7 @@ mod tests {
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
             body_bytes: Some(0),
             digest: None,
+            has_validator: false,
             vouched: None,
         }
     }

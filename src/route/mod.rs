@@ -16,6 +16,7 @@ mod url;
 use std::time::Duration;
 
 use crate::semantics::freshness::Revalidate;
+pub use crate::semantics::http_rules::HttpRules;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 pub use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
@@ -94,6 +95,8 @@ route_settings! {
     trailing_slash: TrailingSlash,
     /// Meaning of `Set-Cookie` in a response that does not say that it is for all clients.
     set_cookie: SetCookie,
+    /// Rules by which responses are stored and reused.
+    http: HttpRules,
     /// Properties of a request that select one of several variants of a page.
     vary: Vary => &Vary,
     /// Origin of the route's pages; `None`: the service bound as `ORIGIN`.

@@ -20,6 +20,7 @@ fn settings() -> RouteSettings {
         query: QueryPolicy::default(),
         trailing_slash: TrailingSlash::default(),
         set_cookie: SetCookie::default(),
+        http: HttpRules::default(),
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),

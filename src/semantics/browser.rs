@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::semantics::cache_status::CacheOutcome;
+use crate::semantics::http_rules::HttpRules;
 
 /// Makes caches revalidate each time, so that an invalidation reaches all clients. `must-revalidate` applies to shared
 /// caches as well (RFC 9111 §5.2.2.2).
@@ -36,6 +37,14 @@ pub fn cache_control(
         return Cow::Borrowed(ALWAYS_ASK);
     }
     format!("public, max-age={}, s-maxage=0, must-revalidate", age.as_secs() + keep).into()
+}
+
+/// Returns whether clients receive the origin's own `Cache-Control`, `Expires` and `Date` with a page (RFC 9111 §3.1).
+///
+/// They do with the standard rules. A page that is served stale may be invalidated: then its `max-age` no longer holds.
+#[must_use]
+pub fn replays(rules: HttpRules, outcome: CacheOutcome) -> bool {
+    rules == HttpRules::Standard && matches!(outcome, CacheOutcome::Hit | CacheOutcome::Miss)
 }
 
 #[cfg(test)]

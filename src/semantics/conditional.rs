@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// How much older than `Date` a `Last-Modified` must be to be strong. The origin's clock and ours may differ; with one
 /// clock, a second would be enough (RFC 9110 §8.8.2.2).
-const SETTLED: Duration = Duration::from_mins(1);
+pub const SETTLED: Duration = Duration::from_mins(1);
 
 /// Headers that a 304 does not have: they describe content, and would not guide an update of the client's stored
 /// response (RFC 9110 §15.4.5). All others are sent as in the 200: they replace those that the client has (RFC 9111

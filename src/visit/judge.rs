@@ -84,6 +84,7 @@ mod tests {
             tags: vec![Tag::parse("posts").unwrap()],
             body_bytes: Some(0),
             digest: None,
+            has_validator: false,
             vouched: None,
         }
     }

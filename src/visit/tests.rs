@@ -38,6 +38,7 @@ fn page(start: u64) -> StoredPage<&'static str> {
         tags: Vec::new(),
         body_bytes: Some(4),
         digest: None,
+        has_validator: false,
         vouched: None,
     };
     StoredPage { meta, body: "body" }

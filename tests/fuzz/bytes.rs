@@ -46,6 +46,7 @@ fn head() -> PageHead {
             tags: tags(),
             body_bytes: Some(BODY.len() as u64),
             digest: Digest::parse("00112233445566778899aabbccddeeff"),
+            has_validator: false,
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),

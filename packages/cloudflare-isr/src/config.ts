@@ -16,6 +16,8 @@ export interface IsrConfig {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
   set_cookie?: "pass" | "strip";
+  /** Rules by which responses are stored and reused. With `isr`, the route states lifetimes, and clients always ask; with `standard`, the origin's `Cache-Control` and `Expires` count as in RFC 9111, and clients receive them; see docs/http.md. Accepts "isr" or "standard". Default: `"isr"`. */
+  http?: "isr" | "standard";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -76,6 +78,8 @@ export interface IsrRoute {
   trailing_slash?: "strip" | "keep" | "redirect";
   /** Meaning of `Set-Cookie` in a response that does not say that it is for all clients. With `pass`, the response passes to the client with its cookie and is not stored; with `strip`, it is stored without the cookie. Accepts "pass" or "strip". Default: `"pass"`. */
   set_cookie?: "pass" | "strip";
+  /** Rules by which responses are stored and reused. With `isr`, the route states lifetimes, and clients always ask; with `standard`, the origin's `Cache-Control` and `Expires` count as in RFC 9111, and clients receive them; see docs/http.md. Accepts "isr" or "standard". Default: `"isr"`. */
+  http?: "isr" | "standard";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */

@@ -16,6 +16,7 @@ use super::random::Random;
 use super::story::{BEGINNING, Story};
 use super::straits::Straits;
 use super::tag_index::TagIndex;
+use super::validators::Validators;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
@@ -90,6 +91,8 @@ pub(super) struct World<'w> {
     l2_loss: Option<u32>,
     /// The conditions of a narrow world.
     pub(super) straits: Option<Straits>,
+    /// The conditions of a world whose origin sends validators.
+    pub(super) validators: Option<Validators>,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -177,6 +180,7 @@ impl<'w> World<'w> {
             is_crowded,
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
+            validators: if is_calm { None } else { Validators::draw(seed) },
             evictions: None,
             seed,
             log: Vec::new(),

@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod bounds;
 mod failing_store;
+mod validation;
 
 use super::*;
 use crate::coordinator::{Entry, RenderOutcome};
@@ -49,6 +50,7 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(4),
         digest: None,
+        has_validator: false,
         vouched: None,
     }
 }

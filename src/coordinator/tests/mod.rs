@@ -100,6 +100,7 @@ impl Key {
             tags: vec![],
             body_bytes: Some(5),
             digest: Digest::parse("00000000000000000000000000000005"),
+            has_validator: false,
             vouched: None,
         }
     }

@@ -23,11 +23,13 @@ use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
-use crate::route::Route;
+use crate::route::{Origin, RenderValue, Route};
 use crate::semantics::digest::{Digest, Parts};
+use crate::semantics::freshen;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
+use crate::semantics::origin_headers::{self, OriginHeaders};
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
 use crate::semantics::{cache_policy, etag, redirect};
 use crate::time::Timestamp;
@@ -38,8 +40,8 @@ const STALLED: Duration = Duration::from_secs(10);
 
 /// The source of a render's response.
 pub(in crate::edge) enum Renderer {
-    /// The origin.
-    Origin(OriginClient),
+    /// The origin. If there is a page, the origin is asked whether it is current.
+    Origin(OriginClient, Option<Box<(PageMeta, Content)>>),
     /// The lease holder, which sends the page here.
     Ticket(oneshot::Receiver<TicketResponse>),
 }
@@ -52,23 +54,29 @@ struct OriginResponse {
     body: Source,
     /// Whether the rendered request has `Authorization`.
     authorized: bool,
+    /// The page whose validators were sent.
+    base: Option<Box<(PageMeta, Content)>>,
 }
 
 impl Renderer {
     async fn answer(self, order: &Order<'_>) -> Result<OriginResponse, JsValue> {
         match self {
-            Self::Origin(origin) => {
+            Self::Origin(origin, base) => {
                 let headers = order.settings.render_headers(order.route);
                 let secret = order.settings.render_secret.as_ref();
-                let response = origin.render(order.key, headers, secret, &order.abort.signal()).await?;
+                let conditions = base.as_deref().map_or_else(Vec::new, |(page, content)| {
+                    freshen::conditions(&content.headers, page.rendered_at, &fingerprint(order.route))
+                });
+                let base = base.filter(|_| !conditions.is_empty());
+                let response = origin.render(order.key, headers, &conditions, secret, &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
                 let body = Source::of(response.body())?;
-                Ok(OriginResponse { status: response.status(), headers, body, authorized: false })
+                Ok(OriginResponse { status: response.status(), headers, body, authorized: false, base })
             }
             Self::Ticket(response) => {
                 let TicketResponse { offer, body } = response.await.map_err(|_| "the lease is over")?;
                 let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
-                Ok(OriginResponse { status: offer.status, headers: offer.headers(), body, authorized })
+                Ok(OriginResponse { status: offer.status, headers: offer.headers(), body, authorized, base: None })
             }
         }
     }
@@ -176,12 +184,16 @@ async fn ask(
     };
     awaits_caller.set(false);
     report(Progress::Answered);
-    let OriginResponse { status, headers, body: source, authorized } = answer?;
+    let OriginResponse { status, headers, body: source, authorized, base } = answer?;
     let Some(headers) = headers else {
         return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
     };
     let criteria = Criteria { authorized, ..criteria(order.route, order.key, order.token, order.max_body_bytes) };
     note_oddities(order, &headers);
+    if let Some(base) = base.filter(|_| status == freshen::NOT_MODIFIED) {
+        let (page, content) = *base;
+        return confirmed(order, &criteria, &page, content, &headers).await;
+    }
     let (mut storable, failure) = match storable::judge(status, &headers, &criteria) {
         Storability::Store(storable) => (storable, None),
         Storability::Fail(failure) => {
@@ -200,19 +212,21 @@ async fn ask(
         }
     };
     storable.headers.set("etag", etag::of_origin(&headers));
+    let has_validator = failure.is_none() && keep(order, status, &headers, &mut storable.headers);
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
-    let Storable { windows, tags, headers, announced } = storable;
+    let Storable { windows, dated, tags, headers, announced } = storable;
     let content = Content { headers: Rc::new(headers), body };
     let head = || PageMeta {
         key: order.key.clone(),
         version: order.token,
         status,
-        rendered_at: js::now().minus(age),
+        rendered_at: dated.unwrap_or_else(|| js::now().minus(age)),
         windows,
         tags: tags.clone(),
         body_bytes: None,
         digest: None,
+        has_validator,
         vouched: None,
     };
 
@@ -250,18 +264,73 @@ async fn ask(
     if let Some(failure) = failure {
         return Ok(RenderResult { answer: Some((meta, content)), ..RenderOutcome::Failed(failure).into() });
     }
-    let body_sha256 = js::sha256(&bytes).await?;
-    let content = with_etag(content, status, &body_sha256);
+    done(meta, content, &bytes).await
+}
+
+/// Completes a page whose body has arrived.
+async fn done(meta: PageMeta, content: Content, bytes: &Uint8Array) -> Result<RenderResult, JsValue> {
+    let body_sha256 = js::sha256(bytes).await?;
+    let content = with_etag(content, meta.status, &body_sha256);
     let digest = Digest::of(&Parts {
-        status,
+        status: meta.status,
         headers: &content.headers,
         tags: &meta.tags,
-        start: order.token.time(),
+        start: meta.version.time(),
         windows: &meta.windows,
         body_sha256: &body_sha256,
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
+}
+
+/// Makes a page of a stored one that the origin has confirmed with a 304. It is a new version, with the bytes of the
+/// stored one (RFC 9111 §4.3.4).
+async fn confirmed(
+    order: &Order<'_>,
+    criteria: &Criteria<'_>,
+    page: &PageMeta,
+    content: Content,
+    answer: &HeaderList,
+) -> Result<RenderResult, JsValue> {
+    let (Ok(fresh), Some(bytes)) = (freshen::freshen(&content.headers, answer), content.body.bytes()) else {
+        worker::console_warn!("render: {}: {}", order.key, freshen::Mismatch);
+        return Ok(RenderOutcome::Mismatched.into());
+    };
+    let Storable { windows, dated, tags, mut headers, announced: _ } =
+        match storable::judge(page.status, &fresh, &Criteria { is_confirmed: true, ..*criteria }) {
+            Storability::Store(storable) => storable,
+            Storability::Pass(reason) => return Ok(RenderOutcome::Uncacheable(reason).into()),
+            Storability::Fail(failure) => return Ok(RenderOutcome::Failed(failure).into()),
+        };
+    // The tag of a page that came in a coding is weak. One of this cache's own is made anew.
+    let etag = content.headers.get("etag").filter(|_| fresh.get("etag").is_some());
+    headers.set("etag", etag.map(str::to_owned));
+    let has_validator = keep(order, page.status, &fresh, &mut headers);
+    let meta = PageMeta {
+        version: order.token,
+        rendered_at: dated.unwrap_or_else(|| js::now().minus(cache_policy::age(&fresh))),
+        windows,
+        tags,
+        has_validator,
+        vouched: None,
+        ..page.clone()
+    };
+    done(meta, Content { headers: Rc::new(headers), ..content }, &bytes).await
+}
+
+/// Adds what is kept of the origin's headers to those of the page. Returns whether the page can be validated.
+fn keep(order: &Order<'_>, status: u16, origin: &HeaderList, headers: &mut HeaderList) -> bool {
+    OriginHeaders::of(status, origin, order.route.http(), &fingerprint(order.route), js::now()).store(headers);
+    OriginHeaders::stored(headers).has_validator()
+}
+
+/// Identifies the request of the route's renders. A secret counts by its name.
+fn fingerprint(route: &Route) -> String {
+    let headers = route.render_headers().iter().map(|(name, value)| match value {
+        RenderValue::Text(text) => (name.as_str(), text.as_str()),
+        RenderValue::Secret(secret) => (name.as_str(), secret.as_str()),
+    });
+    origin_headers::fingerprint(route.origin().map(Origin::as_str), headers)
 }
 
 /// Tells the operator what in a response has no effect.
@@ -308,6 +377,8 @@ pub(in crate::edge) fn criteria<'a>(
         tags: route.tags(),
         vary: route.vary(),
         set_cookie: route.set_cookie(),
+        rules: route.http(),
+        is_confirmed: false,
         query: route.query(),
         trailing_slash: route.trailing_slash(),
         max_body_bytes,
@@ -358,8 +429,7 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
 /// Prepares the response of a failing origin for all waiting requests, if it can be relayed. It is never fresh, and has
 /// no tags.
 fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
-    let over = Some(now);
-    let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
+    let windows = Windows::over(now);
     let (headers, announced) = (storable::relayable(status, headers)?, storable::announced(headers));
-    Some(Storable { windows, tags: Vec::new(), headers, announced })
+    Some(Storable { windows, dated: None, tags: Vec::new(), headers, announced })
 }

@@ -66,10 +66,12 @@ impl Isr {
         context: &Context,
         client: ClientKind,
     ) -> Result<Decision, JsValue> {
-        let PageRequest { route, key, with_body, conditions, authorized } = page;
+        let PageRequest { route, key, with_body, conditions, demands, authorized } = page;
         // The response to a HEAD has no body that could be stored.
         let client = if with_body { client } else { ClientKind::Visitor };
-        Performer { isr: self, context, route, key, url, with_body, conditions, client, authorized }.answer().await
+        Performer { isr: self, context, route, key, url, with_body, conditions, demands, client, authorized }
+            .answer()
+            .await
     }
 }
 
@@ -78,6 +80,6 @@ fn passed(pass: Pass) -> Decision {
     match pass {
         Pass::Draft => visit::pass_with(CacheOutcome::Bypass, CacheStatus::forwarded(Forward::Bypass)),
         Pass::NeverStored => visit::pass_with(CacheOutcome::Skip, CacheStatus::forwarded(Forward::Bypass)),
-        Pass::NoKey(reason) => visit::skip(reason),
+        Pass::NoKey(reason) | Pass::Demand(reason) => visit::skip(reason),
     }
 }

@@ -1,5 +1,8 @@
+mod standard;
+
 use super::*;
 use crate::semantics::headers::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_VALUE_BYTES};
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::statuses::DEFAULT;
 
 const START: Timestamp = Timestamp::from_millis(1000);
@@ -25,6 +28,8 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
         tags: &route_tag,
         vary: &Vary::default(),
         set_cookie: SetCookie::Pass,
+        rules: HttpRules::Isr,
+        is_confirmed: false,
         query: &QueryPolicy::default(),
         trailing_slash: TrailingSlash::Strip,
         max_body_bytes: 1000,
@@ -38,7 +43,13 @@ fn storability(status: u16, headers: &[(&str, &str)]) -> Storability {
 fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
     let windows = Windows::new(START, revalidate, EXPIRE, EXPIRE).unwrap();
     let tags = vec![Tag::parse("route").unwrap()];
-    Storability::Store(Storable { windows, tags, headers: HeaderList::from_pairs(headers), announced: None })
+    Storability::Store(Storable {
+        windows,
+        dated: None,
+        tags,
+        headers: HeaderList::from_pairs(headers),
+        announced: None,
+    })
 }
 
 /// A page that says that there is none: it is never served stale.

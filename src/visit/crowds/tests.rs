@@ -269,6 +269,7 @@ fn meta() -> PageMeta {
         tags: Vec::new(),
         body_bytes: Some(4),
         digest: None,
+        has_validator: false,
         vouched: None,
     }
 }

@@ -63,6 +63,7 @@ fn page(key: &PageKey, start: u64, windows: Windows, tags: &[&str]) -> PageMeta 
         tags: tags.iter().map(|name| tag(name)).collect(),
         body_bytes: Some(17),
         digest: None,
+        has_validator: false,
         vouched: None,
     }
 }
