@@ -19,17 +19,17 @@ use crate::edge::body::source::Source;
 use crate::edge::body::{Body, Budget, Deserted, Fit, Writer};
 use crate::edge::caches::envelope;
 use crate::edge::objects::tickets::TicketResponse;
+use crate::edge::objects::validation;
 use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
-use crate::route::{Origin, RenderValue, Route};
+use crate::route::Route;
 use crate::semantics::digest::{Digest, Parts};
 use crate::semantics::freshen;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
-use crate::semantics::origin_headers::{self, OriginHeaders};
 use crate::semantics::storable::{self, Criteria, NotStored, OriginFailure, Storability, Storable};
 use crate::semantics::{cache_policy, etag, redirect};
 use crate::time::Timestamp;
@@ -65,7 +65,7 @@ impl Renderer {
                 let headers = order.settings.render_headers(order.route);
                 let secret = order.settings.render_secret.as_ref();
                 let conditions = base.as_deref().map_or_else(Vec::new, |(page, content)| {
-                    freshen::conditions(&content.headers, page.rendered_at, &fingerprint(order.route))
+                    freshen::conditions(&content.headers, page.rendered_at, &validation::fingerprint(order.route))
                 });
                 let base = base.filter(|_| !conditions.is_empty());
                 let response = origin.render(order.key, headers, &conditions, secret, &order.abort.signal()).await?;
@@ -192,7 +192,7 @@ async fn ask(
     note_oddities(order, &headers);
     if let Some(base) = base.filter(|_| status == freshen::NOT_MODIFIED) {
         let (page, content) = *base;
-        return confirmed(order, &criteria, &page, content, &headers).await;
+        return validation::confirmed(order, &criteria, &page, content, &headers).await;
     }
     let (mut storable, failure) = match storable::judge(status, &headers, &criteria) {
         Storability::Store(storable) => (storable, None),
@@ -212,7 +212,7 @@ async fn ask(
         }
     };
     storable.headers.set("etag", etag::of_origin(&headers));
-    let has_validator = failure.is_none() && keep(order, status, &headers, &mut storable.headers);
+    let has_validator = failure.is_none() && validation::keep(order, status, &headers, &mut storable.headers);
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
     let Storable { windows, dated, tags, headers, announced } = storable;
@@ -268,7 +268,7 @@ async fn ask(
 }
 
 /// Completes a page whose body has arrived.
-async fn done(meta: PageMeta, content: Content, bytes: &Uint8Array) -> Result<RenderResult, JsValue> {
+pub(super) async fn done(meta: PageMeta, content: Content, bytes: &Uint8Array) -> Result<RenderResult, JsValue> {
     let body_sha256 = js::sha256(bytes).await?;
     let content = with_etag(content, meta.status, &body_sha256);
     let digest = Digest::of(&Parts {
@@ -281,56 +281,6 @@ async fn done(meta: PageMeta, content: Content, bytes: &Uint8Array) -> Result<Re
     });
     let meta = PageMeta { digest: Some(digest), ..meta };
     Ok(RenderResult { answer: Some((meta.clone(), content)), ..RenderOutcome::Done(meta).into() })
-}
-
-/// Makes a page of a stored one that the origin has confirmed with a 304. It is a new version, with the bytes of the
-/// stored one (RFC 9111 §4.3.4).
-async fn confirmed(
-    order: &Order<'_>,
-    criteria: &Criteria<'_>,
-    page: &PageMeta,
-    content: Content,
-    answer: &HeaderList,
-) -> Result<RenderResult, JsValue> {
-    let (Ok(fresh), Some(bytes)) = (freshen::freshen(&content.headers, answer), content.body.bytes()) else {
-        worker::console_warn!("render: {}: {}", order.key, freshen::Mismatch);
-        return Ok(RenderOutcome::Mismatched.into());
-    };
-    let Storable { windows, dated, tags, mut headers, announced: _ } =
-        match storable::judge(page.status, &fresh, &Criteria { is_confirmed: true, ..*criteria }) {
-            Storability::Store(storable) => storable,
-            Storability::Pass(reason) => return Ok(RenderOutcome::Uncacheable(reason).into()),
-            Storability::Fail(failure) => return Ok(RenderOutcome::Failed(failure).into()),
-        };
-    // The tag of a page that came in a coding is weak. One of this cache's own is made anew.
-    let etag = content.headers.get("etag").filter(|_| fresh.get("etag").is_some());
-    headers.set("etag", etag.map(str::to_owned));
-    let has_validator = keep(order, page.status, &fresh, &mut headers);
-    let meta = PageMeta {
-        version: order.token,
-        rendered_at: dated.unwrap_or_else(|| js::now().minus(cache_policy::age(&fresh))),
-        windows,
-        tags,
-        has_validator,
-        vouched: None,
-        ..page.clone()
-    };
-    done(meta, Content { headers: Rc::new(headers), ..content }, &bytes).await
-}
-
-/// Adds what is kept of the origin's headers to those of the page. Returns whether the page can be validated.
-fn keep(order: &Order<'_>, status: u16, origin: &HeaderList, headers: &mut HeaderList) -> bool {
-    OriginHeaders::of(status, origin, order.route.http(), &fingerprint(order.route), js::now()).store(headers);
-    OriginHeaders::stored(headers).has_validator()
-}
-
-/// Identifies the request of the route's renders. A secret counts by its name.
-fn fingerprint(route: &Route) -> String {
-    let headers = route.render_headers().iter().map(|(name, value)| match value {
-        RenderValue::Text(text) => (name.as_str(), text.as_str()),
-        RenderValue::Secret(secret) => (name.as_str(), secret.as_str()),
-    });
-    origin_headers::fingerprint(route.origin().map(Origin::as_str), headers)
 }
 
 /// Tells the operator what in a response has no effect.
