@@ -111,6 +111,7 @@ pub use protocol::{DownstreamProgress, InvalidateAnswer, Progress, ShardProgress
 pub use reason::Reason;
 pub use route::{RenderValue, RouteId};
 pub use semantics::freshness::Revalidate;
+pub use semantics::http_rules::HttpRules;
 pub use semantics::key::{CanonicalPath, KeyError, TrailingSlash};
 pub use semantics::set_cookie::SetCookie;
 pub use semantics::tag::{Tag, TagError};

@@ -68,6 +68,9 @@ pub struct PageMeta {
     /// What the page means for clients. A coordinator keeps it with the content, and not in its table.
     #[serde(rename = "y", default, skip_serializing_if = "ClientRules::are_none")]
     pub rules: ClientRules,
+    /// Whether the origin has sent a validator with the page, so that a later render may validate it (RFC 9111 §4.3).
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_validator: bool,
     /// What an edge knows from the coordinator's answer that contained the page. Only pages in L1 have it.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub vouched: Option<Box<Vouched>>,
@@ -242,6 +245,7 @@ mod tests {
                 body_bytes: Some(3),
                 digest: Digest::parse("00112233445566778899aabbccddeeff"),
                 rules: ClientRules::default(),
+                has_validator: false,
                 vouched: None,
             },
             headers: HeaderList::from_pairs(&[("link", "</a>"), ("link", "</b>")]),

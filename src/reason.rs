@@ -132,6 +132,8 @@ reasons! {
         BypassCookie, "bypass-cookie", "The request has a cookie that `bypass_cookies` lists.";
         EventStream, "event-stream", "The answer is a stream of events (`text/event-stream`).";
         RedirectToItself, "redirect-to-itself", "The answer redirects to the requested URL.";
+        RequestDirective, "request-directive",
+            "The request's `Cache-Control` does not accept the stored page. Only with `http = \"standard\"`.";
         Query, "query", "The URL has a query parameter that the route does not name.";
         UriTooLong, "uri-too-long", "The URL is too long for a key.";
         UriEncoding, "uri-encoding", "The URL contains an invalid percent-encoding.";

@@ -14,6 +14,7 @@ use cloudflare_isr::internals::route::RenderHeaders;
 use cloudflare_isr::internals::semantics::bypass_cookies::BypassCookies;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::HeaderList;
+use cloudflare_isr::internals::semantics::http_rules::HttpRules;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use cloudflare_isr::internals::semantics::set_cookie::SetCookie;
 use cloudflare_isr::internals::semantics::statuses::{ALLOWED, Statuses};
@@ -258,6 +259,8 @@ impl Response {
             bypass_cookies: &BypassCookies::default(),
             render_headers: &RenderHeaders::new(),
             set_cookie: SetCookie::Strip,
+            rules: HttpRules::Isr,
+            is_confirmed: false,
             query: &QueryPolicy::All,
             trailing_slash: TrailingSlash::Strip,
             key: &PageKey::from_stored("https://e.com/").expect("it is a key"),

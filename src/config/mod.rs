@@ -50,7 +50,7 @@ pub use self::setting::{
 };
 use self::settings::{
     BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FIRST_BYTE_TIMEOUT,
-    FRESHNESS_BOUND, HOSTS, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN,
+    FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN,
     PASS_TTL, PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE,
     STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
 };
@@ -203,6 +203,7 @@ fn route_defaults(top: &mut Reader<'_, '_>) -> RouteDefaults {
         trailing_slash: TRAILING_SLASH.read_or_default(top),
         set_cookie: SET_COOKIE.read_or_default(top),
         bypass_cookies: BYPASS_COOKIES.read(top).unwrap_or_default(),
+        http: HTTP.read_or_default(top),
         origin: ORIGIN.read(top),
         render_headers: render_headers::read(top, &sensitive).unwrap_or_default(),
         sensitive,

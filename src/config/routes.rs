@@ -7,13 +7,14 @@ use super::message::key;
 use super::reader::Reader;
 use super::setting::{MAX_ROUTES, SettingLevel};
 use super::settings::{
-    BROWSER_MAX_AGE, BYPASS_COOKIES, EXPIRE, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES,
+    BROWSER_MAX_AGE, BYPASS_COOKIES, EXPIRE, HTTP, MAX_PAGES, NOT_FOUND_REVALIDATE, ORIGIN, QUERY, REVALIDATE, ROUTES,
     SET_COOKIE, SHARDS, STALE_IF_ERROR, STATUSES, TAGS, TRAILING_SLASH,
 };
 use super::{query, render_headers, vary};
 use crate::route::{Origin, Pattern, RenderHeaders, Route, RouteSettings, Routes};
 use crate::semantics::bypass_cookies::{BypassCookies, CookiePattern};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::set_cookie::SetCookie;
 
@@ -27,6 +28,7 @@ pub(super) struct RouteDefaults {
     pub(super) trailing_slash: TrailingSlash,
     pub(super) set_cookie: SetCookie,
     pub(super) bypass_cookies: Vec<CookiePattern>,
+    pub(super) http: HttpRules,
     pub(super) origin: Option<Origin>,
     pub(super) render_headers: RenderHeaders,
     /// The sensitive headers that `render_headers` may contain, also in routes.
@@ -83,6 +85,7 @@ fn settings(mut route: Reader<'_, '_>, pattern: Option<&Pattern>, defaults: &Rou
         bypass_cookies: BypassCookies::new(
             BYPASS_COOKIES.read(table).unwrap_or_else(|| defaults.bypass_cookies.clone()),
         ),
+        http: HTTP.read(table).unwrap_or(defaults.http),
         origin: ORIGIN.read(table).or_else(|| defaults.origin.clone()),
         vary: vary::read(table).unwrap_or_default(),
         render_headers: render_headers::read(table, &defaults.sensitive)

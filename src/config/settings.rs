@@ -24,6 +24,7 @@ use super::{sensitive_headers, statuses};
 use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
 use crate::semantics::bypass_cookies::{CookiePattern, MAX_COOKIE_NAME_BYTES};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::TrailingSlash;
 use crate::semantics::language::LanguageTag;
 use crate::semantics::media_type::{MAX_MEDIA_TYPE_BYTES, MediaType};
@@ -90,6 +91,15 @@ settings! {
             },
             parse: |text| CookiePattern::parse(text).map_err(|_| ValueError::InvalidName),
             default: DefaultValue::EmptyList,
+        };
+
+        /// Rules by which responses are stored and reused. With `isr`, the route states lifetimes, and clients always
+        /// ask; with `standard`, the origin's `Cache-Control` and `Expires` count as in RFC 9111, and clients receive
+        /// them; see docs/http.md.
+        http(rules: HttpRules) => HTTP: Word<HttpRules> = Word {
+            words: &HttpRules::WORDS,
+            parse: HttpRules::parse,
+            default: HttpRules::DEFAULT.as_str(),
         };
 
         /// Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this
@@ -396,6 +406,6 @@ mod tests {
             assert_eq!(described(setting), (default.to_owned(), accepts.to_owned()));
         }
         assert_eq!((TrailingSlash::default(), L2Kind::default()), (TrailingSlash::DEFAULT, L2Kind::DEFAULT));
-        assert_eq!(SetCookie::default(), SetCookie::DEFAULT);
+        assert_eq!((SetCookie::default(), HttpRules::default()), (SetCookie::DEFAULT, HttpRules::DEFAULT));
     }
 }

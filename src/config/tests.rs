@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::message::show;
 use super::*;
-use crate::route::{Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
+use crate::route::{HttpRules, Pattern, QueryPolicy, RenderHeaders, Route, RouteSettings, SetCookie, TrailingSlash};
 use crate::semantics::bypass_cookies::{BypassCookies, CookiePattern};
 use crate::semantics::key::TRACKING_PARAMETERS;
 use crate::semantics::language::LanguageTag;
@@ -67,6 +67,7 @@ fn an_empty_route_table_means_the_defaults() {
         trailing_slash: TrailingSlash::Keep,
         set_cookie: SetCookie::Pass,
         bypass_cookies: BypassCookies::default(),
+        http: HttpRules::Isr,
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),
@@ -122,6 +123,7 @@ fn every_setting_is_read() {
         trailing_slash: TrailingSlash::Redirect,
         set_cookie: SetCookie::Pass,
         bypass_cookies: BypassCookies::new(vec![CookiePattern::parse("sessionid").unwrap()]),
+        http: HttpRules::Isr,
         vary: Vary {
             languages: ["en", "de-AT"].map(|tag| LanguageTag::parse(tag).unwrap()).into(),
             media_types: vec![MediaType::parse("text/markdown").unwrap()],

@@ -22,6 +22,10 @@ pub const MAX_DRIVEN: usize = crate::limits::OPEN_REQUESTS;
 /// The subrequests that a write to L2 takes at most: the pages of one store may overflow into another.
 const A_WRITE: u32 = 2;
 
+/// The subrequests that it takes to read the page that a render validates from L2: it is too small to overflow into
+/// another store.
+const A_BASE: u32 = 1;
+
 /// How long one run starts new renders. A run may take 15 min (platform limit), and the longest render takes 10.
 const LONGEST: Duration = Duration::from_mins(4);
 
@@ -38,7 +42,7 @@ pub struct AlarmRun {
     driven: BTreeSet<Version>,
     /// The subrequests that it may still make.
     left: u32,
-    /// The subrequests of one render: the origin, the tag index objects, and L2.
+    /// The subrequests of one render: the page that it validates, the origin, the tag index objects, and L2.
     a_render: u32,
     /// Whether it has made none yet.
     is_untouched: bool,
@@ -67,7 +71,7 @@ impl AlarmRun {
     /// few pages. A render may register its tags with `tag_shards` objects.
     #[must_use]
     pub fn begin(now: Timestamp, most: usize, tag_shards: u16) -> Self {
-        let a_render = (1 + u32::from(tag_shards) + A_WRITE).min(SUBREQUESTS);
+        let a_render = (A_BASE + 1 + u32::from(tag_shards) + A_WRITE).min(SUBREQUESTS);
         Self { began: now, most, driven: BTreeSet::new(), left: SUBREQUESTS, a_render, is_untouched: true }
     }
 
@@ -157,7 +161,7 @@ mod tests {
 
     fn render(number: u128) -> Effect<()> {
         let key = PageKey::from_stored("https://e.com/").unwrap();
-        Effect::Render { key, token: token(number), driven: true }
+        Effect::Render { key, token: token(number), driven: true, base: None }
     }
 
     #[test]
@@ -199,7 +203,7 @@ mod tests {
                 (renders, writes) = (renders + round.len(), writes + deletions.len());
             }
             assert!(renders > 0, "a page that needs more than half of them is rendered, too");
-            let (a_render, a_write) = (1 + usize::from(tag_shards) + A_WRITE as usize, A_WRITE as usize);
+            let (a_render, a_write) = (2 + usize::from(tag_shards) + A_WRITE as usize, A_WRITE as usize);
             assert!(renders * a_render + writes * a_write <= 50 || tag_shards == 100);
         }
     }

@@ -88,6 +88,8 @@ pub enum RenderOutcome {
     Done(PageMeta),
     /// The response may not be stored, so there is no use in waiting for this page.
     Uncacheable(NotStored),
+    /// The origin was asked whether a page is current, and has confirmed another version than the stored one.
+    Mismatched,
     /// The origin failed.
     Failed(OriginFailure),
     /// The page's tags could not be registered with the tag index. A published page could not be invalidated.

@@ -94,6 +94,7 @@ mod tests {
             body_bytes,
             digest: None,
             rules: ClientRules::default(),
+            has_validator: false,
             vouched: None,
         }
     }

@@ -164,6 +164,7 @@ mod tests {
             body_bytes: Some(body_bytes),
             digest: None,
             rules: ClientRules::default(),
+            has_validator: false,
             vouched: None,
         }
     }

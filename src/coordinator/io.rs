@@ -1,6 +1,6 @@
 //! The inputs of a shard, and the effects that it returns.
 
-use crate::coordinator::{RenderOutcome, WaiterId};
+use crate::coordinator::{Base, RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
@@ -186,6 +186,8 @@ pub enum Effect<B> {
         token: Version,
         /// Whether the alarm waits for its end.
         driven: bool,
+        /// The page that the render may validate.
+        base: Option<Box<Base<B>>>,
     },
     /// Cancels a render: its result is ignored. [`Input::Ended`] follows nevertheless.
     Abandon {

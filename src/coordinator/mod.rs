@@ -21,6 +21,7 @@
 
 mod action;
 pub mod alarm_run;
+mod base;
 mod bounds;
 mod breaker;
 mod entry;
@@ -41,6 +42,7 @@ mod token_bucket;
 
 pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;
+pub use self::base::Base;
 pub use self::bounds::Bounds;
 pub use self::breaker::Breaker;
 pub use self::entry::{Entry, Lease, PendingWrite, Purpose, StoredCopy};

@@ -5,13 +5,17 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::{Context, Env};
 
+use crate::edge::admin;
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, FetchError, OriginClient};
 use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
 use crate::edge::visitor::isr::{Decision, Isr, misconfigured};
 use crate::edge::visitor::{downstream, respond};
+use crate::invalidation::{Call, Mode, Refresh, Target};
 use crate::route::{Origin, Route};
-use crate::semantics::key::RequestUrl;
+use crate::semantics::http_rules::HttpRules;
+use crate::semantics::key::{CanonicalPath, RequestUrl};
+use crate::semantics::unsafe_methods;
 use crate::visit::classify;
 
 /// Exports the `fetch` event of the deployable Worker.
@@ -122,13 +126,42 @@ pub(in crate::edge) async fn answer(
             None
         }
     };
-    let response = match origin(request).await {
+    let answered = origin(request).await;
+    if let Ok(response) = &answered
+        && !is_render
+    {
+        invalidate_changed(isr, request, response).await;
+    }
+    let response = match answered {
         // The cache that sent the render stores its response, so it must see all of the origin's headers.
         Ok(response) if status_headers.is_none() && is_render => return Ok(Ok(response)),
         Ok(response) => respond::passed(response, status_headers.as_ref(), isr.config().expose_headers)?,
         Err(error) => return Ok(Err(error)),
     };
     downstream::forbidden(isr.config(), response).map(Ok)
+}
+
+/// Invalidates what a request with an unsafe method has changed, on routes with the standard rules (RFC 9111 §4.4). The
+/// client gets its response afterwards, so that its next request in this isolate finds no older page.
+async fn invalidate_changed(isr: &Isr, request: &Request, response: &Response) {
+    let headers = || envelope::header_list(&response.headers());
+    let (method, status) = (request.method(), response.status());
+    if unsafe_methods::is_safe(&method) {
+        return;
+    }
+    let routes = &isr.config().routes;
+    let is_standard =
+        |path: &CanonicalPath| routes.find(path.as_str()).is_some_and(|r| r.http() == HttpRules::Standard);
+    let changed = unsafe_methods::invalidated(&method, &request.url(), status, &headers());
+    let targets: Vec<Target> = changed.into_iter().filter(is_standard).map(Target::Path).collect();
+    if targets.is_empty() {
+        return;
+    }
+    let call = Call { targets, mode: Mode::Expire, refresh: Refresh::Lazy };
+    if let Err(error) = admin::record_all(&isr.env, call).await {
+        // The origin has made its change, so the client must get its response.
+        worker::console_error!("{method} {}: its pages could not be invalidated: {error}", request.url());
+    }
 }
 
 /// Builds the response to a request that the origin did not answer usably.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 pub use crate::semantics::bypass_cookies::BypassCookies;
 use crate::semantics::freshness::Revalidate;
+pub use crate::semantics::http_rules::HttpRules;
 pub use crate::semantics::key::{QueryPolicy, TrailingSlash};
 pub use crate::semantics::set_cookie::SetCookie;
 use crate::semantics::statuses::Statuses;
@@ -97,6 +98,8 @@ route_settings! {
     set_cookie: SetCookie,
     /// Cookies with which a request passes to the origin.
     bypass_cookies: BypassCookies => &BypassCookies,
+    /// Rules by which responses are stored and reused.
+    http: HttpRules,
     /// Properties of a request that select one of several variants of a page.
     vary: Vary => &Vary,
     /// Origin of the route's pages; `None`: the service bound as `ORIGIN`.

@@ -42,6 +42,18 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Returns the text in the configuration.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Url(url) => url.as_str(),
+            Self::Service(name) => name.as_str(),
+            Self::Own => SELF_ORIGIN,
+        }
+    }
+}
+
 /// The name of a service binding: a JavaScript identifier in ASCII, at most [`MAX_BINDING_NAME_CHARS`] characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName(String);

@@ -21,6 +21,7 @@ fn settings() -> RouteSettings {
         trailing_slash: TrailingSlash::default(),
         set_cookie: SetCookie::default(),
         bypass_cookies: BypassCookies::default(),
+        http: HttpRules::default(),
         vary: Vary::default(),
         origin: None,
         render_headers: RenderHeaders::new(),

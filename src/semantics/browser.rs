@@ -7,6 +7,7 @@ use crate::semantics::cache_control::CacheControl;
 use crate::semantics::cache_status::CacheOutcome;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::http_date;
+use crate::semantics::http_rules::HttpRules;
 use crate::time::Timestamp;
 
 /// Makes caches revalidate each time, so that an invalidation reaches all clients. `must-revalidate` applies to shared
@@ -83,6 +84,14 @@ pub fn stated(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Strin
             (left > 0).then(|| format!("max-age={left}"))
         }
     }
+}
+
+/// Returns whether clients receive the origin's own `Cache-Control`, `Expires` and `Date` with a page (RFC 9111 §3.1).
+///
+/// They do with the standard rules. A page that is served stale may be invalidated: then its `max-age` no longer holds.
+#[must_use]
+pub fn replays(rules: HttpRules, outcome: CacheOutcome) -> bool {
+    rules == HttpRules::Standard && matches!(outcome, CacheOutcome::Hit | CacheOutcome::Miss)
 }
 
 #[cfg(test)]

@@ -46,16 +46,12 @@ impl CacheControl {
     #[must_use]
     pub fn parse(value: &str) -> Self {
         let mut found = DirectiveReader::default();
-        for directive in split_outside_quotes(value) {
-            let (name, argument) = match directive.split_once('=') {
-                Some((name, argument)) => (name.trim_matches([' ', '\t']), Some(argument.trim_matches([' ', '\t']))),
-                None => (directive, None),
-            };
+        for (name, argument) in directives(value) {
             let argument = match argument {
-                Some(argument) => delta_seconds(argument).map_or(Argument::Other, Argument::Seconds),
+                Some(argument) => argument_seconds(argument).map_or(Argument::Other, Argument::Seconds),
                 None => Argument::None,
             };
-            found.add(&name.to_ascii_lowercase(), argument);
+            found.add(&name, argument);
         }
         found.0
     }
@@ -146,8 +142,17 @@ impl DirectiveReader {
     }
 }
 
+/// Splits a value of `Cache-Control` into directives: names in lower case, and arguments as they are written.
+pub(super) fn directives(value: &str) -> impl Iterator<Item = (String, Option<&str>)> {
+    const OWS: [char; 2] = [' ', '\t'];
+    split_outside_quotes(value).map(|directive| match directive.split_once('=') {
+        Some((name, argument)) => (name.trim_matches(OWS).to_ascii_lowercase(), Some(argument.trim_matches(OWS))),
+        None => (directive.to_ascii_lowercase(), None),
+    })
+}
+
 /// Parses delta-seconds: digits only, also as a quoted string, since recipients ought to accept both (RFC 9111 §5.2).
-fn delta_seconds(argument: &str) -> Option<Duration> {
+pub(super) fn argument_seconds(argument: &str) -> Option<Duration> {
     let digits = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

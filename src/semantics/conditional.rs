@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// How much older than `Date` a `Last-Modified` must be to be strong. The origin's clock and ours may differ; with one
 /// clock, a second would be enough (RFC 9110 §8.8.2.2).
-const SETTLED: Duration = Duration::from_mins(1);
+pub const SETTLED: Duration = Duration::from_mins(1);
 
 /// Headers of a page that a 304 has as well (RFC 9110 §15.4.5).
 const IN_304: [&str; 6] = ["cache-control", "content-location", "date", "etag", "expires", "vary"];

@@ -122,6 +122,13 @@ impl Windows {
         })
     }
 
+    /// Returns the windows of a page that is of no use any more at `end`.
+    #[must_use]
+    pub fn over(end: Timestamp) -> Self {
+        let end = Some(end);
+        Self { fresh_until: end, stale_until: end, error_until: end }
+    }
+
     /// Returns the state of the page.
     #[must_use]
     pub fn freshness(&self, now: Timestamp) -> Freshness {

@@ -13,6 +13,7 @@ use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderFlaw, HeaderList};
 use crate::semantics::http_date;
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use crate::semantics::nominated::Nominated;
 use crate::semantics::redirect;
@@ -52,6 +53,11 @@ pub struct Criteria<'a> {
     pub render_headers: &'a RenderHeaders,
     /// The meaning of `Set-Cookie` in a response that does not say that it is for all clients.
     pub set_cookie: SetCookie,
+    /// The rules by which the response is judged.
+    pub rules: HttpRules,
+    /// Whether the origin has confirmed a stored page with a 304. By the standard rules, the page then answers the
+    /// requests that wait for it, even if it is stale already (RFC 9111 §4.3.3).
+    pub is_confirmed: bool,
     /// The query parameters that are part of a page's key.
     pub query: &'a QueryPolicy,
     /// The meaning of a slash at the end of a path.
@@ -65,6 +71,9 @@ pub struct Criteria<'a> {
 pub struct Storable {
     /// Its windows.
     pub windows: Windows,
+    /// When the response was new. `None` with the rules of ISR, where that is when the last byte arrived, minus
+    /// [`cache_policy::age`].
+    pub dated: Option<Timestamp>,
     /// The tags of route and response.
     pub tags: Vec<Tag>,
     /// Its headers.
@@ -284,13 +293,14 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     if !criteria.statuses.contains(status) {
         return Err(NotStored::Status);
     }
-    if headers.get("content-range").is_some() {
+    // RFC 9110 §14.4: the field has no meaning with these statuses. Still, a page is not trusted that has it.
+    if headers.get("content-range").is_some() && criteria.rules == HttpRules::Isr {
         return Err(NotStored::Partial);
     }
     if is_of_type(headers.get("content-type").unwrap_or_default(), &["text/event-stream"]) {
         return Err(NotStored::EventStream);
     }
-    let policy = CachePolicy::of(headers);
+    let policy = CachePolicy::of(headers, criteria.rules);
     if policy.forbids_storing() {
         return Err(NotStored::CacheControl);
     }
@@ -307,8 +317,14 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     } else {
         policy.stale_windows(criteria.expire, criteria.stale_if_error)
     };
-    let revalidate = lifetime(status, headers, &policy, criteria)?;
-    let windows = Windows::new(criteria.start, revalidate, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?;
+    let windows = match lifetime(status, headers, &policy, criteria) {
+        Ok(Revalidate::NoStore) | Err(NotStored::Age) if may_be_stale(headers, criteria) => {
+            Windows::over(criteria.start)
+        }
+        revalidate => {
+            Windows::new(criteria.start, revalidate?, expire, stale_if_error).ok_or(NotStored::RevalidateZero)?
+        }
+    };
     let is_circular =
         |location| redirect::is_circular(location, criteria.key.url(), criteria.query, criteria.trailing_slash);
     if headers.get("location").is_some_and(is_circular) {
@@ -322,8 +338,11 @@ fn storable(status: u16, headers: &HeaderList, criteria: &Criteria<'_>) -> Resul
     }
     let kept = without_long_links(headers.for_sharing());
     kept.check()?;
+    let dated = (criteria.rules == HttpRules::Standard)
+        .then(|| criteria.start.minus(cache_policy::age_by_standard(headers, criteria.start).unwrap_or_default()));
     Ok(Storable {
         windows,
+        dated,
         tags: Tag::of_page(criteria.tags, &headers.joined("cache-tag").unwrap_or_default()),
         headers: kept,
         rules: ClientRules::new(nominated, browser::stated(status, headers, criteria.start)),
@@ -344,7 +363,9 @@ fn nominated(headers: &HeaderList, criteria: &Criteria<'_>) -> Option<Nominated>
 fn is_for_one(headers: &HeaderList, policy: &CachePolicy, criteria: &Criteria<'_>) -> bool {
     let is_declared = || policy.declares_shared() || Revalidate::from_header(headers).is_some();
     let sets_cookie = ["set-cookie", "set-cookie2"].iter().any(|name| headers.get(name).is_some());
-    headers.get("clear-site-data").is_some()
+    // RFC 9111 §3 makes no exception for it, and the origin has said how long the response may be reused.
+    let is_kept_cleared = criteria.rules == HttpRules::Standard && policy.lifetime(headers, criteria.start).is_some();
+    (headers.get("clear-site-data").is_some() && !is_kept_cleared)
         || (sets_cookie && criteria.set_cookie == SetCookie::Pass && !is_declared())
 }
 
@@ -359,15 +380,35 @@ fn lifetime(
     criteria: &Criteria<'_>,
 ) -> Result<Revalidate, NotStored> {
     let of_route = if statuses::is_not_found(status) { criteria.not_found_revalidate } else { criteria.revalidate };
-    match (Revalidate::from_header(headers), policy.lifetime()) {
+    match (Revalidate::from_header(headers), policy.lifetime(headers, criteria.start)) {
         (Some(own), _) => Ok(own),
+        // RFC 9111 §4.2.2: without an explicit lifetime, only these statuses may be reused, or a `public` response.
+        (None, None) if criteria.rules == HttpRules::Standard && !may_guess(status, policy) => Err(NotStored::Status),
         (None, None) => Ok(of_route),
         (None, Some(Duration::ZERO)) => Ok(Revalidate::NoStore),
-        (None, Some(lifetime)) => match lifetime.saturating_sub(cache_policy::age(headers)) {
-            Duration::ZERO => Err(NotStored::Age),
-            left => Ok(Revalidate::After(left)),
-        },
+        (None, Some(lifetime)) => {
+            let age = match criteria.rules {
+                HttpRules::Isr => cache_policy::age(headers),
+                HttpRules::Standard => cache_policy::age_by_standard(headers, criteria.start).ok_or(NotStored::Age)?,
+            };
+            match lifetime.saturating_sub(age) {
+                Duration::ZERO => Err(NotStored::Age),
+                left => Ok(Revalidate::After(left)),
+            }
+        }
     }
+}
+
+/// Returns whether a page may be stored that is stale from the beginning: it is validated each time.
+fn may_be_stale(headers: &HeaderList, criteria: &Criteria<'_>) -> bool {
+    criteria.is_confirmed && criteria.rules == HttpRules::Standard && Revalidate::from_header(headers).is_none()
+}
+
+/// Returns whether a lifetime may be assumed for a response that states none: the status permits it (RFC 9110 §15.1), or
+/// the response is `public` (RFC 9111 §4.2.2).
+fn may_guess(status: u16, policy: &CachePolicy) -> bool {
+    const HEURISTIC: [u16; 8] = [200, 203, 300, 301, 308, 404, 410, 414];
+    HEURISTIC.contains(&status) || policy.is_public()
 }
 
 /// Returns whether the body that is read has no coding any more. The platform undoes the two that it knows, if the

@@ -16,9 +16,11 @@ use crate::route::Route;
 use crate::secret::Secret;
 use crate::semantics::conditional::Conditions;
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::{CanonicalPath, KeyError, PageKey, RequestUrl, TrailingSlash};
 use crate::semantics::nominated::Nominated;
 use crate::semantics::render_signature::RENDER_HEADER;
+use crate::semantics::request_directives::RequestDirectives;
 use crate::semantics::vary::{Visitor, cookie};
 
 /// The prefix of the gateway's own paths.
@@ -54,6 +56,7 @@ pub const SHORT_PATH: ShortPath = ShortPath {
         ExcludedHeader { containing: Some(BYPASS_COOKIE), ..ExcludedHeader::any("cookie") },
         ExcludedHeader { containing: Some(LOOP_NAME), ..ExcludedHeader::any(LOOP_HEADER) },
     ],
+    excluded_by_standard: &["authorization", "cache-control"],
 };
 
 /// A request header that excludes a request from the short path of one page: a cookie of the route's `bypass_cookies`, or
@@ -82,6 +85,9 @@ pub struct ShortPath {
     pub method: &'static str,
     /// The headers that exclude a request.
     pub excluded: &'static [ExcludedHeader],
+    /// The headers that also exclude a request for a page with the standard rules.
+    #[serde(rename = "excludedByStandard")]
+    pub excluded_by_standard: &'static [&'static str],
 }
 
 /// A request header that excludes a request from the short path.
@@ -158,6 +164,8 @@ pub enum Pass {
     Cookie,
     /// The URL has no key, or the host is not served.
     NoKey(Reason),
+    /// The request does not accept a stored page.
+    Demand(Reason),
 }
 
 /// A request for a page of a route.
@@ -171,6 +179,8 @@ pub struct PageRequest<'a> {
     pub with_body: bool,
     /// The conditions and the range of the request.
     pub conditions: Conditions,
+    /// What the request demands of a stored page. Nothing with the rules of ISR.
+    pub demands: RequestDirectives,
     /// Whether the request has `Authorization`.
     pub authorized: bool,
 }
@@ -238,11 +248,16 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         Ok(key) => key,
         Err(error) => return Class::Pass(error.into()),
     };
+    let demands = match demands(route, headers) {
+        Ok(demands) => demands,
+        Err(reason) => return Class::Pass(Pass::Demand(reason)),
+    };
     let page = PageRequest {
         route,
         key,
         with_body: method == "GET",
         conditions: conditions(headers),
+        demands,
         authorized: headers.header("authorization").is_some(),
     };
     match location {
@@ -250,6 +265,21 @@ pub fn classify<'a>(rules: &Rules<'a>, request: &RequestParts<'_, impl Visitor>)
         Some(location) => Class::Redirect { location, page: PageRequest { with_body: false, ..page } },
         None => Class::Page(page),
     }
+}
+
+/// Returns what a request demands of a stored page, or why it accepts none.
+///
+/// With the standard rules, a request with `Authorization` gets the origin's own response, which is not stored (RFC 9111
+/// §3.5).
+fn demands(route: &Route, headers: &impl Visitor) -> Result<RequestDirectives, Reason> {
+    if route.http() == HttpRules::Isr {
+        return Ok(RequestDirectives::default());
+    }
+    if headers.header("authorization").is_some() {
+        return Err(Reason::Authorization);
+    }
+    let demands = headers.header("cache-control").map(|value| RequestDirectives::parse(&value)).unwrap_or_default();
+    if demands.pass() { Err(Reason::RequestDirective) } else { Ok(demands) }
 }
 
 /// Returns whether a request has content (RFC 9112 §6). That of a GET has no meaning that a cache may know (RFC 9110

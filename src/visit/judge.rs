@@ -87,6 +87,7 @@ mod tests {
             body_bytes: Some(0),
             digest: None,
             rules: ClientRules::default(),
+            has_validator: false,
             vouched: None,
         }
     }

@@ -42,6 +42,7 @@ fn page(start: u64) -> StoredPage<&'static str> {
         body_bytes: Some(4),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     };
     StoredPage { meta, body: "body" }

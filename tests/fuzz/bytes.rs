@@ -50,6 +50,7 @@ fn head() -> PageHead {
             body_bytes: Some(BODY.len() as u64),
             digest: Digest::parse("00112233445566778899aabbccddeeff"),
             rules: ClientRules::default(),
+            has_validator: false,
             vouched: None,
         },
         headers: HeaderList::from_pairs(&[("content-type", "text/html"), ("link", "</a>"), ("link", "</b>")]),

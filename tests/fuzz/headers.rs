@@ -12,6 +12,7 @@ use cloudflare_isr::internals::semantics::conditional::{Conditions, Form, Select
 use cloudflare_isr::internals::semantics::etag;
 use cloudflare_isr::internals::semantics::freshness::Revalidate;
 use cloudflare_isr::internals::semantics::headers::{HeaderKind, HeaderList};
+use cloudflare_isr::internals::semantics::http_rules::HttpRules;
 use cloudflare_isr::internals::semantics::key::{PageKey, QueryPolicy, TrailingSlash};
 use cloudflare_isr::internals::semantics::range::Range;
 use cloudflare_isr::internals::semantics::set_cookie::SetCookie;
@@ -126,12 +127,16 @@ fn a_policy() {
         let policy = |cloudflare: &str, cdn: &str| {
             let fields =
                 [("cloudflare-cdn-cache-control", cloudflare), ("cdn-cache-control", cdn), ("cache-control", plain)];
-            CachePolicy::of(&HeaderList::from_pairs(&fields))
+            CachePolicy::of(&HeaderList::from_pairs(&fields), HttpRules::Isr)
         };
         let read = policy(cloudflare, cdn);
         let day = Duration::from_hours(24);
         let (expire, stale_if_error) = read.stale_windows(day, day);
-        assert!(expire <= day && stale_if_error <= day && read.lifetime() <= Some(Duration::from_secs(1 << 31)));
+        assert!(
+            expire <= day
+                && stale_if_error <= day
+                && read.lifetime(&HeaderList::default(), Timestamp::default()) <= Some(Duration::from_secs(1 << 31))
+        );
         assert!(policy("no-store", cdn).forbids_storing() && policy("No-Store", cdn).forbids_storing());
         assert_eq!(policy("max-age=7", cdn), policy("max-age=7", ""));
         assert!(policy("", "").forbids_storing() == CacheControl::parse(plain).forbids_storing());
@@ -241,6 +246,8 @@ fn a_response() {
         bypass_cookies: &BypassCookies::default(),
         render_headers: &RenderHeaders::new(),
         set_cookie: SetCookie::Strip,
+        rules: HttpRules::Isr,
+        is_confirmed: false,
         query: &QueryPolicy::All,
         trailing_slash: TrailingSlash::Strip,
         key: &key,
@@ -267,7 +274,7 @@ fn a_response() {
 }
 
 fn check_storable(status: u16, storable: Storable, criteria: &Criteria<'_>) {
-    let Storable { windows, tags, headers, rules, announced } = storable;
+    let Storable { windows, dated: _, tags, headers, rules, announced } = storable;
     assert!(announced <= Some(criteria.max_body_bytes));
     assert!([200, 203, 301, 308, 404, 410].contains(&status), "{status}");
     assert!(tags.len() <= MAX_TAGS_PER_PAGE + 1 && tags.is_sorted_by(|a, b| a < b) && tags.contains(&criteria.tags[0]));
@@ -290,6 +297,7 @@ fn check_storable(status: u16, storable: Storable, criteria: &Criteria<'_>) {
         body_bytes: Some(5),
         digest: None,
         rules,
+        has_validator: false,
         vouched: None,
     };
     let head = PageHead { meta, headers };

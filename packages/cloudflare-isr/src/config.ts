@@ -18,6 +18,8 @@ export interface IsrConfig {
   set_cookie?: "pass" | "strip";
   /** Cookies of visitors whose requests pass to the origin, as those of a session; `*` at the end stands for any ending. Other cookies then make no difference, even if a page has `Vary: Cookie`. Those of a route replace those of the top level. Accepts at most 32 cookie names, such as ["wordpress_logged_in_*", "sessionid"]. Default: `[]`. */
   bypass_cookies?: readonly string[];
+  /** Rules by which responses are stored and reused. With `isr`, the route states lifetimes, and clients always ask; with `standard`, the origin's `Cache-Control` and `Expires` count as in RFC 9111, and clients receive them; see docs/http.md. Accepts "isr" or "standard". Default: `"isr"`. */
+  http?: "isr" | "standard";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */
@@ -80,6 +82,8 @@ export interface IsrRoute {
   set_cookie?: "pass" | "strip";
   /** Cookies of visitors whose requests pass to the origin, as those of a session; `*` at the end stands for any ending. Other cookies then make no difference, even if a page has `Vary: Cookie`. Those of a route replace those of the top level. Accepts at most 32 cookie names, such as ["wordpress_logged_in_*", "sessionid"]. Default: `[]`. */
   bypass_cookies?: readonly string[];
+  /** Rules by which responses are stored and reused. With `isr`, the route states lifetimes, and clients always ask; with `standard`, the origin's `Cache-Control` and `Expires` count as in RFC 9111, and clients receive them; see docs/http.md. Accepts "isr" or "standard". Default: `"isr"`. */
+  http?: "isr" | "standard";
   /** Origin of the pages, unless it is the service bound as `ORIGIN`; see docs/origins.md. `"self"` is this Worker itself, which renders pages with its own handler. Accepts a URL without query, such as "https://site.example.com", the name of a service binding, such as "SHOP_ORIGIN", or "self". Default: none. */
   origin?: string;
   /** Headers that requests to the origin carry besides this cache's own; see docs/origins.md. Those of a route replace those of the top level. Accepts at most 16 headers with text or a secret each, such as { X-Preview = "off", Authorization = { secret = "SITE_TOKEN" } }. Default: none. */

@@ -82,6 +82,8 @@ export type IsrReason =
   | "event-stream"
   /** The answer redirects to the requested URL. */
   | "redirect-to-itself"
+  /** The request's `Cache-Control` does not accept the stored page. Only with `http = "standard"`. */
+  | "request-directive"
   /** The URL has a query parameter that the route does not name. */
   | "query"
   /** The URL is too long for a key. */

@@ -164,6 +164,7 @@ impl World<'_> {
             body_bytes: Some(8),
             digest: Some(digest),
             rules: ClientRules::default(),
+            has_validator: self.validators.is_some(),
             vouched: None,
             key,
         }
@@ -214,6 +215,7 @@ impl World<'_> {
         let (outcome, answer) = match plan.end {
             End::Page => (RenderOutcome::Done(page.clone()), Some((page, plan.body))),
             End::NotStored(reason) => (RenderOutcome::Uncacheable(reason), None),
+            End::Mismatched => (RenderOutcome::Mismatched, None),
             End::NoRoom => (RenderOutcome::NoRoom, None),
             End::Fails(failure @ OriginFailure::Status(_)) => (RenderOutcome::Failed(failure), Some((page, plan.body))),
             End::Fails(failure) => (RenderOutcome::Failed(failure), None),
@@ -317,6 +319,15 @@ impl World<'_> {
             End::NotStored(_) => {
                 self.checks.succeeded(key, self.local(at));
                 self.give(at, input)
+            }
+            End::Mismatched => {
+                self.checks.succeeded(key, self.local(at));
+                self.give(at, input)?;
+                // Promise 5: a useless 304 costs no page.
+                let after = self.entry(key).page;
+                let may_go = before.as_ref().is_some_and(|page| self.checks.may_be_purged(page));
+                let is_kept = after == before || (after.is_none() && may_go);
+                promise(5, is_kept, || format!("a useless 304 made {after:?} of {before:?}"))
             }
             End::NoRoom => {
                 self.checks.unpublished(key);

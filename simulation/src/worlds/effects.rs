@@ -8,7 +8,7 @@ use super::queue::{Arrival, ObjectEvent};
 use super::story::short;
 use super::straits::{SUBREQUESTS, Straits};
 use super::world::{COORDINATOR, World};
-use crate::coordinator::{Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
+use crate::coordinator::{Base, Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
 use crate::page::PageMeta;
 use crate::protocol::{Reply, ToTagIndex};
 use crate::reason::Reason;
@@ -29,8 +29,8 @@ impl World<'_> {
         match effect {
             Effect::Reply { waiter, reply, page } => return self.reply(at, waiter, reply, page),
             Effect::Forward { waiter, owner } => return self.hand_on(waiter, &owner),
-            Effect::Render { key, token, driven } => {
-                return self.render(at, self.workshop.number_of(&key), token, driven);
+            Effect::Render { key, token, driven, base } => {
+                return self.render(at, self.workshop.number_of(&key), token, driven, base.as_deref());
             }
             Effect::Register { token, messages } => {
                 self.spend(at, |object| object.spends_for.contains(&token))?;
@@ -123,7 +123,14 @@ impl World<'_> {
         Ok(())
     }
 
-    fn render(&mut self, at: usize, key: usize, token: Version, driven: bool) -> CheckResult {
+    fn render(
+        &mut self,
+        at: usize,
+        key: usize,
+        token: Version,
+        driven: bool,
+        base: Option<&Base<Body>>,
+    ) -> CheckResult {
         if let Some(run) = self.objects[at].run.as_mut().filter(|_| driven) {
             run.drive(token);
             self.objects[at].spends_for.insert(token);
@@ -136,6 +143,7 @@ impl World<'_> {
         }
         let workshop = self.workshop;
         let plan = self.origin.render(workshop.keys[key].path(), self.now, &self.weather, &mut self.random);
+        let plan = self.validate(at, key, token, base, plan)?;
         let is_given_up = plan.takes > RENDER_TIMEOUT && self.random.one_in(2);
         let has_no_room = self.straits.as_mut().is_some_and(Straits::has_no_room);
         let plan = if has_no_room { RenderPlan { end: End::NoRoom, ..plan } } else { plan };
@@ -177,7 +185,7 @@ impl World<'_> {
     }
 
     /// Promise 8: a run of the alarm makes no more subrequests than the platform allows. Counts one, if it is the run's.
-    fn spend(&mut self, at: usize, is_its_own: impl FnOnce(&Object) -> bool) -> CheckResult {
+    pub(super) fn spend(&mut self, at: usize, is_its_own: impl FnOnce(&Object) -> bool) -> CheckResult {
         let object = &mut self.objects[at];
         if object.run.is_none() || !is_its_own(object) {
             return Ok(());

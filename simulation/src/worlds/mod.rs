@@ -29,6 +29,7 @@ mod story;
 mod straits;
 mod tag_index;
 mod twins;
+mod validators;
 mod visits;
 mod weather;
 mod workshop;

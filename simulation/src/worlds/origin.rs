@@ -55,6 +55,8 @@ pub(super) struct RenderPlan {
 pub(super) enum End {
     Page,
     NotStored(NotStored),
+    /// The origin confirms another version than the stored one.
+    Mismatched,
     /// Other pages use the memory for bodies.
     NoRoom,
     Fails(OriginFailure),
@@ -92,7 +94,7 @@ impl Origin {
         let head = match end {
             End::Page | End::Fails(OriginFailure::Broken | OriginFailure::Timeout) => begins,
             End::NotStored(reason) => reason == NotStored::TooLarge,
-            End::Fails(_) | End::NoRoom => false,
+            End::Fails(_) | End::Mismatched | End::NoRoom => false,
         };
         let body = Body { shows: self.edits, bytes: self.edited[number(path)] };
         RenderPlan { body, head: head.then_some(at), takes, end }

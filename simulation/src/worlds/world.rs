@@ -19,6 +19,7 @@ use super::random::Random;
 use super::story::{BEGINNING, Story};
 use super::straits::Straits;
 use super::tag_index::TagIndex;
+use super::validators::Validators;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
@@ -97,6 +98,8 @@ pub(super) struct World<'w> {
     pub(super) mishaps: Mishaps,
     /// How many requests an object takes.
     pub(super) overload: Overload,
+    /// The conditions of a world whose origin sends validators.
+    pub(super) validators: Option<Validators>,
     /// Decides when idle objects are evicted.
     evictions: Option<Random>,
     pub(super) seed: u64,
@@ -186,6 +189,7 @@ impl<'w> World<'w> {
             straits: if is_calm { None } else { Straits::draw(seed) },
             mishaps: if is_calm { Mishaps::default() } else { Mishaps::draw(seed) },
             overload: if is_calm { Overload::none() } else { Overload::draw(seed) },
+            validators: if is_calm { None } else { Validators::draw(seed) },
             evictions: None,
             seed,
             log: Vec::new(),

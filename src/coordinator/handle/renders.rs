@@ -58,6 +58,8 @@ impl Handler<'_, '_> {
         match outcome {
             RenderOutcome::Done(page) => self.done(lease, page),
             RenderOutcome::Uncacheable(reason) => self.uncacheable(token, reason),
+            // A repeated render is unconditional.
+            RenderOutcome::Mismatched => self.begin_anew(lease),
             RenderOutcome::Failed(OriginFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
             RenderOutcome::Failed(failure) => self.failed(token, failure.retry_after()),
             RenderOutcome::Unregistered => self.unpublished(token, Reason::TagIndex),
@@ -72,7 +74,9 @@ impl Handler<'_, '_> {
     fn tell_breaker(&mut self, outcome: &RenderOutcome) {
         let (key, now, random) = (self.context.key, self.context.now, self.context.random);
         let failed = match outcome {
-            RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) => return self.context.breaker.succeeded(key, now),
+            RenderOutcome::Done(_) | RenderOutcome::Uncacheable(_) | RenderOutcome::Mismatched => {
+                return self.context.breaker.succeeded(key, now);
+            }
             RenderOutcome::Failed(failure) => OriginResult::of(*failure),
             RenderOutcome::TooOld => OriginResult::Unreachable,
             RenderOutcome::Unregistered | RenderOutcome::NoRoom | RenderOutcome::Lost | RenderOutcome::Refused => {

@@ -113,6 +113,8 @@ pub struct Shard<S, B> {
     retire_at: Option<Timestamp>,
     held: HeldPages<B>,
     failed: FailedPages<B>,
+    /// Queued renders that must be unconditional.
+    unconditional: BTreeSet<Version>,
     /// The checks of L2 that are under way.
     checks: usize,
     /// L2 was another store up to this version, so it does not have what was written before.
@@ -193,6 +195,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             retire_at: None,
             held: HeldPages::default(),
             failed: FailedPages::default(),
+            unconditional: BTreeSet::new(),
             checks: 0,
             copies_since,
             effects: Vec::new(),
@@ -425,7 +428,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         self.step(turn, &key, Event::Begun { token }, EventDetails::default())?;
         let connection = if driven { Connection::Alarm } else { Connection::Client };
         self.renders.begin(key.clone(), token, connection);
-        self.effects.push(Effect::Render { key, token, driven });
+        // Without the entry, the page is rendered anew.
+        let base = self.store.load(&key).ok().and_then(|entry| self.base(&key, &entry, token));
+        self.effects.push(Effect::Render { key, token, driven, base });
         Ok(())
     }
 

@@ -4,9 +4,10 @@ use super::retire::without_owner;
 use super::{EventDetails, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::PageContent;
+use crate::coordinator::base;
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::{Connection, Stage};
-use crate::coordinator::{Action, Context, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
+use crate::coordinator::{Action, Base, Context, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
@@ -83,12 +84,16 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             growing: growing.as_ref(),
             copy_invalidated: self.is_copy_invalidated(&before, page)?,
         };
+        let is_doubtful = is_base_doubtful(&before, &event, details.newer_than);
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
         self.leases.replace(key, before.lease, after.lease);
         self.clock = clock;
         self.breaker = breaker;
         self.budget = budget;
+        if is_doubtful {
+            self.forbid_base(&after);
+        }
         if let Some(deadline) = after.deadline() {
             self.effects.push(Effect::WakeAt(deadline));
         }
@@ -174,6 +179,23 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
     }
 
+    /// Lets the render under this lease be unconditional, if it has not begun.
+    fn forbid_base(&mut self, entry: &Entry) {
+        let Some(lease) = entry.lease.filter(|lease| !self.renders.is_running(lease.token)) else { return };
+        self.unconditional.retain(|token| self.renders.is_queued(*token));
+        self.unconditional.insert(lease.token);
+    }
+
+    /// Returns the page that a render may validate, with its content if that is held.
+    pub(super) fn base(&mut self, key: &PageKey, entry: &Entry, token: Version) -> Option<Box<Base<B>>> {
+        if self.unconditional.remove(&token) {
+            return None;
+        }
+        let Base { page, copy, content: _ } = base::of(entry, token)?;
+        let content = self.held.get(key, page.version).map(|(_, content)| content);
+        Some(Box::new(Base { page, copy, content }))
+    }
+
     /// Performs an action, which can't fail. Returns the version of a due write whose bytes are lost.
     fn perform(
         &mut self,
@@ -197,7 +219,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             Action::Render { token } => {
                 let connection = if details.by_client { Connection::Free } else { Connection::Client };
                 self.renders.begin(key.clone(), token, connection);
-                self.effects.push(Effect::Render { key: key.clone(), token, driven: false });
+                let base = self.base(key, entry, token).filter(|_| !details.by_client);
+                self.effects.push(Effect::Render { key: key.clone(), token, driven: false, base });
             }
             Action::Enqueue { token } => self.renders.enqueue(key.clone(), token),
             Action::Drive { token } => {
@@ -227,6 +250,14 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
         None
     }
+}
+
+/// Returns whether a render must not validate the page: an edge knows of an invalidation that may be a purge, or the
+/// bytes are lost.
+fn is_base_doubtful(entry: &Entry, event: &Event, newer_than: Option<Timestamp>) -> bool {
+    let is_lost = matches!(event, Event::BytesLost { .. });
+    let page = entry.page.as_ref();
+    is_lost || page.zip(newer_than).is_some_and(|(page, time)| page.render_start() <= time)
 }
 
 fn is_request(event: &Event) -> bool {

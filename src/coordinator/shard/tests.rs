@@ -7,6 +7,7 @@ use serde_json::json;
 mod bounds;
 mod failing_store;
 mod retire;
+mod validation;
 
 use super::*;
 use crate::coordinator::{Entry, RenderOutcome};
@@ -52,6 +53,7 @@ fn page(path: &str, token: Version, tags: &[&str]) -> PageMeta {
         body_bytes: Some(4),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     }
 }

@@ -21,7 +21,7 @@ const TAG_SEPARATOR: char = '\n';
 /// Loads everything about a key in one row. A statement costs more than the rows that it reads.
 const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_until, e.stale_until, e.error_until, \
     e.body_bytes, e.failures, e.retry_at, e.pass_until, e.marked_by, e.l2_pending, e.l2_due, e.l2_attempts, \
-    e.l2_written_at, e.digest, e.l2_version, e.l2_digest, \
+    e.l2_written_at, e.digest, e.l2_version, e.l2_digest, e.has_validator, \
     (SELECT group_concat(tag, char(10)) FROM entry_tags t WHERE t.key = e.key), \
     l.token, l.purpose, l.expires_at, l.attempt \
     FROM (SELECT ? AS key) k LEFT JOIN entries e ON e.key = k.key LEFT JOIN leases l ON l.key = k.key";
@@ -30,14 +30,15 @@ const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_unt
 /// written.
 const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
     error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, \
-    digest, l2_version, l2_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    digest, l2_version, l2_digest, has_validator) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (key) DO UPDATE SET version = excluded.version, status = excluded.status, \
     rendered_at = excluded.rendered_at, fresh_until = excluded.fresh_until, stale_until = excluded.stale_until, \
     error_until = excluded.error_until, body_bytes = excluded.body_bytes, failures = excluded.failures, \
     retry_at = excluded.retry_at, pass_until = excluded.pass_until, marked_by = excluded.marked_by, \
     l2_pending = excluded.l2_pending, l2_due = excluded.l2_due, l2_attempts = excluded.l2_attempts, \
     l2_written_at = excluded.l2_written_at, digest = excluded.digest, l2_version = excluded.l2_version, \
-    l2_digest = excluded.l2_digest, \
+    l2_digest = excluded.l2_digest, has_validator = excluded.has_validator, \
     heat = CASE WHEN excluded.version IS NULL OR excluded.version = version THEN heat ELSE \
     (heat >> MAX(0, MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000))) + 1 END";
 
@@ -149,6 +150,7 @@ impl<S: Sql> CoordinatorStore<S> {
                     page.and_then(|page| page.digest).map(|digest| digest.to_string()).into(),
                     entry.copy.map(|copy| copy.version.to_string()).into(),
                     entry.copy.map(|copy| copy.digest.to_string()).into(),
+                    page.filter(|page| page.has_validator).map(|_| 1).into(),
                 ],
             )
             .map(drop)
@@ -256,6 +258,7 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
     let digest = columns.optional_parsed(Digest::parse)?;
     let (l2_version, l2_digest) = (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
     let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
+    let has_validator = columns.optional_number()?.is_some();
     let tags = columns.optional_text()?.unwrap_or_default();
     let mut tags = tags
         .split(TAG_SEPARATOR)
@@ -278,6 +281,7 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
             body_bytes,
             digest,
             rules: ClientRules::default(),
+            has_validator,
             vouched: None,
         }),
         None => None,

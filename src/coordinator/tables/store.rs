@@ -6,7 +6,7 @@ use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
@@ -19,6 +19,7 @@ const MIGRATIONS: [Migration; 6] = [
         name: "0006_breaker_evidence",
         sql: include_str!("../../../migrations/coordinator/0006_breaker_evidence.sql"),
     },
+    Migration { name: "0007_validators", sql: include_str!("../../../migrations/coordinator/0007_validators.sql") },
 ];
 
 /// The tables of one coordinator object.

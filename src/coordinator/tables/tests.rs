@@ -39,6 +39,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         body_bytes: Some(17),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     }
 }
@@ -203,7 +204,7 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 6 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 7 }));
 }
 
 #[test]

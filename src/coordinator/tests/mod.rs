@@ -102,6 +102,7 @@ impl Key {
             body_bytes: Some(5),
             digest: Digest::parse("00000000000000000000000000000005"),
             rules: ClientRules::default(),
+            has_validator: false,
             vouched: None,
         }
     }

@@ -258,3 +258,16 @@ fn a_render_without_room_for_its_body_costs_no_page_and_leaves_no_marker() {
     let refused = Answer::Refused { reason: Reason::NoRoom };
     assert_eq!(cold.ends(RenderOutcome::NoRoom), [Action::AnswerWaiters { answer: refused }]);
 }
+
+#[test]
+fn a_304_about_another_version_begins_a_render_that_costs_no_page() {
+    let (mut key, page) = Key::published();
+    key.after(SECOND * 40);
+    let first = key.is_missed();
+    let actions = key.ends(RenderOutcome::Mismatched);
+    assert_eq!(actions, [Action::Render { token: key.token() }]);
+    assert!(key.token() > first, "its token rises");
+    let attempt = key.entry.lease.unwrap().attempt;
+    assert_eq!((attempt, key.entry.page.as_ref(), key.entry.failures), (1, Some(&page), 0));
+    assert_eq!(key.breaker, Breaker::default());
+}

@@ -26,7 +26,7 @@ use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 /// Records invalidations, and knows which shards carry a tag.
-pub(super) trait TagIndex {
+pub(in crate::edge) trait TagIndex {
     /// Records an invalidation, and delivers it.
     async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError>;
 
@@ -99,7 +99,10 @@ async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Val
 }
 
 /// Performs a call, and notes the invalidations for this isolate.
-pub(super) async fn record_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<InvalidateAnswer>, CallError> {
+pub(in crate::edge) async fn record_all(
+    tag_index: &impl TagIndex,
+    call: Call,
+) -> Result<Vec<InvalidateAnswer>, CallError> {
     let Call { targets, mode, refresh } = call;
     let settings = Settings::of(tag_index.env()).ok();
     let note = |answer: &InvalidateAnswer| {

@@ -36,6 +36,8 @@ use crate::protocol::META_HEADER;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::semantics::etag::{self, EntityTag};
+use crate::semantics::http_rules::HttpRules;
+use crate::semantics::origin_headers::ORIGIN_HEADER;
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath};
 use crate::visit::{self, L1_PATIENCE, Plan};
@@ -101,6 +103,9 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     fn set_headers(this: &PlannedHit, headers: &Headers);
 
+    #[wasm_bindgen(method, setter, js_name = isStandard)]
+    fn set_is_standard(this: &PlannedHit, is_standard: bool);
+
     #[wasm_bindgen(method, setter, js_name = notModified)]
     fn set_not_modified(this: &PlannedHit, headers: &Headers);
 
@@ -136,16 +141,18 @@ fn headers_of_hit(
     let status_headers =
         StatusHeaders { outcome: CacheOutcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
     let expose = config.expose_headers;
-    let terms = Terms { expose, browser_max_age: route.browser_max_age(), with_body: true, now };
+    let terms = Terms { expose, browser_max_age: route.browser_max_age(), rules: route.http(), with_body: true, now };
     // The headers of a stored response are immutable.
     let headers = Headers::new_with_headers(stored)?;
-    respond::apply(&headers, respond::changes(meta, &status_headers, &terms))?;
+    let origin = headers.get(ORIGIN_HEADER)?;
+    respond::apply(&headers, respond::changes(meta, origin.as_deref(), &status_headers, &terms))?;
     respond::apply(&headers, downstream::changes(config, meta, route, now))?;
     if let Some(field) = respond::vary_field(route, meta) {
         headers.set("vary", &field)?;
     }
     let not_modified = respond::of_304(&headers)?;
     let planned: PlannedHit = Object::new().unchecked_into();
+    planned.set_is_standard(route.http() == HttpRules::Standard);
     planned.set_headers(&headers);
     planned.set_not_modified(&not_modified);
     planned.set_excluded(&excluded(route, meta)?);

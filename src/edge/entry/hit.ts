@@ -111,6 +111,8 @@ async function serveHit({ isrCacheName, isrKey, isrPlan, isrHolds, isrHas }: Rus
       plan = rememberPlan(of, key, meta, made);
     }
     if (plan.excluded !== undefined && isExcluded(request.headers, plan.excluded)) return undefined;
+    // The gateway knows which stored pages such a request accepts.
+    if (plan.isStandard && constants.shortPath.excludedByStandard.some((name) => request.headers.has(name))) return undefined;
     const ifNoneMatch = request.headers.get("if-none-match");
     return ifNoneMatch !== null && isrHas(ifNoneMatch, plan.etag)
       ? new Response(null, { status: 304, headers: plan.notModified })

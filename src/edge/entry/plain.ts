@@ -14,6 +14,8 @@ export interface ShortPath {
   method: string;
   /** Request headers that exclude a request. */
   excluded: ExcludedHeader[];
+  /** Names of the headers that also exclude a request for a page with the standard rules. */
+  excludedByStandard: string[];
 }
 
 /** A request header that excludes a request from the short path. */

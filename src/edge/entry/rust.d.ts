@@ -6,6 +6,8 @@ declare module "*/build/index.js" {
   export interface Plan {
     /** Identifies the plan to `isrHolds`. */
     number: number;
+    /** Whether the page is served by the standard rules of HTTP. */
+    isStandard: boolean;
     /** Headers of a 200. */
     headers: Headers;
     /** Headers of a 304. */

@@ -16,7 +16,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::account::Account;
 use crate::codec::{decode, encode};
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Effect, Handled, Input, Moment, Shard, WaiterId};
+use crate::coordinator::{Base, Effect, Handled, Input, Moment, Shard, WaiterId};
 use crate::edge::admin;
 use crate::edge::body::Reader;
 use crate::edge::caches::envelope;
@@ -119,12 +119,15 @@ pub(in crate::edge) struct Object {
     /// Abort controllers of the renders under way.
     pub(in crate::edge) aborts: RefCell<BTreeMap<Version, AbortController>>,
     /// Renders that the alarm must begin.
-    pub(in crate::edge) to_drive: RefCell<Vec<(PageKey, Version)>>,
+    pub(in crate::edge) to_drive: RefCell<Vec<DrivenRender>>,
     /// Wakes an alarm that waits for its renders.
     pub(in crate::edge) bell: RefCell<Option<mpsc::Sender<()>>>,
     /// Whether the storage was deleted since the shard was opened.
     pub(in crate::edge) is_over: Cell<bool>,
 }
+
+/// A render that the alarm begins, and the page that it may validate.
+pub(in crate::edge) type DrivenRender = (PageKey, Version, Option<Box<Base<Content>>>);
 
 /// A tag registration under way. It resolves once the shard knows the outcome.
 pub(in crate::edge) type Registration = oneshot::Receiver<()>;
@@ -340,9 +343,9 @@ impl Object {
                     let _ = sender.send(WaiterReply::Forward(owner));
                 }
             }
-            Effect::Render { key, token, driven: true } => self.to_drive.borrow_mut().push((key, token)),
-            Effect::Render { key, token, driven: false } => {
-                spawn_local(async move { object.render(key, token).await });
+            Effect::Render { key, token, driven: true, base } => self.to_drive.borrow_mut().push((key, token, base)),
+            Effect::Render { key, token, driven: false, base } => {
+                spawn_local(async move { object.render(key, token, base).await });
             }
             Effect::Abandon { token } => {
                 self.tickets.revoke(token);

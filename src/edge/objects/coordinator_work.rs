@@ -15,7 +15,7 @@ use web_sys::AbortController;
 use worker::Delay;
 
 use crate::coordinator::alarm_run::{Allowance, MAX_DRIVEN, Next};
-use crate::coordinator::{AlarmRun, Input, PageRead, ReadResult, RenderOutcome};
+use crate::coordinator::{AlarmRun, Base, Input, PageRead, ReadResult, RenderOutcome};
 use crate::edge::body::Body;
 use crate::edge::caches::l2::{self, L2Error, PageError};
 use crate::edge::objects::coordinator::{Object, Registration};
@@ -38,15 +38,46 @@ const REGISTER_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client waits for a page from L2.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a render waits for the page that it may validate.
+const BASE_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a change of L2 may keep its connection.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
 
 impl Object {
     /// Lets the origin render a page. Returns once the page is published or given up.
-    pub(in crate::edge) async fn render(self: Rc<Self>, key: PageKey, token: Version) {
+    pub(in crate::edge) async fn render(
+        self: Rc<Self>,
+        key: PageKey,
+        token: Version,
+        base: Option<Box<Base<Content>>>,
+    ) {
         let route = self.settings.config.routes.find(key.path());
         let origin = origin::renderer(&self.env, &self.settings, route, &self.exports);
-        self.render_by(origin.map(Renderer::Origin), &key, token).await;
+        let base = match base {
+            Some(base) => self.base(*base).await,
+            None => None,
+        };
+        self.render_by(origin.map(|origin| Renderer::Origin(origin, base.map(Box::new))), &key, token).await;
+    }
+
+    /// Returns the page that a render validates, with its headers and its body. Without them, the render is
+    /// unconditional: a page that is confirmed must be here.
+    async fn base(&self, base: Base<Content>) -> Option<(PageMeta, Content)> {
+        if let Some(content) = base.content {
+            return Some((base.page, content));
+        }
+        match js::within(BASE_WITHIN, self.get(&base.page.key)).await? {
+            Ok(Some((head, body))) if base.is_met_by(head.meta.version) => {
+                let (headers, rules) = (Rc::new(head.headers), Rc::new(head.meta.rules));
+                Some((base.page, Content { headers, rules, body: Body::whole(body) }))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                worker::console_error!("L2: {}: {error}", base.page.key);
+                None
+            }
+        }
     }
 
     /// Waits for a lease holder's page. Returns once the page is published or given up, and the holder knows the
@@ -103,6 +134,7 @@ impl Object {
             RenderOutcome::Uncacheable(reason) => Some(reason.reason()),
             RenderOutcome::NoRoom => Some(Reason::NoRoom),
             RenderOutcome::Failed(_)
+            | RenderOutcome::Mismatched
             | RenderOutcome::Unregistered
             | RenderOutcome::Lost
             | RenderOutcome::TooOld
@@ -279,11 +311,11 @@ impl Object {
             let effects = self.handle(Input::Alarm { room, writes }).effects;
             run.spend(&effects);
             self.perform_all(effects);
-            for (key, token) in self.to_drive.take() {
+            for (key, token, base) in self.to_drive.take() {
                 run.drive(token);
                 let object = Rc::clone(self);
                 driven.push(async move {
-                    object.render(key, token).await;
+                    object.render(key, token, base).await;
                     token
                 });
             }

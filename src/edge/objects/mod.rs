@@ -6,6 +6,7 @@
 //! | `coordinator_work` | performs the effects that the coordinator's decisions return |
 //! | `tag_index` | receives the tag index's messages, and delivers invalidations |
 //! | `render` | sends a render to the origin, and judges the response |
+//! | `validation` | makes a page of a stored one that the origin has confirmed |
 //! | `tickets` | keeps the leases of callers that render pages themselves |
 //! | `permits` | shares an object's connections |
 //! | `purges` | purges downstream caches |
@@ -20,3 +21,4 @@ pub(in crate::edge) mod render;
 mod sql;
 pub(in crate::edge) mod tag_index;
 mod tickets;
+mod validation;

@@ -21,6 +21,7 @@ use crate::edge::body::source::Source;
 use crate::edge::body::{Body, Deserted, Fit, Writer};
 use crate::edge::caches::envelope;
 use crate::edge::objects::tickets::TicketResponse;
+use crate::edge::objects::validation;
 use crate::edge::origin::OriginClient;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
@@ -28,6 +29,7 @@ use crate::page::PageMeta;
 use crate::route::{Route, RouteId};
 use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::{Digest, Parts};
+use crate::semantics::freshen;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
 use crate::semantics::key::PageKey;
@@ -42,8 +44,8 @@ const STALLED: Duration = Duration::from_secs(10);
 
 /// The source of a render's response.
 pub(in crate::edge) enum Renderer {
-    /// The origin.
-    Origin(OriginClient),
+    /// The origin. If there is a page, the origin is asked whether it is current.
+    Origin(OriginClient, Option<Box<(PageMeta, Content)>>),
     /// The lease holder, which sends the page here.
     Ticket(oneshot::Receiver<TicketResponse>),
 }
@@ -56,23 +58,29 @@ struct OriginResponse {
     body: Source,
     /// Whether the rendered request has `Authorization`.
     authorized: bool,
+    /// The page whose validators were sent.
+    base: Option<Box<(PageMeta, Content)>>,
 }
 
 impl Renderer {
     async fn answer(self, order: &Order<'_>) -> Result<OriginResponse, JsValue> {
         match self {
-            Self::Origin(origin) => {
+            Self::Origin(origin, base) => {
                 let headers = order.settings.render_headers(order.route);
                 let secret = order.settings.render_secret.as_ref();
-                let response = origin.render(order.key, headers, secret, &order.abort.signal()).await?;
+                let conditions = base.as_deref().map_or_else(Vec::new, |(page, content)| {
+                    freshen::conditions(&content.headers, page.rendered_at, &validation::fingerprint(order.route))
+                });
+                let base = base.filter(|_| !conditions.is_empty());
+                let response = origin.render(order.key, headers, &conditions, secret, &order.abort.signal()).await?;
                 let headers = Some(envelope::header_list(&response.headers()));
                 let body = Source::of(response.body())?;
-                Ok(OriginResponse { status: response.status(), headers, body, authorized: false })
+                Ok(OriginResponse { status: response.status(), headers, body, authorized: false, base })
             }
             Self::Ticket(response) => {
                 let TicketResponse { offer, body } = response.await.map_err(|_| "the lease is over")?;
                 let (body, authorized) = (Source::of_sealed(body, order.token)?, offer.ticket.authorized);
-                Ok(OriginResponse { status: offer.status, headers: offer.headers(), body, authorized })
+                Ok(OriginResponse { status: offer.status, headers: offer.headers(), body, authorized, base: None })
             }
         }
     }
@@ -182,12 +190,16 @@ async fn ask(
     };
     awaits_caller.set(false);
     report(Progress::Answered);
-    let OriginResponse { status, headers, body: source, authorized } = answer?;
+    let OriginResponse { status, headers, body: source, authorized, base } = answer?;
     let Some(headers) = headers else {
         return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
     };
     let criteria = Criteria { authorized, ..criteria(order.route, order.key, order.token, order.max_body_bytes) };
     note_oddities(order, &headers);
+    if let Some(base) = base.filter(|_| status == freshen::NOT_MODIFIED) {
+        let (page, content) = *base;
+        return validation::confirmed(order, &criteria, &page, content, &headers).await;
+    }
     let (mut storable, failure) = match storable::judge(status, &headers, &criteria) {
         Storability::Store(storable) => (storable, None),
         Storability::Fail(failure) => {
@@ -206,9 +218,10 @@ async fn ask(
         }
     };
     storable.headers.set("etag", etag::of_origin(&headers));
+    let has_validator = failure.is_none() && validation::keep(order, status, &headers, &mut storable.headers);
     let age = cache_policy::age(&headers);
     let (mut writer, body) = Body::grow(order.max_body_bytes, order.budget);
-    let Storable { windows, tags, headers, rules, announced } = storable;
+    let Storable { windows, dated, tags, headers, rules, announced } = storable;
     if tags.iter().any(Tag::is_every) {
         note_tags(order);
     }
@@ -217,12 +230,13 @@ async fn ask(
         key: order.key.clone(),
         version: order.token,
         status,
-        rendered_at: js::now().minus(age),
+        rendered_at: dated.unwrap_or_else(|| js::now().minus(age)),
         windows,
         tags: tags.clone(),
         body_bytes: announced,
         digest: None,
         rules: (*content.rules).clone(),
+        has_validator,
         vouched: None,
     };
 
@@ -260,13 +274,18 @@ async fn ask(
     if let Some(failure) = failure {
         return Ok(RenderResult { answer: Some((meta, content)), ..RenderOutcome::Failed(failure).into() });
     }
-    let body_sha256 = js::sha256(&bytes).await?;
-    let content = with_etag(content, status, &body_sha256);
+    done(meta, content, &bytes).await
+}
+
+/// Completes a page whose body has arrived.
+pub(super) async fn done(meta: PageMeta, content: Content, bytes: &Uint8Array) -> Result<RenderResult, JsValue> {
+    let body_sha256 = js::sha256(bytes).await?;
+    let content = with_etag(content, meta.status, &body_sha256);
     let digest = Digest::of(&Parts {
-        status,
+        status: meta.status,
         headers: &content.headers,
         tags: &meta.tags,
-        start: order.token.time(),
+        start: meta.version.time(),
         windows: &meta.windows,
         rules: &meta.rules,
         body_sha256: &body_sha256,
@@ -337,6 +356,8 @@ pub(in crate::edge) fn criteria<'a>(
         bypass_cookies: route.bypass_cookies(),
         render_headers: route.render_headers(),
         set_cookie: route.set_cookie(),
+        rules: route.http(),
+        is_confirmed: false,
         query: route.query(),
         trailing_slash: route.trailing_slash(),
         max_body_bytes,
@@ -387,8 +408,7 @@ async fn wait_for_room(writer: &mut Writer) -> Result<(), Deserted> {
 /// Prepares the response of a failing origin for all waiting requests, if it can be relayed. It is never fresh, and has
 /// no tags.
 fn relayed(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Storable> {
-    let over = Some(now);
-    let windows = Windows { fresh_until: over, stale_until: over, error_until: over };
+    let windows = Windows::over(now);
     let (headers, announced) = (storable::relayable(status, headers)?, storable::announced(headers));
-    Some(Storable { windows, tags: Vec::new(), headers, rules: ClientRules::default(), announced })
+    Some(Storable { windows, dated: None, tags: Vec::new(), headers, rules: ClientRules::default(), announced })
 }

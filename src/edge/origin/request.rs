@@ -71,11 +71,13 @@ impl OriginClient {
     }
 
     /// Renders a page to be stored. The request is made of the key alone: it contains nothing of a client except the
-    /// values in the key. `headers` are those of `render_headers`. `secret` signs the request, whichever origin it goes to.
+    /// values in the key. `headers` are those of `render_headers`. `conditions` are validators of the stored page.
+    /// `secret` signs the request, whichever origin it goes to.
     pub(in crate::edge) async fn render<'a>(
         &self,
         key: &PageKey,
         headers: impl Iterator<Item = (&'a str, &'a str)>,
+        conditions: &[(&'static str, String)],
         secret: Option<&RenderSecret>,
         signal: &web_sys::AbortSignal,
     ) -> Result<Response, JsValue> {
@@ -87,6 +89,9 @@ impl OriginClient {
         };
         let request = Request::new_with_str_and_init(&url, &init)?;
         let headers = request.headers();
+        for (name, value) in conditions {
+            headers.set(name, value)?;
+        }
         if let Some(secret) = secret {
             let signature = secret.sign(js::now(), &request.method(), path_and_query(&request.url()));
             headers.set(RENDER_HEADER, &signature)?;

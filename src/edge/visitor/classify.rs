@@ -69,10 +69,10 @@ impl Isr {
         context: &Context,
         client: ClientKind,
     ) -> Result<Decision, JsValue> {
-        let PageRequest { route, key, with_body, conditions, authorized } = page;
+        let PageRequest { route, key, with_body, conditions, demands, authorized } = page;
         // The response to a HEAD has no body that could be stored.
         let client = if with_body { client } else { ClientKind::Visitor };
-        Performer { isr: self, context, route, key, url, sent, with_body, conditions, client, authorized }
+        Performer { isr: self, context, route, key, url, sent, with_body, conditions, demands, client, authorized }
             .answer()
             .await
     }
@@ -87,6 +87,6 @@ fn passed(pass: Pass) -> Decision {
             let status = CacheStatus::forwarded(Forward::Bypass).with_detail(Some(Reason::BypassCookie));
             visit::pass_with(CacheOutcome::Skip, status)
         }
-        Pass::NoKey(reason) => visit::skip(reason),
+        Pass::NoKey(reason) | Pass::Demand(reason) => visit::skip(reason),
     }
 }

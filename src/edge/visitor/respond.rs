@@ -14,6 +14,8 @@ use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
 use crate::semantics::conditional::{self, Form, NOT_IN_206};
 use crate::semantics::freshness::Revalidate;
+use crate::semantics::http_rules::HttpRules;
+use crate::semantics::origin_headers::{ORIGIN_HEADER, OriginHeaders};
 use crate::semantics::range::Range;
 use crate::semantics::{browser, http_date};
 use crate::time::Timestamp;
@@ -56,6 +58,8 @@ pub(in crate::edge) struct Terms {
     pub(in crate::edge) expose: bool,
     /// The route's `browser_max_age`.
     pub(in crate::edge) browser_max_age: Duration,
+    /// The route's `http`.
+    pub(in crate::edge) rules: HttpRules,
     /// False for HEAD.
     pub(in crate::edge) with_body: bool,
     /// The present moment.
@@ -65,28 +69,40 @@ pub(in crate::edge) struct Terms {
 /// A header to set, or, without a value, to remove.
 pub(in crate::edge) type Change = (&'static str, Option<String>);
 
-/// Returns the header changes that turn a wrapped page into a complete response.
-pub(in crate::edge) fn changes(meta: &PageMeta, status_headers: &StatusHeaders, terms: &Terms) -> Vec<Change> {
+/// Returns the header changes that turn a wrapped page into a complete response. `origin` is the page's
+/// [`ORIGIN_HEADER`].
+pub(in crate::edge) fn changes(
+    meta: &PageMeta,
+    origin: Option<&str>,
+    status_headers: &StatusHeaders,
+    terms: &Terms,
+) -> Vec<Change> {
     let age = terms.now.since(meta.rendered_at);
     let ttl = meta.windows.ttl_seconds(terms.now);
+    let is_replayed = browser::replays(terms.rules, status_headers.outcome);
+    let origin = origin.filter(|_| is_replayed).and_then(OriginHeaders::parse).unwrap_or_default();
+    let replayed = |name: &str| origin.get(name).map(str::to_owned);
     let own = meta.rules.cache_control();
-    let cache_control = browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age, own);
-    let date = http_date::write(meta.rendered_at);
+    let own_control =
+        || browser::cache_control(status_headers.outcome, terms.browser_max_age, ttl, age, own).into_owned();
+    let own_date = http_date::write(meta.rendered_at);
     // RFC 9110 §14.3. This cache answers ranges itself, so the origin's own value does not count.
     let has_ranges = meta.status == 200 && meta.body_bytes.is_some();
     let mut changes = vec![
         (META_HEADER, None),
         (REPLY_HEADER, None),
+        (ORIGIN_HEADER, None),
         ("cf-cache-status", None),
         ("accept-ranges", has_ranges.then(|| "bytes".to_owned())),
-        ("cache-control", Some(cache_control.into_owned())),
+        ("cache-control", Some(replayed("cache-control").unwrap_or_else(own_control))),
+        ("expires", replayed("expires")),
         // RFC 9111 §5.1, in whole seconds.
         ("age", Some(age.as_secs().to_string())),
         // RFC 9110 §6.6.1: when the response arrived, by our clock, which `Age` counts by as well.
-        ("date", Some(date.clone())),
+        ("date", Some(replayed("date").unwrap_or_else(|| own_date.clone()))),
     ];
     if terms.expose {
-        changes.push(("x-isr-cache-date", Some(date)));
+        changes.push(("x-isr-cache-date", Some(own_date)));
         changes.push(("x-isr-status", Some(status_headers.outcome.as_str().to_owned())));
         changes.push(("cache-status", Some(status_headers.status.to_string())));
     }
@@ -138,7 +154,8 @@ pub(in crate::edge) fn page(
 ) -> Result<Response, JsValue> {
     // The headers of a response that came from elsewhere are immutable.
     let headers = Headers::new_with_headers(&wrapped.headers())?;
-    apply(&headers, changes(meta, status_headers, terms))?;
+    let origin = headers.get(ORIGIN_HEADER)?;
+    apply(&headers, changes(meta, origin.as_deref(), status_headers, terms))?;
     let body_bytes = meta.body_bytes.unwrap_or_default();
     match form {
         Form::Whole => {

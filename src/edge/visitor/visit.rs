@@ -24,6 +24,7 @@ use crate::semantics::conditional::{Conditions, Form, SelectedRepresentation};
 use crate::semantics::key::{PageKey, RequestUrl};
 use crate::semantics::range::Range;
 use crate::semantics::redirect;
+use crate::semantics::request_directives::RequestDirectives;
 use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
@@ -46,6 +47,8 @@ pub(in crate::edge) struct Performer<'a> {
     pub(in crate::edge) with_body: bool,
     /// The conditions and the range of the request.
     pub(in crate::edge) conditions: Conditions,
+    /// What the request demands of a stored page.
+    pub(in crate::edge) demands: RequestDirectives,
     /// Whether the client can render the page.
     pub(in crate::edge) client: ClientKind,
     /// Whether the request has `Authorization`.
@@ -83,6 +86,7 @@ impl Performer<'_> {
                 }
                 Step::ReadL1 => Event::L1(l1::get(&self.isr.settings, &self.key).await),
                 Step::ReadL2 => Event::L2(self.look_in_l2().await?),
+                Step::Ask(_) if self.demands.only_if_cached => return self.not_cached(),
                 Step::Ask(question) => match self.turn(&question) {
                     Turn::Ask(asker) => {
                         part.asks(asker);
@@ -114,6 +118,10 @@ impl Performer<'_> {
                 Step::Serve(served) if served.outcome == CacheOutcome::Skip && self.has_more_than_key() => {
                     envelope::discard(&served.page.body);
                     return Ok(pass_with(CacheOutcome::Skip, served.status));
+                }
+                Step::Serve(served) if !self.accepts(&served) => {
+                    envelope::discard(&served.page.body);
+                    return self.passed_on_demand();
                 }
                 Step::Serve(served) => return self.serve(served),
                 Step::Pass(status) if status.detail == Some(Detail::Plain(Reason::Misconfigured)) => {
@@ -201,6 +209,29 @@ impl Performer<'_> {
         Ok(Decision::Response(response, outcome))
     }
 
+    /// Returns whether the request accepts a stored page. It accepts a page that was rendered for it.
+    fn accepts(&self, served: &ServedPage<Response>) -> bool {
+        let (meta, now) = (&served.page.meta, js::now());
+        let is_stored = matches!(served.outcome, CacheOutcome::Hit | CacheOutcome::Stale);
+        !is_stored || self.demands.accept(now.since(meta.rendered_at), meta.windows.ttl_seconds(now))
+    }
+
+    fn passed_on_demand(&self) -> Result<Decision, JsValue> {
+        if self.demands.only_if_cached { self.not_cached() } else { Ok(skip(Reason::RequestDirective)) }
+    }
+
+    /// Answers a request that does not let the cache ask the origin (RFC 9111 §5.2.1.7).
+    fn not_cached(&self) -> Result<Decision, JsValue> {
+        let body = serde_json::json!({ "error": {
+            "code": "not_cached",
+            "message": "The request has `only-if-cached`, and there is no stored page that it accepts.",
+        }});
+        let status = CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(Reason::RequestDirective));
+        let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
+        respond::passed(envelope::json(504, &body)?, Some(&status_headers), self.isr.config().expose_headers)
+            .map(|response| Decision::Response(response, CacheOutcome::Skip))
+    }
+
     fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Decision, JsValue> {
         let wait = retry_at.since(js::now()).as_secs() + 1;
         let body = serde_json::json!({ "error": {
@@ -263,6 +294,7 @@ impl Performer<'_> {
         let terms = Terms {
             expose: self.isr.config().expose_headers,
             browser_max_age: self.route.browser_max_age(),
+            rules: self.route.http(),
             with_body: self.with_body,
             now: js::now(),
         };

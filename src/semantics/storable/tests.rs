@@ -1,6 +1,9 @@
+mod standard;
+
 use super::*;
 use crate::semantics::bypass_cookies::CookiePattern;
 use crate::semantics::headers::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_VALUE_BYTES};
+use crate::semantics::http_rules::HttpRules;
 use crate::semantics::statuses::DEFAULT;
 
 const START: Timestamp = Timestamp::from_millis(1000);
@@ -28,6 +31,8 @@ fn with_criteria<T>(judge: impl FnOnce(&Criteria<'_>) -> T) -> T {
         bypass_cookies: &BypassCookies::default(),
         render_headers: &RenderHeaders::new(),
         set_cookie: SetCookie::Pass,
+        rules: HttpRules::Isr,
+        is_confirmed: false,
         query: &QueryPolicy::default(),
         trailing_slash: TrailingSlash::Strip,
         max_body_bytes: 1000,
@@ -43,6 +48,7 @@ fn stored(revalidate: Revalidate, headers: &[(&str, &str)]) -> Storability {
     let tags = vec![Tag::parse("route").unwrap()];
     Storability::Store(Storable {
         windows,
+        dated: None,
         tags,
         headers: HeaderList::from_pairs(headers),
         rules: ClientRules::default(),

@@ -47,6 +47,7 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         body_bytes: Some(17),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     }
 }

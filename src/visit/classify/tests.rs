@@ -33,6 +33,7 @@ fn config() -> Config {
         "/keep/*": { "trailing_slash": "keep", "query": "all" },
         "/live": { "revalidate": 0 },
         "/any/*": {},
+        "/standard/*": { "http": "standard" },
         "/shop/*": { "vary": { "cookie": { "currency": ["EUR", "USD"] } } },
     });
     Config::from_json(&json!({ "hosts": ["e.com", "*.e.com"], "routes": routes })).unwrap()
@@ -175,6 +176,26 @@ fn takes_short_path(method: &str, headers: &Sent) -> bool {
 }
 
 #[test]
+fn only_the_standard_rules_know_what_a_request_demands() {
+    for (section, header, expected) in [
+        ("§3.5", ("authorization", "Basic a"), "Demand(Authorization)"),
+        ("§5.2.1.1", ("cache-control", "max-age=0"), "Demand(RequestDirective)"),
+        ("§5.2.1.4", ("cache-control", "no-cache"), "Demand(RequestDirective)"),
+        ("§5.2.1.5", ("cache-control", "no-store"), "Demand(RequestDirective)"),
+        ("§5.2.1.1, depends on the page", ("cache-control", "max-age=9"), "page /standard/* https://e.com/standard/a"),
+        (
+            "§5.2.1.7, depends on the page",
+            ("cache-control", "only-if-cached"),
+            "page /standard/* https://e.com/standard/a",
+        ),
+        ("§5.4", ("pragma", "no-cache"), "page /standard/* https://e.com/standard/a"),
+    ] {
+        assert_eq!(class("GET", "https://e.com/standard/a", &[header], false), expected, "RFC 9111 {section}");
+        assert_eq!(class("GET", "https://e.com/any/a", &[header], false), "page /any/* https://e.com/any/a");
+    }
+}
+
+#[test]
 fn requests_of_the_shared_list_take_the_short_path_or_not() {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -201,9 +222,10 @@ fn requests_of_the_shared_list_take_the_short_path_or_not() {
 
 /// A header that classification may read, with a value that may matter.
 fn header() -> impl Strategy<Value = (String, String)> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "accept",
         "authorization",
+        "cache-control",
         "cdn-loop",
         "content-length",
         "cookie",
@@ -217,8 +239,9 @@ fn header() -> impl Strategy<Value = (String, String)> {
         "x-isr-bypass",
         "x-isr-render",
     ];
-    const VALUES: [&str; 12] = [
+    const VALUES: [&str; 13] = [
         "",
+        "no-cache",
         "0",
         "draft",
         "__isr_bypass=draft",
@@ -238,8 +261,19 @@ fn header() -> impl Strategy<Value = (String, String)> {
 fn url() -> impl Strategy<Value = String> {
     let hosts = proptest::sample::select(&["e.com", "www.e.com", "other.com"][..]);
     let paths = proptest::sample::select(
-        &["/", "/blog/a", "/blog/%61/", "/docs/a", "/docs/a/", "/keep/a/", "/live", "/shop/a", "/__isr/inspect", "/x"]
-            [..],
+        &[
+            "/",
+            "/blog/a",
+            "/blog/%61/",
+            "/docs/a",
+            "/docs/a/",
+            "/keep/a/",
+            "/live",
+            "/shop/a",
+            "/standard/a",
+            "/__isr/inspect",
+            "/x",
+        ][..],
     );
     let queries = proptest::sample::select(&["", "?page=2", "?b=%ff", "?a=b&page=1"][..]);
     (hosts, paths, queries).prop_map(|(host, path, query)| format!("https://{host}{path}{query}"))
@@ -262,7 +296,13 @@ proptest! {
         let is_render = headers.header(RENDER_HEADER).is_some();
         let parts = RequestParts { method, url: &url, headers: &headers, is_render };
         let class = classify(&Rules { config: &config, bypass_token: Some(&token) }, &parts);
+        if config.routes.find(key.path()).is_some_and(|route| route.http() == HttpRules::Standard)
+            && SHORT_PATH.excluded_by_standard.iter().any(|name| headers.header(name).is_some())
+        {
+            return Ok(());
+        }
         let Class::Page(page) = class else { panic!("{class:?}") };
+        prop_assert_eq!(page.demands, RequestDirectives::default());
         prop_assert_eq!(page.key, key);
         prop_assert!(page.with_body && page.conditions.range.is_none());
         prop_assert!(page.conditions.if_none_match.is_some() || page.conditions.if_modified_since.is_none());

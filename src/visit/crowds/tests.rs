@@ -294,6 +294,7 @@ fn meta() -> PageMeta {
         body_bytes: Some(4),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     }
 }

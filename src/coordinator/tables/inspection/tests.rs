@@ -65,6 +65,7 @@ fn page(key: &PageKey, start: u64, windows: Windows, tags: &[&str]) -> PageMeta 
         body_bytes: Some(17),
         digest: None,
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
     }
 }
