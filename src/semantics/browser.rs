@@ -179,4 +179,14 @@ mod tests {
             assert_eq!(told, expected, "{outcome:?} {setting} {ttl:?}");
         }
     }
+
+    #[test]
+    fn clients_receive_the_origins_own_fields_with_a_fresh_page_of_the_standard_rules() {
+        use CacheOutcome::{Bypass, Hit, Miss, Skip, Stale};
+        for outcome in [Hit, Miss, Stale, Skip, Bypass] {
+            assert!(!replays(HttpRules::Isr, outcome), "{outcome:?}");
+            let is_fresh = matches!(outcome, Hit | Miss);
+            assert_eq!(replays(HttpRules::Standard, outcome), is_fresh, "RFC 9111 §3.1: {outcome:?}");
+        }
+    }
 }

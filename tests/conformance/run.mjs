@@ -52,6 +52,7 @@ export const suite = [...groups, surrogate].map(({ id, name, tests }) => ({
  * In which words the suite's site says how long a page is fresh.
  *
  * - `plain`: as the suite has it. `max-age` of `Cache-Control`, and `Expires`, are for browsers here, so the route's lifetime counts.
+ * - `standard`: as the suite has it, of a gateway whose routes have `http = "standard"`.
  * - `shared`: the same lifetimes in words that are for this cache: `s-maxage`. A page that says nothing of it is not fresh, as the suite asks
  *   caches to be set up.
  */
@@ -67,6 +68,7 @@ export const dialects = {
     const [expires, date] = ["expires", "date"].map((wanted) => headers.find(([name]) => name.toLowerCase() === wanted)?.[1]);
     return [...headers, ["Cache-Control", `s-maxage=${Number.isInteger(expires) ? Math.max(0, expires - (Number.isInteger(date) ? date : 0)) : 0}`]];
   },
+  standard: (headers) => headers,
 };
 
 /** Routes for a gateway that the suite is run against. There are many shards, lest tests of failing sites open the breaker for others. */
@@ -74,8 +76,11 @@ const route = { revalidate: 3600, expire: 0, stale_if_error: 60, query: "all", s
 const vary = { language: ["en", "de"], header: { Abc: ["123"], Foo: ["1", "2"], Bar: ["abc"], Baz: ["789"] } };
 export const routes = { "/test/[...rest]": route, "/varied/[...rest]": { ...route, shards: 8, vary } };
 
+/** The dialects that are asked of a gateway whose top level has `http = "standard"`. */
+export const byStandard = new Set(["standard"]);
+
 /** The tests of `Vary` that are asked of the second route, in the dialect of sites that know this cache. */
-const varied = new Set(suite.flatMap(({ tests }) => tests.flatMap(({ id }) => (/\bvary\b/.test(id) ? [`${id}/shared`] : []))));
+const varied = new Set(suite.flatMap(({ tests }) => tests.flatMap(({ id }) => (/\bvary\b/.test(id) ? [`${id}/shared`, `${id}/standard`] : []))));
 
 /** Which request of which test the client is at, by the test's token. */
 const current = new Map();
@@ -125,13 +130,15 @@ const ownCalls = {
 };
 
 /** Sends a request of the suite's client to the gateway. The suite reads no more of an answer than this. */
-const fetchFrom = (isr) => async (url, { method, headers = [], body } = {}) => {
+const fetchFrom = (gateways) => async (url, { method, headers = [], body } = {}) => {
   const own = ownCalls[url.split("/")[1]];
   if (own) return own(tokenOf(url), body);
   const lines = {};
   for (const [name, value] of headers) lines[name] = name in lines ? [lines[name], value].flat() : value;
   if (body) lines["Content-Length"] = Buffer.byteLength(body);
   if (lines["Req-Num"]) current.set(tokenOf(url), { test: lines["Test-ID"], number: lines["Req-Num"] });
+  const dialect = lines["Test-ID"]?.split("/")[1];
+  const isr = byStandard.has(dialect) ? gateways.standard : gateways.isr;
   const isVaried = varied.has(lines["Test-ID"]?.replace(/\/\d+$/, ""));
   underWay += 1;
   const answer = await isr.fetch(isVaried ? `/varied${url}` : url, { method, headers: lines, body }).finally(() => {
@@ -180,17 +187,17 @@ async function attemptAll(jobs, number) {
 
 /**
  * Runs all tests in all dialects.
- * @param {{ fetch: Function, untilStatus: Function }} isr the gateway, as tests/e2e/harness.mjs starts it
+ * @param {Record<"isr" | "standard", { fetch: Function, untilStatus: Function }>} gateways as tests/e2e/harness.mjs starts them, by `http`
  * @param {(id: string, dialect: string, why?: string) => boolean} isExpected tells whether that is what is to come of a test
  * @returns {Promise<Map<string, (string | undefined)[]>>} by `id/dialect` what came of each attempt, the last of which counts: nothing if the
  * test has passed, else what the suite says of it
  */
-export async function run(isr, isExpected) {
-  client.setFetch(fetchFrom(isr));
-  // Once the gateway knows what was invalidated (nothing), it need not ask again while this runs.
-  await isr.untilStatus("/varied/warm-up", "HIT");
+export async function run(gateways, isExpected, asked = Object.keys(dialects)) {
+  client.setFetch(fetchFrom(gateways));
+  // Once a gateway knows what was invalidated (nothing), it need not ask again while this runs.
+  await Promise.all(Object.values(gateways).map((isr) => isr.untilStatus("/varied/warm-up", "HIT")));
   const results = new Map();
-  let jobs = suite.flatMap(({ tests }) => tests.flatMap((test) => Object.keys(dialects).map((dialect) => ({ test, dialect }))));
+  let jobs = suite.flatMap(({ tests }) => tests.flatMap((test) => asked.map((dialect) => ({ test, dialect }))));
   for (let number = 1; number <= ATTEMPTS && jobs.length > 0; number += 1) {
     for (const [name, why] of await attemptAll(jobs, number)) results.set(name, [...(results.get(name) ?? []), why]);
     jobs = jobs.filter(({ test, dialect }) => !isExpected(test.id, dialect, results.get(`${test.id}/${dialect}`).at(-1)));

@@ -195,6 +195,7 @@ fn rendered(key: PageKey, token: Version) -> Input<Content> {
             u128::from_be_bytes(token.to_string().as_bytes()[10..26].try_into().expect("16 bytes"))
         )),
         rules: ClientRules::default(),
+        has_validator: false,
         vouched: None,
         key: key.clone(),
     };

@@ -84,7 +84,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             growing: growing.as_ref(),
             copy_invalidated: self.is_copy_invalidated(&before, page)?,
         };
-        let is_doubtful = is_base_doubtful(&before, &event, details.newer_than);
+        let is_doubtful = self.is_base_doubtful(&before, &event, details.newer_than);
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
         self.leases.replace(key, before.lease, after.lease);
@@ -179,6 +179,18 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
     }
 
+    /// Returns whether a render must not validate the page: the bytes are lost, or an edge knows of an invalidation that has
+    /// not arrived here, and may be a purge.
+    fn is_base_doubtful(&self, entry: &Entry, event: &Event, newer_than: Option<Timestamp>) -> bool {
+        let Some(page) = entry.page.as_ref().filter(|page| page.has_validator) else {
+            return false;
+        };
+        let is_lost = matches!(event, Event::BytesLost { .. });
+        let told = newer_than.filter(|time| page.render_start() <= *time);
+        // If the store fails, the render is unconditional.
+        is_lost || told.is_some_and(|time| !self.store.has_received(time, page).unwrap_or(false))
+    }
+
     /// Lets the render under this lease be unconditional, if it has not begun.
     fn forbid_base(&mut self, entry: &Entry) {
         let Some(lease) = entry.lease.filter(|lease| !self.renders.is_running(lease.token)) else { return };
@@ -250,14 +262,6 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
         None
     }
-}
-
-/// Returns whether a render must not validate the page: an edge knows of an invalidation that may be a purge, or the
-/// bytes are lost.
-fn is_base_doubtful(entry: &Entry, event: &Event, newer_than: Option<Timestamp>) -> bool {
-    let is_lost = matches!(event, Event::BytesLost { .. });
-    let page = entry.page.as_ref();
-    is_lost || page.zip(newer_than).is_some_and(|(page, time)| page.render_start() <= time)
 }
 
 fn is_request(event: &Event) -> bool {

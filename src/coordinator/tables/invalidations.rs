@@ -6,7 +6,8 @@ use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
 use crate::semantics::tag::Tag;
-use crate::sql::{Columns, Sql, StoreError, Value};
+use crate::sql::{Columns, Row, Sql, StoreError, Value};
+use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
 impl<S: Sql> CoordinatorStore<S> {
@@ -23,23 +24,37 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
+        let rows = self.received("received > ?", version.to_string().into(), path, tags)?;
+        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
+        modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
+    }
+
+    /// Returns whether the invalidation of a page that the tag index received at this time has arrived here.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn has_received(&self, at: Timestamp, page: &PageMeta) -> Result<bool, StoreError> {
+        let rows = self.received("at = ?", at.as_millis().into(), page.key.path(), &page.tags)?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Returns the modes of the invalidations that name a path or one of some tags, and meet a condition.
+    fn received(&self, condition: &str, value: Value, path: &str, tags: &[Tag]) -> Result<Vec<Row>, StoreError> {
         // The tags are one parameter, because the platform allows 100. An object receives invalidations of its own route
         // only.
         let by_tag = if tags.iter().any(Tag::is_every) { "" } else { "AND name IN (SELECT value FROM json_each(?))" };
         let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
         let places = |count| vec!["?"; count].join(", ");
         let statement = format!(
-            "SELECT mode FROM invalidations WHERE received > ? \
+            "SELECT mode FROM invalidations WHERE {condition} \
              AND ((kind = 'path' AND name = ?) OR (kind = 'tag' {by_tag}) \
              OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
             places(prefixes.len())
         );
-        let mut parameters = vec![Value::from(version.to_string()), path.into()];
+        let mut parameters = vec![value, path.into()];
         parameters.extend((!by_tag.is_empty()).then(|| list_of(tags)));
         parameters.extend(prefixes.into_iter().map(Value::from));
-        let rows = self.sql.query(&statement, &parameters)?;
-        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
-        modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
+        self.sql.query(&statement, &parameters)
     }
 
     /// Records an invalidation with the time at which this object received it. A repeated delivery of the same

@@ -47,6 +47,13 @@ fn a_page_that_is_stale_or_expired_is_validated() {
     let (mut shard, version) = shard_with_page(true);
     on(&mut shard, at(31), invalidation(Mode::Expire));
     assert_eq!(base_of(&mut shard, at(40), asked(None)), Some((version, true)));
+    assert_eq!(shard.store.has_received(at(30).now, &page("/a", version, &[])), Ok(true));
+    let (mut shard, version) = shard_with_page(true);
+    on(&mut shard, at(31), invalidation(Mode::Expire));
+    assert_eq!(base_of(&mut shard, at(40), asked(Some(at(30).now))), Some((version, true)), "the shard knows it, too");
+    let (mut shard, _) = shard_with_page(true);
+    on(&mut shard, at(31), invalidation(Mode::Expire));
+    assert_eq!(base_of(&mut shard, at(40), asked(Some(at(32).now))), None, "another one has not arrived");
     let (shard, version) = shard_with_page(true);
     let (mut shard, _) = reopen(shard, at(30));
     assert_eq!(base_of(&mut shard, at(40), asked(None)), Some((version, false)), "its content is in L2");
