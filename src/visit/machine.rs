@@ -189,7 +189,9 @@ impl View<'_> {
         let source = (tier == Tier::L2).then_some(Reason::L2);
         let judgement = self.judge(&page.meta);
         if self.is_for_others(&page.meta) {
-            let is_worth_keeping = tier == Tier::L2 && judgement == Judgement::Fresh;
+            // Otherwise each such request would read L2.
+            let is_usable = matches!(judgement, Judgement::Fresh | Judgement::Stale { .. });
+            let is_worth_keeping = tier == Tier::L2 && is_usable;
             return pass_over(page, is_worth_keeping.then_some(WhenToKeep::AtOnce));
         }
         match judgement {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { until } from "../harness.mjs";
+import { colo, start, until } from "../harness.mjs";
 import { gatewayFor, originOf } from "./origin.mjs";
 
 let isr, origin;
@@ -125,11 +125,20 @@ test("visitors with and without a cookie ask for a new page at the same time", a
   assert.equal(origin.arrived(path).length, 11, "one render, and ten visitors' own requests");
 });
 
-test("other colos and restarts know whom the page is for", async () => {
-  const path = "/restart/a";
-  const page = await isr.fetch(path);
-  await until("it is in L2", async () => (await isr.stored(path)).length > 0);
-  const [name] = await isr.stored(path);
-  assert.ok(name.endsWith(path));
-  assert.equal((await isr.fetch(path)).text, page.text);
+test("another colo knows from L2 whom the page is for, and has it in L1 for the others", async () => {
+  const path = "/colo/a";
+  const settings = { origin: origin.url, routes: { "/*": {} } };
+  const first = await start({ origin: null, isr: settings, workers: [colo("second", settings)] });
+  const page = await first.fetch(path);
+  await until("it is in L2", async () => (await first.stored(path)).length > 0);
+  const before = origin.arrived(path).length;
+  const member = await first.ask("second", path, { headers: { cookie: "a=1" } });
+  assert.deepEqual([member.isr, member.cacheStatus.detail, member.text.split(" for ")[1]], ["SKIP", "vary", "a=1"]);
+  const hit = await until("L1", async () => {
+    const answer = await first.ask("second", path);
+    assert.deepEqual([answer.isr, answer.text], ["HIT", page.text]);
+    return answer.cacheStatus.detail === undefined && answer;
+  });
+  assert.equal(hit.headers.get("vary"), "cookie");
+  assert.equal(origin.arrived(path).length, before + 1, "the visitor's own request");
 });
