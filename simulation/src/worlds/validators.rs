@@ -20,6 +20,8 @@ const MISMATCHES: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Validators {
     random: Random,
+    /// The origin confirms another version than the stored one, per conditional request.
+    mismatches: u64,
     /// The pages of which the origin has just confirmed another version.
     mismatched: BTreeSet<usize>,
 }
@@ -28,7 +30,12 @@ impl Validators {
     /// Draws the conditions of a seed's world, if its origin sends validators.
     pub(super) fn draw(seed: u64) -> Option<Self> {
         let mut random = Random::new(seed.rotate_left(24) ^ 0x4554_4147);
-        random.one_in(3).then(|| Self { random, mismatched: BTreeSet::new() })
+        random.one_in(3).then(|| Self { random, mismatches: MISMATCHES, mismatched: BTreeSet::new() })
+    }
+
+    /// Ends all failures.
+    pub(super) fn clear(&mut self) {
+        self.mismatches = 0;
     }
 }
 
@@ -57,7 +64,7 @@ impl World<'_> {
         if plan.end != End::Page {
             return Ok(plan);
         }
-        if validators.random.one_in(MISMATCHES) {
+        if validators.random.one_in(validators.mismatches) {
             validators.mismatched.insert(key);
             return Ok(RenderPlan { head: None, end: End::Mismatched, ..plan });
         }

@@ -222,6 +222,7 @@ impl<'w> World<'w> {
         self.hostile.calm_down();
         self.overload.calm_down();
         self.straits.iter_mut().for_each(Straits::clear);
+        self.validators.iter_mut().for_each(Validators::clear);
         self.origin.go_bad(0);
         self.l2.catch_up();
         // A lost alarm is set again when the object is called.
