@@ -12,7 +12,8 @@ CREATE INDEX tag_shards_by_shard ON tag_shards (shard);
 -- delivery has neither due nor matched. One invalidation of everything replaces those of a coordinator.
 CREATE TABLE dropped_deliveries (
   shard TEXT PRIMARY KEY,
-  seq INTEGER NOT NULL,            -- the latest invalidation that was dropped
+  since INTEGER NOT NULL,          -- the first invalidation that was dropped since the last one that was applied
+  seq INTEGER NOT NULL,            -- the latest one
   at INTEGER NOT NULL,             -- its time: pages rendered until then count as invalidated
   mode TEXT NOT NULL,              -- the strongest mode of those that were dropped
   due INTEGER NOT NULL,            -- when to attempt it
@@ -40,7 +41,7 @@ CREATE VIEW pending_deliveries AS
 SELECT d.seq, d.shard, d.due, d.attempts
 FROM deliveries d
 WHERE d.due IS NOT NULL OR (d.matched IS NULL AND EXISTS
-  (SELECT 1 FROM dropped_deliveries f WHERE f.shard = d.shard AND f.seq >= d.seq));
+  (SELECT 1 FROM dropped_deliveries f WHERE f.shard = d.shard AND d.seq BETWEEN f.since AND f.seq));
 
 CREATE VIEW tag_state AS
 -- Each tag that some coordinator carries, or that was invalidated. How fresh its pages are, the coordinators know.

@@ -10,6 +10,10 @@ use crate::sql::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
+/// The tag index may have lost the tags of this shard. The rows stay, because pages carry the tags: see
+/// [`CoordinatorStore::forget_tags`].
+const UNCONFIRM_TAGS: &str = "UPDATE registered_tags SET confirmed = 0";
+
 impl<S: Sql> CoordinatorStore<S> {
     /// Returns the strongest invalidation received since the render of `page` began.
     ///
@@ -86,7 +90,7 @@ impl<S: Sql> CoordinatorStore<S> {
             if invalidation.target == Target::Everything {
                 // The tag index may have lost what it knew of this object. No page is fresh before it is rendered
                 // again, and its tags are registered again then.
-                self.sql.query("DELETE FROM registered_tags", &[])?;
+                self.sql.query(UNCONFIRM_TAGS, &[])?;
             }
             if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
                 self.begin_sweep(invalidation, received)?;
@@ -100,7 +104,8 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn unregistered(&self, tags: &[Tag]) -> Result<Vec<Tag>, StoreError> {
-        let statement = "SELECT tag FROM registered_tags WHERE tag IN (SELECT value FROM json_each(?))";
+        let statement =
+            "SELECT tag FROM registered_tags WHERE confirmed = 1 AND tag IN (SELECT value FROM json_each(?))";
         let rows = self.sql.query(statement, &[list_of(tags)])?;
         let known = rows.into_iter().map(|row| Columns::of("registered_tags", row).text());
         let known = known.collect::<Result<BTreeSet<String>, _>>()?;
@@ -131,7 +136,9 @@ impl<S: Sql> CoordinatorStore<S> {
         self.sql.transaction(|| {
             self.set_fact("registered_as_one_of", &shards.to_string())?;
             for tag in tags {
-                self.sql.query("INSERT OR IGNORE INTO registered_tags (tag) VALUES (?)", &[tag.as_str().into()])?;
+                let note = "INSERT INTO registered_tags (tag) VALUES (?) ON CONFLICT (tag) DO UPDATE SET confirmed = 1 \
+                    WHERE confirmed = 0";
+                self.sql.query(note, &[tag.as_str().into()])?;
             }
             Ok(())
         })
@@ -150,7 +157,7 @@ impl<S: Sql> CoordinatorStore<S> {
             return Ok(false);
         }
         self.sql.transaction(|| {
-            self.sql.query("DELETE FROM registered_tags", &[])?;
+            self.sql.query(UNCONFIRM_TAGS, &[])?;
             self.sql.query("DELETE FROM facts WHERE name = 'registered_as_one_of'", &[])?;
             self.sql.query(
                 "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES ('everything', '', 'stale', 0, 0, ?) \

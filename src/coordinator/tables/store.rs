@@ -6,7 +6,7 @@ use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
     Migration {
         name: "0002_copies_and_breaker",
@@ -20,6 +20,10 @@ const MIGRATIONS: [Migration; 7] = [
         sql: include_str!("../../../migrations/coordinator/0006_breaker_evidence.sql"),
     },
     Migration { name: "0007_validators", sql: include_str!("../../../migrations/coordinator/0007_validators.sql") },
+    Migration {
+        name: "0008_unconfirmed_tags",
+        sql: include_str!("../../../migrations/coordinator/0008_unconfirmed_tags.sql"),
+    },
 ];
 
 /// The tables of one coordinator object.

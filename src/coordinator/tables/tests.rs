@@ -204,7 +204,7 @@ fn a_schema_newer_than_known_is_refused() {
     store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
     let MemorySql(connection) = store.into_sql();
     let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 7 }));
+    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 8 }));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl<S: Sql> TagIndexStore<S> {
             self.sql.query(
                 "SELECT CASE WHEN EXISTS (SELECT 1 FROM invalidations WHERE seq = ?1) \
                  THEN (SELECT COUNT(*) FROM pending_deliveries WHERE seq = ?1) \
-                 ELSE (SELECT COUNT(*) FROM dropped_deliveries WHERE seq >= ?1) END",
+                 ELSE (SELECT COUNT(*) FROM dropped_deliveries WHERE ?1 BETWEEN since AND seq) END",
                 &[seq.into()],
             )?,
         )

@@ -39,10 +39,11 @@ impl<S: Sql> TagIndexStore<S> {
             WHEN 3 THEN 'purge' WHEN 2 THEN 'expire' ELSE 'stale' END";
         self.sql.query(
             &format!(
-                "INSERT INTO dropped_deliveries (shard, seq, at, mode, due) \
-                 SELECT d.shard, MAX(d.seq), MAX(i.at), {strongest}, MIN(d.due) \
+                "INSERT INTO dropped_deliveries (shard, since, seq, at, mode, due) \
+                 SELECT d.shard, MIN(d.seq), MAX(d.seq), MAX(i.at), {strongest}, MIN(d.due) \
                  FROM deliveries d JOIN invalidations i ON i.seq = d.seq WHERE {pending} GROUP BY d.shard \
-                 ON CONFLICT (shard) DO UPDATE SET seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
+                 ON CONFLICT (shard) DO UPDATE SET since = MIN(since, excluded.since), \
+                 seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
                  mode = CASE WHEN 'purge' IN (mode, excluded.mode) THEN 'purge' \
                  WHEN 'expire' IN (mode, excluded.mode) THEN 'expire' ELSE 'stale' END"
             ),

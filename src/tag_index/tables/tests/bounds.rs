@@ -63,6 +63,13 @@ fn deliveries_that_the_log_can_not_keep_are_replaced_by_one_of_everything() {
     assert_eq!(number(&store, "SELECT COUNT(*) FROM dropped_deliveries WHERE shard = '/a/*#0'"), 1);
     settle(&store, &later, Some(0), at(200_000)).unwrap();
     assert_eq!(number(&store, "SELECT COUNT(*) FROM dropped_deliveries WHERE shard = '/a/*#0'"), 0);
+
+    // What a summary has applied stays applied when more is dropped.
+    let applied = later.invalidation.seq;
+    for n in 100..150 {
+        store.append(Target::Tag(tag("x")), Mode::Stale, Refresh::Lazy, None, at(n)).unwrap();
+    }
+    assert!(number(&store, "SELECT since FROM dropped_deliveries WHERE shard = '/a/*#0'") > applied);
 }
 
 #[test]
