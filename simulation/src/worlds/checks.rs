@@ -199,6 +199,8 @@ pub(super) struct Checks {
     acknowledged: Vec<KnownInvalidation>,
     /// The invalidations in the log, or sent to it. Some are not applied everywhere yet.
     recorded: Vec<KnownInvalidation>,
+    /// Whether the log is so small that a purge may reach a coordinator as one of everything.
+    pub(super) purges_widen: bool,
     waiting: BTreeMap<WaiterId, WaitingRequest>,
     /// The input after which each lease was granted.
     granted: BTreeMap<Version, u64>,
@@ -505,7 +507,7 @@ impl Checks {
 
     /// Returns whether a page may be gone forever. A late delivery of a purge also removes pages rendered since.
     pub(super) fn may_be_purged(&self, page: &PageMeta) -> bool {
-        self.recorded.iter().any(|known| known.mode == Mode::Purge && known.names(page))
+        self.recorded.iter().any(|known| known.mode == Mode::Purge && (self.purges_widen || known.names(page)))
     }
 
     /// Returns whether anything was purged.
