@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// The coordinators that did not answer, each with the time. They are in memory only, and no more than those that a
-/// delivery was due to within [`LEFT_ALONE`].
+/// delivery was due to within half a minute.
 #[derive(Clone, Debug, Default)]
 pub struct Hanging(BTreeMap<ShardName, Timestamp>);
 
