@@ -199,7 +199,7 @@ pub(super) struct Checks {
     acknowledged: Vec<KnownInvalidation>,
     /// The invalidations in the log, or sent to it. Some are not applied everywhere yet.
     recorded: Vec<KnownInvalidation>,
-    /// Whether the log is so small that a purge may reach a coordinator as one of everything.
+    /// Whether the log or the feed is so small that a purge may reach a coordinator as one of everything.
     pub(super) purges_widen: bool,
     waiting: BTreeMap<WaiterId, WaitingRequest>,
     /// The input after which each lease was granted.

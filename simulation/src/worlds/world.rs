@@ -195,7 +195,7 @@ impl<'w> World<'w> {
             log: Vec::new(),
             versions: BTreeMap::new(),
         };
-        world.checks.purges_widen = world.hostile.log_rows.is_some();
+        world.checks.purges_widen = world.hostile.log_rows.is_some() || world.hostile.feed_rows.is_some();
         for at in 0..world.objects.len() {
             world.objects[at].is_narrow = world.straits.is_some();
             world.objects[at].memory = if is_calm { None } else { Memory::draw(seed) };
