@@ -57,13 +57,14 @@ struct KnownPart {
     log: Option<LogId>,
     /// The number up to which it is known.
     seq: u64,
-    /// The time of the row with that number.
-    at: Timestamp,
+    /// The newest row that it had when it answered, if it states it. An answer may end earlier: later rows were still to
+    /// come then, but earlier ones of the same targets were left out because of them.
+    newest: Option<LogPosition>,
 }
 
 impl KnownPart {
     fn nothing(index: TagIndexName) -> Self {
-        Self { log: None, seq: index.before_first(), at: Timestamp::default() }
+        Self { log: None, seq: index.before_first(), newest: None }
     }
 }
 
@@ -135,6 +136,9 @@ pub struct FeedPage {
     /// The identity of the log. Older versions do not state it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogId>,
+    /// The newest row of the log, also if the answer ends earlier. Older versions do not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<LogPosition>,
 }
 
 impl Feed {
@@ -144,11 +148,10 @@ impl Feed {
         self.part(index).seq
     }
 
-    /// Returns the newest row of an object's log that is known, if the log is.
+    /// Returns the newest row of an object's log that this edge has heard of.
     #[must_use]
     pub fn position(&self, index: TagIndexName) -> Option<LogPosition> {
-        let KnownPart { log, seq, at } = self.part(index);
-        log.filter(|_| at > Timestamp::default()).map(|log| LogPosition { log, seq, at })
+        self.part(index).newest
     }
 
     fn part(&self, index: TagIndexName) -> KnownPart {
@@ -158,7 +161,6 @@ impl Feed {
     /// Adds an answer of a tag index object to a question for the rows after `since`.
     pub fn extend(&mut self, index: TagIndexName, since: u64, page: FeedPage) -> FeedProgress {
         self.floor = self.floor.max(page.floor);
-        let newest = page.rows.last().map(|row| row.at);
         for row in page.rows {
             self.latest = self.latest.max(row.at);
             self.note(row.target, row.mode, row.at);
@@ -173,8 +175,10 @@ impl Feed {
         let continues = since <= known.seq;
         let has_news = continues && page.seq > known.seq;
         if has_news {
-            (known.seq, known.at) = (page.seq, newest.unwrap_or_default());
+            known.seq = page.seq;
         }
+        let is_newer = |position: &LogPosition| known.newest.is_none_or(|newest| newest.seq < position.seq);
+        known.newest = page.newest.filter(is_newer).or(known.newest);
         self.known.insert(index, known);
         match (continues, has_news) {
             (false, _) => FeedProgress::StartsOver,
@@ -425,7 +429,14 @@ mod tests {
         };
         let answer = |log, seq, time| {
             let rows = vec![row(seq, time)];
-            FeedPage { seq, rows, log: Some(LogId::new(log)), ..FeedPage::default() }
+            let log = LogId::new(log);
+            FeedPage {
+                seq,
+                rows,
+                log: Some(log),
+                newest: Some(LogPosition { log, seq, at: at(time) }),
+                ..FeedPage::default()
+            }
         };
         let root = TagIndexName::ROOT;
         let mut feed = Feed::default();
@@ -435,10 +446,10 @@ mod tests {
         // The rows after 300 of another log say nothing about its first 300, however many such answers come.
         for _ in 0..2 {
             assert_eq!(feed.extend(root, 300, answer(2, 310, 600)), FeedProgress::StartsOver);
-            assert_eq!((feed.seq(root), feed.position(root)), (0, None));
+            let position = LogPosition { log: LogId::new(2), seq: 310, at: at(600) };
+            assert_eq!((feed.seq(root), feed.position(root)), (0, Some(position)));
         }
         assert_eq!(feed.extend(root, 0, answer(2, 310, 600)), FeedProgress::News);
-        assert_eq!(feed.position(root), Some(LogPosition { log: LogId::new(2), seq: 310, at: at(600) }));
         for time in [500, 600] {
             let known = page("/", &[&format!("t{time}")], 100);
             assert!(feed.invalidation_of(&known, &route()).is_some(), "{time}");

@@ -24,7 +24,7 @@ impl LogId {
     }
 }
 
-/// The newest row of a log that an edge knows. A log that does not have this row is not the log that gave it.
+/// The newest row of a log that an edge has heard of. A log that does not have this row is not the log that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     /// The log.

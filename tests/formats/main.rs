@@ -267,10 +267,12 @@ fn messages_are_what_they_were() {
     now.sent("Progress", &progress);
     let downstream = vec![DownstreamProgress { cache: "zone_purge".to_owned(), is_done: true }];
     now.sent("Progress, with a cache in front", &Progress { downstream, ..progress });
-    let page =
-        FeedPage { seq: 7, floor: START, rows: vec![by_tag(), by_path()], more: true, lagging: Vec::new(), log: None };
+    let rows = vec![by_tag(), by_path()];
+    let page = FeedPage { seq: 7, floor: START, rows, more: true, lagging: Vec::new(), log: None, newest: None };
     now.sent("FeedPage", &page);
-    now.sent("FeedPage, of a log with an id", &FeedPage { log: Some(LogId::new(11)), ..page });
+    let page = FeedPage { log: Some(LogId::new(11)), ..page };
+    now.sent("FeedPage, of a log with an id", &page);
+    now.sent("FeedPage, with the newest row of the log", &FeedPage { newest: known, ..page });
     now.end();
 }
 

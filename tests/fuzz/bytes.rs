@@ -291,6 +291,7 @@ fn an_answer_of_the_tag_index() {
             more: true,
             lagging: Vec::new(),
             log: Some(LogId::new(3)),
+            newest: Some(LogPosition { log: LogId::new(3), seq: 9, at: START }),
         }),
     ];
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {

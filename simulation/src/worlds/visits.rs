@@ -20,8 +20,8 @@ use crate::version::Version;
 use crate::visit::crowds::{FEW, lead};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
-    Company, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request, Sent, ServedPage,
-    Step, StoredPage, Turn, Visit as Decisions, WhenToKeep,
+    Company, CoordinatorReply, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request,
+    Sent, ServedPage, Step, StoredPage, Turn, Visit as Decisions, WhenToKeep,
 };
 
 /// How long the feed may be behind, in milliseconds.
@@ -67,7 +67,7 @@ pub(super) struct Visit<'w> {
     pub(super) questions: u32,
     /// The lower bound on the page's render time in the last question.
     newer_than: Option<Timestamp>,
-    /// Whether the last question was not answered, or refused.
+    /// Whether the last question was not answered, or its coordinator could not read what it knows.
     pub(super) is_unanswered: bool,
     part: CrowdPart,
     /// The question that is not answered yet, and when it was sent.
@@ -166,7 +166,9 @@ impl<'w> World<'w> {
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(()) };
         match &event {
             Event::NotAnswered(_) => visit.is_unanswered = true,
-            Event::Answered(_) | Event::Others(Others::Answered(_)) => visit.is_unanswered = false,
+            Event::Answered(CoordinatorReply { reply, .. }) | Event::Others(Others::Answered(reply)) => {
+                visit.is_unanswered = matches!(reply, Reply::Refused { reason: Reason::CoordinatorFailed });
+            }
             _ => {}
         }
         if matches!(event, Event::NotAnswered(_) | Event::Answered(_)) {
@@ -243,7 +245,7 @@ impl<'w> World<'w> {
             let leads = |other: &Question, at: u64| self.now < at + millis(lead(other.patience));
             let is_here = visit.edge == edge && visit.key == key;
             // After the clock was set back, nobody knows how long the others have asked.
-            let is_timed = |at: u64| self.edges[edge].set_back_at.is_none_or(|set_back_at| set_back_at <= at);
+            let is_timed = |at: u64| self.edges[edge].set_back_at.is_none_or(|set_back_at| set_back_at < at);
             let asking = visit.asking.filter(|(other, at)| is_here && is_timed(*at) && leads(other, *at));
             asking.is_some_and(|(other, _)| other.newer_than == question.newer_than && other.company != Company::Alone)
         };

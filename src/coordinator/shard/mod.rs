@@ -120,13 +120,23 @@ pub struct Shard<S, B> {
     /// L2 was another store up to this version, so it does not have what was written before.
     copies_since: Version,
     effects: Vec<Effect<B>>,
-    /// Results of writes to L2 that could not be recorded: the key, the version, and whether L2 has accepted it. As
-    /// little is written while the store fails, these are no more than the writes that were under way.
-    unrecorded: Vec<(PageKey, Option<Version>, bool)>,
+    /// Results of writes to L2 that could not be recorded. As little is written while the store fails, these are no more
+    /// than the writes that were under way.
+    unrecorded: Vec<WriteResult>,
     /// The first failure of the store in this input.
     failure: Option<StoreError>,
     /// The number of consecutive alarms with a failure of the store, and when the next one may follow.
     failing: (u32, Timestamp),
+}
+
+/// The result of a write to L2.
+#[derive(Clone, Debug)]
+struct WriteResult {
+    key: PageKey,
+    /// The version that was written; `None` for a deletion.
+    version: Option<Version>,
+    /// Whether L2 has accepted it.
+    is_taken: bool,
 }
 
 /// The input that is being handled: what all its steps have in common.
@@ -288,7 +298,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
                 self.read(turn, read, &found);
                 Ok(())
             }
-            Input::Wrote { key, version, taken } => self.wrote(turn, &key, version, taken),
+            Input::Wrote { key, version, taken } => self.wrote(turn, WriteResult { key, version, is_taken: taken }),
             Input::Alarm { room, writes } => {
                 self.alarm(turn, room, writes);
                 Ok(())
@@ -513,20 +523,22 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
     }
 
-    fn wrote(
-        &mut self,
-        turn: Turn<'_>,
-        key: &PageKey,
-        version: Option<Version>,
-        taken: bool,
-    ) -> Result<(), StoreError> {
-        let event = if taken { Event::Written { version } } else { Event::WriteFailed { version } };
-        if let Err(error) = self.step(turn, key, event, EventDetails::default()) {
-            self.unrecorded.push((key.clone(), version, taken));
-            return Err(error);
-        }
-        if let Some(version) = version.filter(|_| taken) {
-            self.held.written(key, version);
+    fn wrote(&mut self, turn: Turn<'_>, written: WriteResult) -> Result<(), StoreError> {
+        let key = written.key.clone();
+        self.unrecorded.push(written);
+        self.record_writes(turn, &key)
+    }
+
+    /// Records the results of writes under a key in the order in which they came: the last one decides what L2 has.
+    fn record_writes(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<(), StoreError> {
+        while let Some(at) = self.unrecorded.iter().position(|written| written.key == *key) {
+            let WriteResult { version, is_taken, .. } = self.unrecorded[at];
+            let event = if is_taken { Event::Written { version } } else { Event::WriteFailed { version } };
+            self.step(turn, key, event, EventDetails::default())?;
+            self.unrecorded.remove(at);
+            if let Some(version) = version.filter(|_| is_taken) {
+                self.held.written(key, version);
+            }
         }
         Ok(())
     }
@@ -535,8 +547,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// most `room` queued renders. Begins at most `writes` writes to L2. A failure for one page does not stop the others.
     fn alarm(&mut self, turn: Turn<'_>, room: usize, writes: usize) {
         let now = turn.moment.now;
-        for (key, version, taken) in std::mem::take(&mut self.unrecorded) {
-            let recorded = self.wrote(turn, &key, version, taken);
+        let unrecorded: BTreeSet<PageKey> = self.unrecorded.iter().map(|written| written.key.clone()).collect();
+        for key in unrecorded {
+            let recorded = self.record_writes(turn, &key);
             self.note(recorded);
         }
         match self.store.writes_due(now, u32::try_from(writes).unwrap_or(u32::MAX)) {

@@ -6,7 +6,7 @@
 //! | what happens | who notices | then |
 //! |---|---|---|
 //! | the database is new | the log has another id | the edge reads the log from its beginning |
-//! | the database is restored | an edge asks about a row that the log does not have, or has with another time | the log gets another id; all edges read it from its beginning, and ask the coordinators about all earlier pages |
+//! | the database is restored | an edge has heard of a row that the log does not have, or has with another time | the log gets another id; all edges read it from its beginning, and ask the coordinators about all earlier pages |
 //! | the object dies between the steps of that | the next such question | it is done again |
 //! | an edge that knows less asks first | nobody | it gets all rows of the log, but cannot miss the lost ones |
 
@@ -45,9 +45,10 @@ impl<S: Sql> TagIndexStore<S> {
             .into_iter()
             .map(|row| invalidation(&mut Columns::of("feed", row)))
             .collect::<Result<Vec<Invalidation>, _>>()?;
-        let last = rows.last().filter(|_| more).map(|row| row.seq);
-        let seq = last.map_or_else(|| self.last_row().map(|(seq, _)| seq), Ok)?;
-        Ok(FeedPage { seq, floor: self.floor()?, rows, more, lagging: self.lagging()?, log: Some(log) })
+        let (newest, at) = self.last_row()?;
+        let seq = rows.last().filter(|_| more).map_or(newest, |row| row.seq);
+        let newest = (at > Timestamp::default()).then_some(LogPosition { log, seq: newest, at });
+        Ok(FeedPage { seq, floor: self.floor()?, rows, more, lagging: self.lagging()?, log: Some(log), newest })
     }
 
     /// Returns the newest number in the log, and its time.

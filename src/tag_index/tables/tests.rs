@@ -346,6 +346,31 @@ fn a_restored_database_gets_another_log_as_soon_as_an_edge_knows_more() {
     }
 }
 
+/// A row leaves out earlier ones of its target. An edge that has read only a part of the feed would never hear of them
+/// if that row is lost.
+#[test]
+fn an_edge_that_has_read_a_part_of_the_feed_notices_that_a_row_of_the_rest_is_lost() {
+    let root = TagIndexName::ROOT;
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    store.register(&shard("/*#0"), 1, 0, &[tag("x"), tag("y")], at(0)).unwrap();
+    let append = |store: &TagIndexStore<MemorySql>, name, time| {
+        store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap()
+    };
+    append(&store, "x", 1_000);
+    append(&store, "y", 2_000);
+    let backup = store.sql.copy();
+    append(&store, "x", 3_000);
+    let mut edge = Feed::default();
+    let part = store.feed(after(0), 1, at(4_000), 1).unwrap();
+    assert_eq!((part.seq, part.more), (2, true), "row 1 is left out because of row 3");
+    edge.extend(root, 0, part);
+
+    let restored = TagIndexStore::open(backup).unwrap();
+    let question = FeedQuestion { since: edge.seq(root), known: edge.position(root) };
+    let other = restored.feed(question, 100, at(9_000), 2).unwrap();
+    assert_eq!(edge.extend(root, 2, other), FeedProgress::StartsOver);
+}
+
 #[test]
 fn a_new_database_has_another_log() {
     let ask = |random| TagIndexStore::open(MemorySql::new()).unwrap().feed(after(0), 10, at(0), random).unwrap().log;

@@ -352,3 +352,33 @@ fn after_as_many_failures_as_there_are_slots_pages_are_still_rendered() {
     }
     world.check("failures one after the other");
 }
+
+/// The result of a deletion can't be recorded, and then an older write that has hung arrives in L2.
+#[test]
+fn results_of_writes_are_recorded_in_the_order_in_which_they_came() {
+    let mut world = World::new();
+    for op in [
+        Op::Miss("/a"),
+        Op::Done,
+        Op::Registered(true),
+        Op::Wait(20_000),
+        Op::Invalidate(Mode::Purge, Refresh::Lazy),
+        Op::Alarm,
+        Op::Wait(3_000),
+        Op::Alarm,
+    ] {
+        assert_eq!(world.perform(op).1, None);
+    }
+    let written = world.writes[0].1;
+    assert!(written.is_some(), "it hangs");
+    world.writes.rotate_left(1);
+    world.sql.fails.set(Fails::From(0));
+    assert!(world.perform(Op::Wrote(true)).1.is_some(), "the deletion");
+    world.sql.fails.set(Fails::Never);
+    assert_eq!(world.perform(Op::Wrote(true)).1, None, "the page");
+    for op in [Op::Wait(3_000), Op::Alarm] {
+        assert_eq!(world.perform(op).1, None);
+    }
+    let deleted: Vec<_> = world.writes.iter().map(|(key, version)| (key.path(), *version)).collect();
+    assert_eq!(deleted, [("/a", None)], "L2 has the purged page");
+}
