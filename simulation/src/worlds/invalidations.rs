@@ -75,7 +75,7 @@ impl World<'_> {
         if !fault::on(Fault::AcknowledgeFirst) {
             self.checks.record(now, &invalidation.target, mode, edit);
         }
-        self.edit_of.insert(seq, edit);
+        self.edit_of.insert(invalidation.at, edit);
         self.unacknowledged.insert(seq, (invalidation, edit));
         if self.tag_index.store().pending(seq).expect("it is sound") > 0 {
             self.tag_index.wake_at(Timestamp::from_millis(local.as_millis() + CALLERS_PATIENCE), now);

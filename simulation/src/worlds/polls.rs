@@ -117,7 +117,7 @@ impl World<'_> {
         let SharedAnswer { sent, asked_at, page } = answer;
         let asked_at = under_way.asked_at.map_or(asked_at, |oldest| oldest.min(asked_at));
         under_way.asked_at = Some(asked_at);
-        at.heard.extend(page.rows.iter().filter_map(|row| self.edit_of.get(&row.seq)));
+        at.heard.extend(page.rows.iter().filter_map(|row| self.edit_of.get(&row.at)));
         let Some(complete_until) = under_way.part.take(&mut at.polling, sent, page) else {
             return self.send_poll(edge, poll);
         };

@@ -25,6 +25,7 @@ use super::weather::Weather;
 use super::workshop::{Layout, PATHS, Workshop};
 use crate::coordinator::{Input, Moment, WaiterId};
 use crate::invalidation::Invalidation;
+use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::Event;
 
@@ -55,8 +56,8 @@ pub(super) struct World<'w> {
     pub(super) tag_index: TagIndex,
     /// The conditions that only a part of the worlds have.
     pub(super) hostile: Hostile,
-    /// The edit of each invalidation in the log, by its number.
-    pub(super) edit_of: BTreeMap<u64, u64>,
+    /// The edit of each invalidation in the log, by its time. A restored log gives its numbers again.
+    pub(super) edit_of: BTreeMap<Timestamp, u64>,
     /// The edit of each invalidation that is not acknowledged.
     pub(super) unacknowledged: BTreeMap<u64, (Invalidation, u64)>,
     pub(super) edges: Vec<Edge>,

@@ -74,12 +74,25 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(LogId::new(random))
     }
 
-    /// Returns whether this log may have given a row. Trimmed rows are older than anything that can be compared.
+    /// Returns whether this log may have given a row. Numbers and times rise together, so a row that is no longer here was
+    /// given later than those before it. If no row before it is here either, later ones of the same targets have replaced
+    /// them in the feed, or the floor has risen above them: the edge will hear of that.
     fn has_given(&self, known: LogPosition) -> Result<bool, StoreError> {
         if known.seq > self.last_row()?.0 {
             return Ok(false);
         }
-        Ok(self.invalidation(known.seq)?.is_none_or(|row| row.at == known.at))
+        for sql in [
+            "SELECT seq, at FROM invalidations WHERE seq <= ? ORDER BY seq DESC LIMIT 1",
+            "SELECT seq, at FROM feed WHERE seq <= ? ORDER BY seq DESC LIMIT 1",
+        ] {
+            let Some(row) = self.sql.query(sql, &[known.seq.into()])?.into_iter().next() else { continue };
+            let mut columns = Columns::of("feed", row);
+            let (seq, at) = (columns.number()?, Timestamp::from_millis(columns.number()?));
+            if if seq == known.seq { at != known.at } else { at >= known.at } {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Begins a log with another id, because the rows after an earlier point are lost.

@@ -372,6 +372,30 @@ fn an_edge_that_has_read_a_part_of_the_feed_notices_that_a_row_of_the_rest_is_lo
 }
 
 #[test]
+fn a_restored_database_gets_another_log_even_if_the_row_that_an_edge_knows_has_left_it() {
+    let root = TagIndexName::ROOT;
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let append = |store: &TagIndexStore<MemorySql>, name: &str, time| {
+        store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(time)).unwrap();
+    };
+    append(&store, "x", 1_000);
+    let backup = store.sql.copy();
+    append(&store, "y", 2_000);
+    append(&store, "y", 3_000);
+    let mut edge = Feed::default();
+    edge.extend(root, 0, store.feed(after(0), 100, at(4_000), 1).unwrap());
+
+    let restored = TagIndexStore::open(backup).unwrap();
+    for (name, time) in [("z", 5_000), ("x", 6_000), ("x", 7_000)] {
+        append(&restored, name, time);
+    }
+    let question = FeedQuestion { since: edge.seq(root), known: edge.position(root) };
+    restored.sql.query("DELETE FROM invalidations WHERE seq < 4", &[]).unwrap();
+    let other = restored.feed(question, 100, at(9_000), 2).unwrap();
+    assert_eq!(edge.extend(root, 3, other), FeedProgress::StartsOver, "row 2 is another one than it knows");
+}
+
+#[test]
 fn a_new_database_has_another_log() {
     let ask = |random| TagIndexStore::open(MemorySql::new()).unwrap().feed(after(0), 10, at(0), random).unwrap().log;
     assert!(ask(1).is_some());
