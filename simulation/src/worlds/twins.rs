@@ -1,5 +1,6 @@
 //! Promise 7, by comparison: runs the same schedule unchanged, and with an object that is evicted whenever it is idle.
-//! The answers must be the same.
+//! The answers must be the same, in the same order. Their times may differ: an object that has lost a page's bytes reads
+//! them from L2, and a queued render begins later meanwhile.
 
 use super::checks::{CheckResult, Violation};
 use super::workshop::Workshop;

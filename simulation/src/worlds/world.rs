@@ -43,7 +43,7 @@ const STEPS_TO_REST: u32 = 20_000;
 const ALL_PAUSES: u64 = 400_000;
 
 /// A logged answer, for the comparison of two worlds.
-pub(super) type Line = (u64, u64, String);
+pub(super) type Line = (u64, String);
 
 /// The complete state of a world.
 pub(super) struct World<'w> {
@@ -470,7 +470,7 @@ impl<'w> World<'w> {
             }
             None => what.to_owned(),
         };
-        self.log.push((self.now, visit, line));
+        self.log.push((visit, line));
     }
 }
 
