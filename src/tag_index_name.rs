@@ -52,6 +52,12 @@ impl TagIndexName {
         told
     }
 
+    /// Returns whether this object is told of a tag: of [`Tag::every`], each is.
+    #[must_use]
+    pub fn is_told_of(self, tag: &Tag, tag_shards: u16) -> bool {
+        tag.is_every() || Self::of_tag(tag, tag_shards) == self
+    }
+
     /// Returns the object that has numbered an invalidation; `None` if no object issues such numbers.
     #[must_use]
     pub fn of_seq(seq: u64) -> Option<Self> {

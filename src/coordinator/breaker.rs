@@ -20,6 +20,7 @@
 //! | a probe is lost | the next one follows after the pause; there are never two at a time |
 //! | failed pages outnumber healthy ones among the visits | a page that has failed may probe only [`HANDICAP`] later than another |
 //! | the object dies | the evidence is in SQLite. It is written with the row of a page whose render has failed |
+//! | the clock is set back | results from the future do not count, nor does a pause that is longer than there can be |
 //! | healthy pages are rendered meanwhile | they count only while the failures weigh half of what opens the breaker, so that an ordinary render writes no row here |
 
 use std::fmt::Write;
@@ -30,7 +31,7 @@ use sha2::{Digest, Sha256};
 use crate::backoff;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::OriginFailure;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The weight of the evidence that opens the breaker.
 const OPENS_AT: u32 = 24;
@@ -126,7 +127,12 @@ impl Breaker {
     #[must_use]
     pub fn holds_until(&self, now: Timestamp, has_failed: bool) -> Option<Timestamp> {
         let due = if has_failed { self.probe_at.plus(HANDICAP) } else { self.probe_at };
-        (self.is_open() && due > now).then_some(due)
+        (self.is_open() && due > now && !self.is_of_other_clock(now)).then_some(due)
+    }
+
+    /// Returns whether the time of the next probe was set before the clock was set back: no pause is so long.
+    fn is_of_other_clock(&self, now: Timestamp) -> bool {
+        self.probe_at.since(now) > LONGEST * 5 / 4
     }
 
     /// Returns the number of keys whose last render has failed.
@@ -137,7 +143,7 @@ impl Breaker {
 
     /// Records that a render begins. If its time has come, it is the probe. Otherwise the page was invalidated.
     pub(super) fn begun(&mut self, now: Timestamp, random: u128) {
-        if self.is_open() && self.probe_at <= now {
+        if self.is_open() && (self.probe_at <= now || self.is_of_other_clock(now)) {
             self.pauses = self.pauses.saturating_add(1);
             self.pause(now, random);
         }
@@ -175,7 +181,9 @@ impl Breaker {
 
     fn note(&mut self, key: &PageKey, result: OriginResult, now: Timestamp) {
         let key = hash_of(key);
-        self.evidence.retain(|evidence| evidence.key != key && now.since(evidence.at) < WINDOW);
+        // Otherwise results from before the clock was set back would count until their time comes again.
+        let is_recent = |at: Timestamp| now.since(at) < WINDOW && at.since(now) <= CLOCK_DIFFERENCE;
+        self.evidence.retain(|evidence| evidence.key != key && is_recent(evidence.at));
         if self.evidence.len() >= MOST {
             self.evidence.remove(0);
         }
@@ -296,6 +304,29 @@ mod tests {
             breaker.failed(&key(number), OriginResult::Unreachable, at(20 * number), 0);
             assert_eq!(breaker.holds_until(at(20 * number), false), None, "{number}");
         }
+    }
+
+    #[test]
+    fn failures_from_before_the_clock_was_set_back_do_not_count() {
+        let mut breaker = Breaker::default();
+        (0..3).for_each(|number| breaker.failed(&key(number), OriginResult::Unreachable, at(3600), 0));
+        breaker.failed(&key(3), OriginResult::Unreachable, at(10), 0);
+        assert_eq!((breaker.holds_until(at(10), false), breaker.failing()), (None, 1));
+        // Objects of one shard may run on machines whose clocks differ a little.
+        let mut breaker = Breaker::default();
+        (0..3).for_each(|number| breaker.failed(&key(number), OriginResult::Unreachable, at(11), 0));
+        breaker.failed(&key(3), OriginResult::Unreachable, at(10), 0);
+        assert_eq!(breaker.holds_until(at(10), false), Some(at(11)));
+    }
+
+    #[test]
+    fn an_open_breaker_admits_a_probe_when_the_clock_was_set_back() {
+        let mut breaker = Breaker::default();
+        (0..4).for_each(|number| breaker.failed(&key(number), OriginResult::Unreachable, at(3600), 0));
+        assert_eq!(breaker.holds_until(at(10), false), None);
+        assert_eq!(breaker.holds_until(at(10), true), None);
+        breaker.begun(at(10), 0);
+        assert_eq!(breaker.holds_until(at(10), false), Some(at(12)), "one at a time");
     }
 
     #[test]

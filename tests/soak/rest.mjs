@@ -3,7 +3,7 @@
  *
  * | promise | checked |
  * |---|---|
- * | an acknowledged invalidation holds | each page that was invalidated shows that edit or a later one, as a HIT or MISS, in each colo |
+ * | an acknowledged invalidation holds | two pages of each show that edit or a later one, as a HIT or MISS, in each colo |
  * | it has reached every shard | no delivery of the recent invalidations is pending |
  * | no lease is stuck | no shard has a render under way, and no write to L2 is due |
  */
@@ -11,8 +11,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { COLOS, SHARDS } from "./runtime.mjs";
 
-/** How long everything may take to come to rest, in milliseconds: longer than any pause after a failure. */
+/** How long a page, a delivery or a shard may take to come to rest, in milliseconds: longer than any pause after a failure. */
 const PATIENCE_MILLIS = 400_000;
+
+/** How many pages of an invalidation are asked for. */
+const PAGES_OF_EACH = 2;
 
 /** How many of the last invalidations are looked up. */
 const LOOKED_UP = 200;
@@ -21,15 +24,20 @@ const LOOKED_UP = 200;
 const AT_A_TIME = 8;
 
 export async function atRest({ site, runtime, visits, editor }) {
-  const deadline = Date.now() + PATIENCE_MILLIS;
-  const promised = site.list.filter((page) => page.promised.edit > 0);
-  await inParallel(promised, (page) => shown(page, visits, deadline));
-  await inParallel(editor.numbers.slice(-LOOKED_UP), (seq) => delivered(seq, runtime, visits, deadline));
+  await inParallel(promisedPages(site.list), (page) => shown(page, visits));
+  await inParallel(editor.numbers.slice(-LOOKED_UP), (seq) => delivered(seq, runtime, visits));
   const shards = Object.entries(SHARDS).flatMap(([route, count]) => Array.from({ length: count }, (_, n) => `${route}#${n}`));
-  for (const shard of shards) await idle(shard, runtime, visits, deadline);
+  for (const shard of shards) await idle(shard, runtime, visits);
 }
 
-async function shown(page, visits, deadline) {
+/** Returns a few pages of each acknowledged invalidation that was the last one of these pages. */
+function promisedPages(list) {
+  const byTime = Map.groupBy(list.filter((page) => page.promised.edit > 0), (page) => page.promised.since);
+  return [...byTime.values()].flatMap((pages) => pages.slice(0, PAGES_OF_EACH));
+}
+
+async function shown(page, visits) {
+  const deadline = Date.now() + PATIENCE_MILLIS;
   for (const colo of COLOS) {
     let last;
     do {
@@ -43,7 +51,8 @@ async function shown(page, visits, deadline) {
   }
 }
 
-async function delivered(seq, runtime, visits, deadline) {
+async function delivered(seq, runtime, visits) {
+  const deadline = Date.now() + PATIENCE_MILLIS;
   let progress;
   do {
     const { status, json } = await runtime.admin(`/__isr/invalidations/${seq}`);
@@ -54,7 +63,8 @@ async function delivered(seq, runtime, visits, deadline) {
   visits.report("rest", `invalidation ${seq} is not delivered: ${JSON.stringify(progress)}`);
 }
 
-async function idle(shard, runtime, visits, deadline) {
+async function idle(shard, runtime, visits) {
+  const deadline = Date.now() + PATIENCE_MILLIS;
   let state;
   do {
     const { json } = await runtime.admin(`/__isr/inspect?shard=${encodeURIComponent(shard)}&limit=1`);

@@ -5,6 +5,7 @@
 //!
 //! An invalidation is needed while something from before it exists: a page that it names, a mark, or a copy in L2, or a
 //! render under way. The number of invalidations by prefix is bounded instead: an old one becomes one of everything.
+//! A page that carries every tag needs each invalidation by tag. Those that only such pages need become one.
 
 use std::collections::BTreeSet;
 
@@ -74,6 +75,9 @@ impl<S: Sql> CoordinatorStore<S> {
                 let at = Timestamp::from_millis(columns.number()?);
                 let may_go = received.time() < removable.before && at <= removable.at;
                 if may_go && !self.is_needed(&kind, &name, &mode, received)? {
+                    if kind == "tag" && self.is_needed(&kind, Tag::every().as_str(), &mode, received)? {
+                        self.widen_to((&kind, &name, &mode), ("tag", Tag::every().as_str()))?;
+                    }
                     self.remove_invalidation(&kind, &name, &mode)?;
                 }
                 next = format!("{kind}\n{name}\n{mode}");
@@ -106,7 +110,7 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Replaces the oldest invalidation by prefix by one of everything, if there are too many. It names more pages than
     /// before, but only pages that are older than all other invalidations by prefix.
     fn widen_prefixes(&self) -> Result<(), StoreError> {
-        let (count, oldest) = ("SELECT COUNT(*)", "SELECT name, mode, seq, at, received");
+        let (count, oldest) = ("SELECT COUNT(*)", "SELECT name, mode");
         let prefixes = "FROM invalidations WHERE kind = 'prefix' AND mode <> 'purge'";
         let row = self.sql.query(&format!("{count} {prefixes}"), &[])?.into_iter().next().unwrap_or_default();
         if Columns::of("invalidations", row).number()? <= MAX_PREFIXES {
@@ -116,16 +120,20 @@ impl<S: Sql> CoordinatorStore<S> {
         for row in self.sql.query(&oldest, &[ROWS_A_TIME.into()])? {
             let mut columns = Columns::of("invalidations", row);
             let (name, mode) = (columns.text()?, columns.text()?);
-            let (seq, at, received) = (columns.number()?, columns.number()?, columns.text()?);
-            self.sql.query(
-                "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES ('everything', '', ?, ?, ?, ?) \
-                 ON CONFLICT (kind, name, mode) DO UPDATE SET seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
-                 received = MAX(received, excluded.received)",
-                &[mode.as_str().into(), seq.into(), at.into(), received.into()],
-            )?;
+            self.widen_to(("prefix", &name, &mode), ("everything", ""))?;
             self.remove_invalidation("prefix", &name, &mode)?;
         }
         Ok(())
+    }
+
+    /// Records that an invalidation also names what `wider` names.
+    fn widen_to(&self, (kind, name, mode): (&str, &str, &str), wider: (&str, &str)) -> Result<(), StoreError> {
+        let widen = "INSERT INTO invalidations (kind, name, mode, seq, at, received) \
+            SELECT ?, ?, mode, seq, at, received FROM invalidations WHERE kind = ? AND name = ? AND mode = ? \
+            ON CONFLICT (kind, name, mode) DO UPDATE SET seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
+            received = MAX(received, excluded.received)";
+        let parameters = [wider.0, wider.1, kind, name, mode].map(Value::from);
+        self.sql.query(widen, &parameters).map(drop)
     }
 
     /// Returns this shard's generation at a tag index object; `None` before the first one.
@@ -176,7 +184,7 @@ impl<S: Sql> CoordinatorStore<S> {
             let tag = columns.parsed(|text| Tag::parse(text).ok())?;
             let is_carried = columns.number()? > 0 || in_use.contains(&tag);
             last = Some(tag.clone());
-            if TagIndexName::of_tag(&tag, tag_shards) != index {
+            if !index.is_told_of(&tag, tag_shards) {
                 continue;
             }
             if !is_carried {
@@ -195,7 +203,7 @@ impl<S: Sql> CoordinatorStore<S> {
         let is_in_range =
             |tag: &Tag| after.as_ref().is_none_or(|after| tag > after) && up_to.as_ref().is_none_or(|last| tag <= last);
         carried.extend(
-            in_use.iter().filter(|tag| is_in_range(tag) && TagIndexName::of_tag(tag, tag_shards) == index).cloned(),
+            in_use.iter().filter(|tag| is_in_range(tag) && index.is_told_of(tag, tag_shards)).cloned(),
         );
         self.sql.transaction(|| {
             for tag in &forgotten {

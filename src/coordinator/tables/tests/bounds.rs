@@ -91,6 +91,39 @@ fn invalidations_by_prefix_over_the_bound_become_wider_and_no_weaker() {
 }
 
 #[test]
+fn invalidations_by_tag_that_only_pages_with_every_tag_need_become_one() {
+    let store = coordinator();
+    let all = page("/all", &[Tag::every().as_str()], 100);
+    save(&store, &Entry { page: Some(all.clone()), ..Entry::default() }, "/all");
+    let some = page("/some", &["posts"], 100);
+    save(&store, &Entry { page: Some(some.clone()), ..Entry::default() }, "/some");
+    (0..100).for_each(|n| invalidate(&store, Target::Tag(tag(&format!("t{n}"))), Mode::Expire, 200 + n));
+    invalidate(&store, Target::Tag(tag("posts")), Mode::Stale, 150);
+    collect(&store, 1000, 1000);
+    assert_eq!(names(&store), ["tag isr:every-tag", "tag posts"]);
+    assert_eq!(store.invalidated(&all), Ok(Some(Mode::Expire)));
+    assert_eq!(store.invalidated(&some), Ok(Some(Mode::Stale)), "it names no page without every tag");
+    let newer = page("/all", &[Tag::every().as_str()], 299);
+    assert_eq!(store.invalidated(&newer), Ok(Some(Mode::Expire)), "by the last of them");
+    save(&store, &Entry { page: Some(page("/all", &[Tag::every().as_str()], 300)), ..Entry::default() }, "/all");
+    collect(&store, 1000, 1000);
+    assert_eq!(names(&store), ["tag posts"]);
+}
+
+#[test]
+fn each_tag_index_object_is_told_that_a_page_carries_every_tag() {
+    let store = coordinator();
+    save(&store, &Entry { page: Some(page("/a", &[Tag::every().as_str()], 100)), ..Entry::default() }, "/a");
+    store.note_registered(&[Tag::every()], 1).unwrap();
+    for index in TagIndexName::all(3) {
+        let (_, carried) = store.forget_tags((index, 3), &BTreeSet::new(), 1, at(5000)).unwrap();
+        assert_eq!(carried.tags, [Tag::every()], "{index}");
+        let (_, carried) = store.forget_tags((index, 3), &BTreeSet::from([Tag::every()]), 1, at(5000)).unwrap();
+        assert_eq!(carried.tags, [Tag::every()], "{index}");
+    }
+}
+
+#[test]
 fn tags_without_a_page_are_forgotten_and_those_in_use_stay() {
     let store = coordinator();
     let (root, now) = (TagIndexName::ROOT, at(5000));
