@@ -38,8 +38,8 @@ use crate::edge::visitor::downstream;
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
-use crate::route::Route;
 use crate::reason::Reason;
+use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::semantics::etag::{self, EntityTag};
 use crate::semantics::http_rules::HttpRules;
@@ -196,8 +196,7 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let route = config.routes.find(meta.key.path())?;
     let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, None, now).ok()?;
-    let of =
-        PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
+    let of = PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
     planned.set_admits(of.is_admitted_by_hit(now));
     planned.set_number(remember(Planned { plan, deployment: Rc::clone(&settings.deployment), of }, now));
     Some(planned)
@@ -317,7 +316,11 @@ pub fn holds(number: f64, now: f64) -> u8 {
     let now = time(now);
     PLANS.with_borrow(|plans| match plans.get(&number.to_bits()) {
         Some(planned) if planned.holds(now) => {
-            if planned.of.is_admitted_by_hit(now) { HOLDS_AND_ADMITS } else { HOLDS }
+            if planned.of.is_admitted_by_hit(now) {
+                HOLDS_AND_ADMITS
+            } else {
+                HOLDS
+            }
         }
         _ => 0,
     })

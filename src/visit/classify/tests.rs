@@ -187,7 +187,8 @@ fn a_page_with_variants_states_what_selects_one() {
     assert_eq!(key(&[]).as_str(), "https://e.com/shop/a#language=en");
     let both = key(&[("accept-language", "de"), ("cookie", "a=b; theme=dark")]);
     assert_eq!(both.as_str(), "https://e.com/shop/a#language=de&cookie.theme=dark");
-    let device = json!({ "routes": { "/*": { "vary": { "device": ["desktop", "mobile"], "accept": ["text/html"] } } } });
+    let device =
+        json!({ "routes": { "/*": { "vary": { "device": ["desktop", "mobile"], "accept": ["text/html"] } } } });
     let device = Config::from_json(&device).unwrap();
     let Some(ShortPathPage::Varies(sources)) = short_path_page(&device, "https://e.com/") else { panic!() };
     let names: Vec<&str> = sources.headers.iter().map(|source| source.name.as_str()).collect();
