@@ -68,6 +68,7 @@ macro_rules! reasons {
 
 reasons! {
     Source {
+        Memory, "memory", "The page comes from the memory of this isolate.";
         L2, "l2", "The page comes from L2: KV or R2.";
         Coordinator, "coordinator",
             "The page comes from the coordinator: it was rendered for another colo, and KV does not show it yet.";

@@ -33,6 +33,7 @@
 //! - A client leaves, and the poll that it waits for ends with it.
 //! - In some worlds, the edges share answers of the feed through the cache of a colo, which also holds the answers of
 //!   another deployment on the same zone (`worlds/colo.rs`).
+//! - In some worlds, edges keep pages in memory, in front of L1 (`worlds/in_isolate.rs`).
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).

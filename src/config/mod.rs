@@ -50,9 +50,9 @@ pub use self::setting::{
 };
 use self::settings::{
     BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FIRST_BYTE_TIMEOUT,
-    FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN,
-    PASS_TTL, PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE,
-    STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
+    FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MEMORY_BYTES, MEMORY_PAGE_BYTES,
+    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS,
+    RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
 };
 pub use self::settings::{KV_MAX_BODY_BYTES, SETTINGS};
 pub use self::value_error::{ValueError, ValueType};
@@ -92,6 +92,10 @@ pub struct Config {
     pub tag_shards: u16,
     /// How long a page stays in L1.
     pub l1_ttl: Duration,
+    /// The most bytes of pages in the in-isolate tier. With 0, there is none.
+    pub memory_bytes: u64,
+    /// The largest body in the in-isolate tier, in bytes. With 0, there is none.
+    pub memory_page_bytes: u64,
     /// The store of L2.
     pub l2: L2Kind,
     /// The largest body that is stored, in bytes. More than [`KV_MAX_BODY_BYTES`] need R2.
@@ -177,6 +181,8 @@ impl Config {
             refresh_rate: REFRESH_RATE.read_or_default(top),
             tag_shards: TAG_SHARDS.read_or_default(top),
             l1_ttl: L1_TTL.read_or_default(top),
+            memory_bytes: MEMORY_BYTES.read_or_default(top).into(),
+            memory_page_bytes: MEMORY_PAGE_BYTES.read_or_default(top).into(),
             l2: L2.read_or_default(top),
             max_body_bytes: MAX_BODY_BYTES.read_or_default(top).into(),
             expose_headers: EXPOSE_HEADERS.read_or_default(top),

@@ -148,6 +148,16 @@ settings! {
         /// How long a page stays in the cache of one data center (L1).
         l1_ttl(time: Duration) => L1_TTL: Seconds = Seconds { min: 1, max: DAY, default: 3600 };
 
+        // Beside 88 MiB of other bodies (`src/edge/memory.rs`), an isolate of 128 MB has no room for more.
+        /// Memory for pages that are requested often, in bytes, in each isolate of the Worker. A HIT from there does not
+        /// read L1. With 0, no page stays in memory.
+        memory_bytes(bytes: u32) => MEMORY_BYTES: Count =
+            Count { unit: Unit::Bytes, min: 0, max: 64 * MIB, default: 16 * MIB };
+
+        /// The largest body that stays in the memory of an isolate. With 0, no page stays in memory.
+        memory_page_bytes(bytes: u32) => MEMORY_PAGE_BYTES: Count =
+            Count { unit: Unit::Bytes, min: 0, max: 4 * MIB, default: 256 * 1024 };
+
         /// Store of the pages for all data centers (L2); see docs/storage.md.
         l2(store: L2Kind) => L2: Word<L2Kind> =
             Word { words: &L2Kind::WORDS, parse: L2Kind::parse, default: L2Kind::DEFAULT.as_str() };

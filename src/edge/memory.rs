@@ -4,10 +4,13 @@
 //! |---|---|
 //! | growing bodies of renders | 48 MiB |
 //! | bodies that are collected for L1 | 32 MiB |
+//! | pages of the in-isolate tier | `memory_bytes`, and an eighth for bodies that are collected for it |
 //! | pages that a coordinator holds until L2 shows them | 16 MiB for each object |
 //! | requests that wait at a coordinator | 16 MiB for each object |
 //! | last responses of a failing origin | 1 MiB for each object |
 //! | all of these together | 88 MiB |
+//!
+//! The in-isolate tier gives way: it evicts pages when anything else needs the room, and admits none into the last of it.
 //!
 //! The rest is for the module, its stack, the remembered keys and plans of the entry module, and the platform's buffers.
 

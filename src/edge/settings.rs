@@ -10,6 +10,7 @@ use worker::Env;
 
 use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, L2Kind};
 use crate::deployment::DeploymentId;
+use crate::edge::caches::in_isolate::InIsolate;
 use crate::edge::caches::l2;
 use crate::edge::deployment::{self, Deployment};
 use crate::edge::platform::js::{self, ObjectNamespace};
@@ -55,6 +56,8 @@ const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 pub(in crate::edge) struct Settings {
     /// What this isolate knows of the deployment.
     pub(in crate::edge) deployment: Rc<Deployment>,
+    /// The in-isolate tier.
+    pub(in crate::edge) memory: Rc<InIsolate>,
     /// The name of L1 in the Cache API.
     pub(in crate::edge) l1_name: String,
     /// The variable `ISR`.
@@ -108,6 +111,7 @@ impl Settings {
                 let id = identity(env)?;
                 Ok(Self {
                     deployment: Deployment::of(id, config.tag_shards),
+                    memory: InIsolate::new(&config),
                     l1_name: id.cache_name(&config.cache_name),
                     config,
                     admin_token: secret(env, "ISR_ADMIN_TOKEN"),

@@ -185,6 +185,19 @@ impl Vary {
         Variant(chosen)
     }
 
+    /// Returns the request headers that select a variant, by name in lower case, besides the client's country. If texts
+    /// come with a name, a value that contains none of them counts as none.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        const FIXED: [&str; 5] = ["accept-language", "accept", "cf-device-type", "sec-ch-ua-mobile", "user-agent"];
+        let fixed = FIXED.into_iter().filter(|name| self.covers(name)).map(|name| (name, Vec::new()));
+        let names: Vec<&str> = self.cookies.keys().map(String::as_str).collect();
+        let cookie = (!names.is_empty()).then_some(("cookie", names));
+        // A header that is listed by name may be one of the others.
+        let is_other = |name: &&str| !FIXED.contains(name) && *name != "cookie";
+        let listed = self.headers.keys().map(String::as_str).filter(is_other).map(|name| (name, Vec::new()));
+        fixed.chain(cookie).chain(listed)
+    }
+
     /// Returns whether a request header is part of the key, by its name in lower case.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {

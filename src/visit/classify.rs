@@ -3,8 +3,8 @@
 //! The decision has two stages. [`by_url`] decides by the URL and the configuration alone; [`classify`] then takes method,
 //! headers and secrets into account.
 //!
-//! The short path of a HIT runs in the entry module (`src/edge/entry/`), which remembers [`short_path_key`], the result
-//! of the first stage. [`SHORT_PATH`] lists the requests for which the second stage can make a difference; the entry
+//! The short path of a HIT runs in the entry module (`src/edge/entry/`), which remembers [`short_path_page`], the result
+//! of the first stage, and [`short_path_variant`] for pages with variants. [`SHORT_PATH`] lists the requests for which the second stage can make a difference; the entry
 //! module leaves those to [`classify`].
 
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub const LOOP_NAME: &str = "cloudflare-isr";
 
 /// The requests that may take the short path of a HIT, by method and headers.
 ///
-/// For these, [`classify`] gives a page whose only condition is `If-None-Match`, if the URL has a [`short_path_key`]. A
+/// For these, [`classify`] gives a page whose only condition is `If-None-Match`, if the URL has a [`short_path_page`]. A
 /// request with `props.isr` never takes the short path, nor one that the page's [`exclusions`] name.
 pub const SHORT_PATH: ShortPath = ShortPath {
     method: "GET",
@@ -304,14 +304,62 @@ pub fn by_url<'a>(config: &'a Config, url: &str) -> UrlClass<'a> {
     }
 }
 
-/// Returns the key of the page for every request with this URL that [`SHORT_PATH`] does not exclude; `None` if the URL
-/// alone does not determine the page.
+/// The page of a URL, for every request that [`SHORT_PATH`] does not exclude.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShortPathPage {
+    /// The URL alone determines the page.
+    Key(PageKey),
+    /// The request selects one of several variants: [`short_path_variant`].
+    Varies(VariantSources),
+}
+
+/// What a variant depends on. The entry module remembers the variant of requests that have the same of it:
+/// `src/edge/entry/plain.ts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VariantSources {
+    /// The request headers.
+    pub headers: Vec<HeaderSource>,
+    /// Whether it depends on the country of the client.
+    pub country: bool,
+}
+
+/// A request header that a variant depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeaderSource {
+    /// Its name in lower case.
+    pub name: String,
+    /// If there are any, a value that contains none of these texts counts as none.
+    pub containing: Vec<String>,
+}
+
+/// Returns the page of a URL on the short path; `None` if the URL is not that of a page.
 #[must_use]
-pub fn short_path_key(config: &Config, url: &str) -> Option<PageKey> {
+pub fn short_path_page(config: &Config, url: &str) -> Option<ShortPathPage> {
+    let (route, key) = routed_page(config, url)?;
+    Some(if route.vary().is_empty() { ShortPathPage::Key(key) } else { ShortPathPage::Varies(sources(route)) })
+}
+
+/// Returns the key of the page for a request on the short path.
+#[must_use]
+pub fn short_path_variant(config: &Config, url: &str, headers: &impl Visitor) -> Option<PageKey> {
+    let (route, key) = routed_page(config, url)?;
+    key.with_variant(&route.vary().variant(headers)).ok()
+}
+
+fn routed_page<'a>(config: &'a Config, url: &str) -> Option<(&'a Route, PageKey)> {
     match by_url(config, url) {
-        UrlClass::Routed { route, destination: Destination::Page(key) } if route.vary().is_empty() => Some(key),
+        UrlClass::Routed { route, destination: Destination::Page(key) } => Some((route, key)),
         UrlClass::NotForCache | UrlClass::Admin(_) | UrlClass::Routed { .. } => None,
     }
+}
+
+fn sources(route: &Route) -> VariantSources {
+    let vary = route.vary();
+    let headers = vary.sources().map(|(name, texts)| {
+        let containing = texts.into_iter().map(str::to_owned).collect();
+        HeaderSource { name: name.to_owned(), containing }
+    });
+    VariantSources { headers: headers.collect(), country: !vary.countries.is_empty() }
 }
 
 /// Returns the member of [`LOOP_HEADER`] for a deployment. Its identity tells it apart from the other gateways of a chain

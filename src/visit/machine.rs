@@ -59,6 +59,8 @@ pub struct Visit<'a, B> {
 pub(super) enum State<B> {
     /// The feed and L1, with the results so far.
     Looking { is_feed_ready: bool, found: Option<L1Entry<B>> },
+    /// The feed, to judge the page that is in memory.
+    Remembering(StoredPage<B>),
     /// L2.
     ReadingL2,
     /// The coordinator.
@@ -121,8 +123,20 @@ pub(super) struct View<'a> {
 /// Where a page was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tier {
+    Memory,
     L1,
     L2,
+}
+
+impl Tier {
+    /// Returns the reason that names the tier in `Cache-Status`.
+    const fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Memory => Some(Reason::Memory),
+            Self::L1 => None,
+            Self::L2 => Some(Reason::L2),
+        }
+    }
 }
 
 impl<'a, B> Visit<'a, B> {
@@ -133,6 +147,13 @@ impl<'a, B> Visit<'a, B> {
         (Self { request, state }, vec![Step::Look])
     }
 
+    /// Begins a visit of a page that [`MemoryTier`](crate::visit::MemoryTier) has, and returns the first step:
+    /// [`Step::RefreshFeed`].
+    #[must_use]
+    pub fn begin_with(request: Request<'a>, remembered: StoredPage<B>) -> (Self, Vec<Step<B>>) {
+        (Self { request, state: State::Remembering(remembered) }, vec![Step::RefreshFeed])
+    }
+
     /// Handles an event, and returns the steps to perform. An event that the visit does not wait for changes nothing.
     pub fn handle(&mut self, event: Event<B>, now: Timestamp, polling: &Polling) -> Vec<Step<B>> {
         let view = View { request: self.request, now, polling };
@@ -141,6 +162,7 @@ impl<'a, B> Visit<'a, B> {
             (State::Looking { found: None, is_feed_ready }, Event::L1(found)) => {
                 view.looked(is_feed_ready, Some(found))
             }
+            (State::Remembering(page), Event::FeedReady) => view.remembered(page),
             (State::ReadingL2, Event::L2(Some(page))) => view.with_page(page, Tier::L2),
             (State::ReadingL2, Event::L2(None)) => view.ask(None, None),
             (State::Asking(asking), Event::Answered(answer)) => view.answered(asking, answer),
@@ -184,9 +206,21 @@ impl View<'_> {
         }
     }
 
+    /// Serves a page that is in memory, if it is fresh. L1 may have a newer one in place of any other.
+    fn remembered<B>(self, page: StoredPage<B>) -> Transition<B> {
+        let judgement = self.judge(&page.meta);
+        if judgement == Judgement::Fresh || self.is_for_others(&page.meta) {
+            return self.with_page(page, Tier::Memory);
+        }
+        // The page is fresh again once the feed has come.
+        let is_doubted = judgement == Judgement::Stale { reason: Some(Reason::FeedUnavailable) };
+        let unread = if is_doubted { Step::Discard(page.body) } else { Step::Forget(page.body) };
+        (State::Looking { is_feed_ready: true, found: None }, vec![unread, Step::ReadL1])
+    }
+
     fn with_page<B>(self, page: StoredPage<B>, tier: Tier) -> Transition<B> {
         let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now));
-        let source = (tier == Tier::L2).then_some(Reason::L2);
+        let source = tier.reason();
         let judgement = self.judge(&page.meta);
         if self.is_for_others(&page.meta) {
             // Otherwise each such request would read L2.

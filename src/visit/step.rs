@@ -190,6 +190,14 @@ pub struct ServedPage<B> {
     pub is_for_downstream: bool,
 }
 
+impl<B> ServedPage<B> {
+    /// Returns whether this is a HIT from L1, which counts for the admission to the in-isolate tier.
+    #[must_use]
+    pub fn is_hit_of_l1(&self) -> bool {
+        self.outcome == CacheOutcome::Hit && self.keep.is_none() && self.status.detail.is_none()
+    }
+}
+
 /// A step to perform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<B> {
@@ -216,6 +224,8 @@ pub enum Step<B> {
     Keep(StoredPage<B>, WhenToKeep),
     /// Release a body that no client reads.
     Discard(B),
+    /// Remove the page from the in-isolate tier, and release its body.
+    Forget(B),
     /// Serve a page. The visit is over.
     Serve(ServedPage<B>),
     /// Let the origin answer the client's request; the outcome is [`CacheOutcome::Skip`]. The visit is over.

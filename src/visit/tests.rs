@@ -172,6 +172,7 @@ fn short(steps: &[Step<&'static str>]) -> String {
         Step::Keep(_, WhenToKeep::AtOnce) => "keep".to_owned(),
         Step::Keep(_, WhenToKeep::WhenWhole) => "keep when whole".to_owned(),
         Step::Discard(_) => "discard".to_owned(),
+        Step::Forget(_) => "forget".to_owned(),
         Step::Serve(served) => {
             let keep = match served.keep {
                 None => "",
@@ -548,6 +549,67 @@ fn no_outcome_but_a_hit_goes_downstream() {
     assert!(visit.is_over());
 }
 
+#[test]
+fn a_page_in_memory_is_judged_like_that_of_l1_and_l1_is_read_in_place_of_one_that_is_not_fresh() {
+    let remembers = |bench: &Bench, now, start| {
+        let (mut visit, steps) = Visit::begin_with(bench.request(), page(start));
+        assert_eq!(steps, [Step::RefreshFeed]);
+        short(&visit.handle(Event::FeedReady, at(now), &bench.polling))
+    };
+    let (forget, later) = ("forget, then read L1", "discard, then read L1");
+    let polled = |time| Bench::polled(time);
+    for (bench, now, start, steps) in [
+        (polled(100), 105, 100, "HIT hit; ttl=5; detail=memory, downstream"),
+        (polled(110), 110, 100, forget),
+        (polled(140), 140, 100, forget),
+        (polled(100).invalidated(Mode::Stale, 102), 105, 100, forget),
+        (polled(100).invalidated(Mode::Expire, 102), 105, 100, forget),
+        (polled(100).invalidated(Mode::Purge, 102), 105, 100, forget),
+        (polled(100).invalidated(Mode::Purge, 102), 105, 103, "HIT hit; ttl=8; detail=memory, downstream"),
+        (Bench::below(136), 139, 135, forget),
+        (Bench::without_feed(), 105, 100, forget),
+        // The feed is missing. The page is as good as before once it has come.
+        (polled(100), 111, 105, later),
+    ] {
+        assert_eq!(remembers(&bench, now, start), steps, "{now} {start}");
+    }
+    // What L1 has in its place is judged, too.
+    let bench = polled(100).invalidated(Mode::Stale, 102);
+    let (mut visit, _) = Visit::begin_with(bench.request(), page(100));
+    visit.handle(Event::FeedReady, at(105), &bench.polling);
+    let newer = visit.handle(Event::L1(L1Entry::Page(page(103))), at(105), &bench.polling);
+    assert_eq!(short(&newer), "HIT hit; ttl=8, downstream");
+    // A request with a nominated header passes.
+    let nominated = Nominated::read("Cookie", |_| false, |_| false).unwrap();
+    let StoredPage { meta, body } = page(100);
+    let varied = StoredPage { meta: PageMeta { rules: ClientRules::new(nominated, None), ..meta }, body };
+    let bench = Bench { sent: &Names(&["cookie"]), ..polled(100) };
+    let (mut visit, _) = Visit::begin_with(bench.request(), varied);
+    let steps = visit.handle(Event::FeedReady, at(105), &bench.polling);
+    assert_eq!(short(&steps), "discard, then pass fwd=vary-miss; detail=vary");
+}
+
+#[test]
+fn a_hit_of_l1_counts_for_memory_and_no_other_page_does() {
+    let served = |bench: &Bench, now, l1: L1Entry<&'static str>, l2: Option<StoredPage<&'static str>>| {
+        let (mut visit, _) = Visit::begin(bench.request());
+        visit.handle(Event::FeedReady, at(now), &bench.polling);
+        let mut steps = visit.handle(Event::L1(l1), at(now), &bench.polling);
+        if l2.is_some() {
+            steps = visit.handle(Event::L2(l2), at(now), &bench.polling);
+        }
+        let is_counted = |step: &Step<&'static str>| matches!(step, Step::Serve(served) if served.is_hit_of_l1());
+        steps.iter().any(is_counted)
+    };
+    let bench = Bench::polled(100);
+    assert!(served(&bench, 105, L1Entry::Page(page(100)), None));
+    assert!(!served(&bench, 105, L1Entry::Nothing, Some(page(100))), "L2");
+    assert!(!served(&Bench::polled(110), 112, L1Entry::Page(page(100)), None), "stale");
+    let (mut visit, _) = Visit::begin_with(bench.request(), page(100));
+    let steps = visit.handle(Event::FeedReady, at(105), &bench.polling);
+    assert!(matches!(&steps[..], [Step::Serve(served)] if !served.is_hit_of_l1()), "memory");
+}
+
 mod short_path {
     use proptest::prelude::*;
 
@@ -607,6 +669,10 @@ mod short_path {
                 let steps = visit.handle(Event::L1(L1Entry::Page(found)), now, &bench.polling);
                 let is_plain = matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit && served.keep.is_none());
                 prop_assert!(is_plain, "{}", short(&steps));
+                let (mut visit, _) = Visit::begin_with(bench.request(), page(drawn.start));
+                let steps = visit.handle(Event::FeedReady, now, &bench.polling);
+                let is_plain = matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit && served.keep.is_none());
+                prop_assert!(is_plain, "from memory: {}", short(&steps));
             }
         }
 

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { alternate } from "./alternate.mjs";
 import { Load } from "./load.mjs";
-import { HOST, start } from "./runtime.mjs";
+import { HOST, MEMORY_SIZES, start } from "./runtime.mjs";
 import { quantile } from "./stats.mjs";
 
 /** Bodies of the L1 rows. */
@@ -62,6 +62,40 @@ export class Bench {
       rows.push(await this.#alternate(`L1 HIT ${label}`, targets));
     }
     rows.push(await this.#notModified());
+    return rows;
+  }
+
+  /** Pages that are in the memory of the isolate. */
+  async memory() {
+    const rows = [];
+    const { seconds } = this.options;
+    const fromMemory = { ...HIT.gateway, "cache-status": "cloudflare-isr; hit; detail=memory" };
+    for (const bytes of MEMORY_SIZES) {
+      const first = `/size/${bytes}`;
+      const job = { first, paths: [first], bytes, seconds };
+      // Headers as a browser sends them, which select a variant.
+      const asks = { "accept-language": "de-AT,de;q=0.9,en;q=0.8", cookie: "_ga=GA1.1.1; theme=dark; sid=0123456789" };
+      const targets = [
+        { name: "gateway", of: "gateway-memory", job: { ...job, headers: fromMemory } },
+        { name: "gateway, a variant", of: "gateway-variants", job: { ...job, asks, headers: fromMemory } },
+        { name: "gateway, L1", of: "gateway", job: { ...job, headers: HIT.gateway } },
+        { name: "bare", job: { ...job, headers: HIT.bare } },
+        { name: "constant", of: `constant-${bytes}`, job },
+      ];
+      for (const { of = "bare", job } of targets.slice(0, -1)) await this.#fill(of, first, [first, first, first], job.asks);
+      rows.push(await this.#alternate(`in-isolate HIT ${Math.round(bytes / 1024)} KB`, targets));
+    }
+    const bytes = MEMORY_SIZES[1];
+    const first = `/size/${bytes}`;
+    const tag = await this.#tag(first);
+    const etags = { "gateway-memory": tag, gateway: tag, "bare-304": '"bare"', [`constant-${bytes}`]: '"constant"' };
+    await this.#fill("bare-304", first, [first]);
+    const targets = { gateway: "gateway-memory", "gateway, L1": "gateway", bare: "bare-304", constant: `constant-${bytes}` };
+    const runs = Object.entries(targets).map(([name, of]) => {
+      const headers = of === "gateway-memory" ? fromMemory : (HIT[of.replace("-304", "")] ?? {});
+      return { name, of, job: { first, paths: [first], asks: { "if-none-match": etags[of] }, status: 304, bytes: 0, seconds, headers } };
+    });
+    rows.push(await this.#alternate("304 from memory", runs));
     return rows;
   }
 
@@ -138,11 +172,11 @@ export class Bench {
   }
 
   /** Puts the pages where the row expects them, and waits until the work behind responses has ended. */
-  async #fill(name, first, paths) {
+  async #fill(name, first, paths, asks = {}) {
     this.options.progress(`filling ${name}`);
-    await this.#run(name, { first, paths, connections: 8 });
+    await this.#run(name, { first, paths, asks, connections: 8 });
     await sleep(300);
-    await this.#run(name, { first, paths, connections: 8 });
+    await this.#run(name, { first, paths, asks, connections: 8 });
     await sleep(300);
   }
 

@@ -13,7 +13,7 @@ import { ROOT } from "./runtime.mjs";
 import { tags } from "./tags.mjs";
 
 /** What can be measured: at the Worker, and at the coordinator object. */
-const AT_WORKER = ["l1", "l2", "stampede"];
+const AT_WORKER = ["isolate", "l1", "l2", "stampede"];
 const AT_OBJECT = ["events", "rows", "memory", "tags", "cost"];
 const ALL = [...AT_WORKER, ...AT_OBJECT];
 
@@ -60,6 +60,7 @@ if (values.help) {
   if (AT_WORKER.some((name) => only.includes(name))) {
     const bench = await Bench.start(options);
     try {
+      if (only.includes("isolate")) report.hits.push(...(await bench.memory()));
       if (only.includes("l1")) report.hits.push(...(await bench.l1()));
       if (only.includes("l2")) report.hits.push(await bench.l2());
       if (only.includes("stampede")) report.stampede = await bench.stampede();

@@ -19,7 +19,13 @@ const OBJECTS = join(BENCH, "coordinator");
 const SITE = join(ROOT, "examples/site");
 
 /** The routes of the gateway: pages that do not age while they are measured. `n` makes many pages of one size. */
-const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[name]": { revalidate: false } };
+export const ROUTES = { "/size/[bytes]": { revalidate: false, query: ["n"] }, "/lab/[name]": { revalidate: false } };
+
+/** What selects a variant of a page at `gateway-variants`. */
+const VARIANTS = { language: ["en", "de"], cookie: { theme: ["dark", "light"] } };
+
+/** The sizes of pages that are served from the in-isolate tier. */
+export const MEMORY_SIZES = [1024, 51_200, 256_000];
 
 /** Objects keep what they hold in memory: an idle one would be given up after ten seconds. */
 const OBJECT = { useSQLite: true, unsafePreventEviction: true };
@@ -48,21 +54,28 @@ const OBJECT_ROUTES = {
  * Starts the runtime. Each Worker listens on a port of its own, without the proxy that Miniflare otherwise puts in front.
  *
  * - `site`: the example site, uncached
- * - `gateway`: the gateway in front of it
+ * - `gateway`: the gateway in front of it, without the in-isolate tier
+ * - `gateway-memory`: the same gateway with that tier, in another colo
+ * - `gateway-variants`: the same with variants of its pages, and with objects of its own
  * - `gateway-l2`: the same gateway in another colo, as it were: same objects, same KV, an L1 of its own
  * - `bare`: as small a cache as there can be, `bare.mjs`
  * - `bare-304`: the same for visitors who have the page already, `bare-304.mjs`
  * - `bare-l2`: as `bare`, with KV behind it
+ * - `constant-1024` and so on: a Worker that returns a constant of so many bytes, `constant.mjs`
  *
  * @param {Record<string, string>} [others] More gateways, by name, with the folder of each.
  */
 export async function start(others = {}) {
   const gateways = { gateway: ROOT, "gateway-l2": ROOT, ...others };
+  const varied = Object.fromEntries(Object.entries(ROUTES).map(([pattern, route]) => [pattern, { ...route, vary: VARIANTS }]));
   const workers = [
     worker("site", SITE, ["src/index.js", ...modulesBeside(join(SITE, "src"), "index.js")], {
       durableObjects: { STORE: { className: "SiteStore", useSQLite: true } },
     }),
-    ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { objectsOf: "gateway" })),
+    ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { objectsOf: "gateway", settings: withoutMemory(root) })),
+    gateway("gateway-memory", ROOT, { objectsOf: "gateway" }),
+    gateway("gateway-variants", ROOT, { routes: varied, kv: "variants" }),
+    ...MEMORY_SIZES.map((bytes) => worker(`constant-${bytes}`, BENCH, ["constant.mjs"], { bindings: { BYTES: bytes } })),
     bare("bare", {}),
     bare("bare-304", {}, ["bare-304.mjs", "bare.mjs"]),
     bare("bare-l2", { KV: "bare" }),
@@ -145,6 +158,11 @@ function memoryFolder() {
   } catch {
     return undefined;
   }
+}
+
+/** Returns settings without the in-isolate tier. An older checkout does not have it. */
+function withoutMemory(root) {
+  return existsSync(join(root, "src/visit/memory.rs")) ? { memory_bytes: 0 } : {};
 }
 
 function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main = [], objectsOf = name } = {}) {

@@ -29,7 +29,15 @@ for (const name of ["match", "put"]) {
   };
 }
 
+/** As on the platform, requests have the same `env` object until bindings change. */
+const known = new WeakMap();
+
 function troubled(env) {
+  if (!known.has(env)) known.set(env, troubledBindings(env));
+  return known.get(env);
+}
+
+function troubledBindings(env) {
   const { COORDINATOR, ISR_CACHE, ISR_BUCKET } = env;
   return {
     ...env,

@@ -179,6 +179,8 @@ fn check_configuration(value: &Value) {
     within("miss_timeout", Some(config.miss_timeout.as_secs()));
     within("pass_ttl", Some(config.pass_ttl.as_secs()));
     within("l1_ttl", Some(config.l1_ttl.as_secs()));
+    within("memory_bytes", Some(config.memory_bytes));
+    within("memory_page_bytes", Some(config.memory_page_bytes));
     within("max_body_bytes", Some(config.max_body_bytes));
     assert!((1..=MAX_ROUTES).contains(&config.routes.len()));
     for route in &config.routes {

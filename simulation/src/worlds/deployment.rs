@@ -8,6 +8,7 @@
 //! Assumption: a write to L2 that a former owner had begun takes effect at that moment, or never.
 
 use super::checks::{CheckResult, promise};
+use super::in_isolate::InIsolate;
 use super::queue::{Arrival, EdgeRequest};
 use super::random::Random;
 use super::workshop::{Layout, Workshop};
@@ -96,6 +97,8 @@ impl<'w> World<'w> {
         for until in &mut deployment.behind_until {
             *until = now + deployment.random.below(BEHIND);
         }
+        // The settings of an edge change.
+        self.edges.iter_mut().filter_map(|edge| edge.memory.as_mut()).for_each(InIsolate::end);
         self.layout = after;
         self.deployment = Some(deployment);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::in_isolate::InIsolate;
 use super::origin::Body;
 use crate::time::Timestamp;
 use crate::visit::{Crowds, L1Entry, PartPoll, Poll, Polling, Reports};
@@ -40,6 +41,8 @@ pub(super) struct Edge {
     /// When it was set back, in the world's time.
     pub(super) set_back_at: Option<u64>,
     pub(super) l1: BTreeMap<usize, L1Slot>,
+    /// Its in-isolate tier, in worlds that have one.
+    pub(super) memory: Option<InIsolate>,
     pub(super) polling: Polling,
     pub(super) reports: Reports,
     pub(super) crowds: Crowds,
@@ -63,6 +66,7 @@ impl Edge {
             set_back: 0,
             set_back_at: None,
             l1: BTreeMap::new(),
+            memory: None,
             polling: Polling::in_blocks_of(BLOCK),
             reports: Reports::default(),
             crowds: Crowds::default(),

@@ -1,6 +1,7 @@
 //! Conditions that only a part of the worlds have. Each is drawn from random numbers of its own, so that a new one leaves
 //! the stories of the other worlds as they are.
 
+use super::in_isolate::InIsolate;
 use super::random::Random;
 use super::world::{EDGES, World};
 use crate::visit::{Crowds, Polling, Reports};
@@ -112,6 +113,7 @@ impl World<'_> {
         at.polling = Polling::in_blocks_of(super::edge::BLOCK);
         at.reports = Reports::default();
         at.crowds = Crowds::default();
+        at.memory.iter_mut().for_each(InIsolate::end);
         at.polls.clear();
         at.waiting.clear();
         at.told_at = None;

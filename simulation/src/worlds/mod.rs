@@ -10,6 +10,7 @@ mod deployment;
 mod edge;
 mod effects;
 mod hostile;
+mod in_isolate;
 mod invalidations;
 mod l2;
 mod memory;

@@ -11,6 +11,7 @@ use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::time::Timestamp;
 use crate::version::Version;
+use crate::visit::StoredPage;
 
 /// The coordinator's answer; `None` if there will be none.
 pub(super) type ObjectReply = Option<(Reply, Option<(PageMeta, Body)>)>;
@@ -45,6 +46,14 @@ pub(super) enum Arrival {
     FromL2 {
         visit: u64,
         value: Value,
+    },
+    /// The body of a page has been collected from L1, for the memory of an edge; `None` if it does not arrive in time.
+    Collected {
+        edge: usize,
+        isolate: u64,
+        key: usize,
+        /// The page, and when L1's copy of it ends.
+        page: Option<(StoredPage<Body>, Timestamp)>,
     },
     /// A visit's pause is over.
     Woke {

@@ -126,7 +126,10 @@ impl<'w> World<'w> {
             miss_timeout: layout.config.miss_timeout,
             pass_ttl: layout.config.pass_ttl,
         };
-        let (decisions, steps) = Decisions::begin(request);
+        let (decisions, steps) = match self.remembered(edge, key) {
+            Some(page) => Decisions::begin_with(request, page),
+            None => Decisions::begin(request),
+        };
         let id = self.new_visit(edge, key, VisitKind::Client(Box::new(decisions)));
         let now = self.now;
         self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
@@ -223,6 +226,7 @@ impl<'w> World<'w> {
             Step::Wait(pause) => self.queue.push(self.now + millis(pause), Arrival::Woke { visit: id }),
             Step::Report(report) => self.report(edge, key, report)?,
             Step::MarkPass(mark) => self.mark(edge, key, mark),
+            Step::Forget(_) => self.forget(edge, key),
             // No page of a world nominates a request header.
             Step::Discard(_) | Step::Keep(..) => {}
             Step::Serve(served) => self.serve(id, served)?,
@@ -278,6 +282,9 @@ impl<'w> World<'w> {
         let Some(&Visit { edge, key, questions, newer_than, is_unanswered, .. }) = self.visits.get(&id) else {
             return Ok(());
         };
+        if served.is_hit_of_l1() {
+            self.hit_of_l1(edge, key, &served.page);
+        }
         let ServedPage { page: StoredPage { meta, body }, outcome, keep, .. } = served;
         let (now, told_at) = (self.now, self.edges[edge].told_at);
         match outcome {

@@ -8,6 +8,7 @@ use super::database::Database;
 use super::deployment::Deployment;
 use super::edge::Edge;
 use super::hostile::Hostile;
+use super::in_isolate::InIsolate;
 use super::l2::L2;
 use super::memory::Memory;
 use super::mishaps::Mishaps;
@@ -155,6 +156,10 @@ impl<'w> World<'w> {
             PATHS.iter().map(|path| (*path, layout.config.routes.find(path).expect("it has one").id().clone()));
         let mut edges: Vec<_> = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
         let colo = if is_calm { None } else { Colo::draw(seed, &mut edges) };
+        if !is_calm {
+            InIsolate::draw(seed, &mut edges);
+        }
+        let memory = if edges[0].memory.is_some() { ", with pages in memory" } else { "" };
         let mut world = Self {
             workshop,
             layout,
@@ -204,7 +209,7 @@ impl<'w> World<'w> {
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
         let colo = if world.colo.is_some() { ", in one colo beside a neighbour" } else { "" };
-        let weather = format!("{:?} {:?}{colo}", world.weather, world.hostile);
+        let weather = format!("{:?} {:?}{colo}{memory}", world.weather, world.hostile);
         world.story.tell(world.now, || weather);
         world
     }
@@ -395,6 +400,10 @@ impl<'w> World<'w> {
             Arrival::Polled { edge, poll, question, answer } => self.polled(edge, poll, question, answer),
             Arrival::PollOver { edge, poll } => self.poll_over(edge, poll),
             Arrival::FeedOver { visit } => self.feed_over(visit),
+            Arrival::Collected { edge, isolate, key, page } => {
+                self.collected(edge, isolate, key, page);
+                Ok(())
+            }
             Arrival::FromL2 { visit, value } => self.l2_was_read(visit, value),
             Arrival::Woke { visit } => self.take(visit, Event::Waited),
             Arrival::Leave { visit } => {

@@ -19,6 +19,14 @@ use crate::visit::{L1_PATIENCE, L1Entry, PassMarker, StoredPage};
 /// The header of a hit-for-pass marker: the time from which it holds, and its end.
 const PASS_HEADER: &str = "x-isr-pass";
 
+/// The header of a page that states when it leaves L1, in milliseconds since the Unix epoch. Copies end with it.
+pub(in crate::edge) const UNTIL_HEADER: &str = "x-isr-until";
+
+/// Returns when a page leaves L1. An earlier version of this cache did not write that down.
+pub(in crate::edge) fn end_of(page: &Response) -> Option<Timestamp> {
+    page.headers().get(UNTIL_HEADER).ok()??.parse().ok().map(Timestamp::from_millis)
+}
+
 /// Reads a marker from the value of [`PASS_HEADER`].
 fn parse_mark(value: &str) -> Option<PassMarker> {
     let (since, until) = value.split_once('-')?;
@@ -79,7 +87,9 @@ pub(in crate::edge) async fn put_page(
         headers.set(META_HEADER, &meta.to_header_value())?;
         // The coordinator's verdict is about one request; it is not part of the page.
         headers.delete(REPLY_HEADER)?;
-        put(settings, &meta.key, headers, Some(body), useful.min(settings.config.l1_ttl)).await
+        let ttl = Duration::from_secs(useful.min(settings.config.l1_ttl).as_secs());
+        headers.set(UNTIL_HEADER, &now.plus(ttl).as_millis().to_string())?;
+        put(settings, &meta.key, headers, Some(body), ttl).await
     };
     report(result.await);
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `in_isolate` | the memory of the isolate |
 //! | `l1` | the Cache API |
 //! | `fill` | fills L1 behind responses |
 //! | `l2` | KV, R2, or another store for pages |
@@ -11,5 +12,6 @@
 pub(in crate::edge) mod envelope;
 pub(in crate::edge) mod feed_poll;
 pub(in crate::edge) mod fill;
+pub(in crate::edge) mod in_isolate;
 pub(in crate::edge) mod l1;
 pub(in crate::edge) mod l2;

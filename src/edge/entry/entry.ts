@@ -22,9 +22,14 @@ export { withIsr, type Handler, type WithIsr } from "./with_isr.js";
 
 /** The entrypoint: answers clients from the cache, and other Workers by RPC. */
 class Gateway extends WorkerEntrypoint<unknown> {
-  override async fetch(request: Request): Promise<Response> {
+  override fetch(request: Request): Response | Promise<Response> {
     const { ctx, env } = this;
-    return (await shortPath(request, env, ctx)) ?? new RustGateway(ctx, env).fetch(request);
+    const answer = shortPath(request, env, ctx);
+    return answer instanceof Response ? answer : this.#fetch(request, answer);
+  }
+
+  async #fetch(request: Request, answer: Promise<Response | undefined> | undefined): Promise<Response> {
+    return (await answer) ?? new RustGateway(this.ctx, this.env).fetch(request);
   }
 
   static {

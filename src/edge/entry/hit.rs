@@ -7,8 +7,12 @@
 //! |---|---|---|
 //! | `isrConstants` | which requests take the short path? | once |
 //! | `isrKey` | which page does this URL name? | once for each URL and `env` |
-//! | `isrPlan` | which headers does this stored page get as a HIT? | once a second for each page |
-//! | `isrHolds` | does that plan still hold? | for each HIT |
+//! | `isrVariant` | which variant does this request select? | once for each URL and what the variant depends on |
+//! | `isrRemembered` | is the page in memory, and which headers does it get as a HIT? | once a second for each page |
+//! | `isrRecall` | does that plan still hold, and which body does it have? | for each HIT from memory |
+//! | `isrPlan` | which headers does this page of L1 get as a HIT? | once a second for each page |
+//! | `isrHolds` | does that plan still hold, and does the page go into memory? | for each HIT from L1 |
+//! | `isrCollect` | | puts a page into memory, behind the response |
 //! | `isrHas` | does this `If-None-Match` name the page? | for each HIT that has one |
 //!
 //! Everything but a plain fresh HIT takes the long path. The entry module remembers the headers of a plan. This module
@@ -16,15 +20,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use js_sys::{JSON, Object};
+use js_sys::{Array, ArrayBuffer, JSON, Object};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
-use web_sys::Headers;
+use web_sys::{Headers, Response};
 use worker::Env;
 
 use crate::config::Config;
+use crate::edge::caches::in_isolate::{Held, InIsolate};
 use crate::edge::deployment::Deployment;
 use crate::edge::origin::Task;
 use crate::edge::platform::js;
@@ -33,21 +38,45 @@ use crate::edge::visitor::downstream;
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::cache_status::{CacheOutcome, CacheStatus};
 use crate::semantics::etag::{self, EntityTag};
 use crate::semantics::http_rules::HttpRules;
+use crate::semantics::key::PageKey;
 use crate::semantics::origin_headers::ORIGIN_HEADER;
+use crate::semantics::vary::Visitor;
 use crate::time::Timestamp;
-use crate::visit::classify::{self, SHORT_PATH, ShortPath};
-use crate::visit::{self, L1_PATIENCE, Plan};
+use crate::visit::classify::{self, SHORT_PATH, ShortPath, ShortPathPage};
+use crate::visit::{self, L1_PATIENCE, Plan, Remembered};
 
 /// The most plans remembered.
 const MAX_PLANS: usize = 1000;
 
 thread_local! {
     /// Plans by number. A number is never used again, not even by a later Wasm instance in the same isolate.
-    static PLANS: RefCell<BTreeMap<u64, (Plan, Rc<Deployment>)>> = const { RefCell::new(BTreeMap::new()) };
+    static PLANS: RefCell<BTreeMap<u64, Planned>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A plan, and what it is for.
+struct Planned {
+    plan: Plan,
+    deployment: Rc<Deployment>,
+    of: PlannedPage,
+}
+
+/// The page that a plan serves.
+enum PlannedPage {
+    /// The entry module reads it from L1. Each HIT counts for its admission to the in-isolate tier.
+    L1 { key: PageKey, body_bytes: Option<u64>, memory: Weak<InIsolate> },
+    /// It is in the in-isolate tier, until it is evicted.
+    Memory(Weak<Remembered<Held>>),
+}
+
+impl Planned {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.deployment.with(|polling| self.plan.holds(polling, now))
+    }
 }
 
 /// Returns the name of L1's cache; `undefined` while the configuration is not valid.
@@ -78,17 +107,52 @@ pub fn constants() -> Result<JsValue, JsValue> {
         l1_patience: u64::try_from(L1_PATIENCE.as_millis()).unwrap_or(u64::MAX),
         short_path: SHORT_PATH,
     };
-    let json = serde_json::to_string(&constants).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    JSON::parse(&json)
+    parsed(&constants)
 }
 
-/// Returns the key of a URL, if the URL alone determines the page. It depends only on the configuration.
+/// Returns the key of a URL if the URL alone determines the page, or what the variant depends on: `VariantSources` in
+/// `entry/plain.ts`. It depends only on the configuration. Returns `undefined` if the URL is not that of a page.
 #[wasm_bindgen(js_name = isrKey)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn key(env: &JsValue, url: &str) -> Result<JsValue, JsValue> {
+    let Ok(settings) = Settings::of(env.unchecked_ref::<Env>()) else { return Ok(JsValue::UNDEFINED) };
+    match classify::short_path_page(&settings.config, url) {
+        None => Ok(JsValue::UNDEFINED),
+        Some(ShortPathPage::Key(key)) => Ok(JsValue::from_str(key.as_str())),
+        Some(ShortPathPage::Varies(sources)) => parsed(&sources),
+    }
+}
+
+/// Returns the key of the variant that a request selects, and its URL in L1; `undefined` if there is none.
+#[wasm_bindgen(js_name = isrVariant)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
-pub fn key(env: &JsValue, url: &str) -> Option<String> {
+pub fn variant(env: &JsValue, url: &str, headers: &Headers, country: Option<String>) -> Option<Array> {
     let settings = Settings::of(env.unchecked_ref::<Env>()).ok()?;
-    classify::short_path_key(&settings.config, url).map(String::from)
+    let key = classify::short_path_variant(&settings.config, url, &PlainRequest { headers, country })?;
+    Some(Array::of2(&key.as_str().into(), &key.cache_url().as_ref().into()))
+}
+
+/// The headers of a request on the short path, and its country.
+struct PlainRequest<'a> {
+    headers: &'a Headers,
+    country: Option<String>,
+}
+
+impl Visitor for PlainRequest<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).ok().flatten()
+    }
+
+    fn country(&self) -> Option<String> {
+        self.country.clone()
+    }
+}
+
+/// Passes a value on as JavaScript.
+fn parsed(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let json = serde_json::to_string(value).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    JSON::parse(&json)
 }
 
 #[wasm_bindgen]
@@ -99,6 +163,12 @@ extern "C" {
 
     #[wasm_bindgen(method, setter)]
     fn set_number(this: &PlannedHit, number: f64);
+
+    #[wasm_bindgen(method, setter)]
+    fn set_body(this: &PlannedHit, body: &ArrayBuffer);
+
+    #[wasm_bindgen(method, setter)]
+    fn set_admits(this: &PlannedHit, admits: bool);
 
     #[wasm_bindgen(method, setter)]
     fn set_headers(this: &PlannedHit, headers: &Headers);
@@ -125,9 +195,47 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
     let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
-    let planned = headers_of_hit(config, &meta, route, stored, now).ok()?;
-    planned.set_number(remember(plan, &settings.deployment, now));
+    let planned = headers_of_hit(config, &meta, route, stored, None, now).ok()?;
+    let of = PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
+    planned.set_admits(of.is_admitted_by_hit(now));
+    planned.set_number(remember(Planned { plan, deployment: Rc::clone(&settings.deployment), of }, now));
     Some(planned)
+}
+
+/// Plans the response to a request for a page that is in memory, as [`plan()`] does. Returns `undefined` if the page is
+/// not in memory, and `null` if the long path has to answer.
+#[wasm_bindgen(js_name = isrRemembered)]
+#[must_use]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn remembered(env: &JsValue, key: &str) -> JsValue {
+    let Ok(settings) = Settings::of(env.unchecked_ref::<Env>()) else { return JsValue::NULL };
+    let now = js::now();
+    let found = PageKey::from_stored(key).ok().and_then(|key| settings.memory.get(&key, now));
+    found.map_or(JsValue::UNDEFINED, |found| {
+        plan_of_remembered(&settings, &found, now).map_or(JsValue::NULL, JsValue::from)
+    })
+}
+
+fn plan_of_remembered(settings: &Settings, found: &Rc<Remembered<Held>>, now: Timestamp) -> Option<PlannedHit> {
+    let (config, meta, held) = (&settings.config, &found.page.meta, &found.page.body);
+    let route = config.routes.find(meta.key.path()).filter(|_| meta.status == 200)?;
+    let bound = config.freshness_bound;
+    let plan = settings.deployment.with(|polling| visit::plan(meta, route.id(), polling, bound, now))?;
+    let planned = headers_of_hit(config, meta, route, &held.headers, Some(Reason::Memory), now).ok()?;
+    planned.set_body(&held.body);
+    let of = PlannedPage::Memory(Rc::downgrade(found));
+    planned.set_number(remember(Planned { plan, deployment: Rc::clone(&settings.deployment), of }, now));
+    Some(planned)
+}
+
+/// Collects the body of a page from L1 and keeps the page in memory. Returns whether it is there now.
+#[wasm_bindgen(js_name = isrCollect)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub async fn collect(env: JsValue, meta: String, page: Response) -> bool {
+    match (Settings::of(env.unchecked_ref::<Env>()), PageMeta::from_header_value(&meta)) {
+        (Ok(settings), Ok(meta)) => settings.memory.collect(&meta, &page).await,
+        _ => false,
+    }
 }
 
 /// Builds the headers of both forms of a HIT: 200 and 304.
@@ -136,10 +244,11 @@ fn headers_of_hit(
     meta: &PageMeta,
     route: &Route,
     stored: &Headers,
+    source: Option<Reason>,
     now: Timestamp,
 ) -> Result<PlannedHit, JsValue> {
-    let status_headers =
-        StatusHeaders { outcome: CacheOutcome::Hit, status: CacheStatus::hit(meta.windows.ttl_seconds(now)) };
+    let status = CacheStatus::hit(meta.windows.ttl_seconds(now)).with_detail(source);
+    let status_headers = StatusHeaders { outcome: CacheOutcome::Hit, status };
     let expose = config.expose_headers;
     let terms = Terms { expose, browser_max_age: route.browser_max_age(), rules: route.http(), with_body: true, now };
     // The headers of a stored response are immutable.
@@ -165,19 +274,18 @@ fn excluded(route: &Route, meta: &PageMeta) -> Result<JsValue, JsValue> {
     if exclusions.is_empty() {
         return Ok(JsValue::UNDEFINED);
     }
-    let json = serde_json::to_string(&exclusions).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    JSON::parse(&json)
+    parsed(&exclusions)
 }
 
 /// Stores a plan, and returns its number. If there is no room, the returned number does not hold.
-fn remember(plan: Plan, deployment: &Rc<Deployment>, now: Timestamp) -> f64 {
+fn remember(planned: Planned, now: Timestamp) -> f64 {
     let number = js_sys::Math::random();
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS {
-            plans.retain(|_, (plan, _)| plan.may_hold(now));
+            plans.retain(|_, planned| planned.plan.may_hold(now));
         }
         if plans.len() < MAX_PLANS {
-            plans.insert(number.to_bits(), (plan, Rc::clone(deployment)));
+            plans.insert(number.to_bits(), planned);
         }
     });
     number
@@ -193,16 +301,58 @@ pub fn has(if_none_match: &str, etag: Option<String>) -> bool {
     etag::names(if_none_match, etag.as_deref().and_then(EntityTag::parse))
 }
 
-/// Returns whether a plan still holds at `now`, in milliseconds since the Unix epoch: the page is fresh, no
-/// invalidation has arrived since, and no poll of the feed is due.
+/// The answer of [`holds`]: the plan holds.
+const HOLDS: u8 = 1;
+
+/// The answer of [`holds`]: the plan holds, and the request puts the page into memory with [`collect()`].
+const HOLDS_AND_ADMITS: u8 = 2;
+
+/// Returns whether the plan of a page in L1 still holds at `now`, in milliseconds since the Unix epoch: the page is fresh,
+/// no invalidation has arrived since, and no poll of the feed is due. Otherwise returns 0.
 #[wasm_bindgen(js_name = isrHolds)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time is a whole number below 2^53")]
-pub fn holds(number: f64, now: f64) -> bool {
-    let now = Timestamp::from_millis(now as u64);
-    PLANS.with_borrow(|plans| {
-        let plan = plans.get(&number.to_bits());
-        plan.is_some_and(|(plan, deployment)| deployment.with(|polling| plan.holds(polling, now)))
+pub fn holds(number: f64, now: f64) -> u8 {
+    let now = time(now);
+    PLANS.with_borrow(|plans| match plans.get(&number.to_bits()) {
+        Some(planned) if planned.holds(now) => {
+            if planned.of.is_admitted_by_hit(now) {
+                HOLDS_AND_ADMITS
+            } else {
+                HOLDS
+            }
+        }
+        _ => 0,
     })
+}
+
+/// Returns the body of a page in memory, if its plan still holds at `now` and the page is still there.
+#[wasm_bindgen(js_name = isrRecall)]
+#[must_use]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn recall(number: f64, now: f64) -> Option<ArrayBuffer> {
+    PLANS.with_borrow(|plans| {
+        let planned = plans.get(&number.to_bits()).filter(|planned| planned.holds(time(now)))?;
+        match &planned.of {
+            PlannedPage::Memory(remembered) => Some(remembered.upgrade()?.page.body.body.clone()),
+            PlannedPage::L1 { .. } => None,
+        }
+    })
+}
+
+impl PlannedPage {
+    /// Counts a HIT. Returns whether the request puts the page into memory.
+    fn is_admitted_by_hit(&self, now: Timestamp) -> bool {
+        match self {
+            Self::L1 { key, body_bytes, memory } => {
+                memory.upgrade().is_some_and(|memory| memory.hit(key, *body_bytes, now))
+            }
+            Self::Memory(_) => false,
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time is a whole number below 2^53")]
+fn time(millis: f64) -> Timestamp {
+    Timestamp::from_millis(millis as u64)
 }

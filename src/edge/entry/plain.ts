@@ -34,6 +34,32 @@ export interface Exclusion {
   containing: string[];
 }
 
+/** What the variant of a page depends on. */
+export interface VariantSources {
+  headers: HeaderSource[];
+  /** Whether it depends on the country of the client. */
+  country: boolean;
+}
+
+/** A request header that a variant depends on. */
+export interface HeaderSource {
+  name: string;
+  /** If there are any, a value that contains none of these texts counts as none. */
+  containing: string[];
+}
+
+/** Returns a text that is the same for requests that select the same variant by the same headers. */
+export function signatureOf(headers: Headers, country: string | undefined, sources: VariantSources): string {
+  let signature = country ?? "";
+  for (const { name, containing } of sources.headers) {
+    const value = headers.get(name);
+    const counts = value !== null && (containing.length === 0 || containing.some((text) => value.includes(text)));
+    // No value of a header contains a line feed.
+    signature += counts ? `\n=${value}` : "\n";
+  }
+  return signature;
+}
+
 /** Returns whether a page is not for a request with these headers, as far as the short path can tell. */
 export function isExcluded(headers: Headers, exclusions: Exclusion[]): boolean {
   for (const { name, containing } of exclusions) {

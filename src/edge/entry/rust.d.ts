@@ -2,10 +2,14 @@
 declare module "*/build/index.js" {
   import { WorkerEntrypoint } from "cloudflare:workers";
 
-  /** What `isrPlan` returns for a stored page that is fresh: the response headers for it. */
+  /** What `isrPlan` and `isrRemembered` return for a stored page that is fresh: the response headers for it. */
   export interface Plan {
-    /** Identifies the plan to `isrHolds`. */
+    /** Identifies the plan to `isrHolds` or `isrRecall`. */
     number: number;
+    /** The body of a page in memory. */
+    body?: ArrayBuffer;
+    /** Whether the request puts a page of L1 into memory. */
+    admits: boolean;
     /** Whether the page is served by the standard rules of HTTP. */
     isStandard: boolean;
     /** Headers of a 200. */
@@ -37,9 +41,18 @@ declare module "*/build/index.js" {
     isrRpc(env: unknown, call: string): Promise<string>;
     isrConstants(): import("./plain.js").Constants;
     isrCacheName(env: unknown): string | undefined;
-    isrKey(env: unknown, url: string): string | undefined;
+    /** Returns a key, or what the variant depends on. */
+    isrKey(env: unknown, url: string): string | import("./plain.js").VariantSources | undefined;
+    /** Returns the key of the variant, and its URL in L1. */
+    isrVariant(env: unknown, url: string, headers: Headers, country: string | undefined): [key: string, cacheUrl: string] | undefined;
+    /** Returns `undefined` if the page is not in memory, and `null` if the gateway has to answer. */
+    isrRemembered(env: unknown, key: string): (Plan & { body: ArrayBuffer }) | null | undefined;
+    isrRecall(number: number, now: number): ArrayBuffer | undefined;
     isrPlan(env: unknown, key: string, meta: string, headers: Headers): Plan | undefined;
-    isrHolds(number: number, now: number): boolean;
+    /** Returns 0 if the plan does not hold, 1 if it does, and 2 if the request also puts the page into memory. */
+    isrHolds(number: number, now: number): 0 | 1 | 2;
+    /** Returns whether the page is in memory now. */
+    isrCollect(env: unknown, meta: string, page: Response): Promise<boolean>;
     isrHas(ifNoneMatch: string, etag: string | undefined): boolean;
   }
 

@@ -60,11 +60,17 @@ export function withIsr<Own extends WorkerEntrypoint<any>>(entrypoint: new (ctx:
 export function withIsr(handler: Handler<unknown> | OwnClass): WithIsr<WorkerEntrypoint<unknown>> {
   const Own = typeof handler === "function" ? handler : entrypointOf(handler);
   class Wrapped extends Own {
-    override async fetch(request: Request): Promise<Response> {
+    override fetch(request: Request): Response | Promise<Response> {
       const { ctx, env } = this;
       if ((ctx.props as { isr?: unknown } | undefined)?.isr === constants.renderPurpose) return super.fetch(request);
+      const answer = shortPath(request, env, ctx);
+      return answer instanceof Response ? answer : this.#fetch(request, answer);
+    }
+
+    async #fetch(request: Request, answer: Promise<Response | undefined> | undefined): Promise<Response> {
+      const { ctx, env } = this;
       const own = { fetch: async (passed: Request) => super.fetch(passed) };
-      return (await shortPath(request, env, ctx)) ?? new RustGateway(ctx, env).isrGateway(request, env, ctx, own);
+      return (await answer) ?? new RustGateway(ctx, env).isrGateway(request, env, ctx, own);
     }
 
     static {

@@ -8,6 +8,7 @@ use worker::Context;
 
 use crate::edge::body::range;
 use crate::edge::caches::envelope;
+use crate::edge::caches::l1::UNTIL_HEADER;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
 use crate::route::Route;
@@ -92,6 +93,7 @@ pub(in crate::edge) fn changes(
         (META_HEADER, None),
         (REPLY_HEADER, None),
         (ORIGIN_HEADER, None),
+        (UNTIL_HEADER, None),
         ("cf-cache-status", None),
         ("accept-ranges", has_ranges.then(|| "bytes".to_owned())),
         ("cache-control", Some(replayed("cache-control").unwrap_or_else(own_control))),

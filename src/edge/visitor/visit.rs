@@ -1,5 +1,7 @@
 //! One client's request for a page of a route: performs the steps of its [`Visit`] against the platform.
 
+use std::rc::Rc;
+
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 use worker::{Context, Delay};
@@ -59,7 +61,7 @@ impl Performer<'_> {
     /// Answers the client.
     pub(in crate::edge) async fn answer(&self) -> Result<Decision, JsValue> {
         let Settings { config, deployment, .. } = &*self.isr.settings;
-        let (mut visit, steps) = Visit::begin(Request {
+        let request = Request {
             key: &self.key,
             route: self.route.id(),
             sent: Sent(self.sent),
@@ -67,7 +69,11 @@ impl Performer<'_> {
             freshness_bound: config.freshness_bound,
             miss_timeout: config.miss_timeout,
             pass_ttl: config.pass_ttl,
-        });
+        };
+        let (mut visit, steps) = match self.isr.settings.memory.page(&self.key, js::now()) {
+            Some(remembered) => Visit::begin_with(request, remembered),
+            None => Visit::begin(request),
+        };
         let mut decide = |event| deployment.with(|polling| visit.handle(event, js::now(), polling));
         let mut part = CrowdPart::default();
         let mut steps = steps.into_iter();
@@ -112,6 +118,11 @@ impl Performer<'_> {
                     continue;
                 }
                 Step::Discard(body) => {
+                    envelope::discard(&body);
+                    continue;
+                }
+                Step::Forget(body) => {
+                    self.isr.settings.memory.forget(&self.key);
                     envelope::discard(&body);
                     continue;
                 }
@@ -193,6 +204,9 @@ impl Performer<'_> {
     }
 
     fn serve(&self, served: ServedPage<Response>) -> Result<Decision, JsValue> {
+        if served.is_hit_of_l1() {
+            self.offer_to_memory(&served.page)?;
+        }
         let ServedPage { page: StoredPage { meta, body: page }, outcome, status, keep, is_for_downstream } = served;
         if let Some(when) = keep {
             let reads_body = self.reads_body(&meta, &page)?;
@@ -243,6 +257,19 @@ impl Performer<'_> {
         let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
         respond::passed(response, Some(&status_headers), self.isr.config().expose_headers)
             .map(|response| Decision::Response(response, CacheOutcome::Skip))
+    }
+
+    /// Puts a page of L1 into the in-isolate tier, behind the response, if it is requested often.
+    fn offer_to_memory(&self, StoredPage { meta, body: page }: &StoredPage<Response>) -> Result<(), JsValue> {
+        let is_whole = self.with_body && self.conditions.are_none() && meta.status == 200;
+        let memory = &self.isr.settings.memory;
+        if is_whole && memory.hit(&meta.key, meta.body_bytes, js::now()) {
+            let (memory, meta, page) = (Rc::clone(memory), meta.clone(), page.clone()?);
+            self.context.wait_until(async move {
+                memory.collect(&meta, &page).await;
+            });
+        }
+        Ok(())
     }
 
     /// Stores a page in L1, behind the response. `reads_body`: the client reads the body as well.

@@ -160,8 +160,40 @@ fn a_url_is_enough_for_pages_without_variants_only() {
         ("https://e.com/keep/a?b=%ff", None),
         ("https://e.com/other", None),
     ] {
-        assert_eq!(short_path_key(&config, url).as_ref().map(PageKey::as_str), key, "{url}");
+        let page = short_path_page(&config, url);
+        let of_url = if let Some(ShortPathPage::Key(key)) = &page { Some(key.as_str()) } else { None };
+        assert_eq!(of_url, key, "{url}");
     }
+}
+
+#[test]
+fn a_page_with_variants_states_what_selects_one() {
+    let vary = json!({
+        "language": ["en", "de"], "country": ["DE"], "cookie": { "theme": ["dark"], "size": ["s"] },
+        "header": { "X-Ab": ["a"] },
+    });
+    let config = Config::from_json(&json!({ "routes": { "/shop/*": { "vary": vary }, "/*": {} } })).unwrap();
+    let Some(ShortPathPage::Varies(sources)) = short_path_page(&config, "https://e.com/shop/a") else { panic!() };
+    let expected = json!({
+        "headers": [
+            { "name": "accept-language", "containing": [] },
+            { "name": "cookie", "containing": ["size", "theme"] },
+            { "name": "x-ab", "containing": [] },
+        ],
+        "country": true,
+    });
+    assert_eq!(serde_json::to_value(sources).unwrap(), expected, "what `signatureOf` reads");
+    let key = |headers: &[(&str, &str)]| short_path_variant(&config, "https://e.com/shop/a", &sent(headers)).unwrap();
+    assert_eq!(key(&[]).as_str(), "https://e.com/shop/a#language=en");
+    let both = key(&[("accept-language", "de"), ("cookie", "a=b; theme=dark")]);
+    assert_eq!(both.as_str(), "https://e.com/shop/a#language=de&cookie.theme=dark");
+    let device =
+        json!({ "routes": { "/*": { "vary": { "device": ["desktop", "mobile"], "accept": ["text/html"] } } } });
+    let device = Config::from_json(&device).unwrap();
+    let Some(ShortPathPage::Varies(sources)) = short_path_page(&device, "https://e.com/") else { panic!() };
+    let names: Vec<&str> = sources.headers.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["accept", "cf-device-type", "sec-ch-ua-mobile", "user-agent"]);
+    assert!(!sources.country);
 }
 
 /// Evaluates [`SHORT_PATH`] like `isPlain` in `src/edge/entry/plain.ts`. Both are tested with
@@ -289,8 +321,23 @@ proptest! {
         headers in proptest::collection::vec(header(), 0..4),
     ) {
         let (config, token, headers) = (config(), Secret::new("draft"), Sent(headers.into_iter().collect()));
-        let Some(key) = short_path_key(&config, &url).filter(|_| takes_short_path(method, &headers)) else {
+        let Some(page) = short_path_page(&config, &url).filter(|_| takes_short_path(method, &headers)) else {
             return Ok(());
+        };
+        let key = match page {
+            ShortPathPage::Key(key) => key,
+            ShortPathPage::Varies(sources) => {
+                // What the entry module takes into account is all that selects the variant.
+                let is_source = |(name, value): &(&String, &String)| {
+                    let source = sources.headers.iter().find(|source| source.name == **name);
+                    let contains = |text: &String| value.contains(text.as_str());
+                    source.is_some_and(|s| s.containing.is_empty() || s.containing.iter().any(contains))
+                };
+                let selecting = Sent(headers.0.iter().filter(is_source).map(|(name, value)| (name.clone(), value.clone())).collect());
+                let key = short_path_variant(&config, &url, &headers).unwrap();
+                prop_assert_eq!(&key, &short_path_variant(&config, &url, &selecting).unwrap());
+                key
+            }
         };
         // Recognised by its signature: a request with `props` never takes the short path.
         let is_render = headers.header(RENDER_HEADER).is_some();
