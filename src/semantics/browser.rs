@@ -63,10 +63,6 @@ const MAX_STATED_BYTES: usize = 256;
 /// (RFC 9111 §5.3), from `Date` or, without one, from `now`.
 #[must_use]
 pub fn stated(status: u16, headers: &HeaderList, now: Timestamp) -> Option<String> {
-    let is_html = |value: &str| {
-        let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(media_type.as_str(), "" | "text/html" | "application/xhtml+xml")
-    };
     if !STATUSES.contains(&status) || headers.get("content-type").is_none_or(is_html) {
         return None;
     }
@@ -83,6 +79,38 @@ pub fn stated(status: u16, headers: &HeaderList, now: Timestamp) -> Option<Strin
             let left = http_date::read(headers.get("expires")?)?.since(from).as_secs();
             (left > 0).then(|| format!("max-age={left}"))
         }
+    }
+}
+
+/// Returns whether a `Content-Type` is HTML, or states no type.
+fn is_html(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(media_type.as_str(), "" | "text/html" | "application/xhtml+xml")
+}
+
+/// Statuses of responses that a browser may keep for an editor, and that confirm what it keeps.
+const DRAFT_STATUSES: [u16; 3] = [200, 203, 304];
+
+/// Returns `Cache-Control` for a response to a client in draft mode.
+///
+/// A draft must not be kept: no page, and no data without a validator. Files are no drafts. An editor's pages load the
+/// same scripts, style sheets and images again and again, so the editor's browser keeps each for the lifetime that
+/// [`stated`] returns, or revalidates it each time. A 304 for a file without a lifetime must not forbid that. Caches that
+/// others share never keep the response.
+#[must_use]
+pub fn of_draft(status: u16, headers: &HeaderList, now: Timestamp) -> Cow<'static, str> {
+    const NEVER: &str = "private, no-store";
+    let is_file = status == 304 || headers.get("content-type").is_some_and(|value| !is_html(value));
+    let has_validator = headers.get("etag").or_else(|| headers.get("last-modified")).is_some();
+    let forbids = CacheControl::parse(&headers.joined("cache-control").unwrap_or_default()).no_store;
+    if !DRAFT_STATUSES.contains(&status) || !is_file || forbids {
+        return Cow::Borrowed(NEVER);
+    }
+    let stated = stated(status, headers, now).and_then(|own| CacheControl::parse(&own).max_age);
+    match stated {
+        Some(lifetime) => format!("private, max-age={}", lifetime.as_secs()).into(),
+        None if has_validator || status == 304 => Cow::Borrowed("private, no-cache"),
+        None => Cow::Borrowed(NEVER),
     }
 }
 
@@ -143,6 +171,34 @@ mod tests {
             let now = http_date::read("Sun, 06 Nov 1994 08:49:36 GMT").unwrap();
             let told = stated(status, &HeaderList::from_pairs(&pairs), now);
             assert_eq!(told.as_deref(), expected, "{status} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn in_draft_mode_a_browser_keeps_files_and_no_drafts() {
+        const NEVER: &str = "private, no-store";
+        const ASK: &str = "private, no-cache";
+        let immutable = ("cache-control", "public, max-age=31536000, immutable");
+        let etag = ("etag", "\"1\"");
+        for (status, content_type, fields, expected) in [
+            (200, Some("text/css"), vec![immutable], "private, max-age=31536000"),
+            (200, Some("text/css"), vec![("cache-control", "s-maxage=60, max-age=9"), etag], "private, max-age=9"),
+            (200, Some("application/javascript"), vec![etag], ASK),
+            (200, Some("image/png"), vec![("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")], ASK),
+            (200, Some("image/png"), vec![("cache-control", "no-cache"), etag], ASK),
+            (200, Some("image/png"), vec![("cache-control", "no-store"), etag], NEVER),
+            (200, Some("application/json"), vec![], NEVER),
+            (200, Some("text/html; charset=utf-8"), vec![immutable, etag], NEVER),
+            (200, None, vec![immutable, etag], NEVER),
+            (404, Some("image/png"), vec![immutable, etag], NEVER),
+            (206, Some("video/mp4"), vec![immutable, etag], NEVER),
+            (304, None, vec![etag], ASK),
+            (304, None, vec![("cache-control", "private, no-store"), etag], NEVER),
+        ] {
+            let content_type = content_type.map(|value| ("content-type", value));
+            let pairs: Vec<(&str, &str)> = fields.iter().copied().chain(content_type).collect();
+            let now = http_date::read("Sun, 06 Nov 1994 08:49:36 GMT").unwrap();
+            assert_eq!(of_draft(status, &HeaderList::from_pairs(&pairs), now), expected, "{status} {pairs:?}");
         }
     }
 

@@ -202,9 +202,7 @@ impl<S: Sql> CoordinatorStore<S> {
         // Their registration may be under way.
         let is_in_range =
             |tag: &Tag| after.as_ref().is_none_or(|after| tag > after) && up_to.as_ref().is_none_or(|last| tag <= last);
-        carried.extend(
-            in_use.iter().filter(|tag| is_in_range(tag) && index.is_told_of(tag, tag_shards)).cloned(),
-        );
+        carried.extend(in_use.iter().filter(|tag| is_in_range(tag) && index.is_told_of(tag, tag_shards)).cloned());
         self.sql.transaction(|| {
             for tag in &forgotten {
                 self.sql.query("DELETE FROM registered_tags WHERE tag = ?", &[tag.as_str().into()])?;

@@ -9,6 +9,7 @@ use worker::Context;
 use crate::edge::body::range;
 use crate::edge::caches::envelope;
 use crate::edge::caches::l1::UNTIL_HEADER;
+use crate::edge::platform::js;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
 use crate::route::Route;
@@ -212,8 +213,9 @@ pub(in crate::edge) fn passed(
     if let Some(status_headers) = status_headers {
         status_headers.set(&headers, expose)?;
     }
-    if is_draft || (opts_out && own.get("cache-control").is_none()) {
-        // A draft is private to this client.
+    if is_draft {
+        headers.set("cache-control", &browser::of_draft(response.status(), &own, js::now()))?;
+    } else if opts_out && own.get("cache-control").is_none() {
         headers.set("cache-control", "private, no-store")?;
     }
     Ok(copy)
