@@ -11,10 +11,13 @@ use crate::fault::Fault;
 /// - the tag index still used the old number of shards, and the new owner of a path did not receive its invalidation;
 /// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have;
 /// - an edge whose clock was behind took a page that the coordinator called stale for fresh, without the row in its feed;
-/// - an overtaken write landed in L2 while the store failed, and the newer page was not written again.
+/// - an overtaken write landed in L2 while the store failed, and the newer page was not written again;
+/// - an edge had read a part of the feed, whose rows a later row had replaced, and that row was lost by a restore;
+/// - a restored log no longer had the row with the number that an edge knew;
+/// - the result of a deletion was recorded after that of an older write, which had landed later.
 ///
 /// The others are faults that a search from the first seed finds late.
-pub const SEEDS: [(u64, Fault); 17] = [
+pub const SEEDS: [(u64, Fault); 20] = [
     (2, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (0, Fault::PutOffApplied),
@@ -23,6 +26,9 @@ pub const SEEDS: [(u64, Fault); 17] = [
     (4_829, Fault::StandInUnknown),
     (159_524, Fault::StaleByOwnClock),
     (1_228, Fault::ForgetUnrecorded),
+    (28_875, Fault::StateRowRead),
+    (159_492, Fault::TrustMissingRow),
+    (145_287, Fault::RecordOutOfOrder),
     (8_686, Fault::NoReportBackOff),
     (5_947, Fault::KeepPassing),
     (3_124, Fault::ServeInvalidatedAnswer),
