@@ -63,16 +63,16 @@ pub enum StoreError {
     /// The stored data depends on the configuration, which is not valid.
     #[error("the configuration is not valid: {0}")]
     Unconfigured(String),
-    /// A later version of this code has written the database.
+    /// A later version of this code has changed the database so that this one does not work with it.
     #[error(
-        "this object's database has schema version {found}, but this code knows only up to {known}: deploy a version \
-         of cloudflare-isr that is at least as new as the one that wrote it"
+        "this object's database needs code that knows schema version {needed}, but this code knows only up to {known}: \
+         deploy a later version of cloudflare-isr, or the one that wrote the database"
     )]
     NewerSchema {
-        /// The version in the database.
-        found: i64,
+        /// The oldest version that works with the database.
+        needed: u64,
         /// The newest version that this code knows.
-        known: i64,
+        known: u64,
     },
 }
 

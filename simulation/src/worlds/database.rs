@@ -41,6 +41,18 @@ impl Database {
         self.transaction(|| self.tables().iter().try_for_each(delete)).expect("rows can be deleted");
     }
 
+    /// Expands the schema, as a later version of the code may: each table gets a column, and there is a new table.
+    pub(super) fn expand(&self) {
+        let run = |sql: &str| self.0.sql.query(sql, &[]).expect("the schema can be expanded");
+        for table in self.tables().iter().filter(|table| !table.starts_with("sqlite_")) {
+            run(&format!("ALTER TABLE {table} ADD COLUMN of_later_code TEXT NOT NULL DEFAULT 'unset'"));
+        }
+        run("CREATE TABLE later (id INTEGER PRIMARY KEY)");
+        run("INSERT INTO schema_versions (version, name, min_reader)
+             SELECT MAX(version) + 1, 'later', MAX(version) FROM schema_versions");
+        self.learn_schema();
+    }
+
     /// Decides whether repeated reads are answered from memory. Otherwise SQLite answers each of them.
     pub(super) fn remember(&self, remembers: bool) {
         self.0.remembers.set(remembers);

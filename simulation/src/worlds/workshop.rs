@@ -3,12 +3,15 @@
 use serde_json::json;
 
 use super::database::Database;
+use super::random::Random;
 use crate::config::Config;
+use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::PathPrefix;
 use crate::route::{Route, RouteId};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
+use crate::tag_index::tables::TagIndexStore;
 
 /// The pages. Some are variants of one path.
 const KEYS: [&str; 6] = [
@@ -101,8 +104,36 @@ pub(super) struct Workshop {
     pub(super) paths: Vec<CanonicalPath>,
     pub(super) prefixes: Vec<PathPrefix>,
     pub(super) tags: Vec<Tag>,
+    /// Databases with the schema of this code, and with that of later code that only expands it.
+    pub(super) databases: Databases,
+    pub(super) expanded: Databases,
+}
+
+/// The databases of the objects.
+pub(super) struct Databases {
     pub(super) coordinators: Vec<Database>,
     pub(super) tag_index: Database,
+}
+
+impl Databases {
+    fn new(coordinators: usize) -> Self {
+        Self { coordinators: (0..coordinators).map(|_| Database::new()).collect(), tag_index: Database::new() }
+    }
+
+    fn expanded(coordinators: usize) -> Self {
+        let databases = Self::new(coordinators);
+        for database in &databases.coordinators {
+            CoordinatorStore::open(database.clone()).expect("the database is new");
+        }
+        TagIndexStore::open(databases.tag_index.clone()).expect("the database is new");
+        databases.each().for_each(Database::expand);
+        databases
+    }
+
+    /// Returns all of them.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Database> {
+        self.coordinators.iter().chain([&self.tag_index])
+    }
 }
 
 impl Workshop {
@@ -118,7 +149,8 @@ impl Workshop {
         let removed = Layout::of_each(&keys, [&large, &json!({ "/*": { "query": ["v"], "shards": 2 } })]);
         let large = Layout::of(&keys, &large);
         Self {
-            coordinators: moving[0].shards.iter().map(|_| Database::new()).collect(),
+            databases: Databases::new(moving[0].shards.len()),
+            expanded: Databases::expanded(moving[0].shards.len()),
             small,
             crowded,
             large,
@@ -128,12 +160,12 @@ impl Workshop {
             paths: PATHS.iter().map(|path| path_of(path)).collect(),
             prefixes: PREFIXES.iter().map(|path| path_of(path).try_into().expect("a short path")).collect(),
             tags: TAGS.iter().map(|tag| Tag::parse(tag).expect("a tag")).collect(),
-            tag_index: Database::new(),
         }
     }
 
-    pub(super) fn databases(&self) -> impl Iterator<Item = &Database> {
-        self.coordinators.iter().chain([&self.tag_index])
+    /// Returns the databases of a seed's world. In some, later code has expanded the schema, and was rolled back.
+    pub(super) fn databases_of(&self, seed: u64) -> &Databases {
+        if Random::new(seed.rotate_left(40) ^ 0x6578_7061).one_in(8) { &self.expanded } else { &self.databases }
     }
 
     /// Returns the number of a page.

@@ -126,7 +126,7 @@ impl<'w> World<'w> {
         let mut world = Self::with(workshop, seed, random, weather, Story::new(is_told), true);
         world.l2.forgets = false;
         // The comparison also shows that a remembered read is the same as a repeated one.
-        workshop.databases().for_each(|database| database.remember(!evicts));
+        workshop.databases_of(seed).each().for_each(|database| database.remember(!evicts));
         world.evictions = evicts.then(|| Random::new(!seed));
         world
     }
@@ -150,8 +150,9 @@ impl<'w> World<'w> {
             None if is_crowded => &workshop.crowded,
             None => &workshop.small,
         };
-        let databases = &workshop.coordinators[..layout.shards.len()];
-        databases.iter().chain([&workshop.tag_index]).for_each(Database::clear);
+        let all = workshop.databases_of(seed);
+        let databases = &all.coordinators[..layout.shards.len()];
+        databases.iter().chain([&all.tag_index]).for_each(Database::clear);
         let routes =
             PATHS.iter().map(|path| (*path, layout.config.routes.find(path).expect("it has one").id().clone()));
         let mut edges: Vec<_> = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
@@ -167,7 +168,7 @@ impl<'w> World<'w> {
             random,
             weather,
             objects: databases.iter().map(|database| Object::new(database.clone())).collect(),
-            tag_index: TagIndex::new(workshop.tag_index.clone(), 0, hostile.feed_rows, hostile.log_rows),
+            tag_index: TagIndex::new(all.tag_index.clone(), 0, hostile.feed_rows, hostile.log_rows),
             hostile,
             edit_of: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),

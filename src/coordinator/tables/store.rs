@@ -6,23 +6,43 @@ use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
+/// The first steps need their own code: earlier code refused every step that it did not know.
 const MIGRATIONS: [Migration; 8] = [
-    Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql") },
+    Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_copies_and_breaker",
         sql: include_str!("../../../migrations/coordinator/0002_copies_and_breaker.sql"),
+        min_reader: 2,
     },
-    Migration { name: "0003_scopes", sql: include_str!("../../../migrations/coordinator/0003_scopes.sql") },
-    Migration { name: "0004_sweeps", sql: include_str!("../../../migrations/coordinator/0004_sweeps.sql") },
-    Migration { name: "0005_views", sql: include_str!("../../../migrations/coordinator/0005_views.sql") },
+    Migration {
+        name: "0003_scopes",
+        sql: include_str!("../../../migrations/coordinator/0003_scopes.sql"),
+        min_reader: 3,
+    },
+    Migration {
+        name: "0004_sweeps",
+        sql: include_str!("../../../migrations/coordinator/0004_sweeps.sql"),
+        min_reader: 4,
+    },
+    Migration {
+        name: "0005_views",
+        sql: include_str!("../../../migrations/coordinator/0005_views.sql"),
+        min_reader: 5,
+    },
     Migration {
         name: "0006_breaker_evidence",
         sql: include_str!("../../../migrations/coordinator/0006_breaker_evidence.sql"),
+        min_reader: 6,
     },
-    Migration { name: "0007_validators", sql: include_str!("../../../migrations/coordinator/0007_validators.sql") },
+    Migration {
+        name: "0007_validators",
+        sql: include_str!("../../../migrations/coordinator/0007_validators.sql"),
+        min_reader: 7,
+    },
     Migration {
         name: "0008_unconfirmed_tags",
         sql: include_str!("../../../migrations/coordinator/0008_unconfirmed_tags.sql"),
+        min_reader: 8,
     },
 ];
 
@@ -36,7 +56,7 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Opens the database and brings its schema up to date.
     ///
     /// # Errors
-    /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
+    /// Returns [`StoreError::NewerSchema`] if the database needs a later version of this code.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         Ok(Self { sql })

@@ -199,15 +199,6 @@ fn due_writes_and_deadlines_are_found() {
 }
 
 #[test]
-fn a_schema_newer_than_known_is_refused() {
-    let store = coordinator();
-    store.sql().0.execute_batch("INSERT INTO schema_versions VALUES (99, 'later')").unwrap();
-    let MemorySql(connection) = store.into_sql();
-    let error = CoordinatorStore::open(MemorySql(connection)).err();
-    assert_eq!(error, Some(StoreError::NewerSchema { found: 99, known: 8 }));
-}
-
-#[test]
 fn of_two_invalidations_of_one_scope_the_later_counts_whichever_object_has_numbered_it() {
     let store = coordinator();
     let mut clock = Clock::resume(None);

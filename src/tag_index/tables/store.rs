@@ -8,15 +8,21 @@ use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
+/// The first steps need their own code: earlier code refused every step that it did not know.
 const MIGRATIONS: [Migration; 5] = [
-    Migration { name: "0001_init", sql: include_str!("../../../migrations/tag_index/0001_init.sql") },
+    Migration { name: "0001_init", sql: include_str!("../../../migrations/tag_index/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_scopes_and_directory",
         sql: include_str!("../../../migrations/tag_index/0002_scopes_and_directory.sql"),
+        min_reader: 2,
     },
-    Migration { name: "0003_views", sql: include_str!("../../../migrations/tag_index/0003_views.sql") },
-    Migration { name: "0004_sinks", sql: include_str!("../../../migrations/tag_index/0004_sinks.sql") },
-    Migration { name: "0005_bounds", sql: include_str!("../../../migrations/tag_index/0005_bounds.sql") },
+    Migration { name: "0003_views", sql: include_str!("../../../migrations/tag_index/0003_views.sql"), min_reader: 3 },
+    Migration { name: "0004_sinks", sql: include_str!("../../../migrations/tag_index/0004_sinks.sql"), min_reader: 4 },
+    Migration {
+        name: "0005_bounds",
+        sql: include_str!("../../../migrations/tag_index/0005_bounds.sql"),
+        min_reader: 5,
+    },
 ];
 
 /// The number of older rows that the log keeps.
@@ -44,7 +50,7 @@ impl<S: Sql> TagIndexStore<S> {
     /// Opens the database of the only tag index object, and brings its schema up to date.
     ///
     /// # Errors
-    /// Returns [`StoreError::NewerSchema`] if a later version of this code has written the database.
+    /// Returns [`StoreError::NewerSchema`] if the database needs a later version of this code.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
         let (downstream, feed_rows) = (DownstreamCaches::default(), MAX_FEED_ROWS as u64);
