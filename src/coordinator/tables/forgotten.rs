@@ -128,12 +128,12 @@ impl<S: Sql> CoordinatorStore<S> {
 
     /// Records that an invalidation also names what `wider` names.
     fn widen_to(&self, (kind, name, mode): (&str, &str, &str), wider: (&str, &str)) -> Result<(), StoreError> {
-        let widen = "INSERT INTO invalidations (kind, name, mode, seq, at, received) \
+        let record = "INSERT INTO invalidations (kind, name, mode, seq, at, received) \
             SELECT ?, ?, mode, seq, at, received FROM invalidations WHERE kind = ? AND name = ? AND mode = ? \
             ON CONFLICT (kind, name, mode) DO UPDATE SET seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
             received = MAX(received, excluded.received)";
         let parameters = [wider.0, wider.1, kind, name, mode].map(Value::from);
-        self.sql.query(widen, &parameters).map(drop)
+        self.sql.query(record, &parameters).map(drop)
     }
 
     /// Returns this shard's generation at a tag index object; `None` before the first one.
@@ -202,9 +202,7 @@ impl<S: Sql> CoordinatorStore<S> {
         // Their registration may be under way.
         let is_in_range =
             |tag: &Tag| after.as_ref().is_none_or(|after| tag > after) && up_to.as_ref().is_none_or(|last| tag <= last);
-        carried.extend(
-            in_use.iter().filter(|tag| is_in_range(tag) && index.is_told_of(tag, tag_shards)).cloned(),
-        );
+        carried.extend(in_use.iter().filter(|tag| is_in_range(tag) && index.is_told_of(tag, tag_shards)).cloned());
         self.sql.transaction(|| {
             for tag in &forgotten {
                 self.sql.query("DELETE FROM registered_tags WHERE tag = ?", &[tag.as_str().into()])?;
