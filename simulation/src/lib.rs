@@ -39,8 +39,13 @@
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
 //! - In some worlds, an object takes only a few requests in a second, and the others are refused (`worlds/overload.rs`).
 //! - In some worlds, an object has memory for only a few waiting requests (`worlds/memory.rs`).
-//! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge is set back by up to
-//!   an hour (`worlds/mishaps.rs`).
+//! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge or of a coordinator
+//!   is set back by up to an hour (`worlds/mishaps.rs`).
+//! - In some worlds, the settings of an edge change while its isolate lives (`worlds/settings.rs`).
+//! - In some worlds, an attacker asks for made-up URLs, more of them than a coordinator keeps, and some of them long
+//!   (`worlds/attack.rs`).
+//! - In some worlds, a page's `Vary` nominates a header that some clients send, or a page carries every tag
+//!   (`worlds/varied.rs`).
 //!
 //! Some conditions hold in a part of the worlds only (`worlds/hostile.rs`): the feed is so small that its floor rises,
 //! the log is so small that deliveries are dropped, isolates of edges end and lose their knowledge, the tag index takes the questions of edges but answers none, reads of
@@ -60,7 +65,7 @@
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may; waiting requests fit into the memory of their object |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
-//! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time |
+//! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time; a made-up URL displaces no page that is of use, long URLs leave room for other requests, and a page is in the cache soon although an attacker goes on; no client is served a page that is for others |
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!
@@ -83,7 +88,7 @@
 //! - KV reports writes in the order in which it accepts them.
 //! - An alarm is not lost for good if the object is called again.
 //! - Messages between objects take at least a millisecond.
-//! - Clocks differ by less than a second, except where one is set back.
+//! - Clocks differ by less than a second, except where one is set back. That of the tag index is not.
 //!
 //! The checks allow these known cases:
 //!
@@ -97,6 +102,8 @@
 //! - A deletion from L2 that a newer page has overtaken is lost with that page's body
 //!   (`World::forget_overtaken_deletions`).
 //! - An older version of the same content leaves KV before the page expires (`L2::forgets`).
+//! - A coordinator whose clock was set back takes pages for fresh until its next life. The check for HITs comes after that
+//!   (`World::mend_clocks`).
 //!
 //! Not simulated: other routes while pages are cached; and more than one tag index.
 

@@ -101,8 +101,12 @@ function checkMemory() {
   const lives = memory.filter((one) => one !== undefined);
   if (lives.length < 4) return;
   const half = lives.length >> 1;
-  const [early, late] = [Math.max(...lives.slice(0, half)), Math.max(...lives.slice(half))];
-  if (late > early * 1.3 + 30) visits.report("memory", `${early} MiB at most in the first half, ${late} MiB in the second`);
+  const [early, late] = [median(lives.slice(0, half)), median(lives.slice(half))];
+  if (late > early * 1.3 + 50) visits.report("memory", `usually ${early} MiB in the first half, ${late} MiB in the second`);
+}
+
+function median(numbers) {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 }
 
 function summary() {

@@ -112,7 +112,17 @@ export class Visits {
     return etag ? { "if-none-match": etag } : {};
   }
 
-  #request(address, path, headers) {
+  async #request(address, path, headers) {
+    try {
+      return await this.#requestOnce(address, path, headers);
+    } catch (error) {
+      // The runtime closes idle connections, and may do so at the moment at which one is used again (RFC 9110 §9.2.2).
+      if (!error.isOfIdleConnection) throw error;
+      return await this.#requestOnce(address, path, headers);
+    }
+  }
+
+  #requestOnce(address, path, headers) {
     return new Promise((resolve, reject) => {
       const options = { headers: { host: HOST, ...headers }, agent: this.#agent, signal: AbortSignal.timeout(PATIENCE_MILLIS) };
       const request = http.get(new URL(path, address), options, async (response) => {
@@ -123,7 +133,10 @@ export class Visits {
           reject(error);
         }
       });
-      request.on("error", reject);
+      request.on("error", (error) => {
+        error.isOfIdleConnection = request.reusedSocket && error.code === "ECONNRESET" && request.res === null;
+        reject(error);
+      });
     });
   }
 

@@ -6,6 +6,7 @@ use super::origin::{Body, End, RenderPlan};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, ObjectReply};
 use super::story::short;
 use super::visits::{Visit, VisitKind, VisitResult, millis};
+use super::workshop::PAGES;
 use super::world::{EDGES, World};
 use crate::coordinator::{Input, WaiterId};
 use crate::page::PageMeta;
@@ -26,8 +27,12 @@ const HITS_EVERY: u64 = 4;
 /// clocks differ.
 const VISITS_TO_HIT: usize = 4;
 
+/// The same while an attacker fills the coordinator: a new page must prove itself, even against pages that are worth
+/// something.
+const VISITS_TO_HIT_BESIDE_ATTACK: usize = 8;
+
 /// The time between those visits, in milliseconds: longer than the pause after an unsuccessful report.
-const BETWEEN_VISITS: u64 = 1_500;
+pub(super) const BETWEEN_VISITS: u64 = 1_500;
 
 impl World<'_> {
     /// Delivers an edge's message to the coordinator that owns the page according to the edge.
@@ -183,7 +188,9 @@ impl World<'_> {
             let key = &self.workshop.keys[visit.key];
             match visit.why {
                 VisitKind::Last { got_page } => {
-                    promise(4, got_page || self.is_crowded, || format!("{key} can't be had when all is well"))
+                    promise(4, got_page || self.is_crowded || self.attack.is_some(), || {
+                        format!("{key} can't be had when all is well")
+                    })
                 }
                 VisitKind::Client(_) | VisitKind::Report(_) => {
                     promise(4, false, || format!("visit {id} is not over when all is quiet: {visit:?}"))
@@ -198,7 +205,7 @@ impl World<'_> {
             return Ok(());
         }
         for edge in 0..EDGES {
-            for key in 0..self.workshop.keys.len() {
+            for key in 0..PAGES {
                 self.check_hit(edge, key)?;
             }
         }
@@ -206,9 +213,11 @@ impl World<'_> {
     }
 
     fn check_hit(&mut self, edge: usize, key: usize) -> CheckResult {
-        for _ in 0..VISITS_TO_HIT {
+        let visits = if self.attack.is_some() { VISITS_TO_HIT_BESIDE_ATTACK } else { VISITS_TO_HIT };
+        for _ in 0..visits {
             self.last_ended = None;
-            self.client(edge, key)?;
+            self.attack_meanwhile()?;
+            self.client(edge, key, false)?;
             self.all_is_answered()?;
             if self.last_ended == Some(VisitResult { outcome: CacheOutcome::Hit, questions: 0 }) {
                 return Ok(());

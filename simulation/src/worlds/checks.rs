@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 /// L2 accepts one write per key in this time, in milliseconds (platform limit).
-const WRITE_INTERVAL: u64 = 1000;
+pub(super) const WRITE_INTERVAL: u64 = 1000;
 
 /// The longest pause of a key, and of all keys together, after failed renders, in milliseconds.
 const LONGEST_PAUSE: u64 = 300_000;
@@ -84,7 +84,7 @@ impl KnownInvalidation {
 
     fn names(&self, page: &PageMeta) -> bool {
         match &self.target {
-            Target::Tag(tag) => page.tags.contains(tag),
+            Target::Tag(tag) => page.tags.iter().any(|carried| carried == tag || carried.is_every()),
             _ => self.names_path(page.key.path()),
         }
     }
@@ -595,6 +595,17 @@ impl Checks {
     /// Resets the model of a key whose owner has changed. The new owner knows nothing of the former one's work.
     pub(super) fn moved(&mut self, key: usize, object: usize) {
         self.keys[key] = KeyModel { object, ..KeyModel::default() };
+    }
+
+    /// Adjusts the models to a coordinator's clock that was set back: what it has done is not in the future.
+    pub(super) fn clock_of_object_was_set(&mut self, object: usize, back: u64) {
+        self.objects[object].results.clear();
+        self.objects[object].last_attempt = self.objects[object].last_attempt.saturating_sub(back);
+        for known in self.keys.iter_mut().filter(|known| known.object == object) {
+            // Its pauses have ended.
+            (known.failed, known.written) = (0, None);
+            known.live = known.live.map(|(token, until)| (token, until.saturating_sub(back)));
+        }
     }
 
     /// Removes the state that was lost with a coordinator.

@@ -4,6 +4,7 @@
 //! Assumption: the isolates of a colo have the same clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::edge::Edge;
 use super::random::Random;
@@ -61,10 +62,16 @@ impl Colo {
 
 impl World<'_> {
     /// Returns an answer in the colo that an edge takes. Before that, the neighbour may ask its own feed the same.
-    pub(super) fn shared_answer(&mut self, edge: usize, part: &PartPoll, since: u64) -> Option<SharedAnswer> {
+    pub(super) fn shared_answer(
+        &mut self,
+        edge: usize,
+        part: &PartPoll,
+        since: u64,
+        bound: Duration,
+    ) -> Option<SharedAnswer> {
         let config = &self.layout.config;
         let (now, local) = (self.now, self.edges[edge].local(self.now));
-        let lifetime = polling::shared_for(config.freshness_bound)?;
+        let lifetime = polling::shared_for(bound)?;
         let colo = self.colo.as_mut()?;
         if colo.random.one_in(2) {
             let seq = since + AHEAD;
@@ -75,14 +82,14 @@ impl World<'_> {
             colo.put(url, now + millis(lifetime), SharedAnswer { sent: local, asked_at: now, page });
         }
         let (until, answer) = colo.answers.get(&colo.own.feed_url(config.tag_shards, since))?;
-        let is_taken = now < *until && part.takes_shared(answer.sent, &answer.page, local, config.freshness_bound);
+        let is_taken = now < *until && part.takes_shared(answer.sent, &answer.page, local, bound);
         is_taken.then(|| answer.clone())
     }
 
     /// Shares an answer with the other edges of the colo.
-    pub(super) fn share_answer(&mut self, since: u64, answer: SharedAnswer) {
+    pub(super) fn share_answer(&mut self, since: u64, answer: SharedAnswer, bound: Duration) {
         let config = &self.layout.config;
-        let (Some(colo), Some(lifetime)) = (self.colo.as_mut(), polling::shared_for(config.freshness_bound)) else {
+        let (Some(colo), Some(lifetime)) = (self.colo.as_mut(), polling::shared_for(bound)) else {
             return;
         };
         let url = colo.own.feed_url(config.tag_shards, since);

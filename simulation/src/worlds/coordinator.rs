@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::attack::is_made_up;
 use super::checks::{CheckResult, ServedAs, promise};
 use super::origin::{Body, End, Origin};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent};
@@ -13,7 +14,6 @@ use crate::coordinator::alarm_run::{Allowance, Next};
 use crate::coordinator::{AlarmRun, Effect, Entry, Input, Lease, Moment, RenderOutcome};
 use crate::page::PageMeta;
 use crate::protocol::RegisterAnswer;
-use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::Freshness;
 use crate::semantics::key::PageKey;
 use crate::semantics::storable::OriginFailure;
@@ -33,7 +33,7 @@ impl World<'_> {
             Input::Request { key, .. } | Input::Head { key, .. } | Input::Ended { key, .. } => Some(key.clone()),
             _ => None,
         };
-        let before = self.is_crowded.then(|| self.entries());
+        let before = (self.is_crowded || self.attack.is_some()).then(|| self.entries());
         let is_alarm = matches!(input, Input::Alarm { .. });
         let fails_after = match &input {
             // The tag index repeats the delivery.
@@ -59,7 +59,7 @@ impl World<'_> {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        (0..self.workshop.keys.len()).map(|key| self.entry(key)).collect()
+        self.keys().map(|key| self.entry(key)).collect()
     }
 
     /// Notes the keys that others have displaced. Promises 1 and 8: none of them was being rendered or written, or
@@ -75,6 +75,7 @@ impl World<'_> {
             let is_displaced = own.is_some_and(|own| own != name) && before.page.is_some() && is_gone;
             if is_displaced {
                 self.story.tell(now, || format!("{name} is displaced"));
+                self.check_displaced(key, before, own.map(|own| self.workshop.number_of(own)))?;
                 let is_busy = before.lease.is_some() || before.pending.is_some();
                 promise(1, !is_busy, || format!("{name} is displaced: {before:?}"))?;
                 self.is_deleted[key] = true;
@@ -95,10 +96,10 @@ impl World<'_> {
         for (_, lease) in self.objects[at].leases().iter() {
             promise(7, !self.checks.knows(lease.token), || format!("{lease:?} has outlived its render"))?;
         }
-        if self.is_crowded {
+        if self.is_crowded || self.attack.is_some() {
             // A page whose render was lost may have displaced another one.
             let is_forgotten = |key: &usize| self.entry(*key) == Entry::default();
-            let forgotten: Vec<_> = (0..self.workshop.keys.len()).filter(is_forgotten).collect();
+            let forgotten: Vec<_> = self.keys().filter(is_forgotten).collect();
             for key in forgotten {
                 self.checks.displaced(key);
             }
@@ -155,15 +156,16 @@ impl World<'_> {
     fn page(&self, number: usize, token: Version, body: Body) -> PageMeta {
         let key = self.workshop.keys[number].clone();
         let digest = Origin::digest(key.path(), body);
+        let tags = Origin::tags(key.path(), body).into_iter();
         PageMeta {
             version: token,
-            status: 200,
+            status: self.attack.as_ref().filter(|_| is_made_up(number)).map_or(200, |attack| attack.status),
             rendered_at: self.local_time(self.layout.owners[number]),
             windows: Origin::windows(key.path(), token.time()),
-            tags: Origin::tags(key.path(), body).into_iter().map(|tag| self.workshop.tags[tag].clone()).collect(),
+            tags: self.varied.tags(key.path(), body, tags.map(|tag| self.workshop.tags[tag].clone()).collect()),
             body_bytes: Some(8),
             digest: Some(digest),
-            rules: ClientRules::default(),
+            rules: self.varied.rules(key.path(), body),
             has_validator: self.validators.is_some(),
             vouched: None,
             key,
@@ -242,7 +244,7 @@ impl World<'_> {
         let (key, has_ended) = (render.key, render.has_ended);
         let is_current = self.is_current(key, token);
         if answer.as_ref().is_some_and(|answer| !answer.invalidations.is_empty()) {
-            let keys = 0..self.workshop.keys.len();
+            let keys = self.keys();
             keys.filter(|key| self.layout.owners[*key] == at).for_each(|key| self.checks.lift(key));
         }
         // An answer whose floor has passed the time since which it was asked lacks invalidations.
@@ -360,7 +362,8 @@ impl World<'_> {
             // A purge of the rendered page also removes the older page.
             let rendered = self.page(key, token, self.bodies[&token]);
             let may_go = |page: &PageMeta| self.checks.may_be_purged(page) || self.checks.may_be_purged(&rendered);
-            let is_gone = before.is_none_or(may_go);
+            // A made-up URL may be displaced as soon as its render has ended.
+            let is_gone = before.is_none_or(may_go) || is_made_up(key);
             return promise(5, is_gone, || format!("a render has cost the copy {before:?}"));
         };
         if before == Some(&page) {
@@ -425,7 +428,7 @@ impl World<'_> {
             object.alarm = None;
         }
         self.forget_overtaken_deletions(at);
-        let pending: Vec<_> = (0..self.workshop.keys.len()).map(|key| self.entry(key).pending).collect();
+        let pending: Vec<_> = self.keys().map(|key| self.entry(key).pending).collect();
         let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
         self.evict(at);
         let half = self.random.next();
@@ -450,7 +453,7 @@ impl World<'_> {
     /// Handles a deletion that was not made yet and was replaced by a write of a newer page. It is lost with that
     /// page's bytes, and L2 then has an older page, as after any lost page.
     fn forget_overtaken_deletions(&mut self, at: usize) {
-        for key in 0..self.workshop.keys.len() {
+        for key in self.keys() {
             if self.layout.owners[key] == at && self.entry(key).pending.is_some_and(|pending| pending.version.is_some())
             {
                 self.is_deleted[key] = false;
@@ -467,18 +470,21 @@ impl World<'_> {
     /// Checks the final state of each page, when all is quiet.
     pub(super) fn check_quiet(&self) -> CheckResult {
         self.checks.all_answered()?;
-        for key in 0..self.workshop.keys.len() {
+        for key in self.keys() {
             let (entry, name) = (self.entry(key), &self.workshop.keys[key]);
             promise(4, entry.lease.is_none(), || format!("{name} has a lease when all is quiet: {:?}", entry.lease))?;
             promise(6, entry.pending.is_none(), || format!("{name} is to be written still: {:?}", entry.pending))?;
-            self.check_l2(key, &entry)?;
+            // A lost page is written again once it was asked for, and nobody asks for made-up URLs again.
+            if !(is_made_up(key) && self.l2.has_lost(key)) {
+                self.check_l2(key, &entry)?;
+            }
         }
         Ok(())
     }
 
     /// Promise 3, when all is quiet: no coordinator treats an invalidated page as good.
     pub(super) fn check_applied(&self) -> CheckResult {
-        (0..self.workshop.keys.len()).try_for_each(|key| {
+        self.keys().try_for_each(|key| {
             let Some(page) = self.entry(key).page else { return Ok(()) };
             let invalidated = self.objects[self.layout.owners[key]].invalidated(&page);
             self.checks.applied(&page, self.bodies[&page.version], invalidated)
@@ -487,7 +493,7 @@ impl World<'_> {
 
     /// Promise 6, before a client has asked for pages with unfinished work: L2 has every page without a due write.
     pub(super) fn check_writes(&self) -> CheckResult {
-        (0..self.workshop.keys.len()).try_for_each(|key| {
+        self.keys().try_for_each(|key| {
             let entry = self.entry(key);
             // A lost page is written again once it was asked for.
             if entry.pending.is_some() || self.l2.has_lost(key) { Ok(()) } else { self.check_l2(key, &entry) }

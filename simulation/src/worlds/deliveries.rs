@@ -104,7 +104,8 @@ impl World<'_> {
         invalidation: Invalidation,
         answer: Option<(Attempt, u64)>,
     ) -> CheckResult {
-        for (number, key) in self.workshop.keys.iter().enumerate() {
+        for number in self.keys() {
+            let key = &self.workshop.keys[number];
             // The tags of the pages are not checked: an invalidation by tag may lift a pause, but need not.
             let concerns = match &invalidation.target {
                 Target::Path(path) => path.as_str() == key.path(),

@@ -1,9 +1,11 @@
 //! One edge: its L1, its copy of the feed, and its polls. `crate::visit` makes its decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::in_isolate::InIsolate;
 use super::origin::Body;
+use super::settings::Settings;
 use crate::time::Timestamp;
 use crate::visit::{Crowds, L1Entry, PartPoll, Poll, Polling, Reports};
 
@@ -20,6 +22,8 @@ pub(super) struct SentPoll {
     pub(super) asked_at: Option<u64>,
     /// Whether its first question was sent.
     pub(super) has_asked: bool,
+    /// The setting `freshness_bound` of the request that polls.
+    pub(super) bound: Duration,
     /// The visit that waits for it. The poll ends if its client leaves.
     pub(super) visit: Option<u64>,
 }
@@ -40,6 +44,8 @@ pub(super) struct Edge {
     pub(super) set_back: u64,
     /// When it was set back, in the world's time.
     pub(super) set_back_at: Option<u64>,
+    /// With which it handles new requests.
+    pub(super) settings: Settings,
     pub(super) l1: BTreeMap<usize, L1Slot>,
     /// Its in-isolate tier, in worlds that have one.
     pub(super) memory: Option<InIsolate>,
@@ -60,9 +66,10 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(super) fn new(skew: i64) -> Self {
+    pub(super) fn new(skew: i64, settings: Settings) -> Self {
         Self {
             skew,
+            settings,
             set_back: 0,
             set_back_at: None,
             l1: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Performs the effects that a coordinator returns.
 
-use super::checks::{CheckResult, ServedAs, promise};
+use super::checks::{CheckResult, ServedAs, WRITE_INTERVAL, promise};
 use super::coordinator::OUTLIVES;
 use super::object::{MAX_DRIVEN, Object, Render};
 use super::origin::{Body, End, RenderPlan};
@@ -100,6 +100,7 @@ impl World<'_> {
             let page = page.as_ref().map(|(page, body)| format!("{} showing {}", short(page.version), body.shows));
             format!("answers {}: {reply:?} {}", waiter.0, page.unwrap_or_default())
         });
+        self.check_refused(at, waiter, &reply)?;
         let asked = self.checks.answered(waiter)?;
         if let Some((page, body)) = page.as_mut().filter(|_| !matches!(reply, Reply::Relay { .. })) {
             // L2 may have the same bytes under an older version.
@@ -258,7 +259,12 @@ impl World<'_> {
         };
         self.queue.push(lands, arrival);
         self.is_deleted[key] = version.is_none();
-        let clock_was_set = if self.written_in[key] == life { 0 } else { 2 * self.weather.skew };
+        let clock_was_set = match (self.written_in[key] == life, self.objects[at].was_set_back) {
+            (true, _) => 0,
+            (false, false) => 2 * self.weather.skew,
+            // A slow clock has recorded the last write as an earlier one.
+            (false, true) => WRITE_INTERVAL,
+        };
         self.written_in[key] = life;
         self.checks.written(key, now, clock_was_set)
     }

@@ -2,6 +2,7 @@
 
 use super::queue::{Arrival, TagIndexEvent};
 use super::tag_index::CALLERS_PATIENCE;
+use super::workshop::PAGES;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
 use crate::invalidation::{Mode, Refresh, Target};
@@ -41,7 +42,7 @@ impl World<'_> {
             0..3 => Target::Path(workshop.paths[self.random.index(workshop.paths.len())].clone()),
             3 => Target::Prefix(workshop.prefixes[self.random.index(workshop.prefixes.len())].clone()),
             4 if self.random.one_in(2) => Target::Everything,
-            4 => Target::Route(self.layout.routes[self.random.index(self.layout.routes.len())].clone()),
+            4 => Target::Route(self.layout.routes[self.random.index(PAGES)].clone()),
             _ => Target::Tag(workshop.tags[self.random.index(workshop.tags.len())].clone()),
         };
         let (is_stale, is_purge) =

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::coordinator::Bounds;
 
 /// The bytes that the shipped code counts for a waiting request with one of the world's short keys, rounded up.
-const REQUEST: u64 = 1_200;
+pub(super) const REQUEST: u64 = 1_200;
 
 /// The memory of each object of a world.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,14 @@ impl Memory {
         random.one_in(4).then(|| Self { requests: random.pick(&[2, 4]) })
     }
 
+    /// Returns the bytes that waiting requests may take.
+    pub(super) fn bytes(self) -> u64 {
+        self.requests * REQUEST
+    }
+
     /// Returns an object's bounds with this memory.
     pub(super) fn bounds(self, bounds: Bounds) -> Bounds {
-        Bounds { waiter_bytes: self.requests * REQUEST, ..bounds }
+        Bounds { waiter_bytes: self.bytes(), ..bounds }
     }
 }
 

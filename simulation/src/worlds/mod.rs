@@ -1,6 +1,7 @@
 //! The simulated worlds: their events, their checks, and the search for a seed that breaks a promise.
 
 mod answers;
+mod attack;
 mod checks;
 mod colo;
 mod coordinator;
@@ -25,12 +26,14 @@ mod random;
 mod regressions;
 mod retirement;
 mod runner;
+mod settings;
 mod statements;
 mod story;
 mod straits;
 mod tag_index;
 mod twins;
 mod validators;
+mod varied;
 mod visits;
 mod weather;
 mod workshop;

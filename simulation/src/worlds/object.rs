@@ -68,6 +68,8 @@ pub(super) struct Object {
     pub(super) life: u32,
     /// How far its clock is ahead or behind.
     pub(super) skew: i64,
+    /// Whether its clock was ever set back by more than that.
+    pub(super) was_set_back: bool,
     /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
     pub(super) alarm: Option<u64>,
     /// The time that this life has set it to.
@@ -100,6 +102,7 @@ impl Object {
             reading: BTreeSet::new(),
             life: 0,
             skew: 0,
+            was_set_back: false,
             alarm: None,
             decided: Alarm::default(),
             run: None,

@@ -1,5 +1,7 @@
 //! How an edge polls the feed: performs the decisions of `crate::visit::Polling`.
 
+use std::time::Duration;
+
 use super::checks::CheckResult;
 use super::colo::SharedAnswer;
 use super::edge::{Edge, SentPoll};
@@ -20,15 +22,15 @@ const FEED_ROWS: u32 = 3;
 impl World<'_> {
     /// Makes a visit ensure that the feed is current.
     pub(super) fn refresh(&mut self, id: u64, edge: usize) -> CheckResult {
-        let bound = self.layout.config.freshness_bound;
+        let bound = self.settings_of(Some(id), edge).freshness_bound;
         let local = self.edges[edge].local(self.now);
         match self.edges[edge].polling.refresh(local, bound) {
             FeedRefresh::Nothing => self.take(id, Event::FeedReady),
             FeedRefresh::PollBehind(poll) => {
-                self.begin_poll(edge, poll, None)?;
+                self.begin_poll(edge, poll, None, bound)?;
                 self.take(id, Event::FeedReady)
             }
-            FeedRefresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id)),
+            FeedRefresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id), bound),
             FeedRefresh::WaitForOther => {
                 self.edges[edge].waiting.push(id);
                 self.queue.push(self.now + millis(PATIENCE), Arrival::FeedOver { visit: id });
@@ -37,12 +39,13 @@ impl World<'_> {
         }
     }
 
-    fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>) -> CheckResult {
+    fn begin_poll(&mut self, edge: usize, poll: Poll, visit: Option<u64>, bound: Duration) -> CheckResult {
         let now = self.now;
         let part = PartPoll::new(TagIndexName::ROOT);
         self.edges[edge].last_poll += 1;
         let number = self.edges[edge].last_poll;
-        self.edges[edge].polls.insert(number, SentPoll { poll, part, asked_at: None, has_asked: false, visit });
+        let sent = SentPoll { poll, part, asked_at: None, has_asked: false, bound, visit };
+        self.edges[edge].polls.insert(number, sent);
         self.send_poll(edge, number)?;
         self.queue.push(now + millis(PATIENCE), Arrival::PollOver { edge, poll: number });
         Ok(())
@@ -56,8 +59,9 @@ impl World<'_> {
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
         let question = under_way.part.question(&at.polling);
         let is_waited_for = under_way.visit.is_some();
-        let (part, is_first) = (under_way.part, !std::mem::replace(&mut under_way.has_asked, true));
-        if let Some(answer) = self.shared_answer(edge, &part, question.since) {
+        let (part, bound) = (under_way.part, under_way.bound);
+        let is_first = !std::mem::replace(&mut under_way.has_asked, true);
+        if let Some(answer) = self.shared_answer(edge, &part, question.since, bound) {
             self.queue.push(now + 1, Arrival::Polled { edge, poll, question: None, answer });
             return Ok(());
         }
@@ -109,8 +113,9 @@ impl World<'_> {
         if !self.edges[edge].polls.contains_key(&poll) {
             return Ok(());
         }
-        if let Some(since) = question {
-            self.share_answer(since, answer.clone());
+        let bound = self.edges[edge].polls.get(&poll).map(|poll| poll.bound);
+        if let (Some(since), Some(bound)) = (question, bound) {
+            self.share_answer(since, answer.clone(), bound);
         }
         let at = &mut self.edges[edge];
         let Some(under_way) = at.polls.get_mut(&poll) else { return Ok(()) };
@@ -135,14 +140,14 @@ impl World<'_> {
         let (now, local) = (self.now, self.edges[edge].local(self.now));
         let what = if complete_until.is_some() { "done" } else { "in vain" };
         self.story.tell(now, || format!("edge {edge} has polled the feed: {what}"));
-        let (bound, random) = (self.layout.config.freshness_bound, self.jitter());
+        let random = self.jitter();
         self.checks.polled(edge, now, complete_until.is_some());
         let at = &mut self.edges[edge];
         at.polling.end(ended.poll, local, complete_until.as_ref().map(std::slice::from_ref), random);
         let mut ready: Vec<u64> = ended.visit.into_iter().collect();
-        if !at.polling.awaits_other(local, bound) {
-            ready.append(&mut at.waiting);
-        }
+        let bound_of = |visit: &u64| self.visits.get(visit).map_or(ended.bound, |visit| visit.settings.freshness_bound);
+        let (polling, waiting) = (&at.polling, &mut at.waiting);
+        ready.extend(waiting.extract_if(.., |visit| !polling.awaits_other(local, bound_of(visit))));
         ready.into_iter().try_for_each(|visit| self.take(visit, Event::FeedReady))
     }
 

@@ -14,10 +14,11 @@ use crate::fault::Fault;
 /// - an overtaken write landed in L2 while the store failed, and the newer page was not written again;
 /// - an edge had read a part of the feed, whose rows a later row had replaced, and that row was lost by a restore;
 /// - a restored log no longer had the row with the number that an edge knew;
-/// - the result of a deletion was recorded after that of an older write, which had landed later.
+/// - the result of a deletion was recorded after that of an older write, which had landed later;
+/// - an invalidation by tag was removed although a page that carries every tag was from before it.
 ///
 /// The others are faults that a search from the first seed finds late.
-pub const SEEDS: [(u64, Fault); 20] = [
+pub const SEEDS: [(u64, Fault); 21] = [
     (2, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (0, Fault::PutOffApplied),
@@ -25,6 +26,7 @@ pub const SEEDS: [(u64, Fault); 20] = [
     (1_957, Fault::RegisterWithoutPaths),
     (4_829, Fault::StandInUnknown),
     (159_524, Fault::StaleByOwnClock),
+    (2_748, Fault::CollectForOthers),
     (1_228, Fault::ForgetUnrecorded),
     (28_875, Fault::StateRowRead),
     (159_492, Fault::TrustMissingRow),

@@ -6,14 +6,17 @@ use super::checks::{CheckResult, Violation, promise};
 use super::edge::L1Slot;
 use super::origin::Body;
 use super::queue::{Arrival, EdgeRequest};
+use super::settings::Settings;
 use super::story::short;
+use super::varied::Client;
+use super::workshop::PAGES;
 use super::world::{EDGES, World};
+use crate::fault::{self, Fault};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::cache_status::{CacheOutcome, Detail};
 use crate::semantics::freshness::Freshness;
-use crate::semantics::vary::Visitor;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -24,9 +27,6 @@ use crate::visit::{
     Sent, ServedPage, Step, StoredPage, Turn, Visit as Decisions, WhenToKeep,
 };
 
-/// How long the feed may be behind, in milliseconds.
-pub(super) const BOUND: u64 = 10_000;
-
 /// How long a client waits at most until its visit ends, in milliseconds: for the feed, L2, the coordinator, and L1
 /// again.
 const LONGEST_VISIT: u64 = 22_000;
@@ -36,19 +36,6 @@ const MOST_QUESTIONS: u32 = 2;
 
 /// The maximum time until a leaving client leaves, in milliseconds.
 const LEAVES_WITHIN: u64 = 4_000;
-
-/// A request without headers.
-struct Nobody;
-
-impl Visitor for Nobody {
-    fn header(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn country(&self) -> Option<String> {
-        None
-    }
-}
 
 /// Returns whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
@@ -61,6 +48,9 @@ pub(super) struct Visit<'w> {
     pub(super) edge: usize,
     pub(super) key: usize,
     pub(super) why: VisitKind<'w>,
+    pub(super) settings: Settings,
+    /// Whether its client sends the header that some pages nominate.
+    pub(super) sends: bool,
     /// When it began.
     began: u64,
     /// The number of questions so far. Only the last one still accepts an answer.
@@ -103,27 +93,35 @@ pub(super) struct VisitResult {
 impl<'w> World<'w> {
     /// Sends a client to a random edge for a random page.
     pub(super) fn visit(&mut self) -> CheckResult {
-        let (edge, key) = (self.random.index(EDGES), self.random.index(self.workshop.keys.len()));
+        let (edge, key) = (self.random.index(EDGES), self.random.index(PAGES));
         let leaves = self.random.one_in(self.weather.clients_leave);
         let id = self.last_visit + 1;
         if leaves {
             let due = self.now + self.random.below(LEAVES_WITHIN);
             self.queue.push(due, Arrival::Leave { visit: id });
         }
-        self.client(edge, key)?;
-        (0..self.hostile.crowd()).try_for_each(|_| self.client(edge, key).map(drop))
+        for _ in 0..=self.hostile.crowd() {
+            let sends = self.varied.client_sends();
+            self.client(edge, key, sends)?;
+        }
+        Ok(())
     }
 
-    /// Sends a client to an edge, and returns the number of the visit.
-    pub(super) fn client(&mut self, edge: usize, key: usize) -> Result<u64, Violation> {
-        let layout = self.layout_of(edge);
+    /// Sends a client to an edge, and returns the number of the visit. `sends` tells whether the client sends the header
+    /// that some pages nominate.
+    pub(super) fn client(&mut self, edge: usize, key: usize, sends: bool) -> Result<u64, Violation> {
+        let (layout, settings) = (self.layout_of(edge), self.edges[edge].settings);
         let request = Request {
             key: &self.workshop.keys[key],
             route: &layout.routes[key],
-            sent: Sent(&Nobody),
+            sent: Sent(Client::of(sends)),
             renders: false,
-            freshness_bound: layout.config.freshness_bound,
-            miss_timeout: layout.config.miss_timeout,
+            freshness_bound: if fault::on(Fault::KeepSettings) {
+                layout.config.freshness_bound
+            } else {
+                settings.freshness_bound
+            },
+            miss_timeout: settings.miss_timeout,
             pass_ttl: layout.config.pass_ttl,
         };
         let (decisions, steps) = match self.remembered(edge, key) {
@@ -131,6 +129,7 @@ impl<'w> World<'w> {
             None => Decisions::begin(request),
         };
         let id = self.new_visit(edge, key, VisitKind::Client(Box::new(decisions)));
+        self.visits.entry(id).and_modify(|visit| visit.sends = sends);
         let now = self.now;
         self.story.tell(now, || format!("visit {id} at edge {edge}: {}", self.workshop.keys[key]));
         self.perform_steps(id, steps)?;
@@ -143,6 +142,8 @@ impl<'w> World<'w> {
             edge,
             key,
             why,
+            settings: self.edges[edge].settings,
+            sends: false,
             began: self.now,
             questions: 0,
             newer_than: None,
@@ -227,8 +228,9 @@ impl<'w> World<'w> {
             Step::Report(report) => self.report(edge, key, report)?,
             Step::MarkPass(mark) => self.mark(edge, key, mark),
             Step::Forget(_) => self.forget(edge, key),
-            // No page of a world nominates a request header.
-            Step::Discard(_) | Step::Keep(..) => {}
+            Step::Discard(_) => {}
+            Step::Keep(page, WhenToKeep::AtOnce) => self.keep_whole(edge, key, page),
+            Step::Keep(page, WhenToKeep::WhenWhole) => self.keep(edge, key, page),
             Step::Serve(served) => self.serve(id, served)?,
             Step::Pass(status) => {
                 if status.detail == Some(Detail::Plain(Reason::NotStored)) {
@@ -279,19 +281,22 @@ impl<'w> World<'w> {
 
     /// Serves a page to a client.
     fn serve(&mut self, id: u64, served: ServedPage<Body>) -> CheckResult {
-        let Some(&Visit { edge, key, questions, newer_than, is_unanswered, .. }) = self.visits.get(&id) else {
+        let Some(&Visit { edge, key, settings, questions, newer_than, is_unanswered, .. }) = self.visits.get(&id)
+        else {
             return Ok(());
         };
         if served.is_hit_of_l1() {
             self.hit_of_l1(edge, key, &served.page);
         }
+        let bound = millis(settings.freshness_bound);
         let ServedPage { page: StoredPage { meta, body }, outcome, keep, .. } = served;
         let (now, told_at) = (self.now, self.edges[edge].told_at);
+        self.check_nominated(id, &meta)?;
         match outcome {
             CacheOutcome::Hit | CacheOutcome::Miss => {
                 if outcome == CacheOutcome::Hit {
                     // A page counts as fresh only while the edge knows the invalidations.
-                    promise(2, told_at.is_some_and(|told_at| now < told_at + BOUND), || {
+                    promise(2, told_at.is_some_and(|told_at| now < told_at + bound), || {
                         format!(
                             "edge {edge} takes {} for fresh, but has asked the feed at {told_at:?} last",
                             meta.version
@@ -306,7 +311,7 @@ impl<'w> World<'w> {
                     self.checks.served_by_slow_clock(&at.heard, &meta, body)?;
                 }
                 if meta.windows.freshness(later) == Freshness::Fresh {
-                    self.checks.served_fresh(now, BOUND, &meta, body)?;
+                    self.checks.served_fresh(now, bound, &meta, body)?;
                     if (questions, newer_than) == (1, None) {
                         self.checks.served_unknowingly(told_at, &meta, body)?;
                     }
@@ -317,7 +322,7 @@ impl<'w> World<'w> {
                 self.checks.served_stale(told_at, heard, &meta, body)?;
                 // Without an answer of the coordinator, availability wins.
                 if (questions, told_at, is_unanswered) == (0, None, false) {
-                    self.checks.served_without_feed(now, BOUND, &meta, body)?;
+                    self.checks.served_without_feed(now, bound, &meta, body)?;
                 }
             }
             CacheOutcome::Skip | CacheOutcome::Bypass => {}

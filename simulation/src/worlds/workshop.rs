@@ -23,6 +23,16 @@ const KEYS: [&str; 6] = [
     "https://e.com/c",
 ];
 
+/// The number of those pages.
+pub(super) const PAGES: usize = KEYS.len();
+
+/// The number of keys that an attacker makes up, after those of the pages.
+pub(super) const MADE_UP: usize = 48;
+
+/// One in so many of them is long: it has as many more characters.
+const LONG_EVERY: usize = 3;
+const LONG: usize = 600;
+
 /// The paths of those pages.
 pub(super) const PATHS: [&str; 3] = ["/a", "/a/b", "/c"];
 
@@ -96,6 +106,8 @@ pub(super) struct Workshop {
     pub(super) large: Layout,
     /// One coordinator that may keep half of the pages, so that they displace one another.
     pub(super) crowded: Layout,
+    /// One coordinator with room for all pages, and a few of the keys that an attacker makes up.
+    pub(super) attacked: Layout,
     /// The layouts before and after a change of a route's number of shards.
     pub(super) moving: [Layout; 2],
     /// The layouts before and after the removal of a route. Its pages match another route.
@@ -138,9 +150,11 @@ impl Databases {
 
 impl Workshop {
     pub(super) fn new() -> Self {
-        let keys: Vec<PageKey> = KEYS.iter().map(|key| PageKey::from_stored(key).expect("a URL")).collect();
+        let keys = KEYS.iter().map(|key| (*key).to_owned()).chain((0..MADE_UP).map(made_up));
+        let keys: Vec<PageKey> = keys.map(|key| PageKey::from_stored(&key).expect("a URL")).collect();
         let small = Layout::of(&keys, &json!({ "/*": { "query": ["v"] } }));
         let crowded = Layout::of(&keys, &json!({ "/*": { "query": ["v"], "max_pages": 3 } }));
+        let attacked = Layout::of(&keys, &json!({ "/*": { "query": ["v"], "max_pages": 12 } }));
         let large = json!({ "/*": { "query": ["v"], "shards": 2 }, "/c": {} });
         // With five shards, each path has another owner than with two. One new owner was the former owner of another
         // path.
@@ -153,6 +167,7 @@ impl Workshop {
             expanded: Databases::expanded(moving[0].shards.len()),
             small,
             crowded,
+            attacked,
             large,
             moving,
             removed,
@@ -172,6 +187,12 @@ impl Workshop {
     pub(super) fn number_of(&self, key: &PageKey) -> usize {
         self.keys.iter().position(|known| known == key).expect("there are no other pages")
     }
+}
+
+/// Returns a key that an attacker makes up. Its path has the same owner as one of the pages, with any number of shards.
+fn made_up(number: usize) -> String {
+    let end = if number % LONG_EVERY == LONG_EVERY - 1 { "x".repeat(LONG) } else { String::new() };
+    format!("https://e.com/n?v={number}{end}")
 }
 
 fn route<'a>(config: &'a Config, key: &PageKey) -> &'a Route {

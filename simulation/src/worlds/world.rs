@@ -1,7 +1,9 @@
 //! A world: coordinators, the tag index, edges, L2 and the origin, on a virtual clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use super::attack::Attack;
 use super::checks::{CheckResult, Checks, Violation, promise};
 use super::colo::Colo;
 use super::database::Database;
@@ -17,13 +19,16 @@ use super::origin::{Body, Origin};
 use super::overload::Overload;
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
 use super::random::Random;
+use super::settings::{Changes, Settings};
 use super::story::{BEGINNING, Story};
 use super::straits::Straits;
 use super::tag_index::TagIndex;
 use super::validators::Validators;
+use super::varied::Varied;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
-use super::workshop::{Layout, PATHS, Workshop};
+use super::workshop::{Layout, PAGES, PATHS, Workshop};
+use crate::config::Config;
 use crate::coordinator::{Input, Moment, WaiterId};
 use crate::invalidation::Invalidation;
 use crate::time::Timestamp;
@@ -92,6 +97,12 @@ pub(super) struct World<'w> {
     pub(super) deployment: Option<Deployment<'w>>,
     /// Whether there is no room for all pages.
     pub(super) is_crowded: bool,
+    /// An attacker who makes up URLs.
+    pub(super) attack: Option<Attack>,
+    /// The changes of settings.
+    pub(super) changes: Option<Changes>,
+    /// What is special about the pages.
+    pub(super) varied: Varied,
     /// The step before which L2 loses everything, in worlds in which it does.
     l2_loss: Option<u32>,
     /// The conditions of a narrow world.
@@ -144,10 +155,12 @@ impl<'w> World<'w> {
         let hostile = if is_calm { Hostile::none() } else { Hostile::draw(seed) };
         // Random numbers of its own, so that they do not change other worlds.
         let is_crowded = !is_large && !is_calm && Random::new(seed.rotate_left(48)).one_in(4);
+        let attack = if is_large || is_calm || is_crowded { None } else { Attack::draw(seed) };
         let layout = match &deployment {
             Some(deployment) => deployment.before,
             None if is_large => &workshop.large,
             None if is_crowded => &workshop.crowded,
+            None if attack.is_some() => &workshop.attacked,
             None => &workshop.small,
         };
         let all = workshop.databases_of(seed);
@@ -155,7 +168,9 @@ impl<'w> World<'w> {
         databases.iter().chain([&all.tag_index]).for_each(Database::clear);
         let routes =
             PATHS.iter().map(|path| (*path, layout.config.routes.find(path).expect("it has one").id().clone()));
-        let mut edges: Vec<_> = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew))).collect();
+        let Config { freshness_bound, miss_timeout, .. } = layout.config;
+        let settings = Settings { freshness_bound, miss_timeout };
+        let mut edges: Vec<_> = (0..EDGES).map(|_| Edge::new(skew(&mut random, weather.skew), settings)).collect();
         let colo = if is_calm { None } else { Colo::draw(seed, &mut edges) };
         if !is_calm {
             InIsolate::draw(seed, &mut edges);
@@ -192,6 +207,9 @@ impl<'w> World<'w> {
             is_calm,
             deployment,
             is_crowded,
+            attack,
+            changes: if is_calm { None } else { Changes::draw(seed) },
+            varied: if is_calm { Varied::none() } else { Varied::draw(seed) },
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
             mishaps: if is_calm { Mishaps::default() } else { Mishaps::draw(seed) },
@@ -222,7 +240,9 @@ impl<'w> World<'w> {
             self.maybe_end_isolate();
             self.maybe_lose_l2(step);
             self.maybe_hang();
-            self.maybe_mishap(step);
+            self.maybe_mishap(step)?;
+            self.maybe_change_settings();
+            self.maybe_attack()?;
             self.step()?;
             self.maybe_evict();
         }
@@ -242,7 +262,11 @@ impl<'w> World<'w> {
         (0..self.objects.len()).try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
-        for key in 0..self.workshop.keys.len() {
+        if self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() {
+            // The first render by a clock from before the floor can't be published.
+            self.mend_clocks();
+        }
+        for key in 0..PAGES {
             self.last_visit(key)?;
             // One at a time: until the origin is known to be healthy, the breaker admits only one.
             self.come_to_rest()?;
@@ -250,7 +274,13 @@ impl<'w> World<'w> {
         self.check_last_visits()?;
         self.check_quiet()?;
         self.check_ended()?;
+        self.mend_clocks();
         self.check_hits()
+    }
+
+    /// Returns the keys that may have pages.
+    pub(super) fn keys(&self) -> Range<usize> {
+        0..if self.attack.is_some() { self.workshop.keys.len() } else { PAGES }
     }
 
     /// Returns the story and the logged answers.

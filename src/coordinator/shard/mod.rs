@@ -15,9 +15,12 @@
 //! | a registration is recorded | the page is not published; if the render goes on, its end registers again |
 //! | the result of a write to L2 is recorded | the alarm records it: the write may have landed over a newer one |
 //! | the alarm works | it continues with the other pages; the failed work is repeated after a pause |
+//!
+//! The clock of the object may be set back: see `clock.rs`.
 
 mod admission;
 mod answers;
+mod clock;
 mod registrations;
 mod renders;
 mod retire;
@@ -80,6 +83,8 @@ pub struct Shard<S, B> {
     /// The object's own name, if it is known yet.
     name: Option<ShardName>,
     clock: Clock,
+    /// The time of the last input.
+    last_input: Timestamp,
     breaker: Breaker,
     budget: TokenBucket,
     /// Requests without an answer, with the bytes that each takes.
@@ -186,6 +191,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             store,
             name,
             clock,
+            last_input: moment.now,
             breaker,
             budget: TokenBucket::default(),
             waiting: BTreeMap::new(),
@@ -215,6 +221,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         };
         // None of the recorded renders is running, and the time of the current alarm is unknown. A lease that can't be
         // ended now is left to the alarm.
+        shard.notice_clock_at_start(moment.now)?;
         for (key, lease) in shard.store.leases(u32::MAX)? {
             shard.leases.replace(&key, None, Some(lease));
             let ended = shard.end(Turn { config, moment }, &key, lease.token, RenderOutcome::Lost, None);
@@ -250,6 +257,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     pub fn on(&mut self, config: &Config, moment: Moment, input: Input<B>) -> Handled<B> {
         let turn = Turn { config, moment };
         let is_alarm = matches!(input, Input::Alarm { .. });
+        let noticed = self.notice_clock(moment.now);
+        self.note(noticed);
         let handled = self.handle(turn, input);
         self.note(handled);
         let begun = self.begin_queued(turn);

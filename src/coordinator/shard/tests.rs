@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 mod bounds;
+mod clock;
 mod failing_store;
 mod retire;
 mod validation;

@@ -128,12 +128,12 @@ impl<S: Sql> CoordinatorStore<S> {
 
     /// Records that an invalidation also names what `wider` names.
     fn widen_to(&self, (kind, name, mode): (&str, &str, &str), wider: (&str, &str)) -> Result<(), StoreError> {
-        let widen = "INSERT INTO invalidations (kind, name, mode, seq, at, received) \
+        let record = "INSERT INTO invalidations (kind, name, mode, seq, at, received) \
             SELECT ?, ?, mode, seq, at, received FROM invalidations WHERE kind = ? AND name = ? AND mode = ? \
             ON CONFLICT (kind, name, mode) DO UPDATE SET seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
             received = MAX(received, excluded.received)";
         let parameters = [wider.0, wider.1, kind, name, mode].map(Value::from);
-        self.sql.query(widen, &parameters).map(drop)
+        self.sql.query(record, &parameters).map(drop)
     }
 
     /// Returns this shard's generation at a tag index object; `None` before the first one.

@@ -87,6 +87,19 @@ impl<S: Sql> CoordinatorStore<S> {
         self.set_fact("clock", &clock.last().to_string())
     }
 
+    /// Ends all pauses of pages, markers and writes to L2 that would last beyond a time.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn end_pauses(&self, beyond: Timestamp) -> Result<(), StoreError> {
+        // L2 accepts one write per key and second: the last one may be under way.
+        let end = "UPDATE entries SET retry_at = CASE WHEN retry_at <= ?1 THEN retry_at END, \
+            pass_until = CASE WHEN pass_until <= ?1 THEN pass_until END, l2_due = MIN(l2_due, ?1 + 1000), \
+            l2_written_at = MIN(l2_written_at, ?1) \
+            WHERE retry_at > ?1 OR pass_until > ?1 OR l2_due > ?1 OR l2_written_at > ?1";
+        self.sql.query(end, &[beyond.as_millis().into()]).map(drop)
+    }
+
     /// Returns the breaker.
     ///
     /// # Errors

@@ -79,16 +79,23 @@ impl<S: Sql> CoordinatorStore<S> {
         self.count(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM entries WHERE {condition} LIMIT ?)"), &parameters)
     }
 
-    /// Records a sweep over the pages of an invalidation. A sweep that is already recorded stays as it is, unless this
-    /// one is of everything: then it replaces deliveries that were dropped, and has the number of one of them.
+    /// Records a sweep over the pages of an invalidation. If the same sweep is already recorded, it stays as it is.
+    ///
+    /// Another sweep may have the same number. If this one is of everything, it replaces deliveries that were dropped.
+    /// Otherwise the tag index's database was restored, and has given the number again: this one replaces the other one,
+    /// unless that one still deletes pages and this one does not.
     pub(crate) fn begin_sweep(&self, invalidation: &Invalidation, received: Version) -> Result<(), StoreError> {
         let (kind, name) = invalidation.target.kind_and_name();
         self.sql()
             .query(
                 "INSERT INTO sweeps (seq, kind, name, mode, refresh, received) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT (seq) DO UPDATE SET kind = excluded.kind, name = excluded.name, mode = excluded.mode, \
-                 received = excluded.received, matched = NULL, done_at = NULL \
-                 WHERE excluded.kind = 'everything' AND kind <> 'everything'",
+                 refresh = CASE excluded.kind WHEN 'everything' THEN refresh ELSE excluded.refresh END, \
+                 received = excluded.received, matched = NULL, done = 0, failed = 0, done_at = NULL \
+                 WHERE CASE WHEN 'everything' IN (kind, excluded.kind) AND kind <> excluded.kind \
+                 THEN kind <> 'everything' OR done_at IS NOT NULL \
+                 ELSE (kind, name, mode) <> (excluded.kind, excluded.name, excluded.mode) \
+                 AND (done_at IS NOT NULL OR mode <> 'purge' OR excluded.mode = 'purge') END",
                 &[
                     invalidation.seq.into(),
                     kind.into(),

@@ -124,6 +124,29 @@ fn each_tag_index_object_is_told_that_a_page_carries_every_tag() {
 }
 
 #[test]
+fn a_purge_is_swept_even_if_its_number_was_given_before() {
+    let store = coordinator();
+    save(&store, &Entry { page: Some(page("/a", &["posts"], 100)), ..Entry::default() }, "/a");
+    let deliver = |target: Target, mode, refresh, time| {
+        let invalidation = Invalidation { seq: 17, at: at(time), target, mode, refresh };
+        let received = Version::from_parts(at(time), 5);
+        store.note_invalidation(&invalidation, received, &Clock::resume(None)).unwrap();
+        store.list_swept().unwrap();
+    };
+    let modes = || store.swept(9).unwrap().iter().map(|swept| swept.mode).collect::<Vec<_>>();
+    let refresh = || deliver(Target::Tag(tag("posts")), Mode::Stale, Refresh::Eager, 200);
+    refresh();
+    store.strike_off(&store.swept(9).unwrap()[0], false).unwrap();
+    store.end_sweeps(at(250)).unwrap();
+    refresh();
+    assert_eq!(modes(), [], "it arrives twice");
+    deliver(prefix("/"), Mode::Purge, Refresh::Lazy, 300);
+    assert_eq!(modes(), [Mode::Purge], "the log was restored to an earlier point");
+    refresh();
+    assert_eq!(modes(), [Mode::Purge], "it arrives late");
+}
+
+#[test]
 fn tags_without_a_page_are_forgotten_and_those_in_use_stay() {
     let store = coordinator();
     let (root, now) = (TagIndexName::ROOT, at(5000));
