@@ -40,6 +40,10 @@ export interface IsrConfig {
   tag_shards?: number;
   /** How long a page stays in the cache of one data center (L1). Accepts whole seconds from 1 to 86400. Default: `3600`. */
   l1_ttl?: number;
+  /** Memory for pages that are requested often, in bytes, in each isolate of the Worker. A HIT from there does not read L1. With 0, no page stays in memory. Accepts a whole number from 0 to 67108864. Default: `16777216`. */
+  memory_bytes?: number;
+  /** The largest body that stays in the memory of an isolate. With 0, no page stays in memory. Accepts a whole number from 0 to 4194304. Default: `262144`. */
+  memory_page_bytes?: number;
   /** Store of the pages for all data centers (L2); see docs/storage.md. Accepts "kv" or "r2". Default: `"kv"`. */
   l2?: "kv" | "r2";
   /** The largest body that is stored. More than 26148864 bytes need R2. Accepts a whole number from 1 to 33554432. Default: `10485760`. */

@@ -2,6 +2,8 @@
 
 /** Why the cache answered as it did, as in `detail` of `Cache-Status`. */
 export type IsrReason =
+  /** The page comes from the memory of this isolate. */
+  | "memory"
   /** The page comes from L2: KV or R2. */
   | "l2"
   /** The page comes from the coordinator: it was rendered for another colo, and KV does not show it yet. */
