@@ -19,6 +19,12 @@ const MAX_NAME_BYTES: usize = 64;
 /// scheme. Stored pages have no content coding.
 const STATED: [&str; 5] = ["accept-encoding", "forwarded", "host", "x-forwarded-host", "x-forwarded-proto"];
 
+/// Headers that the platform states itself, so that no client can set them. `CF-Visitor` contains the scheme, which is part
+/// of the key. `CF-Worker` and `CF-EW-Via` name this deployment, in each request to the origin. All other headers of the
+/// platform tell about the client, such as `CF-Connecting-IP` and `CF-IPCountry`, or about the one request, such as
+/// `CF-Ray`: a page that varies by them is not the same for two requests.
+const PLATFORM: [&str; 3] = ["cf-ew-via", "cf-visitor", "cf-worker"];
+
 /// Headers that a render sends, whatever its key: its response is for requests with the same value, which no client
 /// sends.
 const SENT: [&str; 3] = ["accept", "cdn-loop", "user-agent"];
@@ -38,7 +44,8 @@ impl Nominated {
     pub fn read(vary: &str, is_in_key: impl Fn(&str) -> bool, is_configured: impl Fn(&str) -> bool) -> Option<Self> {
         let mut names = Vec::new();
         for name in vary.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()) {
-            if is_in_key(&name) || STATED.contains(&name.as_str()) || never_reaches_origin(&name) {
+            let is_constant = STATED.contains(&name.as_str()) || PLATFORM.contains(&name.as_str());
+            if is_in_key(&name) || is_constant || never_reaches_origin(&name) {
                 continue;
             }
             if name == "*" || !is_token(&name) || name.len() > MAX_NAME_BYTES {
@@ -105,6 +112,8 @@ mod tests {
             ("Accept-Encoding, Accept-Language", &[]),
             ("X-Forwarded-Proto, Host, X-Forwarded-Host, Forwarded", &[]),
             ("X-ISR-Render, X-Middleware-Subrequest", &[]),
+            ("CF-Visitor, CF-Worker, CF-EW-Via", &[]),
+            ("CF-Visitor, CF-IPCountry, CF-Connecting-IP, CF-Ray", &["cf-connecting-ip", "cf-ipcountry", "cf-ray"]),
             ("Cookie", &["cookie"]),
             ("cookie,, Cookie ,\tOrigin", &["cookie", "origin"]),
             (

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { createPagePolicy, serve } from "../../packages/cloudflare-isr/dist/index.js";
+import { applyPagePolicy, createPagePolicy, serve } from "../../packages/cloudflare-isr/dist/index.js";
 
 const url = "https://example.com/page";
 
@@ -59,6 +59,34 @@ test("a page for everybody streams to the visitor before it is stored, without w
     "x-isr-status": "MISS",
   });
   assert.deepEqual([seen.own, seen.stores], [0, [["ticket", 200]]]);
+});
+
+test("a file keeps the lifetime for browsers that it states, also when it is rendered for the visitor", async () => {
+  const ask = "public, max-age=0, must-revalidate";
+  for (const [type, own, expected] of [
+    ["image/png", "public, max-age=31536000, immutable", "public, max-age=31536000, immutable"],
+    ["application/rss+xml; charset=utf-8", "max-age=60", "max-age=60"],
+    ["text/html; charset=utf-8", "public, max-age=60", ask],
+    ["image/png", "public, max-age=0", ask],
+    ["image/png", "s-maxage=60", ask],
+    [undefined, "public, max-age=60", ask],
+  ]) {
+    const headers = { "cache-control": own, ...(type && { "content-type": type }) };
+    const response = await visit({ page: new Response(new Uint8Array(1), { headers }), stored: { stored: true } }).answer;
+    assert.deepEqual([response.headers.get("x-isr-status"), response.headers.get("cache-control")], ["MISS", expected], `${type} ${own}`);
+  }
+});
+
+test("tags of a page policy may be in any script", () => {
+  const policy = createPagePolicy();
+  policy.set({ tags: ["posts", "_N_T_/товары", "a tag"] });
+  const headers = new Headers();
+  applyPagePolicy(headers, policy);
+  // Node.js has a character for each byte.
+  assert.equal(Buffer.from(headers.get("cache-tag"), "latin1").toString(), "posts, _N_T_/товары, a tag");
+  for (const tag of ["", " a", "a ", "a,b", "a\nb", "\uFFFD", "\uD800", "x".repeat(16 * 1024 + 1), 1]) {
+    assert.throws(() => policy.set({ tags: [tag] }), TypeError, String(tag).slice(0, 20));
+  }
 });
 
 test("what is not stored is rendered again for the visitor who asked, after the cache was told", async () => {

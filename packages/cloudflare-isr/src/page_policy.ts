@@ -2,7 +2,7 @@
 export interface PageSettings {
   /** How long the page is fresh, in whole seconds. `false`: until it is invalidated. `0`: it is not stored. */
   revalidate?: number | false | undefined;
-  /** Tags by which the page can be invalidated, in addition to those of its route. Visible ASCII without commas, at most 256 characters each. */
+  /** Tags by which the page can be invalidated, in addition to those of its route. Text in any script, without commas and control characters. */
   tags?: readonly string[] | undefined;
 }
 
@@ -34,8 +34,11 @@ export interface PagePolicy {
   resolve(): ResolvedSettings | null;
 }
 
-/** The characters of a tag: those that a member of the `Cache-Tag` header may have. */
-const TAG = /^[!-+\--~]{1,256}$/;
+/** The characters of a tag: those that a member of the `Cache-Tag` header may have, as in `src/semantics/tag.rs`. */
+const TAG = /^(?!\s)[^,\p{Cc}\p{Cs}\uFFFD]+(?<!\s)$/u;
+
+/** The longest tag, in bytes. The cache replaces one of more than 256 bytes by its hash. */
+const MAX_TAG_BYTES = 16 * 1024;
 
 function check({ revalidate, tags }: PageSettings): void {
   if (revalidate !== undefined && revalidate !== false && !(Number.isSafeInteger(revalidate) && revalidate >= 0)) {
@@ -43,8 +46,8 @@ function check({ revalidate, tags }: PageSettings): void {
   }
   if (tags !== undefined && !Array.isArray(tags)) throw new TypeError("tags must be a list of strings");
   for (const tag of tags ?? []) {
-    if (typeof tag !== "string" || !TAG.test(tag)) {
-      throw new TypeError(`a tag must be 1 to 256 visible ASCII characters without a comma, not ${JSON.stringify(tag)}`);
+    if (typeof tag !== "string" || !TAG.test(tag) || new TextEncoder().encode(tag).length > MAX_TAG_BYTES) {
+      throw new TypeError(`a tag must be text without commas and control characters, and without spaces at its ends, not ${JSON.stringify(tag)}`);
     }
   }
 }
@@ -85,5 +88,18 @@ export function applyPagePolicy(headers: Headers, policy: PagePolicy): void {
   const settings = policy.resolve();
   if (settings === null) return;
   if (settings.revalidate !== undefined) headers.set("x-isr-revalidate", String(settings.revalidate));
-  if (settings.tags.length > 0) headers.append("cache-tag", settings.tags.join(", "));
+  if (settings.tags.length > 0) headers.append("cache-tag", headerText(settings.tags.join(", ")));
+}
+
+/**
+ * Returns text for a value of a header, which carries it as UTF-8. Workers take the text itself. Node.js takes a character for each byte, as the
+ * standard of `Headers` says.
+ */
+function headerText(text: string): string {
+  try {
+    new Headers({ "cache-tag": text });
+    return text;
+  } catch {
+    return String.fromCharCode(...new TextEncoder().encode(text));
+  }
 }

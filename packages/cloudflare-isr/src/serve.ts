@@ -132,8 +132,16 @@ function fresh(page: Response): Response {
   for (const name of NOT_A_VISITORS) response.headers.delete(name);
   response.headers.set("x-isr-status", isFailure(page) ? "SKIP" : "MISS");
   // A browser must ask each time, so that it sees an invalidation.
-  response.headers.set("cache-control", isFailure(page) ? "no-store" : "public, max-age=0, must-revalidate");
+  if (!hasOwnLifetime(page)) response.headers.set("cache-control", isFailure(page) ? "no-store" : "public, max-age=0, must-revalidate");
   return response;
+}
+
+/** Returns whether a response is a file, and states how long browsers may keep it: `stated` in `src/semantics/browser.rs`. */
+function hasOwnLifetime({ status, headers }: Response): boolean {
+  const type = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  const control = (headers.get("cache-control") ?? "").toLowerCase();
+  const isFile = (status === 200 || status === 203) && !["", "text/html", "application/xhtml+xml"].includes(type);
+  return isFile && /(?:^|[,\s])max-age=0*[1-9]\d*\s*(?:,|$)/.test(control) && !/no-store|no-cache/.test(control);
 }
 
 /**
