@@ -432,11 +432,13 @@ impl World<'_> {
         let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
         self.evict(at);
         let half = self.random.next();
+        // With a slow clock, the next life does not know how recently the last write began.
+        let outlives = if self.objects[at].was_set_back { 0 } else { OUTLIVES };
         self.queue.retain(|due, arrival| match arrival {
             Arrival::Object { object, .. } => *object != at,
             Arrival::Commit { object, key, value, .. } if *object == at => {
                 let version = value.as_ref().map(|(page, _)| page.version);
-                due <= now + OUTLIVES && (half ^ due).is_multiple_of(2) && is_last(*key, version)
+                due <= now + outlives && (half ^ due).is_multiple_of(2) && is_last(*key, version)
             }
             _ => true,
         });

@@ -18,8 +18,8 @@ use crate::fault::Fault;
 /// - an invalidation by tag was removed although a page that carries every tag was from before it.
 ///
 /// The others are faults that a search from the first seed finds late.
-pub const SEEDS: [(u64, Fault); 21] = [
-    (2, Fault::KeepRunning),
+pub const SEEDS: [(u64, Fault); 22] = [
+    (0, Fault::KeepRunning),
     (25_062, Fault::RunAhead),
     (0, Fault::PutOffApplied),
     (2_426, Fault::TimeStandsStill),
@@ -34,12 +34,13 @@ pub const SEEDS: [(u64, Fault); 21] = [
     (8_686, Fault::NoReportBackOff),
     (5_947, Fault::KeepPassing),
     (3_124, Fault::ServeInvalidatedAnswer),
-    (1_174, Fault::TrustLostCopy),
-    (1_041, Fault::KeepSlot),
-    (892, Fault::ShareOutOfOrder),
+    (1_164, Fault::TrustLostCopy),
+    (158, Fault::KeepSlot),
+    (620, Fault::ShareOutOfOrder),
+    (1_461, Fault::KeepRetired),
     (754, Fault::SpendUncounted),
     (683, Fault::ValidatePurged),
-    (650, Fault::TrustRestoredLog),
+    (978, Fault::TrustRestoredLog),
 ];
 
 /// Returns the seed that is known to show a fault.

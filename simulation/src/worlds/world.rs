@@ -259,7 +259,10 @@ impl<'w> World<'w> {
         self.check_delivered()?;
         self.check_writes()?;
         // A coordinator that has died twice during a render starts with a pause, like any other pause.
-        (0..self.objects.len()).try_for_each(|at| self.wake(at))?;
+        // Nothing but the tag index wakes one that no request reaches.
+        let is_served = |at: &usize| self.layout.shards[*at].is_served(&self.layout.config.routes);
+        let served: Vec<_> = (0..self.objects.len()).filter(is_served).collect();
+        served.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
         if self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() {
