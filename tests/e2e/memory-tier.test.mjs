@@ -262,3 +262,35 @@ test("without a current feed nothing in memory is fresh, and an edge elsewhere l
   await remembered(path, {}, runtime);
   await runtime.kill();
 });
+
+/** What an isolate holds besides the setting, in MiB: URLs and plans of the entry module, tables, bodies that are collected. */
+const CONSTANT = 24;
+
+/** The number of distinct pages: with `PAGES=100000` in the environment, more than a test run has time for. */
+const PAGES = Number(process.env.PAGES ?? 5_000);
+
+test("after many distinct pages, the memory has grown by the setting and a constant at most", { timeout: 3_600_000 }, async () => {
+  const [megabytes, step] = [16, 1_000];
+  const runtime = await start({
+    isr: config({ freshness_bound: 300, memory_bytes: megabytes * 1024 * 1024 }, { "/lab/[name]": { revalidate: false } }),
+    inspect: true,
+    main: ["tests/e2e/many-pages.mjs", "tests/wasm-memory.mjs"],
+  });
+  const path = await runtime.lab("page-000000", { bytes: 10_000, headers: forEver });
+  await runtime.fetch(path);
+  await until("L1", async () => (await runtime.fetch(path)).isr === "HIT");
+  const visit = async (from, to) => (await runtime.fetch(`/many?from=${from}&to=${to}`, { timeout: 300_000 })).json;
+  await visit(0, 100);
+  const before = await runtime.memory();
+  let [hits, thirds, remembered] = [0, 0, 0];
+  for (let from = 100; from < PAGES; from += step) {
+    const seen = await visit(from, Math.min(from + step, PAGES));
+    [hits, thirds, remembered] = [hits + seen.hits, thirds + seen.thirds, remembered + seen.remembered];
+  }
+  const grown = (await runtime.memory()) - before;
+  assert.ok(hits > 1.9 * PAGES, `${hits} HITs`);
+  assert.ok(remembered > 0.5 * thirds, `${remembered} of ${thirds} from memory`);
+  assert.ok(grown > megabytes / 4 && grown <= megabytes + CONSTANT, `${PAGES} pages: grown by ${grown} MiB`);
+  console.log(`${PAGES} pages: grown by ${grown} MiB`);
+  await runtime.kill();
+});

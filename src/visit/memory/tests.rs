@@ -131,6 +131,20 @@ fn pages_that_are_requested_again_stay_while_others_come_and_go() {
 }
 
 #[test]
+fn a_hundred_thousand_pages_take_no_more_than_the_setting() {
+    let (bytes, mut tier) = (16 * 1024 * KIB, tier(16 * 1024 * KIB, 256 * KIB));
+    let mut admitted = 0;
+    for number in 0..100_000 {
+        // Sizes from 0 to 300 KiB.
+        let body_bytes = number * 7_919 % (300 * KIB);
+        admitted += u64::from(visit_twice(&mut tier, number, body_bytes, number));
+        assert!(tier.held() <= bytes, "{number}");
+    }
+    assert!(admitted > 50_000 && tier.held() > bytes / 2, "{admitted} {}", tier.held());
+    assert!(tier.pages() as u64 <= bytes / OVERHEAD);
+}
+
+#[test]
 fn memory_that_others_need_is_given_back() {
     let isolate = Rc::new(Account::new(64 * KIB));
     let bounds = TierBounds { bytes: 64 * KIB, page_bytes: 8 * KIB, l1_ttl: HOUR };
