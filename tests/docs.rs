@@ -20,6 +20,9 @@ const CONFIGURATION: &str = include_str!("../docs/configuration.md");
 const CACHE_STATUS: &str = include_str!("../docs/cache-status.md");
 const INSPECT: &str = include_str!("../docs/inspect.md");
 
+/// The folder of the recipes: a document for each kind of site, and a folder of the same name with the files it shows.
+const RECIPES: &str = "docs/recipes";
+
 /// The schemas of the objects, by the word before the name of a query.
 const SCHEMAS: [(&str, &[&str]); 2] = [
     (
@@ -58,7 +61,7 @@ fn documents_in(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// Returns all documents.
 fn documents() -> Vec<(PathBuf, String)> {
-    let mut folders = vec![root().to_owned(), root().join("docs"), root().join("tests/bench")];
+    let mut folders = vec![root().to_owned(), root().join("docs"), root().join(RECIPES), root().join("tests/bench")];
     for parent in ["examples", "packages"] {
         let entries = fs::read_dir(root().join(parent)).expect("it is a folder");
         folders.extend(entries.map(|entry| entry.expect("it is readable").path()));
@@ -98,6 +101,30 @@ fn code_of_examples_is_shown_as_it_stands_in_their_files() {
         }
     }
     assert!(shown > 0, "no document shows code of an example");
+}
+
+/// The tests of real sites use these files. A reader must see all of each, after the name of the file.
+#[test]
+fn files_of_recipes_are_shown_whole() {
+    let mut shown = 0;
+    for (path, document) in documents_in(&root().join(RECIPES)) {
+        let folder = path.with_extension("");
+        for entry in fs::read_dir(&folder).expect("each recipe has its files") {
+            let file = entry.expect("it is readable").path();
+            let text = fs::read_to_string(&file).expect("it is text");
+            let name = file.strip_prefix(root()).expect("it is ours").display().to_string();
+            let is_named = |head: &&str| head.split_whitespace().nth(1) == Some(name.as_str());
+            let mut heads = document.lines().filter_map(|line| line.strip_prefix("```")).filter(is_named);
+            let head = heads.next().unwrap_or_else(|| panic!("{} does not show {name}", path.display()));
+            assert_eq!(blocks(&document, head), [text.trim_end()], "{name} in {}", path.display());
+            if file.extension().is_some_and(|extension| extension == "toml") {
+                let isr = isr_of(&text).expect("it has settings");
+                assert_eq!(Config::from_json(&isr).map(|_| ()).map_err(|error| error.to_string()), Ok(()), "{name}");
+            }
+            shown += 1;
+        }
+    }
+    assert!(shown >= 8, "there are more of them");
 }
 
 fn isr_of(text: &str) -> Option<Value> {
@@ -294,7 +321,8 @@ fn links_lead_to_files_and_headings_that_are_there() {
 fn files_that_are_named_are_there() {
     let mut checked = 0;
     let mut missing = Vec::new();
-    let ours = [documents_in(root()), documents_in(&root().join("docs"))].concat();
+    let ours =
+        [root().to_owned(), root().join("docs"), root().join(RECIPES)].map(|folder| documents_in(&folder)).concat();
     for (path, document) in ours {
         for name in document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)) {
             let is_ours =

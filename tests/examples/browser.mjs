@@ -16,11 +16,12 @@ const flags = [
  * Opens an empty page in a browser with a new profile, which is gone at the end of the test. What goes wrong inside it is in
  * `errors`; `screenshot(name)` keeps a picture under `target/screenshots/`.
  * @param {import("node:test").TestContext} t
+ * @param {string[]} [more] more flags
  */
-export async function open(t) {
+export async function open(t, more = []) {
   const executablePath = process.env.CHROME_PATH;
   assert.ok(executablePath, "CHROME_PATH does not name a Chromium: run `cargo xtask test --examples`");
-  const browser = await chromium.launch({ executablePath, headless: true, args: flags });
+  const browser = await chromium.launch({ executablePath, headless: true, args: [...flags, ...more] });
   t.after(() => browser.close());
   const page = await browser.newPage({ viewport: { width: 1000, height: 700 } });
   page.setDefaultTimeout(20_000);

@@ -69,10 +69,13 @@ enum Task {
         /// Run those of the examples instead, each built for production, and in a browser.
         #[arg(long, conflicts_with = "only")]
         examples: bool,
+        /// Run those of four real sites instead, each installed from its package registry.
+        #[arg(long, conflicts_with_all = ["only", "examples"])]
+        sites: bool,
         /// Run only this suite.
         #[arg(long)]
         only: Option<Suite>,
-        /// Run only tests whose name contains this (or, end to end, the files or examples whose name does).
+        /// Run only tests whose name contains this (or, end to end, the files, examples or sites whose name does).
         filter: Option<String>,
     },
     /// Run random schedules over the core, far more than the tests do, and look for one that breaks a promise.
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Task::Dev { example: None, port, persist_to } => tasks::dev::run(&project, port, &persist_to),
         Task::Dev { example: Some(name), port, persist_to } => tasks::dev::example(&project, &name, port, &persist_to),
         Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
+        Task::Test { sites: true, filter, .. } => tasks::test::sites(&project, filter.as_deref()),
         Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim(schedules) => tasks::sim::run(&project, &schedules),
         Task::Year { part } => tasks::year::run(&project, part),

@@ -6,6 +6,7 @@ pub(crate) mod chromium;
 mod debian;
 mod debian_rust;
 mod node;
+pub(crate) mod sites;
 mod tools;
 mod wasm;
 

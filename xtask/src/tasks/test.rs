@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, step};
 use crate::project::Project;
-use crate::setup::{Setup, chromium};
+use crate::setup::{Setup, chromium, sites as real_sites};
 use crate::{Suite, examples as all_examples, package, setup};
 
 /// The folder of the tests in the real runtime.
@@ -58,6 +58,21 @@ pub(crate) fn examples(project: &Project, filter: Option<&str>) -> Result<()> {
     step(&format!("running the tests of {} examples; screenshots go into target/screenshots/", examples.len()));
     let files = examples.iter().map(|example| format!("{EXAMPLES}/{}.test.mjs", example.name));
     runner(&setup, 1)?.env(chromium::VARIABLE, browser).args(files).run()
+}
+
+/// Installs the real sites from their package registries, and compares each with itself behind the gateway, by requests and
+/// in a browser.
+pub(crate) fn sites(project: &Project, filter: Option<&str>) -> Result<()> {
+    let sites = real_sites::named(filter);
+    ensure!(!sites.is_empty(), "no site has `{}` in its name", filter.unwrap_or_default());
+    let setup = setup::run(project)?;
+    let browser = chromium::set_up(project)?;
+    let variables = real_sites::set_up(project, &setup.node, &sites)?;
+    package::build(project, &setup)?;
+    step(&format!("running the tests of {} sites; their tables of hit ratios go into target/sites/", sites.len()));
+    let files = sites.iter().map(|site| format!("{}/{site}.test.mjs", real_sites::FOLDER));
+    let run = runner(&setup, 1)?.env(chromium::VARIABLE, browser);
+    variables.into_iter().fold(run, |run, (name, value)| run.env(name, value)).args(files).run()
 }
 
 /// Returns a command for Node.js's test runner, with a number of parallel files. Each file starts its own runtime.
