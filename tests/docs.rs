@@ -200,6 +200,7 @@ fn table_of_reasons() -> String {
     let mut is_after_failures = false;
     for reason in Reason::ALL {
         let outcomes = match reason.kind() {
+            ReasonKind::Source if matches!(reason, Reason::Memory) => "HIT",
             ReasonKind::Source => "HIT, STALE",
             ReasonKind::Doubt => "STALE",
             ReasonKind::Failure => "STALE, SKIP",
