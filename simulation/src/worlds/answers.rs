@@ -103,8 +103,15 @@ impl World<'_> {
                 Ok(())
             }
             VisitKind::Last { got_page } => {
-                *got_page =
-                    answer.is_some_and(|answer| matches!(answer.reply, Reply::Page { .. }) && answer.page.is_some());
+                // A coordinator whose clock was set back far relays new pages that count as older than the newest
+                // invalidation, until its clock has caught up.
+                let is_behind = self.objects[self.layout.owners[visit.key]].was_set_back;
+                let is_got = |reply: &Reply| match reply {
+                    Reply::Page { .. } => true,
+                    Reply::Relay { reason } => is_behind && *reason == Reason::TagIndex,
+                    _ => false,
+                };
+                *got_page = answer.is_some_and(|answer| is_got(&answer.reply) && answer.page.is_some());
                 Ok(())
             }
         }
