@@ -68,8 +68,8 @@ pub(super) struct Object {
     pub(super) life: u32,
     /// How far its clock is ahead or behind.
     pub(super) skew: i64,
-    /// Whether it was ever about to publish a page, so that the tag index may know it.
-    pub(super) has_registered: bool,
+    /// When it was last about to publish a page. The tag index may know it since then.
+    pub(super) registered_at: Option<u64>,
     /// Whether its clock was ever set back by more than that.
     pub(super) was_set_back: bool,
     /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
@@ -104,7 +104,7 @@ impl Object {
             reading: BTreeSet::new(),
             life: 0,
             skew: 0,
-            has_registered: false,
+            registered_at: None,
             was_set_back: false,
             alarm: None,
             decided: Alarm::default(),
