@@ -10,7 +10,7 @@ pub trait Lender: Debug {
     /// Returns the bytes that it can give back.
     fn lent(&self) -> u64;
 
-    /// Releases at least this many of them, if it has so many.
+    /// Releases at least `bytes`, or all of them if there are fewer.
     fn give_back(&self, bytes: u64);
 }
 

@@ -52,7 +52,7 @@ impl TagIndexName {
         told
     }
 
-    /// Returns whether this object is told of a tag: of [`Tag::every`], each is.
+    /// Returns whether coordinators register a tag with this object. They register [`Tag::every`] with each object.
     #[must_use]
     pub fn is_told_of(self, tag: &Tag, tag_shards: u16) -> bool {
         tag.is_every() || Self::of_tag(tag, tag_shards) == self

@@ -102,16 +102,16 @@ impl World<'_> {
                 self.answer_report(id, &report, answer);
                 Ok(())
             }
-            VisitKind::Last { got_page } => {
-                // A coordinator whose clock was set back far relays new pages that count as older than the newest
-                // invalidation, until its clock has caught up.
-                let is_behind = self.objects[self.layout.owners[visit.key]].was_set_back;
-                let is_got = |reply: &Reply| match reply {
-                    Reply::Page { .. } => true,
-                    Reply::Relay { reason } => is_behind && *reason == Reason::TagIndex,
-                    _ => false,
-                };
-                *got_page = answer.is_some_and(|answer| is_got(&answer.reply) && answer.page.is_some());
+            VisitKind::Last { got_page, asks_again } => {
+                let reply = answer.as_ref().map(|answer| &answer.reply);
+                // A coordinator whose clock is behind learns the time from its first registration.
+                let is_behind = self.objects[self.layout.owners[key]].was_set_back;
+                if is_behind && reply == Some(&Reply::Relay { reason: Reason::TagIndex }) && !*asks_again {
+                    *asks_again = true;
+                    return self.ask_last(id, key);
+                }
+                *got_page =
+                    answer.is_some_and(|answer| matches!(answer.reply, Reply::Page { .. }) && answer.page.is_some());
                 Ok(())
             }
         }
@@ -185,7 +185,11 @@ impl World<'_> {
 
     /// Sends a client to the coordinator after all failures have ended.
     pub(super) fn last_visit(&mut self, key: usize) -> CheckResult {
-        let id = self.new_visit(0, key, VisitKind::Last { got_page: false });
+        let id = self.new_visit(0, key, VisitKind::Last { got_page: false, asks_again: false });
+        self.ask_last(id, key)
+    }
+
+    fn ask_last(&mut self, id: u64, key: usize) -> CheckResult {
         self.ask(EdgeRequest { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
@@ -194,7 +198,7 @@ impl World<'_> {
         self.visits.iter().try_for_each(|(id, visit)| {
             let key = &self.workshop.keys[visit.key];
             match visit.why {
-                VisitKind::Last { got_page } => {
+                VisitKind::Last { got_page, .. } => {
                     promise(4, got_page || self.is_crowded || self.attack.is_some(), || {
                         format!("{key} can't be had when all is well")
                     })

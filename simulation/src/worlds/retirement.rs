@@ -75,8 +75,7 @@ impl World<'_> {
     /// opened it again: then it has facts, but not its name.
     pub(super) fn check_ended(&self) -> CheckResult {
         let is_served = |at: &usize| self.layout.shards[*at].is_served(&self.layout.config.routes);
-        // One that was never about to publish a page has at most failed renders, and the tag index does not know it.
-        let retired = (0..self.objects.len()).filter(|at| !is_served(at) && self.objects[*at].registered_at.is_some());
+        let retired = (0..self.objects.len()).filter(|at| !is_served(at));
         retired.into_iter().try_for_each(|at| {
             let is_name = |row: &Row| row.first() == Some(&Value::Text("shard".to_owned()));
             let is_empty =

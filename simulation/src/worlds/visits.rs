@@ -77,9 +77,10 @@ pub(super) enum VisitKind<'w> {
     Client(Box<Decisions<'w, Body>>),
     /// A stale page was served.
     Report(Report),
-    /// A final check after all failures have ended. Holds whether it succeeded.
+    /// A final check after all failures have ended. Holds whether it succeeded, and whether it asks for the second time.
     Last {
         got_page: bool,
+        asks_again: bool,
     },
 }
 

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::Shard;
-use crate::coordinator::PageContent;
+use crate::coordinator::{Moment, PageContent};
 use crate::sql::{Sql, StoreError};
 use crate::time::{CLOCK_DIFFERENCE, Timestamp};
 
@@ -33,6 +33,15 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     pub(super) fn notice_clock_at_start(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let is_behind = self.clock.last().time().since(now) > BEHIND;
         if is_behind { self.end_pauses(now.plus(LONGEST_PAUSE)) } else { Ok(()) }
+    }
+
+    /// Observes a time of the tag index: every later render has a later version, even if this clock is far behind.
+    pub(super) fn observe(&mut self, moment: Moment, time: Timestamp) -> Result<(), StoreError> {
+        let mut clock = self.clock;
+        clock.observe(time, moment.now, moment.random);
+        self.store.save_clock(&clock)?;
+        self.clock = clock;
+        Ok(())
     }
 
     /// Ends the pauses that would last beyond a time.

@@ -160,8 +160,13 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     ) -> Result<(), StoreError> {
         let TagRegistration { tags, shards, since, answer: page, ended } = registering;
         // The tag index may have forgotten invalidations from before its floor.
-        let known = answer.filter(|answer| answer.floor < since || answer.floor == Timestamp::default());
-        let Some(known) = known else {
+        let has_forgotten = |answer: &RegisterAnswer| since <= answer.floor && answer.floor > Timestamp::default();
+        let late_floor = answer.as_ref().filter(|answer| has_forgotten(answer)).map(|answer| answer.floor);
+        let Some(known) = answer.filter(|_| late_floor.is_none()) else {
+            if let Some(floor) = late_floor {
+                let observed = self.observe(turn.moment, floor);
+                self.note(observed);
+            }
             // A render that goes on does so for the requests that already receive it.
             self.renders.set_stage(token, Stage::Private);
             let event = Event::Ended { token, outcome: RenderOutcome::Unregistered };

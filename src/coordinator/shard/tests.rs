@@ -400,6 +400,28 @@ fn a_page_whose_tags_can_not_be_registered_is_handed_on_only() {
     assert_eq!(shard.store.load(&key("/a")).unwrap().page, None);
 }
 
+/// Otherwise a coordinator whose clock is behind would store nothing until the clock has caught up.
+#[test]
+fn after_a_late_floor_of_the_tag_index_the_next_render_counts_as_later() {
+    let mut shard = open();
+    let floor = Timestamp::from_millis(3_000_000);
+    on(&mut shard, at(10), miss(1, "/a"));
+    let first = token(&shard, "/a");
+    on(&mut shard, at(50), rendered("/a", first, &["x"]));
+    let registered = |token| Input::Registered { token, answer: Some(RegisterAnswer { invalidations: vec![], floor }) };
+    assert_eq!(on(&mut shard, at(60), registered(first)), ["reply 1 Relay { reason: TagIndex } body"]);
+
+    let (mut shard, _) = reopen(shard, at(5_000));
+    on(&mut shard, at(5_010), miss(2, "/a"));
+    let second = token(&shard, "/a");
+    assert!(second.time() > floor);
+    on(&mut shard, at(5_050), rendered("/a", second, &["x"]));
+    assert_eq!(
+        on(&mut shard, at(5_060), registered(second)),
+        ["reply 2 page rendered=true collapsed=false body", "write /a"]
+    );
+}
+
 #[test]
 fn a_slow_render_is_not_overtaken_by_the_registration_of_another() {
     let mut shard = open();
