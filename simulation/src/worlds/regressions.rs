@@ -12,7 +12,7 @@ use crate::fault::Fault;
 /// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have;
 /// - an edge whose clock was behind took a page that the coordinator called stale for fresh, without the row in its feed;
 /// - an overtaken write landed in L2 while the store failed, and the newer page was not written again;
-/// - the result of a deletion was recorded after that of an older write, which had landed later;
+/// - an alarm could not record that a late deletion had landed in L2, and no other alarm was set;
 /// - a coordinator whose clock was behind did not learn the time, and stored no page;
 /// - an edge had read a part of the feed, whose rows a later row had replaced, and that row was lost by a restore;
 /// - an invalidation by tag was removed although a page that carries every tag was from before it.
@@ -29,7 +29,7 @@ pub const SEEDS: [(u64, Fault); 22] = [
     (4_829, Fault::StandInUnknown),
     (129_373, Fault::StaleByOwnClock),
     (19_219, Fault::ForgetUnrecorded),
-    (984_242, Fault::RecordOutOfOrder),
+    (984_242, Fault::RestAfterFailure),
     (19_813, Fault::StayBehind),
     (28_875, Fault::StateRowRead),
     (2_748, Fault::CollectForOthers),

@@ -362,7 +362,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// See [`StoreError`].
     pub fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
         let sweep = if self.retire_at.is_some() { self.retire_at } else { self.next_sweep()? };
-        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(sweep).min();
+        // What an alarm could not record is in memory alone.
+        let again = (self.failing.0 > 0 || !self.unrecorded.is_empty()).then_some(self.failing.1);
+        let next = self.store.next_write()?.into_iter().chain(self.leases.next_end()).chain(sweep).chain(again).min();
         // Work that the store has not let through must not keep the alarm busy.
         Ok(next.map(|next| next.max(self.failing.1)))
     }

@@ -382,3 +382,24 @@ fn results_of_writes_are_recorded_in_the_order_in_which_they_came() {
     let deleted: Vec<_> = world.writes.iter().map(|(key, version)| (key.path(), *version)).collect();
     assert_eq!(deleted, [("/a", None)], "L2 has the purged page");
 }
+
+/// The result of a write can't be recorded, and neither can the next alarm do so. Nothing else is due.
+#[test]
+fn a_result_that_the_alarm_could_not_record_is_due_again() {
+    let mut world = World::new();
+    for op in [Op::Miss("/a"), Op::Done, Op::Registered(true)] {
+        assert_eq!(world.perform(op).1, None);
+    }
+    assert_eq!(world.perform(Op::Wrote(true)).1, None);
+    world.writes.push((key("/a"), None));
+    world.sql.fails.set(Fails::From(0));
+    for op in [Op::Wrote(true), Op::Wait(1_000), Op::Alarm] {
+        world.perform(op);
+    }
+    world.sql.fails.set(Fails::Never);
+    assert!(matches!(world.shard.next_deadline(), Ok(Some(_))), "the late deletion is not mended");
+    for op in [Op::Wait(2_000), Op::Alarm, Op::Wait(2_000), Op::Alarm] {
+        assert_eq!(world.perform(op).1, None);
+    }
+    assert!(matches!(world.writes.as_slice(), [(_, Some(_))]), "the page is written again: {:?}", world.writes);
+}
