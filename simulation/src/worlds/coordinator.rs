@@ -270,7 +270,7 @@ impl World<'_> {
 
     /// Returns the entry of a page at its owner.
     pub(super) fn entry(&self, key: usize) -> Entry {
-        self.objects[self.layout.owners[key]].entry(key, &self.workshop.keys[key])
+        self.objects[self.layout.owners[key]].entry(&self.workshop.keys[key])
     }
 
     /// Promise 1: a result under a token that is not current changes nothing.

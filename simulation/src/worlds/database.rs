@@ -59,6 +59,11 @@ impl Database {
         self.0.statements.borrow_mut().forget();
     }
 
+    /// Counts the statements that have changed something, or may have.
+    pub(super) fn changes(&self) -> u64 {
+        self.0.statements.borrow().changes()
+    }
+
     /// Returns the whole content.
     pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
         let rows = |table: &str| self.query(&format!("SELECT * FROM {table}"), &[]).expect("tables can be read");
@@ -89,7 +94,8 @@ impl Database {
         if self.0.schema.replace(version) == version {
             statements.forget();
         } else {
-            *statements = Statements::of(self.names("table"), self.names("view"));
+            let changes = statements.changes() + 1;
+            *statements = Statements::of(self.names("table"), self.names("view"), changes);
         }
     }
 

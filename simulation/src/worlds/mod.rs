@@ -10,6 +10,7 @@ mod deliveries;
 mod deployment;
 mod edge;
 mod effects;
+mod entries;
 mod hostile;
 mod in_isolate;
 mod invalidations;

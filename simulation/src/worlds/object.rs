@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::database::Database;
+use super::entries::Entries;
 use super::memory::Memory;
 use super::origin::{Body, RenderPlan};
 use super::straits::{FailingDatabase, SUBREQUESTS, Straits};
@@ -81,10 +82,9 @@ pub(super) struct Object {
     pub(super) nap: u64,
     /// Running renders, in the object or at the tag index.
     pub(super) renders: BTreeMap<Version, Render>,
-    /// The number of inputs so far, and each page's entry with the number of the input after which it was read.
-    inputs: u64,
-    read: RefCell<BTreeMap<usize, (u64, Entry)>>,
-    /// The recorded leases, with the number of the input after which they were read.
+    /// What it has recorded of its pages.
+    entries: RefCell<Entries>,
+    /// The recorded leases, with the number of changes of the database when they were read.
     leases: RefCell<(u64, Leases)>,
 }
 
@@ -111,8 +111,7 @@ impl Object {
             run: None,
             nap: 0,
             renders: BTreeMap::new(),
-            inputs: 0,
-            read: RefCell::default(),
+            entries: RefCell::default(),
             leases: RefCell::new((u64::MAX, Rc::default())),
         }
     }
@@ -127,7 +126,6 @@ impl Object {
         if self.shard.is_some() {
             return Vec::new();
         }
-        self.inputs += 1;
         let database = FailingDatabase::new(self.database.clone(), Rc::clone(&self.fails_after));
         let (shard, effects) = Shard::open(database, config, moment).expect("the database is sound");
         let bounds = if self.is_narrow { Straits::bounds() } else { Bounds::default() };
@@ -168,7 +166,6 @@ impl Object {
         input: Input<Body>,
         fails_after: Option<u64>,
     ) -> Vec<Effect<Body>> {
-        self.inputs += 1;
         let shard = self.shard.as_mut().expect("it is awake");
         self.fails_after.set(fails_after);
         let Handled { effects, failure } = shard.on(config, moment, input);
@@ -216,22 +213,16 @@ impl Object {
         Timestamp::from_millis(self.local(now))
     }
 
-    /// Returns the entry of a page by its number. Only an input can change it.
-    pub(super) fn entry(&self, number: usize, key: &PageKey) -> Entry {
-        let mut read = self.read.borrow_mut();
-        if let Some((_, entry)) = read.get(&number).filter(|(input, _)| *input == self.inputs) {
-            return entry.clone();
-        }
-        let entry = self.store.load(key).expect("the database is sound");
-        read.insert(number, (self.inputs, entry.clone()));
-        entry
+    /// Returns the entry of a page.
+    pub(super) fn entry(&self, key: &PageKey) -> Entry {
+        self.entries.borrow_mut().read(&self.database, &self.store, key)
     }
 
-    /// Returns all recorded leases. Only an input can change them.
+    /// Returns all recorded leases.
     pub(super) fn leases(&self) -> Leases {
-        let mut read = self.leases.borrow_mut();
-        if read.0 != self.inputs {
-            *read = (self.inputs, self.store.leases(u32::MAX).expect("the database is sound").into());
+        let (mut read, changes) = (self.leases.borrow_mut(), self.database.changes());
+        if read.0 != changes {
+            *read = (changes, self.store.leases(u32::MAX).expect("the database is sound").into());
         }
         Rc::clone(&read.1)
     }

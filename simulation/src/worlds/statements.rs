@@ -61,9 +61,9 @@ struct Answer {
 }
 
 impl Statements {
-    /// Creates the statements of a database with these tables and views.
-    pub(super) fn of(names: Vec<String>, views: Vec<String>) -> Self {
-        let tables = Tables { written: vec![0; names.len()], names, writes: 0 };
+    /// Creates the statements of a database with these tables and views, after so many changes.
+    pub(super) fn of(names: Vec<String>, views: Vec<String>, changes: u64) -> Self {
+        let tables = Tables { written: vec![changes; names.len()], names, writes: changes };
         Self { known: Vec::new(), by_text: BTreeMap::new(), by_address: vec![0; ADDRESSES], tables, views }
     }
 
@@ -104,6 +104,11 @@ impl Statements {
     pub(super) fn forget(&mut self) {
         self.tables.writes += 1;
         self.tables.written.fill(self.tables.writes);
+    }
+
+    /// Counts the statements that have changed something, or may have.
+    pub(super) fn changes(&self) -> u64 {
+        self.tables.writes
     }
 
     fn effect_of(&self, sql: &str) -> Effect {
