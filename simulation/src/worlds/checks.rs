@@ -188,6 +188,12 @@ impl Outage {
     }
 }
 
+/// The failures of a key, and those of its coordinator.
+pub(super) struct Failures {
+    of_key: (u32, bool),
+    of_all: Outage,
+}
+
 /// The models of all promises. The times of a coordinator are by its own clock.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
@@ -538,6 +544,19 @@ impl Checks {
         } else {
             outage.note(key, now, 0, SUCCESS_WEIGHS);
         }
+    }
+
+    /// Returns the failures of a key, and those of its coordinator.
+    pub(super) fn failures_of(&self, key: usize) -> Failures {
+        let known = &self.keys[key];
+        Failures { of_key: (known.failures, known.is_repeated), of_all: self.objects[known.object].clone() }
+    }
+
+    /// Restores the failures of a key, and those of its coordinator.
+    pub(super) fn set_failures_of(&mut self, key: usize, failures: Failures) {
+        let known = &mut self.keys[key];
+        (known.failures, known.is_repeated) = failures.of_key;
+        self.objects[known.object] = failures.of_all;
     }
 
     /// Records that a render could not be published although the origin did not fail.
