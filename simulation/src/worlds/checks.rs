@@ -176,7 +176,7 @@ impl Outage {
         if failure == 0 && weigh < SUCCESSES_COUNT_AT && !has_failed {
             return;
         }
-        self.results.retain(|_, (at, ..)| now < *at + FAILURES_COUNT_FOR);
+        self.results.retain(|_, (at, ..)| now < *at + FAILURES_COUNT_FOR && *at <= now + CLOCKS);
         self.results.insert(key, (now, failure, success));
         let (failures, successes) =
             self.results.values().fold((0, 0), |(failures, successes), (_, f, s)| (failures + f, successes + s));
@@ -618,8 +618,9 @@ impl Checks {
 
     /// Adjusts the models to a coordinator's clock that was set back: what it has done is not in the future.
     pub(super) fn clock_of_object_was_set(&mut self, object: usize, back: u64) {
-        self.objects[object].results.clear();
-        self.objects[object].last_attempt = self.objects[object].last_attempt.saturating_sub(back);
+        // A pause that is longer than there can be has ended.
+        let outage = &mut self.objects[object];
+        outage.last_attempt = if back > LONGEST_PAUSE_OF_ALL { 0 } else { outage.last_attempt.saturating_sub(back) };
         for known in self.keys.iter_mut().filter(|known| known.object == object) {
             // Its pauses have ended.
             (known.failed, known.written) = (0, None);
