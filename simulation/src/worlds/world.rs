@@ -267,7 +267,8 @@ impl<'w> World<'w> {
         woken.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
-        if self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() {
+        // A restored log has a floor as well.
+        if self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() || self.mishaps.has_restored {
             // The first render by a clock from before the floor can't be published.
             self.mend_clocks();
         }
