@@ -202,6 +202,7 @@ impl World<'_> {
             if let Some(carried) = carried {
                 store.forget_tags(shard, generation, &carried).expect("it is sound");
             }
+            self.objects[object].is_known = true;
             let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
             (!fails).then_some(RegisterAnswer { invalidations, floor })

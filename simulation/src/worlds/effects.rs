@@ -34,7 +34,6 @@ impl World<'_> {
             }
             Effect::Register { token, messages } => {
                 self.spend(at, |object| object.spends_for.contains(&token))?;
-                self.objects[at].registered_at = Some(now);
                 // There is one tag index object.
                 for (_, message) in messages {
                     if let (Some(render), ToTagIndex::Register { since, .. }) =

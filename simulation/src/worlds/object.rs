@@ -69,9 +69,9 @@ pub(super) struct Object {
     pub(super) life: u32,
     /// How far its clock is ahead or behind.
     pub(super) skew: i64,
-    /// When it was last about to publish a page. The tag index may know it since then.
-    pub(super) registered_at: Option<u64>,
-    /// Whether its clock was ever set back by more than that.
+    /// Whether the tag index has ever registered it.
+    pub(super) is_known: bool,
+    /// Whether its clock was ever set back.
     pub(super) was_set_back: bool,
     /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
     pub(super) alarm: Option<u64>,
@@ -104,7 +104,7 @@ impl Object {
             reading: BTreeSet::new(),
             life: 0,
             skew: 0,
-            registered_at: None,
+            is_known: false,
             was_set_back: false,
             alarm: None,
             decided: Alarm::default(),
