@@ -307,7 +307,8 @@ impl World<'_> {
             End::Fails(failure) => {
                 self.checks.failed(key, token, self.local(at), failure == OriginFailure::Broken, is_unseen);
                 let now = self.local_time(at);
-                let is_good = |page: &&PageMeta| page.windows.serves_errors(now) && !self.checks.may_be_purged(page);
+                let may_stand_in = |page: &PageMeta| page.windows.serves_errors(now) && !page.is_not_found();
+                let is_good = |page: &&PageMeta| may_stand_in(page) && !self.checks.may_be_purged(page);
                 self.failing = before.as_ref().is_some_and(|page| is_good(&page));
                 self.give(at, input)?;
                 self.failing = false;
@@ -431,7 +432,7 @@ impl World<'_> {
         let object = &mut self.objects[at];
         object.alarm = object.alarm.into_iter().chain(interrupted).min();
         if self.random.one_in(self.weather.alarm_lost) {
-            object.alarm = None;
+            object.has_lost_alarm = object.alarm.take().is_some();
         }
         self.forget_overtaken_deletions(at);
         let pending: Vec<_> = self.keys().map(|key| self.entry(key).pending).collect();

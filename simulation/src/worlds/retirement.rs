@@ -72,10 +72,12 @@ impl World<'_> {
     }
 
     /// Promise 10, when all is quiet: an object that no request reaches has nothing in its storage. A late message may have
-    /// opened it again: then it has facts, but not its name.
+    /// opened it again: then it has facts, but not its name. Nobody wakes one whose alarm is lost after the tag index has
+    /// forgotten it.
     pub(super) fn check_ended(&self) -> CheckResult {
         let is_served = |at: &usize| self.layout.shards[*at].is_served(&self.layout.config.routes);
-        let retired = (0..self.objects.len()).filter(|at| !is_served(at));
+        let ends = |at: &usize| !is_served(at) && !self.objects[*at].has_lost_alarm;
+        let retired = (0..self.objects.len()).filter(ends);
         retired.into_iter().try_for_each(|at| {
             let is_name = |row: &Row| row.first() == Some(&Value::Text("shard".to_owned()));
             let is_empty =
