@@ -193,6 +193,11 @@ impl World<'_> {
         self.ask(EdgeRequest { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
     }
 
+    /// Forgets those clients.
+    pub(super) fn forget_last_visits(&mut self) {
+        self.visits.retain(|_, visit| !matches!(visit.why, VisitKind::Last { .. }));
+    }
+
     /// Promise 4, after all failures have ended: every request gets a page, and no client waits at an edge.
     pub(super) fn check_last_visits(&self) -> CheckResult {
         self.visits.iter().try_for_each(|(id, visit)| {

@@ -266,21 +266,27 @@ impl<'w> World<'w> {
         woken.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
-        // A restored log has a floor as well.
         if self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() || self.mishaps.has_restored {
-            // The first render by a clock from before the floor can't be published.
-            self.mend_clocks();
+            // The log has a floor. A coordinator whose clock is from before it learns the time with the first render, which
+            // can't be published.
+            self.visit_every_page()?;
+            self.forget_last_visits();
+            self.now += ALL_PAUSES;
         }
-        for key in 0..PAGES {
-            self.last_visit(key)?;
-            // One at a time: until the origin is known to be healthy, the breaker admits only one.
-            self.come_to_rest()?;
-        }
+        self.visit_every_page()?;
         self.check_last_visits()?;
         self.check_quiet()?;
         self.check_ended()?;
         self.mend_clocks();
         self.check_hits()
+    }
+
+    /// Sends a client for each page. One at a time: until the origin is known to be healthy, the breaker admits only one.
+    fn visit_every_page(&mut self) -> CheckResult {
+        (0..PAGES).try_for_each(|key| {
+            self.last_visit(key)?;
+            self.come_to_rest()
+        })
     }
 
     /// Returns the keys that may have pages.
