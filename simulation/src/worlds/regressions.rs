@@ -38,7 +38,7 @@ pub const SEEDS: [(u64, Fault); 22] = [
     (3_116, Fault::ServeInvalidatedAnswer),
     (1_164, Fault::TrustLostCopy),
     (158, Fault::KeepSlot),
-    (620, Fault::ShareOutOfOrder),
+    (136, Fault::ShareOutOfOrder),
     (1_461, Fault::KeepRetired),
     (754, Fault::SpendUncounted),
     (683, Fault::ValidatePurged),
