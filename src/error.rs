@@ -20,6 +20,7 @@ use crate::config::ConfigError;
 use crate::inspection::InspectError;
 use crate::invalidation::InvalidateError;
 use crate::page_policy::PageSettingsError;
+use crate::protocol::{NOT_UNDERSTOOD_STATUS, UNKNOWN_PATH_STATUS};
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
 
@@ -157,6 +158,9 @@ pub enum ObjectError {
     /// The object did not answer within the time that the caller had.
     #[error("the object did not answer in time")]
     Timeout,
+    /// The object does not know the message: it runs an earlier version of this code. The message had no effect.
+    #[error("the object runs an earlier version, which does not know the message")]
+    NotUnderstood,
     /// The object refused the message.
     #[error("the object answered {status}")]
     Refused {
@@ -172,6 +176,16 @@ pub enum ObjectError {
         /// What the database reports.
         message: String,
     },
+}
+
+impl ObjectError {
+    /// Returns what an answer with an error status means.
+    pub(crate) const fn of_status(status: u16) -> Self {
+        match status {
+            NOT_UNDERSTOOD_STATUS | UNKNOWN_PATH_STATUS => Self::NotUnderstood,
+            status => Self::Refused { status },
+        }
+    }
 }
 
 impl From<StoreError> for ObjectError {

@@ -42,6 +42,8 @@
 //! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge or of a coordinator
 //!   is set back by up to an hour (`worlds/mishaps.rs`).
 //! - In some worlds, the settings of an edge change while its isolate lives (`worlds/settings.rs`).
+//! - In some worlds, later code has expanded the databases. In some, two versions of the code run at once, and an actor may
+//!   change from one to the other at any step (`worlds/versions.rs`).
 //! - In some worlds, an attacker asks for made-up URLs, more of them than a coordinator keeps, and some of them long
 //!   (`worlds/attack.rs`).
 //! - In some worlds, a page's `Vary` nominates a header that some clients send, or a page carries every tag
@@ -56,6 +58,7 @@
 //!
 //! | promise | checked here |
 //! |---|---|
+//! | 0 | nothing panics, and no statement fails at its object's own database, also after later code has expanded it |
 //! | 1 | at most one live lease per key; a result under another token changes nothing in the database; versions rise |
 //! | 2 | after the acknowledgement of an invalidation, no page from before is published or returned; no edge serves one as fresh `freshness_bound` after the invalidation was recorded, or after the same time without an answer from the feed; an edge serves no page that it knows to be purged, and follows no marker from before an invalidation that it knows of |
 //! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; an acknowledged invalidation never becomes pending again |

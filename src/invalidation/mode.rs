@@ -24,6 +24,11 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// What a recorded mode of a later version counts as. No client gets an expired page as if it were valid, so the
+    /// invalidation holds. The pages stay as stale-if-error fallbacks: with a target that is also unknown, a purge would
+    /// empty the cache.
+    pub(crate) const UNKNOWN: Self = Self::Expire;
+
     /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +43,11 @@ impl Mode {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Stale, Self::Expire, Self::Purge].into_iter().find(|mode| mode.as_str() == word)
+    }
+
+    /// Reads the result of [`Self::as_str`] from a table. Anything else counts as [`Self::UNKNOWN`].
+    pub(crate) fn recorded(word: &str) -> Self {
+        Self::parse(word).unwrap_or(Self::UNKNOWN)
     }
 }
 
@@ -61,6 +71,10 @@ pub enum Refresh {
 }
 
 impl Refresh {
+    /// What a recorded refresh of a later version counts as. The mode decides what clients get; pages are rendered again
+    /// when a client asks.
+    pub(crate) const UNKNOWN: Self = Self::Lazy;
+
     /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -74,6 +88,11 @@ impl Refresh {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Lazy, Self::Eager].into_iter().find(|refresh| refresh.as_str() == word)
+    }
+
+    /// Reads the result of [`Self::as_str`] from a table. Anything else counts as [`Self::UNKNOWN`].
+    pub(crate) fn recorded(word: &str) -> Self {
+        Self::parse(word).unwrap_or(Self::UNKNOWN)
     }
 
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]

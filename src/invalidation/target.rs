@@ -41,6 +41,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// What a recorded target of a later version counts as: some page that it names could be any page.
+    pub(crate) const UNKNOWN: Self = Self::Everything;
+
     /// Returns the kind and the name for the objects' tables. The name of `Everything` is empty.
     #[must_use]
     #[doc(hidden)]
@@ -54,18 +57,20 @@ impl Target {
         }
     }
 
-    /// Parses the result of [`Self::kind_and_name`]; `None` for anything else.
+    /// Reads the result of [`Self::kind_and_name`] from a table. Anything else was recorded by a later version, and counts
+    /// as [`Self::UNKNOWN`].
     #[must_use]
     #[doc(hidden)]
-    pub fn from_kind_and_name(kind: &str, name: &str) -> Option<Self> {
-        match kind {
+    pub fn recorded(kind: &str, name: &str) -> Self {
+        let known = match kind {
             "path" => CanonicalPath::parse(name).ok().map(Self::Path),
             "tag" => Tag::parse(name).ok().map(Self::Tag),
-            "prefix" => CanonicalPath::parse(name).ok()?.try_into().ok().map(Self::Prefix),
+            "prefix" => CanonicalPath::parse(name).ok().and_then(|path| path.try_into().ok()).map(Self::Prefix),
             "route" => RouteId::from_stored(name).map(Self::Route),
             "everything" => Some(Self::Everything),
             _ => None,
-        }
+        };
+        known.unwrap_or(Self::UNKNOWN)
     }
 
     /// Returns the tag index object that records an invalidation of these pages.

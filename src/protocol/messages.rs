@@ -17,12 +17,19 @@ use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
 
-/// The path of messages of this version. Objects refuse other versions. Objects and edge are deployed together; for the
-/// moment in which they differ, the edge falls back as for a failing object.
+/// The path of messages. It stays the same as long as two successive versions understand each other: see
+/// [`crate::protocol`].
 pub const MESSAGE_PATH: &str = "/v1/message";
 
 /// The path of RPC calls: JSON in, JSON out.
 pub const RPC_PATH: &str = "/v1/rpc";
+
+/// The status with which an object refuses a message that it does not know, because a later version has sent it. The
+/// message has had no effect.
+pub const NOT_UNDERSTOOD_STATUS: u16 = 400;
+
+/// The status with which an object refuses a path that it does not know: as [`NOT_UNDERSTOOD_STATUS`].
+pub const UNKNOWN_PATH_STATUS: u16 = 404;
 
 /// The status of an object whose class has no SQLite.
 pub const NO_SQLITE_STATUS: u16 = 501;

@@ -1,10 +1,11 @@
 //! Pins stored and sent bytes: a change of a format fails here before it meets values that an earlier version wrote.
 //!
 //! Formats that outlast a deployment (pages in L2, their names, the names of objects) are lists that only grow: every
-//! format that was ever written stays readable. Messages are between parts that are deployed together, so only today's
-//! bytes are pinned; changing them requires another [`MESSAGE_PATH`].
+//! format that was ever written stays readable. Messages are between this version and the previous one, so today's bytes
+//! are pinned, and `cargo xtask test --upgrade` reads those that the previous version has pinned.
 
 mod pinned;
+mod versions;
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -47,6 +47,11 @@ impl Pinned {
         self.sections.iter().map(|section| section.name.as_str()).collect()
     }
 
+    /// Returns all sections, in order.
+    pub(crate) fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
     /// Returns the section of this name; `None` if nothing is pinned under it yet.
     pub(crate) fn get(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)

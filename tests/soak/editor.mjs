@@ -48,7 +48,7 @@ export class Editor {
       this.numbers.push(...json.invalidations.map(({ seq }) => seq));
     } catch (error) {
       this.failed += 1;
-      const isExplained = this.#site.life !== life || !this.#runtime.address("objects") || this.#faults.lasted("tagIndex", began);
+      const isExplained = this.#site.life !== life || !this.#runtime.isUp || this.#faults.lasted("tagIndex", began);
       if (!isExplained) this.#visits.report("invalidation", `${JSON.stringify(target)}: ${error.message}`);
     }
   }

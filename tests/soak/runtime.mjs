@@ -81,6 +81,10 @@ export class Runtime {
     return this.#clients.get(colo);
   }
 
+  get isUp() {
+    return this.#clients.size > 0;
+  }
+
   /** Sends an admin call. Returns the status and the answer. */
   async admin(pathAndQuery, { body, timeout = 15_000 } = {}) {
     const address = this.address(OBJECTS);

@@ -6,12 +6,14 @@
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
 //! - `package`: the npm package, likewise
+//! - `previous`: the previous version's sources and Worker, to run next to the working tree's
 //! - `tasks`: the tasks themselves: dev, test, sim, check, bench, soak, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
 
 mod command;
 mod examples;
 mod package;
+mod previous;
 mod project;
 mod setup;
 mod stamp;
@@ -72,6 +74,10 @@ enum Task {
         /// Run those of four real sites instead, each installed from its package registry.
         #[arg(long, conflicts_with_all = ["only", "examples"])]
         sites: bool,
+        /// Run the previous version side by side with the working tree's instead: its statements on the new schema,
+        /// and every combination of old and new edge, coordinator and tag index under traffic.
+        #[arg(long, conflicts_with_all = ["only", "examples", "sites"])]
+        upgrade: bool,
         /// Run only this suite.
         #[arg(long)]
         only: Option<Suite>,
@@ -130,6 +136,7 @@ fn main() -> ExitCode {
         Task::Dev { example: Some(name), port, persist_to } => tasks::dev::example(&project, &name, port, &persist_to),
         Task::Test { examples: true, filter, .. } => tasks::test::examples(&project, filter.as_deref()),
         Task::Test { sites: true, filter, .. } => tasks::test::sites(&project, filter.as_deref()),
+        Task::Test { upgrade: true, .. } => tasks::upgrade::run(&project),
         Task::Test { only, filter, .. } => tasks::test::run(&project, only, filter.as_deref()),
         Task::Sim(schedules) => tasks::sim::run(&project, &schedules),
         Task::Year { part } => tasks::year::run(&project, part),

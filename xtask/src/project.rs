@@ -30,6 +30,11 @@ impl Project {
         Ok(Self { root, target })
     }
 
+    /// Returns the repository in another folder: another version of this one, unpacked.
+    pub(crate) fn at(root: PathBuf, target: PathBuf) -> Self {
+        Self { root, target }
+    }
+
     /// Returns the folder of the root manifest.
     pub(crate) fn root(&self) -> &Path {
         &self.root

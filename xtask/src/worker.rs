@@ -76,7 +76,7 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
         .run()
         .context("the Worker can't be built")?;
     if let Some([source, output]) = entry {
-        bundle_entry(setup, source, output)?;
+        bundle_entry(project, setup, source, output)?;
     }
     for output in &outputs {
         ensure!(project.root().join(output).is_file(), "worker-build succeeded but didn't write {output}");
@@ -89,11 +89,12 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
 }
 
 /// Compiles the entry module into one file next to the module that it imports.
-fn bundle_entry(setup: &Setup, source: &str, output: &str) -> Result<()> {
+fn bundle_entry(project: &Project, setup: &Setup, source: &str, output: &str) -> Result<()> {
     let output = format!("--outfile={output}");
     setup
         .node
         .program("esbuild")?
+        .in_folder(project.root())
         .args([source, "--bundle", "--format=esm", "--target=es2022", "--log-level=warning", &output])
         .args(["--external:cloudflare:workers", "--external:./build/index.js"])
         .run()

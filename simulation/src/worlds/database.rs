@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use self::rusqlite::{MemorySql, refused, rows};
 use super::statements::{Effect, Statements};
+use super::versions::LATER;
+use crate::fault::{self, Fault};
 use crate::sql::{Row, Sql, StoreError, Value};
 
 /// The connection that the core's own tests use.
@@ -41,16 +43,30 @@ impl Database {
         self.transaction(|| self.tables().iter().try_for_each(delete)).expect("rows can be deleted");
     }
 
-    /// Expands the schema, as a later version of the code may: each table gets a column, and there is a new table.
+    /// Expands the schema, as a later version of the code may: each table gets a column, tables take more kinds, and there is
+    /// a new table.
     pub(super) fn expand(&self) {
         let run = |sql: &str| self.0.sql.query(sql, &[]).expect("the schema can be expanded");
         for table in self.tables().iter().filter(|table| !table.starts_with("sqlite_")) {
             run(&format!("ALTER TABLE {table} ADD COLUMN of_later_code TEXT NOT NULL DEFAULT 'unset'"));
         }
         run("CREATE TABLE later (id INTEGER PRIMARY KEY)");
+        run("PRAGMA ignore_check_constraints = 1");
+        if fault::on(Fault::DropColumnEarly) && self.tables().iter().any(|table| table == "registered_tags") {
+            run("ALTER TABLE registered_tags DROP COLUMN confirmed");
+        }
         run("INSERT INTO schema_versions (version, name, min_reader)
              SELECT MAX(version) + 1, 'later', MAX(version) FROM schema_versions");
         self.learn_schema();
+    }
+
+    /// Changes the row with a number, unless a later version has written it already. `?` in the change is a later version's
+    /// word. A row that is in the way is older.
+    pub(super) fn rewrite(&self, table: &str, change: &str, seq: u64) {
+        let statement = format!("UPDATE OR REPLACE {table} SET {change} WHERE seq = ? AND kind <> ?");
+        let is_mode = change.starts_with("mode");
+        let unless = if is_mode { "" } else { LATER };
+        self.query(&statement, &[LATER.into(), seq.into(), unless.into()]).expect("the table has these columns");
     }
 
     /// Decides whether repeated reads are answered from memory. Otherwise SQLite answers each of them.

@@ -3,6 +3,7 @@
 use super::checks::{CheckResult, promise};
 use super::queue::{Arrival, Attempt, ObjectEvent, TagIndexEvent};
 use super::tag_index::{DeliveryAttempt, PATIENCE};
+use super::versions::Actor;
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
 use crate::invalidation::{Invalidation, Target};
@@ -104,6 +105,10 @@ impl World<'_> {
         invalidation: Invalidation,
         answer: Option<(Attempt, u64)>,
     ) -> CheckResult {
+        let Some(invalidation) = self.received_from(Actor::TagIndex, invalidation) else {
+            self.delivery_refused(answer);
+            return Ok(());
+        };
         for number in self.keys() {
             let key = &self.workshop.keys[number];
             // The tags of the pages are not checked: an invalidation by tag may lift a pause, but need not.
@@ -117,11 +122,21 @@ impl World<'_> {
         }
         let (now, shard) = (self.now, &self.layout.shards[object]);
         self.story.tell(now, || format!("invalidation {} reaches {shard}", invalidation.seq));
+        let seq = invalidation.seq;
         self.give(object, Input::Invalidate(invalidation))?;
+        self.receive_as_later(object, seq);
         if let Some((Attempt { life, number: attempt }, returns)) = answer {
             self.queue.push(now + returns, Arrival::TagIndex { life, outcome: TagIndexEvent::Applied { attempt } });
         }
         Ok(())
+    }
+
+    /// Tells the tag index that a coordinator has refused a delivery.
+    fn delivery_refused(&mut self, answer: Option<(Attempt, u64)>) {
+        if let Some((Attempt { life, number: attempt }, returns)) = answer {
+            let due = self.now + returns;
+            self.queue.push(due, Arrival::TagIndex { life, outcome: TagIndexEvent::Refused { attempt } });
+        }
     }
 
     /// Feeds the tag index the result of something that its current life began.
@@ -189,7 +204,8 @@ impl World<'_> {
     /// Delivers a coordinator's registration of tags to the tag index.
     pub(super) fn register(&mut self, arrival: Arrival) {
         let Arrival::Register { object, life, token, message } = arrival else { return };
-        let ToTagIndex::Register { shards, tags, since, generation, carried, .. } = message else { return };
+        let message = self.received_from(Actor::Coordinator(object), message);
+        let Some(ToTagIndex::Register { shards, tags, since, generation, carried, .. }) = message else { return };
         let now = self.now;
         let fails = self.random.one_in(self.weather.tag_index_fails);
         // Either the answer is lost, or the whole registration.
@@ -205,7 +221,8 @@ impl World<'_> {
             self.objects[object].is_known = true;
             let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
-            (!fails).then_some(RegisterAnswer { invalidations, floor })
+            let answer = RegisterAnswer { invalidations, floor };
+            if fails { None } else { self.received_from(Actor::TagIndex, answer) }
         };
         self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
         let due = now + if fails { REGISTER_WITHIN } else { self.latency() };

@@ -103,7 +103,7 @@ impl World<'_> {
     }
 
     /// Ends an isolate: its visits and its knowledge are lost.
-    fn end_isolate(&mut self, edge: usize) {
+    pub(super) fn end_isolate(&mut self, edge: usize) {
         let now = self.now;
         self.story.tell(now, || format!("the isolate of edge {edge} ends"));
         self.visits.retain(|_, visit| visit.edge != edge);

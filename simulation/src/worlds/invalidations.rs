@@ -71,6 +71,7 @@ impl World<'_> {
         let store = self.tag_index.store();
         let invalidation = store.append(target, mode, refresh, owner.as_ref(), local).expect("it is sound");
         let seq = invalidation.seq;
+        self.record_as_later(seq, mode);
         let now = self.now;
         self.story.tell(now, || format!("edit {edit}: {invalidation:?}"));
         if !fault::on(Fault::AcknowledgeFirst) {

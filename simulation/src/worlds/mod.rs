@@ -35,6 +35,7 @@ mod tag_index;
 mod twins;
 mod validators;
 mod varied;
+mod versions;
 mod visits;
 mod weather;
 mod workshop;

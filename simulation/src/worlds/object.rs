@@ -247,6 +247,11 @@ impl Object {
         self.store.is_sweeping().expect("the database is sound")
     }
 
+    /// Changes a row of the database as a later version may have written it.
+    pub(super) fn rewrite(&self, table: &str, change: &str, seq: u64) {
+        self.database.rewrite(table, change, seq);
+    }
+
     /// Returns the whole content of the database.
     pub(super) fn dump(&self) -> Vec<(String, Vec<Row>)> {
         self.database.dump()

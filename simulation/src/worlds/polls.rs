@@ -7,6 +7,7 @@ use super::colo::SharedAnswer;
 use super::edge::{Edge, SentPoll};
 use super::queue::Arrival;
 use super::random::Random;
+use super::versions::Actor;
 use super::visits::millis;
 use super::world::World;
 use crate::fault::{self, Fault};
@@ -98,6 +99,7 @@ impl World<'_> {
             page
         };
         let due = self.now + self.poll_latency();
+        let Some(page) = self.received_from(Actor::TagIndex, page) else { return };
         let answer = SharedAnswer { sent, asked_at, page };
         self.queue.push(due, Arrival::Polled { edge, poll, question: Some(question.since), answer });
     }

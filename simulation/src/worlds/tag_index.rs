@@ -103,6 +103,11 @@ impl TagIndex {
         Timestamp::from_millis(u64::try_from(*at).unwrap_or_default())
     }
 
+    /// Changes a row of the log as a later version may have written it.
+    pub(super) fn rewrite(&self, table: &str, change: &str, seq: u64) {
+        self.database.rewrite(table, change, seq);
+    }
+
     /// Returns the content of the log's tables.
     pub(super) fn log(&self) -> Vec<(String, Vec<Row>)> {
         let tables = self.database.dump().into_iter();

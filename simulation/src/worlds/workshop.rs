@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::database::Database;
 use super::random::Random;
+use super::versions::Versions;
 use crate::config::Config;
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::PathPrefix;
@@ -178,9 +179,11 @@ impl Workshop {
         }
     }
 
-    /// Returns the databases of a seed's world. In some, later code has expanded the schema, and was rolled back.
+    /// Returns the databases of a seed's world. In some, later code has expanded the schema, and was rolled back, or still
+    /// runs in part.
     pub(super) fn databases_of(&self, seed: u64) -> &Databases {
-        if Random::new(seed.rotate_left(40) ^ 0x6578_7061).one_in(8) { &self.expanded } else { &self.databases }
+        let is_expanded = Versions::draw(seed).is_some() || Random::new(seed.rotate_left(40) ^ 0x6578_7061).one_in(8);
+        if is_expanded { &self.expanded } else { &self.databases }
     }
 
     /// Returns the number of a page.

@@ -25,6 +25,7 @@ use super::straits::Straits;
 use super::tag_index::TagIndex;
 use super::validators::Validators;
 use super::varied::Varied;
+use super::versions::Versions;
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PAGES, PATHS, Workshop};
@@ -101,6 +102,8 @@ pub(super) struct World<'w> {
     pub(super) attack: Option<Attack>,
     /// The changes of settings.
     pub(super) changes: Option<Changes>,
+    /// The versions of the code, in worlds with two of them.
+    pub(super) mixture: Option<Versions>,
     /// What is special about the pages.
     pub(super) varied: Varied,
     /// The step before which L2 loses everything, in worlds in which it does.
@@ -209,6 +212,7 @@ impl<'w> World<'w> {
             is_crowded,
             attack,
             changes: if is_calm { None } else { Changes::draw(seed) },
+            mixture: if is_calm { None } else { Versions::draw(seed) },
             varied: if is_calm { Varied::none() } else { Varied::draw(seed) },
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
@@ -220,7 +224,8 @@ impl<'w> World<'w> {
             log: Vec::new(),
             versions: BTreeMap::new(),
         };
-        world.checks.purges_widen = world.hostile.log_rows.is_some() || world.hostile.feed_rows.is_some();
+        world.checks.purges_widen =
+            world.hostile.log_rows.is_some() || world.hostile.feed_rows.is_some() || world.mixture.is_some();
         for at in 0..world.objects.len() {
             world.objects[at].is_narrow = world.straits.is_some();
             world.objects[at].memory = if is_calm { None } else { Memory::draw(seed) };
@@ -242,6 +247,7 @@ impl<'w> World<'w> {
             self.maybe_hang();
             self.maybe_mishap(step)?;
             self.maybe_change_settings();
+            self.maybe_change_version();
             self.maybe_attack()?;
             self.step()?;
             self.maybe_evict();

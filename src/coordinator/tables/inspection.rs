@@ -163,7 +163,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
 
 fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreError> {
     let (seq, kind, name) = (columns.optional_number()?, columns.optional_text()?, columns.optional_text()?);
-    let (mode, at) = (columns.optional_parsed(Mode::parse)?, columns.optional_time()?);
+    let (mode, at) = (columns.optional_parsed(|word| Some(Mode::recorded(word)))?, columns.optional_time()?);
     Ok(seq.zip(kind).zip(name).zip(mode.zip(at)).map(|(((seq, kind), name), (mode, at))| InvalidatedBy {
         seq,
         kind,

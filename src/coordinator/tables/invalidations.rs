@@ -29,7 +29,8 @@ impl<S: Sql> CoordinatorStore<S> {
     /// See [`StoreError`].
     pub fn invalidated_since(&self, version: Version, path: &str, tags: &[Tag]) -> Result<Option<Mode>, StoreError> {
         let rows = self.received("received > ?", version.to_string().into(), path, tags)?;
-        let modes = rows.into_iter().map(|row| Columns::of("invalidations", row).parsed(Mode::parse));
+        let mode = |row| Columns::of("invalidations", row).parsed(|word| Some(Mode::recorded(word)));
+        let modes = rows.into_iter().map(mode);
         modes.collect::<Result<Vec<Mode>, _>>().map(|modes| modes.into_iter().max())
     }
 
@@ -45,14 +46,14 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Returns the modes of the invalidations that name a path or one of some tags, and meet a condition.
     fn received(&self, condition: &str, value: Value, path: &str, tags: &[Tag]) -> Result<Vec<Row>, StoreError> {
         // The tags are one parameter, because the platform allows 100. An object receives invalidations of its own route
-        // only.
+        // only. A kind that a later version has recorded counts as everything: see `Target::UNKNOWN`.
         let by_tag = if tags.iter().any(Tag::is_every) { "" } else { "AND name IN (SELECT value FROM json_each(?))" };
         let prefixes: Vec<&str> = PathPrefix::all_of(path).collect();
         let places = |count| vec!["?"; count].join(", ");
         let statement = format!(
             "SELECT mode FROM invalidations WHERE {condition} \
              AND ((kind = 'path' AND name = ?) OR (kind = 'tag' {by_tag}) \
-             OR (kind = 'prefix' AND name IN ({})) OR kind IN ('route', 'everything'))",
+             OR (kind = 'prefix' AND name IN ({})) OR kind NOT IN ('path', 'tag', 'prefix'))",
             places(prefixes.len())
         );
         let mut parameters = vec![value, path.into()];

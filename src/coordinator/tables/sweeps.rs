@@ -126,7 +126,7 @@ impl<S: Sql> CoordinatorStore<S> {
         for row in rows {
             let mut columns = Columns::of("sweeps", row);
             let (seq, kind, received) = (columns.number()?, columns.text()?, columns.text()?);
-            let target = columns.parsed(|name| Target::from_kind_and_name(&kind, name))?;
+            let target = columns.parsed(|name| Some(Target::recorded(&kind, name)))?;
             let PageFilter { condition, parameters } = PageFilter::by(&target);
             let mut bound = vec![Value::from(seq)];
             bound.extend(parameters);
@@ -165,8 +165,8 @@ impl<S: Sql> CoordinatorStore<S> {
                     rank: columns.number()?,
                     begun: columns.number()? > 0,
                     received: columns.parsed(Version::parse)?,
-                    mode: columns.parsed(Mode::parse)?,
-                    refresh: columns.parsed(Refresh::parse)?,
+                    mode: columns.parsed(|word| Some(Mode::recorded(word)))?,
+                    refresh: columns.parsed(|word| Some(Refresh::recorded(word)))?,
                     key: columns.parsed(|key| PageKey::from_stored(key).ok()).ok(),
                 })
             })

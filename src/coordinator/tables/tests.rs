@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod bounds;
+mod versions;
 
 use super::*;
 use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};

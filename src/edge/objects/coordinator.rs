@@ -33,8 +33,8 @@ use crate::invalidation::Invalidation;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
 use crate::page::PageMeta;
 use crate::protocol::{
-    ApplyAnswer, MESSAGE_PATH, NO_SQLITE_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, RPC_PATH, Reply,
-    RetireAnswer, ToCoordinator,
+    ApplyAnswer, MESSAGE_PATH, NO_SQLITE_STATUS, NOT_UNDERSTOOD_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER,
+    RPC_PATH, Reply, RetireAnswer, ToCoordinator, UNKNOWN_PATH_STATUS,
 };
 use crate::reason::Reason;
 use crate::semantics::headers::HeaderList;
@@ -175,7 +175,7 @@ impl Object {
         match path.as_str() {
             RPC_PATH => Response::ok(admin::rpc(&self.env, &body).await),
             MESSAGE_PATH => self.message(&body).await,
-            _ => Response::error("not a path of this version", 404),
+            _ => Response::error("not a path of this version", UNKNOWN_PATH_STATUS),
         }
     }
 
@@ -195,13 +195,13 @@ impl Object {
         let value = request.headers().get(OFFER_HEADER)?;
         match value.as_deref().and_then(Offer::from_header_value) {
             Some(offer) => message_response(&self.tickets.redeem(offer, request.body()).await),
-            None => Response::error("not an offer of this version", 400),
+            None => Response::error("not an offer of this version", NOT_UNDERSTOOD_STATUS),
         }
     }
 
     async fn message(self: &Rc<Self>, body: &[u8]) -> worker::Result<Response> {
         let Some(message) = decode::<ToCoordinator>(body) else {
-            return Response::error("not a message of this version", 400);
+            return Response::error("not a message of this version", NOT_UNDERSTOOD_STATUS);
         };
         let waiter = WaiterId(self.last_waiter.get() + 1);
         self.last_waiter.set(waiter.0);

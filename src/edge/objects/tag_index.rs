@@ -21,8 +21,8 @@ use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::invalidation::{FeedQuestion, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
-    ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, Progress, RPC_PATH, RegisterAnswer, RetireAnswer, ShardProgress,
-    TagIndexCall, ToCoordinator, ToTagIndex, UnregisterAnswer,
+    ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, NOT_UNDERSTOOD_STATUS, Progress, RPC_PATH, RegisterAnswer,
+    RetireAnswer, ShardProgress, TagIndexCall, ToCoordinator, ToTagIndex, UNKNOWN_PATH_STATUS, UnregisterAnswer,
 };
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
@@ -177,9 +177,9 @@ impl Object {
                     return Response::error("not for this number of tag index objects", 409);
                 }
                 Some(call) => self.message(call.message).await,
-                None => return Response::error("not a message of this version", 400),
+                None => return Response::error("not a message of this version", NOT_UNDERSTOOD_STATUS),
             },
-            _ => return Response::error("not a path of this version", 404),
+            _ => return Response::error("not a path of this version", UNKNOWN_PATH_STATUS),
         };
         answered.unwrap_or_else(|error| failed(&error))
     }

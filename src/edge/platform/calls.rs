@@ -32,7 +32,7 @@ impl ObjectError {
             Self::Overloaded { .. } => CallFailure::Overloaded,
             Self::Timeout => CallFailure::Timeout,
             Self::Refused { status: NO_SQLITE_STATUS } => CallFailure::NoSqlite,
-            Self::Refused { .. } | Self::Garbled | Self::Storage { .. } => CallFailure::Failed,
+            Self::Refused { .. } | Self::NotUnderstood | Self::Garbled | Self::Storage { .. } => CallFailure::Failed,
         }
     }
 }
@@ -119,7 +119,7 @@ pub(in crate::edge) async fn offer(
         Either::Left((response, _)) => response?,
         Either::Right((never, _)) => match never {},
     };
-    if response.ok() { answer(&response).await } else { Err(ObjectError::Refused { status: response.status() }) }
+    if response.ok() { answer(&response).await } else { Err(ObjectError::of_status(response.status())) }
 }
 
 /// Sends a message to a tag index object.
@@ -144,7 +144,7 @@ async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, Obj
     // The stub determines the object; the host has no meaning.
     let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
     let response = stub.fetch(&request).await?;
-    if response.ok() { Ok(response) } else { Err(ObjectError::Refused { status: response.status() }) }
+    if response.ok() { Ok(response) } else { Err(ObjectError::of_status(response.status())) }
 }
 
 /// Returns the namespace of coordinators. It exists if the settings are valid.

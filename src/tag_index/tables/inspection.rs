@@ -24,8 +24,11 @@ impl<S: Sql> TagIndexStore<S> {
         };
         let mut columns = Columns::of("tag_state", row);
         let pending = columns.number()?;
-        let (seq, mode, at) =
-            (columns.optional_number()?, columns.optional_parsed(Mode::parse)?, columns.optional_time()?);
+        let (seq, mode, at) = (
+            columns.optional_number()?,
+            columns.optional_parsed(|word| Some(Mode::recorded(word)))?,
+            columns.optional_time()?,
+        );
         let last_invalidation = seq.zip(mode).zip(at).map(|((seq, mode), at)| LastInvalidation { seq, mode, at });
         Ok(TagEntry { shards, last_invalidation, pending })
     }

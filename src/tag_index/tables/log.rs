@@ -54,7 +54,8 @@ impl<S: Sql> TagIndexStore<S> {
         self.sql.transaction(|| {
             self.note_shard(shard, shards, generation)?;
             let rows = self.sql.query(
-                "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind IN ('path', 'prefix', 'everything') \
+                // A kind that a later version has recorded counts as everything: see `Target::UNKNOWN`.
+                "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind NOT IN ('tag', 'route') \
                  OR (kind = 'route' AND name = ?))",
                 &[since.as_millis().into(), shard.route().into()],
             )?;

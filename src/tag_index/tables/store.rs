@@ -131,12 +131,18 @@ pub(super) fn invalidation(columns: &mut Columns) -> Result<Invalidation, StoreE
     let seq = columns.number()?;
     let at = Timestamp::from_millis(columns.number()?);
     let kind = columns.text()?;
-    let target = columns.parsed(|name| Target::from_kind_and_name(&kind, name))?;
-    Ok(Invalidation { seq, at, target, mode: columns.parsed(Mode::parse)?, refresh: Refresh::Lazy })
+    let target = columns.parsed(|name| Some(Target::recorded(&kind, name)))?;
+    Ok(Invalidation {
+        seq,
+        at,
+        target,
+        mode: columns.parsed(|word| Some(Mode::recorded(word)))?,
+        refresh: Refresh::Lazy,
+    })
 }
 
 /// Reads a row of the log, including its refresh mode.
 pub(super) fn logged(columns: &mut Columns) -> Result<Invalidation, StoreError> {
     let invalidation = invalidation(columns)?;
-    Ok(Invalidation { refresh: columns.parsed(Refresh::parse)?, ..invalidation })
+    Ok(Invalidation { refresh: columns.parsed(|word| Some(Refresh::recorded(word)))?, ..invalidation })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod bounds;
+mod versions;
 
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};

@@ -8,6 +8,7 @@ pub(crate) mod new;
 pub(crate) mod sim;
 pub(crate) mod soak;
 pub(crate) mod test;
+pub(crate) mod upgrade;
 pub(crate) mod year;
 
 /// The configuration of the gateway.
