@@ -1,7 +1,8 @@
-//! The protocol between edge, coordinator and tag index: `messages`, and the `tickets` of callers that render pages
-//! themselves.
+//! The protocol between edge, coordinator and tag index: `messages`, the frames that the tag index `push`es, and the
+//! `tickets` of callers that render pages themselves.
 
 mod messages;
+mod push;
 mod tickets;
 
 pub use self::messages::{
@@ -9,4 +10,5 @@ pub use self::messages::{
     Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress, TagIndexCall, ToCoordinator,
     ToTagIndex, UnregisterAnswer,
 };
+pub use self::push::{FULL_STATUS, FrameReader, NoFrame, PushFrame};
 pub use self::tickets::{MAX_SENT, OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

@@ -32,6 +32,7 @@ impl World<'_> {
         }
         let now = self.now;
         self.story.tell(now, || "the tag index dies".to_owned());
+        self.break_streams();
         let repeated_at = now + self.latency();
         self.tag_index.die(repeated_at);
         if self.random.one_in(self.weather.alarm_lost) {
@@ -51,6 +52,7 @@ impl World<'_> {
         self.story.tell(now, || "the alarm of the tag index runs".to_owned());
         self.deliver(Round::Due(self.tag_index.local(now)));
         self.call_retired();
+        self.tag_index.streams.changed();
         self.tag_index.alarm_may_end(now);
     }
 
@@ -153,6 +155,7 @@ impl World<'_> {
         let pending = if is_in_log { self.pending(seq) } else { 0 };
         let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq) || self.mishaps.has_restored;
         promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
+        self.tag_index.streams.changed();
         self.tag_index.alarm_may_end(now);
         Ok(())
     }
@@ -204,6 +207,7 @@ impl World<'_> {
             }
             let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
+            self.tag_index.streams.changed();
             (!fails).then_some(RegisterAnswer { invalidations, floor })
         };
         self.story.tell(now, || format!("the tag index registers {tags:?}: {answer:?}"));
