@@ -12,7 +12,8 @@ use super::edge::Edge;
 use super::queue::Arrival;
 use super::random::Random;
 use super::visits::millis;
-use super::world::World;
+use super::workshop::PAGES;
+use super::world::{EDGES, World};
 use crate::config::FeedMode;
 use crate::invalidation::FeedQuestion;
 use crate::protocol::PushFrame;
@@ -26,6 +27,12 @@ const PUSH_ROWS: u32 = 3;
 
 /// The longest delay of a late frame, in milliseconds: longer than most bounds.
 const LATE: u64 = 15_000;
+
+/// There are additional visits once in so many steps, so many of them, and the longest time after each, in milliseconds: an
+/// edge opens streams only if it has traffic.
+const TRAFFIC_EVERY: u64 = 2;
+const TRAFFIC: usize = 3;
+const TRAFFIC_PAUSE: u64 = 4_000;
 
 /// The least time between two streams that an edge opens, in milliseconds.
 const OPENS_EVERY: u64 = 2_000;
@@ -43,6 +50,8 @@ pub(super) struct Pushes {
     refuses: u64,
     /// The platform ends the request that reads a stream, per frame.
     ends: u64,
+    /// The edge that most of the additional visits go to.
+    busy: usize,
     random: Random,
 }
 
@@ -56,7 +65,8 @@ impl Pushes {
         let mut pick = |from: &[u64]| random.pick(from);
         let (late, twice, lost) = (pick(&[0, 3, 10]), pick(&[0, 0, 4]), pick(&[0, 0, 6]));
         let (breaks, refuses, ends) = (pick(&[0, 0, 10]), pick(&[0, 0, 3]), pick(&[0, 0, 10]));
-        Some(Self { late, twice, lost, breaks, refuses, ends, random })
+        let busy = random.index(EDGES);
+        Some(Self { late, twice, lost, breaks, refuses, ends, busy, random })
     }
 
     /// Ends all failures.
@@ -113,6 +123,24 @@ impl World<'_> {
     /// Returns the setting `feed`.
     pub(super) fn feed_mode(&self) -> FeedMode {
         if self.pushes.is_some() { FeedMode::Push } else { FeedMode::Poll }
+    }
+
+    /// Sends additional visits to the edges of a world with streams.
+    pub(super) fn maybe_traffic(&mut self) -> CheckResult {
+        let Some(pushes) = self.pushes.as_mut() else { return Ok(()) };
+        if !pushes.random.one_in(TRAFFIC_EVERY) {
+            return Ok(());
+        }
+        let visit = |random: &mut Random, busy| {
+            let edge = if random.one_in(3) { random.index(EDGES) } else { busy };
+            (edge, random.index(PAGES), random.below(TRAFFIC_PAUSE))
+        };
+        let visits: [_; TRAFFIC] = std::array::from_fn(|_| visit(&mut pushes.random, pushes.busy));
+        for (edge, key, pause) in visits {
+            self.client(edge, key, false)?;
+            self.pass_until(self.now + pause)?;
+        }
+        Ok(())
     }
 
     /// Makes an edge open a stream. Promise 10: it does so once in two seconds at most.

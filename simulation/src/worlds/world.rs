@@ -247,6 +247,7 @@ impl<'w> World<'w> {
             self.maybe_mishap(step)?;
             self.maybe_change_settings();
             self.maybe_attack()?;
+            self.maybe_traffic()?;
             self.step()?;
             self.maybe_evict();
         }
