@@ -102,7 +102,7 @@ mod documentation {
 #[cfg(test)]
 use bolero as _;
 
-pub use config::{Builder, ConfigError, L2Kind, Problem, RouteBuilder, VaryBuilder};
+pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};

@@ -34,6 +34,8 @@
 //! - In some worlds, the edges share answers of the feed through the cache of a colo, which also holds the answers of
 //!   another deployment on the same zone (`worlds/colo.rs`).
 //! - In some worlds, edges keep pages in memory, in front of L1 (`worlds/in_isolate.rs`).
+//! - In some worlds, edges keep streams of the feed open under additional traffic. Frames are late, arrive twice or are lost;
+//!   streams break off, are refused, or end without a word (`worlds/pushes.rs`).
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
@@ -68,7 +70,7 @@
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may; waiting requests fit into the memory of their object |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |
-//! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time; a made-up URL displaces no page that is of use, long URLs leave room for other requests, and a page is in the cache soon although an attacker goes on; no client is served a page that is for others |
+//! | 10 | an object that no request reaches ends, and has nothing in its storage; an edge polls the tag index at most once in two seconds, and opens a stream at most that often, sends one report of a page at a time, and asks at most twice for one client; after polls or reports without a result the pauses grow, no visit waits for a poll after one that failed, and few requests for a page ask at the same time; a made-up URL displaces no page that is of use, long URLs leave room for other requests, and a page is in the cache soon although an attacker goes on; no client is served a page that is for others |
 //!
 //! `tests/schedules.rs` runs 20,000 schedules, and shows that the checks can fail: it finds each deliberate fault.
 //!

@@ -12,6 +12,7 @@ mod cache_name;
 mod canonical_origin;
 mod deployment;
 mod error;
+mod feed_mode;
 mod hosts;
 mod kinds;
 mod l2;
@@ -40,6 +41,7 @@ pub use self::binding::Binding;
 pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
 pub use self::canonical_origin::CanonicalOrigin;
 pub use self::error::{ConfigError, Dependency, Problem, ProblemKind, SecretPurpose};
+pub use self::feed_mode::FeedMode;
 pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
 pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
@@ -49,7 +51,7 @@ pub use self::setting::{
     Bounds, DefaultValue, ItemForm, ListForm, MAX_ROUTES, QUERY_WORDS, Setting, SettingLevel, TextForm, Unit, ValueKind,
 };
 use self::settings::{
-    BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FIRST_BYTE_TIMEOUT,
+    BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FEED, FIRST_BYTE_TIMEOUT,
     FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MEMORY_BYTES, MEMORY_PAGE_BYTES,
     MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS,
     RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
@@ -78,6 +80,8 @@ pub struct Config {
     pub browser_max_age: Duration,
     /// The longest time for which an edge may miss an invalidation.
     pub freshness_bound: Duration,
+    /// How an edge learns of invalidations.
+    pub feed: FeedMode,
     /// Time allowed for the whole response of the origin.
     pub render_timeout: Duration,
     /// Time allowed for the response headers of the origin.
@@ -174,6 +178,7 @@ impl Config {
             stale_if_error: defaults.stale_if_error.unwrap_or(defaults.expire),
             browser_max_age: defaults.browser_max_age,
             freshness_bound: FRESHNESS_BOUND.read_or_default(top),
+            feed: FEED.read_or_default(top),
             render_timeout,
             first_byte_timeout: FIRST_BYTE_TIMEOUT.read(top).unwrap_or(render_timeout),
             miss_timeout: MISS_TIMEOUT.read_or_default(top),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::builder::{Builder, RouteBuilder, VaryBuilder};
 use super::cache_name::{self, MAX_CACHE_NAME_CHARS};
 use super::canonical_origin::CanonicalOrigin;
+use super::feed_mode::FeedMode;
 use super::hosts::{self, MAX_HOSTS};
 use super::kinds::{Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, TypedSetting, Word};
 use super::l2::L2Kind;
@@ -125,6 +126,12 @@ settings! {
     in [TopLevel], set by [Builder] {
         /// The longest time for which an edge may miss an invalidation. With 0, every request asks for invalidations.
         freshness_bound(time: Duration) => FRESHNESS_BOUND: Seconds = Seconds { min: 0, max: 300, default: 10 };
+
+        /// How an edge learns of invalidations. With `push`, an isolate with traffic keeps a stream open to the tag
+        /// index, and learns of them within a round trip; with `poll`, it asks. `freshness_bound` holds for both. A
+        /// stream keeps the tag index's object in memory, which the platform bills; see docs/push.md.
+        feed(mode: FeedMode) => FEED: Word<FeedMode> =
+            Word { words: &FeedMode::WORDS, parse: FeedMode::parse, default: FeedMode::DEFAULT.as_str() };
 
         /// Time allowed for the whole response of the origin, up to its last byte.
         render_timeout(time: Duration) => RENDER_TIMEOUT: Seconds = Seconds { min: 1, max: 600, default: 60 };
@@ -416,6 +423,7 @@ mod tests {
             assert_eq!(described(setting), (default.to_owned(), accepts.to_owned()));
         }
         assert_eq!((TrailingSlash::default(), L2Kind::default()), (TrailingSlash::DEFAULT, L2Kind::DEFAULT));
+        assert_eq!(FeedMode::default(), FeedMode::DEFAULT);
         assert_eq!((SetCookie::default(), HttpRules::default()), (SetCookie::DEFAULT, HttpRules::DEFAULT));
     }
 }

@@ -165,11 +165,14 @@ impl Feed {
             self.latest = self.latest.max(row.at);
             self.note(row.target, row.mode, row.at);
         }
-        self.lagging.insert(index, page.lagging);
         let mut known = self.part(index);
         let is_other = page.log.is_some() && page.log != known.log;
         if is_other {
             known = KnownPart { log: page.log, ..KnownPart::nothing(index) };
+        }
+        // The list grows only with further rows. An answer that ends earlier than another may lack some of it.
+        if page.seq >= known.seq {
+            self.lagging.insert(index, page.lagging);
         }
         // An answer that leaves a gap says nothing about the rows in it.
         let continues = since <= known.seq;

@@ -265,6 +265,16 @@ pub enum ToTagIndex {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<LogPosition>,
     },
+    /// Asks for a stream of the invalidations after a number: a [`crate::protocol::PushFrame`] for each news. An object
+    /// that can't take it answers with an error, and so does one of an older version; then the edge polls.
+    Listen {
+        /// The number.
+        since: u64,
+        /// What the edge knows.
+        known: Option<LogPosition>,
+        /// A frame follows at least after this time, in milliseconds.
+        every: u64,
+    },
     /// Asks for what the index knows of a tag. The answer is a [`crate::inspection::answer::TagEntry`].
     InspectTag {
         /// The tag.

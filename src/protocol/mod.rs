@@ -1,5 +1,5 @@
-//! The protocol between edge, coordinator and tag index: `messages`, and the `tickets` of callers that render pages
-//! themselves.
+//! The protocol between edge, coordinator and tag index: `messages`, the frames that the tag index `push`es, and the
+//! `tickets` of callers that render pages themselves.
 //!
 //! # Two versions at once
 //!
@@ -39,6 +39,7 @@
 //! So a new kind of message is first only read. The next version sends it.
 
 mod messages;
+mod push;
 mod tickets;
 
 pub use self::messages::{
@@ -46,4 +47,5 @@ pub use self::messages::{
     NOT_UNDERSTOOD_STATUS, Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
     TagIndexCall, ToCoordinator, ToTagIndex, UNKNOWN_PATH_STATUS, UnregisterAnswer,
 };
+pub use self::push::{FULL_STATUS, FrameReader, NoFrame, PushFrame};
 pub use self::tickets::{MAX_SENT, OFFER_HEADER, OFFER_PATH, Offer, StoreResult, Ticket};

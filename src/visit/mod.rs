@@ -54,6 +54,7 @@ mod judge;
 mod machine;
 pub mod memory;
 pub mod polling;
+pub mod pushing;
 pub mod reports;
 mod short_path;
 mod step;
@@ -65,6 +66,7 @@ pub use self::judge::{Judgement, judge};
 pub use self::machine::{Request, Sent, Visit};
 pub use self::memory::{MemoryTier, Remembered, TierBounds};
 pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};
+pub use self::pushing::{FeedTerms, Push, PushEnd, PushNumber, PushProgress};
 pub use self::reports::{Replacement, Reports};
 pub use self::short_path::{Plan, plan};
 pub use self::step::{

@@ -1,4 +1,5 @@
-//! When an edge asks the tag index for invalidations, and what it knows from the answers.
+//! When an edge asks the tag index for invalidations, and what it knows from the answers. `pushing` decides when it opens a
+//! stream in place of a poll.
 //!
 //! An isolate has one [`Polling`] for all its requests. It polls at most every `freshness_bound`: one request polls for
 //! all others. In the second half of that time, the poll runs behind a response, so that no request waits for it. With
@@ -23,6 +24,7 @@ use crate::invalidation::{Feed, FeedPage, FeedProgress, FeedQuestion, Invalidati
 use crate::page::Vouched;
 use crate::tag_index_name::TagIndexName;
 use crate::time::{CLOCK_DIFFERENCE, Timestamp};
+use crate::visit::pushing::{FeedTerms, PushDue, PushEnd, PushNumber, Pushing};
 
 /// How long a request waits for the feed before it goes on without.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub struct Polling {
     /// How often the feed has changed.
     epoch: u64,
     block: u64,
+    /// The stream from the tag index.
+    pub(super) pushing: Pushing,
 }
 
 /// A poll that was sent: the end of it is reported by [`Polling::end`].
@@ -74,6 +78,8 @@ pub enum FeedRefresh {
     Nothing,
     /// Polls behind the response: the feed is current, but not for long.
     PollBehind(Poll),
+    /// Opens a stream behind the response, in place of a poll. [`Polling::end_push`] reports its end.
+    OpenPush(PushNumber),
     /// Polls, and waits for the answer.
     PollFirst(Poll),
     /// Waits for another request's poll, for as long as [`Polling::awaits_other`] and at most [`PATIENCE`].
@@ -98,18 +104,23 @@ impl Polling {
             failures: 0,
             epoch: 0,
             block: block.max(1),
+            pushing: Pushing::default(),
         }
     }
 
     /// Decides what a request does about the feed. A poll counts as sent from now on.
-    pub fn refresh(&mut self, now: Timestamp, bound: Duration) -> FeedRefresh {
+    pub fn refresh(&mut self, now: Timestamp, terms: FeedTerms) -> FeedRefresh {
+        let bound = terms.bound;
         // After the clock was set back, nobody knows how old the last answer is, now or when its time comes again.
         self.complete_until = self.complete_until.filter(|until| *until <= now);
         if bound.is_zero() && self.failures == 0 {
             return FeedRefresh::PollFirst(self.begin(now));
         }
-        if self.is_within(now, bound / 2) {
-            return FeedRefresh::Nothing;
+        match self.push_due(now, terms) {
+            PushDue::Open => return FeedRefresh::OpenPush(self.pushing.open(terms, now)),
+            PushDue::Wait => return FeedRefresh::Nothing,
+            PushDue::Nothing if self.is_within(now, bound / 2) => return FeedRefresh::Nothing,
+            PushDue::Nothing => {}
         }
         match (self.is_within(now, bound), self.may_poll(now)) {
             (true, true) => FeedRefresh::PollBehind(self.begin(now)),
@@ -119,6 +130,11 @@ impl Polling {
             (false, false) if self.awaits_other(now, bound) => FeedRefresh::WaitForOther,
             (_, false) => FeedRefresh::Nothing,
         }
+    }
+
+    fn push_due(&self, now: Timestamp, terms: FeedTerms) -> PushDue {
+        let [is_current, is_young] = [terms.bound, terms.bound / 2].map(|age| self.is_within(now, age));
+        self.pushing.due(terms, now, is_current, !is_young)
     }
 
     /// Returns whether it is worth waiting for another request's poll.
@@ -155,6 +171,29 @@ impl Polling {
             self.failures = self.failures.saturating_add(1);
             self.paused_until = now.plus(backoff::jittered(PAUSE, self.failures, random, LONGEST_PAUSE));
         }
+    }
+
+    /// Ends a stream. `random` is any random number.
+    pub fn end_push(&mut self, push: PushNumber, how: PushEnd, now: Timestamp, random: u128) {
+        self.pushing.end(push, how, now, random);
+    }
+
+    /// Adds the rows of an answer.
+    pub(super) fn extend(&mut self, index: TagIndexName, since: u64, page: FeedPage) -> FeedProgress {
+        let progress = self.feed.extend(index, since, page);
+        if progress != FeedProgress::Nothing {
+            self.epoch += 1;
+        }
+        if progress == FeedProgress::StartsOver {
+            self.complete_until = None;
+        }
+        progress
+    }
+
+    /// Records that all rows up to a time have been pushed.
+    pub(super) fn complete_up_to(&mut self, until: Timestamp, now: Timestamp) {
+        self.failures = 0;
+        self.complete_until = self.complete_until.filter(|known| *known <= now).max(Some(until));
     }
 
     /// Takes a complete answer, for tests.
@@ -215,7 +254,13 @@ impl Polling {
 
     /// Returns the state of the feed, if it is current and [`Self::refresh`] would do nothing.
     #[must_use]
-    pub fn quiet_epoch(&self, now: Timestamp, bound: Duration) -> Option<u64> {
+    pub fn quiet_epoch(&self, now: Timestamp, terms: FeedTerms) -> Option<u64> {
+        let bound = terms.bound;
+        match self.push_due(now, terms) {
+            PushDue::Open => return None,
+            PushDue::Wait => return Some(self.epoch),
+            PushDue::Nothing => {}
+        }
         let is_quiet = self.is_within(now, bound / 2) || (self.is_within(now, bound) && !self.may_poll(now));
         is_quiet.then_some(self.epoch)
     }
@@ -288,18 +333,11 @@ impl PartPoll {
             // The log was restored to an earlier point.
             polling.feed.start_over(self.index);
         }
-        match polling.feed.extend(self.index, self.since, page) {
+        match polling.extend(self.index, self.since, page) {
             // Another poll may have brought these rows meanwhile, and not those that follow.
             FeedProgress::Nothing => (!goes_on).then_some(complete_until),
-            FeedProgress::News => {
-                polling.epoch += 1;
-                (!more).then_some(complete_until)
-            }
-            FeedProgress::StartsOver => {
-                polling.epoch += 1;
-                polling.complete_until = None;
-                None
-            }
+            FeedProgress::News => (!more).then_some(complete_until),
+            FeedProgress::StartsOver => None,
         }
     }
 }

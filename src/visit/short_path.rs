@@ -10,6 +10,7 @@ use crate::route::RouteId;
 use crate::time::Timestamp;
 use crate::visit::judge::{Judgement, judge};
 use crate::visit::polling::Polling;
+use crate::visit::pushing::FeedTerms;
 
 /// How long a plan holds at most: `Age` and `ttl` are sent in whole seconds.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -20,18 +21,18 @@ pub struct Plan {
     until: Timestamp,
     /// The state of the feed by which the page was judged.
     epoch: u64,
-    bound: Duration,
+    terms: FeedTerms,
 }
 
 /// Plans how to serve a page of a route from L1. Returns `None` if the response needs more than a plain HIT.
 #[must_use]
-pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, bound: Duration, now: Timestamp) -> Option<Plan> {
-    let epoch = polling.quiet_epoch(now, bound)?;
-    if judge(meta, route, polling, bound, now) != Judgement::Fresh {
+pub fn plan(meta: &PageMeta, route: &RouteId, polling: &Polling, terms: FeedTerms, now: Timestamp) -> Option<Plan> {
+    let epoch = polling.quiet_epoch(now, terms)?;
+    if judge(meta, route, polling, terms.bound, now) != Judgement::Fresh {
         return None;
     }
     let longest = now.plus(LONGEST);
-    Some(Plan { until: meta.windows.fresh_until.map_or(longest, |end| end.min(longest)), epoch, bound })
+    Some(Plan { until: meta.windows.fresh_until.map_or(longest, |end| end.min(longest)), epoch, terms })
 }
 
 impl Plan {
@@ -39,7 +40,7 @@ impl Plan {
     /// feed is due.
     #[must_use]
     pub fn holds(&self, polling: &Polling, now: Timestamp) -> bool {
-        now < self.until && polling.quiet_epoch(now, self.bound) == Some(self.epoch)
+        now < self.until && polling.quiet_epoch(now, self.terms) == Some(self.epoch)
     }
 
     /// Returns whether the plan can hold at this time or later.

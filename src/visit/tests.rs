@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::config::FeedMode;
 use crate::invalidation::{FeedPage, Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
-use crate::protocol::Reply;
+use crate::protocol::{PushFrame, Reply};
 use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::cache_status::CacheOutcome;
@@ -14,14 +15,16 @@ use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::nominated::Nominated;
 use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
+use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::{
-    CallFailure, CoordinatorReply, Event, FeedRefresh, L1Entry, Others, PassMarker, Polling, Request, Sent, Step,
-    StoredPage, Visit, WhenToKeep,
+    CallFailure, CoordinatorReply, Event, FeedRefresh, FeedTerms, L1Entry, Others, PassMarker, Polling, Push, Request,
+    Sent, Step, StoredPage, Visit, WhenToKeep,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
+const TERMS: FeedTerms = FeedTerms { bound: BOUND, mode: FeedMode::Poll };
 const MISS_TIMEOUT: Duration = Duration::from_secs(15);
 const PASS_TTL: Duration = Duration::from_mins(1);
 
@@ -89,7 +92,7 @@ impl Bench {
     /// Starts with a feed that was polled at `polled`.
     fn polled(polled: u64) -> Self {
         let mut polling = Polling::default();
-        let FeedRefresh::PollFirst(poll) = polling.refresh(at(polled), BOUND) else { panic!("it may poll") };
+        let FeedRefresh::PollFirst(poll) = polling.refresh(at(polled), TERMS) else { panic!("it may poll") };
         polling.end(poll, at(polled), Some(&[at(polled)]), 0);
         let key = PageKey::from_stored("https://e.com/a").unwrap();
         Self { key, route: RouteId::from_stored("/*").unwrap(), polling, renders: false, sent: &Names(&[]) }
@@ -105,6 +108,19 @@ impl Bench {
     /// Starts without any feed.
     fn without_feed() -> Self {
         Self { polling: Polling::default(), ..Self::polled(139) }
+    }
+
+    /// A stream was opened, and its last frame was made at a time.
+    fn pushed(mut self, pushed: Option<(u64, u64)>) -> Self {
+        if let Some((opened, made)) = pushed {
+            let terms = FeedTerms { mode: FeedMode::Push, ..TERMS };
+            let mut push = Push::new(self.polling.pushing.open(terms, at(opened)), [TagIndexName::ROOT]);
+            for (number, time) in [(0, opened), (1, made.max(opened))] {
+                let frame = PushFrame { number, at: at(time), since: 0, page: None };
+                push.hear(&mut self.polling, TagIndexName::ROOT, frame, at(time));
+            }
+        }
+        self
     }
 
     fn invalidated(mut self, mode: Mode, time: u64) -> Self {
@@ -626,14 +642,19 @@ mod short_path {
         /// An event between the plan and its use.
         noted: Option<u64>,
         polls: bool,
+        terms: FeedTerms,
+        /// When a stream was opened, and when its last frame was made.
+        pushed: Option<(u64, u64)>,
     }
 
     fn drawn() -> impl Strategy<Value = Drawn> {
         let mode = prop_oneof![Just(Mode::Stale), Just(Mode::Expire), Just(Mode::Purge)];
         let invalidation = prop::option::weighted(0.3, (mode, 90..115_u64));
         let noted = prop::option::weighted(0.2, 90..115_u64);
-        (95..105_u64, 95..112_u64, invalidation, 100..115_u64, 0..1_500_u64, noted, any::<bool>()).prop_map(
-            |(start, polled, invalidation, planned_at, later, noted, polls)| Drawn {
+        let feed =
+            (prop_oneof![Just(FeedMode::Push), Just(FeedMode::Poll)], prop::option::of((90..115_u64, 95..115_u64)));
+        (95..105_u64, 95..112_u64, invalidation, 100..115_u64, 0..1_500_u64, noted, any::<bool>(), feed).prop_map(
+            |(start, polled, invalidation, planned_at, later, noted, polls, (mode, pushed))| Drawn {
                 start,
                 polled,
                 invalidation,
@@ -641,6 +662,8 @@ mod short_path {
                 later,
                 noted,
                 polls,
+                terms: FeedTerms { mode, ..TERMS },
+                pushed,
             },
         )
     }
@@ -648,22 +671,22 @@ mod short_path {
     proptest! {
         #[test]
         fn it_gives_the_same_answers_as_the_core(drawn in drawn()) {
-            let mut bench = Bench::polled(drawn.polled);
+            let mut bench = Bench::polled(drawn.polled).pushed(drawn.pushed);
             if let Some((mode, time)) = drawn.invalidation {
                 bench.polling.note(invalidation(mode, time));
             }
             let now = at(drawn.planned_at);
             let found = page(drawn.start);
-            let plan = plan(&found.meta, &bench.route, &bench.polling, BOUND, now);
+            let plan = plan(&found.meta, &bench.route, &bench.polling, drawn.terms, now);
             if drawn.polls {
-                bench.polling.refresh(now, BOUND);
+                bench.polling.refresh(now, drawn.terms);
             }
             if let Some(time) = drawn.noted {
                 bench.polling.note(invalidation(Mode::Expire, time));
             }
             let now = Timestamp::from_millis(now.as_millis() + drawn.later);
             if plan.is_some_and(|plan| plan.holds(&bench.polling, now)) {
-                prop_assert_eq!(bench.polling.clone().refresh(now, BOUND), FeedRefresh::Nothing);
+                prop_assert_eq!(bench.polling.clone().refresh(now, drawn.terms), FeedRefresh::Nothing);
                 let (mut visit, _) = Visit::begin(bench.request());
                 visit.handle(Event::FeedReady, now, &bench.polling);
                 let steps = visit.handle(Event::L1(L1Entry::Page(found)), now, &bench.polling);
@@ -678,7 +701,7 @@ mod short_path {
 
         #[test]
         fn it_is_taken_whenever_the_core_serves_a_hit_and_leaves_the_feed_alone(drawn in drawn()) {
-            let mut bench = Bench::polled(drawn.polled);
+            let mut bench = Bench::polled(drawn.polled).pushed(drawn.pushed);
             if let Some((mode, time)) = drawn.invalidation {
                 bench.polling.note(invalidation(mode, time));
             }
@@ -688,8 +711,8 @@ mod short_path {
             visit.handle(Event::FeedReady, now, &bench.polling);
             let steps = visit.handle(Event::L1(L1Entry::Page(found.clone())), now, &bench.polling);
             let is_hit = matches!(&steps[..], [Step::Serve(served)] if served.outcome == CacheOutcome::Hit);
-            let is_quiet = bench.polling.clone().refresh(now, BOUND) == FeedRefresh::Nothing;
-            let plan = plan(&found.meta, &bench.route, &bench.polling, BOUND, now);
+            let is_quiet = bench.polling.clone().refresh(now, drawn.terms) == FeedRefresh::Nothing;
+            let plan = plan(&found.meta, &bench.route, &bench.polling, drawn.terms, now);
             prop_assert_eq!(plan.is_some(), is_hit && is_quiet);
             prop_assert!(plan.is_none_or(|plan| plan.holds(&bench.polling, now)));
         }

@@ -14,6 +14,9 @@ const TARGET = { label: "L1 HIT 50 KB", ratio: 0.9 };
 /** What an invalidation of a tag with many pages may take, next to one of a tag with few. */
 const MOST_FOR_MANY = 2;
 
+/** Within how many milliseconds the last colo sees an invalidation if the feed is pushed. */
+const MOST_WITH_PUSH = 250;
+
 /** What the numbers depend on. */
 export function facts(options) {
   const version = (name) => createRequire(import.meta.url)(`${name}/package.json`).version;
@@ -38,13 +41,14 @@ export function sizes(root) {
   });
 }
 
-export function markdown({ facts, sizes, hits, stampede, events, rows, memory, tags, cost }) {
+export function markdown({ facts, sizes, hits, stampede, feed, events, rows, memory, tags, cost }) {
   const parts = [
     `${facts.cores} × ${facts.cpu}, ${facts.os}; Node.js ${facts.node}, workerd ${facts.workerd}, Miniflare ` +
       `${facts.miniflare}. ${facts.connections} connections, ${facts.rounds} rounds of ${facts.seconds} s each, medians.`,
   ];
   if (hits.length > 0) parts.push("## Answers from cache", hitTable(hits), target(hits), withKv(hits));
   if (stampede.length > 0) parts.push("## Cold stampede", stampedeTable(stampede));
+  if (feed.length > 0) parts.push("## Time until an invalidation is seen", feedTable(feed), feedTarget(feed));
   if (events.length > 0) parts.push("## Events at one coordinator", eventTable(events));
   if (rows.length > 0) parts.push("## What an event costs", costTable(rows), "Rows written, by statement:", statementTable(rows));
   if (memory.length > 0) parts.push("## Memory of a coordinator", memoryTable(memory));
@@ -135,6 +139,21 @@ function memoryTable(rows) {
   const bytes = (number) => (number === undefined || Number.isNaN(number) ? "–" : `${Math.round(number)}`);
   const lines = rows.map(({ label, object, wasm, heap, resident }) => [label, object, ...[wasm, heap, resident].map(bytes)]);
   return table(head, lines, 2);
+}
+
+function feedTable(rows) {
+  const head = ["`feed`", "invalidations", "each colo: p50 ms", "p99 ms", "last colo: p50 ms", "p99 ms", "most ms"];
+  const lines = rows.map(({ feed, each, last }) => {
+    const times = [median(each), quantile(each, 0.99), median(last), quantile(last, 0.99), Math.max(...last)];
+    return [feed, `${last.length}`, ...times.map(short)];
+  });
+  return table(head, lines, 1);
+}
+
+function feedTarget(rows) {
+  const last = quantile(rows.find(({ feed }) => feed === "push").last, 0.99);
+  const verdict = last < MOST_WITH_PUSH ? "met" : "NOT met";
+  return `Target: p99 of the last colo under ${MOST_WITH_PUSH} ms with streams: **${verdict}** (${short(last)}).`;
 }
 
 function tagTable(tags) {

@@ -6,16 +6,18 @@ import { parseArgs } from "node:util";
 import { Bench } from "./bench.mjs";
 import { cost } from "./cost.mjs";
 import { events } from "./events.mjs";
+import { feed } from "./feed.mjs";
 import { memory } from "./memory.mjs";
 import { facts, markdown, sizes } from "./report.mjs";
 import { rows } from "./rows.mjs";
 import { ROOT } from "./runtime.mjs";
 import { tags } from "./tags.mjs";
 
-/** What can be measured: at the Worker, and at the coordinator object. */
+/** What can be measured: at the Worker, at several of them, and at the coordinator object. */
 const AT_WORKER = ["isolate", "l1", "l2", "stampede"];
+const AT_EDGES = ["feed"];
 const AT_OBJECT = ["events", "rows", "memory", "tags", "cost"];
-const ALL = [...AT_WORKER, ...AT_OBJECT];
+const ALL = [...AT_WORKER, ...AT_EDGES, ...AT_OBJECT];
 
 const HELP = `Measures the gateway against a bare Worker with a cache, and against the uncached site; and its coordinator
 against bare objects.
@@ -56,7 +58,7 @@ if (values.help) {
     against: values.against,
     progress: (message) => process.stderr.write(`    ${message}\n`),
   };
-  const report = { facts: facts(options), sizes: sizes(ROOT), hits: [], stampede: [], events: [], rows: [], memory: [], tags: [], cost: [] };
+  const report = { facts: facts(options), sizes: sizes(ROOT), hits: [], stampede: [], feed: [], events: [], rows: [], memory: [], tags: [], cost: [] };
   if (AT_WORKER.some((name) => only.includes(name))) {
     const bench = await Bench.start(options);
     try {
@@ -68,6 +70,7 @@ if (values.help) {
       await bench.stop();
     }
   }
+  if (only.includes("feed")) report.feed = await feed(options);
   if (only.includes("events")) report.events = await events(options);
   if (only.includes("rows")) report.rows = await rows(options);
   if (only.includes("memory")) report.memory = await memory(options);

@@ -127,6 +127,26 @@ export async function startObjects({ others = {}, inspect = false, renderTimeout
   return launch(workers, inspect ? { inspectorPort: 0 } : {}, memoryFolder());
 }
 
+/** The settings of `feed` that are compared, and how many colos each has. */
+export const FEEDS = ["push", "poll"];
+export const COLOS = 8;
+
+/**
+ * Starts the runtime for what is measured of the feed: for each setting of `feed` a gateway of that name with objects of
+ * its own, and further colos of it, `push-0` and so on.
+ */
+export async function startFeeds() {
+  const colos = FEEDS.flatMap((feed) => {
+    const own = { kv: feed, objectsOf: feed, settings: { feed } };
+    const names = Array.from({ length: COLOS }, (_, number) => `${feed}-${number}`);
+    return [feed, ...names].map((name) => gateway(name, ROOT, own));
+  });
+  const site = worker("site", SITE, ["src/index.js", ...modulesBeside(join(SITE, "src"), "index.js")], {
+    durableObjects: { STORE: { className: "SiteStore", useSQLite: true } },
+  });
+  return launch([site, ...colos], {}, memoryFolder());
+}
+
 /** Starts Workers. Their databases lie in a folder below `folder`, which is deleted in the end. */
 async function launch(workers, more = {}, folder = tmpdir()) {
   const before = new Set(children());

@@ -24,7 +24,7 @@ use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, Log
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER,
-    OFFER_PATH, Offer, Progress, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
+    OFFER_PATH, Offer, Progress, PushFrame, REPLY_HEADER, RPC_PATH, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
     StoreResult, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, UnregisterAnswer,
 };
 use cloudflare_isr::internals::reason::Reason;
@@ -274,6 +274,17 @@ fn messages_are_what_they_were() {
     let page = FeedPage { log: Some(LogId::new(11)), ..page };
     now.sent("FeedPage, of a log with an id", &page);
     now.sent("FeedPage, with the newest row of the log", &FeedPage { newest: known, ..page });
+    now.end();
+}
+
+#[test]
+fn messages_of_streams_are_what_they_were() {
+    let mut now = Messages::new(include_str!("push.txt"));
+    let known = Some(LogPosition { log: LogId::new(11), seq: 7, at: START });
+    now.sent("ToTagIndex::Listen", &ToTagIndex::Listen { since: 6, known, every: 2_500 });
+    let beat = PushFrame::<FeedPage> { number: 4, at: START, since: 7, page: None };
+    now.sent("PushFrame, a beat", &beat);
+    now.sent("PushFrame, with rows", &PushFrame { number: 5, page: Some(FeedPage::default()), ..beat });
     now.end();
 }
 

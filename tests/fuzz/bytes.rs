@@ -13,7 +13,8 @@ use cloudflare_isr::internals::invalidation::{
 };
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    CarriedTags, InvalidateAnswer, Offer, RegisterAnswer, Reply, Ticket, ToCoordinator, ToTagIndex,
+    CarriedTags, FrameReader, InvalidateAnswer, Offer, PushFrame, RegisterAnswer, Reply, Ticket, ToCoordinator,
+    ToTagIndex,
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
@@ -260,6 +261,7 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::Unregister { shard: shard(), generation: 7 },
         ToTagIndex::Progress { seq: 6 },
         ToTagIndex::Feed { since: 6, known: Some(LogPosition { log: LogId::new(3), seq: 7, at: START }) },
+        ToTagIndex::Listen { since: 6, known: None, every: 2_500 },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
         ToTagIndex::InspectShard { shard: shard() },
     ];
@@ -273,8 +275,26 @@ fn a_message_to_the_tag_index() {
             ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
-            ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}
+            ToTagIndex::Feed { .. } | ToTagIndex::Listen { .. } | ToTagIndex::Progress { .. } => {}
         });
+    });
+}
+
+#[test]
+fn a_stream_of_the_tag_index() {
+    let rows = FeedPage { seq: 7, rows: invalidations(), ..FeedPage::default() };
+    let frames = [(0, Some(rows)), (1, None)];
+    let frames = frames.map(|(number, page)| PushFrame { number, at: START, since: 5, page }.to_bytes());
+    let samples = [frames.concat(), frames[1].clone()];
+    check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
+        let bytes = input.of(&samples);
+        let mut reader = FrameReader::default();
+        for piece in bytes.chunks(7) {
+            let Ok(frames) = reader.take(piece) else { return };
+            for page in frames.into_iter().filter_map(|frame| frame.page) {
+                page.rows.iter().for_each(check_invalidation);
+            }
+        }
     });
 }
 

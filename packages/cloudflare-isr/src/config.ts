@@ -26,6 +26,8 @@ export interface IsrConfig {
   render_headers?: { [name: string]: string | { secret: string } };
   /** The longest time for which an edge may miss an invalidation. With 0, every request asks for invalidations. Accepts whole seconds from 0 to 300. Default: `10`. */
   freshness_bound?: number;
+  /** How an edge learns of invalidations. With `push`, an isolate with traffic keeps a stream open to the tag index, and learns of them within a round trip; with `poll`, it asks. `freshness_bound` holds for both. A stream keeps the tag index's object in memory, which the platform bills; see docs/push.md. Accepts "push" or "poll". Default: `"poll"`. */
+  feed?: "push" | "poll";
   /** Time allowed for the whole response of the origin, up to its last byte. Accepts whole seconds from 1 to 600. Default: `60`. */
   render_timeout?: number;
   /** Time allowed for the response headers of the origin. It counts towards `render_timeout`. Accepts whole seconds from 1 to 600. Default: as `render_timeout`. */

@@ -458,6 +458,19 @@ impl Checks {
         polled.due = due.max(now + (2 * pause(polled.failures, LONGEST_EDGE_PAUSE)).min(LONGEST_EDGE_PAUSE));
     }
 
+    /// Records that a frame has brought the feed up to date: the tag index answers.
+    pub(super) fn pushed(&mut self, edge: usize) {
+        self.polled.entry(edge).or_default().failures = 0;
+    }
+
+    /// Records that a frame has shown that the log is another one. The next poll may follow at once.
+    pub(super) fn feed_is_lost(&mut self, edge: usize) {
+        let polled = self.polled.entry(edge).or_default();
+        if polled.failures == 0 {
+            polled.due = 0;
+        }
+    }
+
     /// Promise 10: an edge sends one report of a page at a time, and waits after unsuccessful ones, unless it knows of a
     /// later invalidation.
     pub(super) fn reports(&mut self, edge: usize, key: usize, now: u64, newer_than: Option<Timestamp>) -> CheckResult {

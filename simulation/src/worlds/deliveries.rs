@@ -33,6 +33,7 @@ impl World<'_> {
         }
         let now = self.now;
         self.story.tell(now, || "the tag index dies".to_owned());
+        self.break_streams();
         let repeated_at = now + self.latency();
         self.tag_index.die(repeated_at);
         if self.random.one_in(self.weather.alarm_lost) {
@@ -52,6 +53,7 @@ impl World<'_> {
         self.story.tell(now, || "the alarm of the tag index runs".to_owned());
         self.deliver(Round::Due(self.tag_index.local(now)));
         self.call_retired();
+        self.tag_index.streams.changed();
         self.tag_index.alarm_may_end(now);
     }
 
@@ -168,6 +170,7 @@ impl World<'_> {
         let pending = if is_in_log { self.pending(seq) } else { 0 };
         let is_settled = pending == 0 || self.unacknowledged.contains_key(&seq) || self.mishaps.has_restored;
         promise(3, is_settled, || format!("{seq} was applied everywhere, and is pending again"))?;
+        self.tag_index.streams.changed();
         self.tag_index.alarm_may_end(now);
         Ok(())
     }
@@ -221,6 +224,7 @@ impl World<'_> {
             self.objects[object].is_known = true;
             let registered = store.register(shard, shards, generation, &tags, since).expect("it is sound");
             let (invalidations, floor) = (registered.invalidations, registered.floor);
+            self.tag_index.streams.changed();
             let answer = RegisterAnswer { invalidations, floor };
             if fails { None } else { self.received_from(Actor::TagIndex, answer) }
         };

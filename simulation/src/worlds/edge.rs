@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::in_isolate::InIsolate;
 use super::origin::Body;
+use super::pushes::ReadStream;
 use super::settings::Settings;
 use crate::time::Timestamp;
 use crate::visit::{Crowds, L1Entry, PartPoll, Poll, Polling, Reports};
@@ -55,6 +56,10 @@ pub(super) struct Edge {
     /// Polls under way, by number.
     pub(super) polls: BTreeMap<u64, SentPoll>,
     pub(super) last_poll: u64,
+    /// The streams that it reads, by number, and when it has opened the last one, in the world's time.
+    pub(super) streams: BTreeMap<u64, ReadStream>,
+    pub(super) last_push: u64,
+    pub(super) opened_at: Option<u64>,
     /// When the last answered poll was sent, in the world's time.
     pub(super) told_at: Option<u64>,
     /// The edits of the invalidations that this edge has received.
@@ -79,6 +84,9 @@ impl Edge {
             crowds: Crowds::default(),
             polls: BTreeMap::new(),
             last_poll: 0,
+            streams: BTreeMap::new(),
+            last_push: 0,
+            opened_at: None,
             told_at: None,
             heard: BTreeSet::new(),
             cut_off_until: 0,

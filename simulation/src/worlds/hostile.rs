@@ -115,6 +115,8 @@ impl World<'_> {
         at.crowds = Crowds::default();
         at.memory.iter_mut().for_each(InIsolate::end);
         at.polls.clear();
+        at.streams.clear();
+        at.opened_at = None;
         at.waiting.clear();
         at.told_at = None;
         at.heard.clear();

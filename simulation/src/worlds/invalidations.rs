@@ -79,6 +79,7 @@ impl World<'_> {
         }
         self.edit_of.insert(invalidation.at, edit);
         self.unacknowledged.insert(seq, (invalidation, edit));
+        self.push_rows();
         if self.tag_index.store().pending(seq).expect("it is sound") > 0 {
             self.tag_index.wake_at(Timestamp::from_millis(local.as_millis() + CALLERS_PATIENCE), now);
             self.deliver(Round::Of { seq, now: local });

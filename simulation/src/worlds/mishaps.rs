@@ -82,6 +82,7 @@ impl World<'_> {
             self.edges[edge].set_back = back;
             self.edges[edge].set_back_at = Some(self.now);
             self.checks.clock_was_set(edge);
+            self.edges[edge].opened_at = None;
             self.overload.forget(edge, None);
             let now = self.now;
             self.story.tell(now, || format!("the clock of edge {edge} is set back by {back} ms"));

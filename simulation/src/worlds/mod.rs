@@ -22,6 +22,7 @@ mod origin;
 mod overload;
 mod polls;
 mod progress;
+mod pushes;
 mod queue;
 mod random;
 mod regressions;

@@ -15,7 +15,7 @@ use crate::invalidation::{FeedPage, FeedQuestion};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::PATIENCE;
-use crate::visit::{Event, FeedRefresh, PartPoll, Poll};
+use crate::visit::{Event, FeedRefresh, FeedTerms, PartPoll, Poll};
 
 /// The rows of one answer to a poll: so few that some polls need several answers, but more than a block.
 const FEED_ROWS: u32 = 3;
@@ -25,10 +25,15 @@ impl World<'_> {
     pub(super) fn refresh(&mut self, id: u64, edge: usize) -> CheckResult {
         let bound = self.settings_of(Some(id), edge).freshness_bound;
         let local = self.edges[edge].local(self.now);
-        match self.edges[edge].polling.refresh(local, bound) {
+        let terms = FeedTerms { bound, mode: self.feed_mode() };
+        match self.edges[edge].polling.refresh(local, terms) {
             FeedRefresh::Nothing => self.take(id, Event::FeedReady),
             FeedRefresh::PollBehind(poll) => {
                 self.begin_poll(edge, poll, None, bound)?;
+                self.take(id, Event::FeedReady)
+            }
+            FeedRefresh::OpenPush(push) => {
+                self.open_push(edge, push)?;
                 self.take(id, Event::FeedReady)
             }
             FeedRefresh::PollFirst(poll) => self.begin_poll(edge, poll, Some(id), bound),
@@ -96,6 +101,9 @@ impl World<'_> {
             let local = self.tag_index.local(self.now);
             let page = self.tag_index.store().feed(question, FEED_ROWS, local, random).expect("it is sound");
             self.tag_index.follow(self.now);
+            if question.known.is_some_and(|known| page.log != Some(known.log)) {
+                self.push_rows();
+            }
             page
         };
         let due = self.now + self.poll_latency();

@@ -1,6 +1,7 @@
 //! Future events, in the order of their times.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::colo::SharedAnswer;
 use super::l2::Value;
@@ -8,10 +9,11 @@ use super::origin::Body;
 use crate::coordinator::{PageRead, WaiterId};
 use crate::invalidation::{FeedQuestion, Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
-use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
+use crate::protocol::{PushFrame, RegisterAnswer, Reply, ToTagIndex};
+use crate::tag_index::ListenerId;
 use crate::time::Timestamp;
 use crate::version::Version;
-use crate::visit::StoredPage;
+use crate::visit::{PushEnd, StoredPage};
 
 /// The coordinator's answer; `None` if there will be none.
 pub(super) type ObjectReply = Option<(Reply, Option<(PageMeta, Body)>)>;
@@ -37,6 +39,36 @@ pub(super) enum Arrival {
     PollOver {
         edge: usize,
         poll: u64,
+    },
+    /// The question for a stream reaches the tag index.
+    Listen {
+        edge: usize,
+        push: u64,
+        question: FeedQuestion,
+        every: Duration,
+    },
+    /// A stream of the tag index looks whether something is due.
+    PushLooks {
+        life: u32,
+        listener: ListenerId,
+    },
+    /// A frame reaches an edge. It was made at a time of the world.
+    Frame {
+        edge: usize,
+        push: u64,
+        frame: PushFrame,
+        made_at: u64,
+    },
+    /// An edge has waited for a frame after so many, or its stream ends.
+    PushSilent {
+        edge: usize,
+        push: u64,
+        frames: u64,
+    },
+    PushEnds {
+        edge: usize,
+        push: u64,
+        how: PushEnd,
     },
     /// A visit stops waiting for another visit's poll.
     FeedOver {

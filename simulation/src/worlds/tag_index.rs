@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::database::Database;
+use super::pushes::SentStreams;
 use crate::alarm::Alarm;
 use crate::shard_name::ShardName;
 use crate::sql::{Row, Sql, Value};
@@ -47,6 +48,8 @@ pub(super) struct TagIndex {
     last_attempt: u64,
     /// The coordinators that this life has found to hang.
     pub(super) hanging: Hanging,
+    /// The streams of this life.
+    pub(super) streams: SentStreams,
     /// The most rows of the feed, in worlds in which that is fewer than in the shipped code.
     feed_rows: Option<u64>,
     /// The most older rows of the log, in such worlds.
@@ -66,6 +69,7 @@ impl TagIndex {
             attempts: BTreeMap::new(),
             last_attempt: 0,
             hanging: Hanging::default(),
+            streams: SentStreams::default(),
             feed_rows,
             log_rows,
         }
@@ -141,6 +145,7 @@ impl TagIndex {
         self.alarm_runs = false;
         self.attempts.clear();
         self.hanging = Hanging::default();
+        self.streams = SentStreams::default();
     }
 
     /// Removes the alarm, as if the platform had lost it.

@@ -17,6 +17,7 @@ use super::mishaps::Mishaps;
 use super::object::Object;
 use super::origin::{Body, Origin};
 use super::overload::Overload;
+use super::pushes::Pushes;
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, Queue};
 use super::random::Random;
 use super::settings::{Changes, Settings};
@@ -100,6 +101,8 @@ pub(super) struct World<'w> {
     pub(super) is_crowded: bool,
     /// An attacker who makes up URLs.
     pub(super) attack: Option<Attack>,
+    /// The streams of the feed, in worlds in which edges open some.
+    pub(super) pushes: Option<Pushes>,
     /// The changes of settings.
     pub(super) changes: Option<Changes>,
     /// The versions of the code, in worlds with two of them.
@@ -211,6 +214,7 @@ impl<'w> World<'w> {
             deployment,
             is_crowded,
             attack,
+            pushes: if is_calm { None } else { Pushes::draw(seed) },
             changes: if is_calm { None } else { Changes::draw(seed) },
             mixture: if is_calm { None } else { Versions::draw(seed) },
             varied: if is_calm { Varied::none() } else { Varied::draw(seed) },
@@ -233,7 +237,7 @@ impl<'w> World<'w> {
         }
         world.tag_index.skew = world.draw_skew(world.weather.skew);
         let colo = if world.colo.is_some() { ", in one colo beside a neighbour" } else { "" };
-        let weather = format!("{:?} {:?}{colo}{memory}", world.weather, world.hostile);
+        let weather = format!("{:?} {:?}{colo}{memory} {:?}", world.weather, world.hostile, world.pushes);
         world.story.tell(world.now, || weather);
         world
     }
@@ -249,12 +253,14 @@ impl<'w> World<'w> {
             self.maybe_change_settings();
             self.maybe_change_version();
             self.maybe_attack()?;
+            self.maybe_traffic()?;
             self.step()?;
             self.maybe_evict();
         }
         self.weather.clear();
         self.hostile.calm_down();
         self.overload.calm_down();
+        self.pushes.iter_mut().for_each(Pushes::calm_down);
         self.straits.iter_mut().for_each(Straits::clear);
         self.validators.iter_mut().for_each(Validators::clear);
         self.origin.go_bad(0);
@@ -447,6 +453,17 @@ impl<'w> World<'w> {
             }
             Arrival::Polled { edge, poll, question, answer } => self.polled(edge, poll, question, answer),
             Arrival::PollOver { edge, poll } => self.poll_over(edge, poll),
+            Arrival::Listen { edge, push, question, every } => {
+                self.listen(edge, push, question, every);
+                Ok(())
+            }
+            Arrival::PushLooks { life, listener } => {
+                self.push_looks(life, listener);
+                Ok(())
+            }
+            Arrival::Frame { edge, push, frame, made_at } => self.frame(edge, push, frame, made_at),
+            Arrival::PushSilent { edge, push, frames } => self.push_silent(edge, push, frames),
+            Arrival::PushEnds { edge, push, how } => self.push_ends(edge, push, how),
             Arrival::FeedOver { visit } => self.feed_over(visit),
             Arrival::Collected { edge, isolate, key, page } => {
                 self.collected(edge, isolate, key, page);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use futures::future::try_join_all;
 use worker::{Context, Delay, Env};
 
+use crate::edge::caches::feed_push;
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
@@ -14,19 +15,20 @@ use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::{LOOK_EVERY, PATIENCE};
-use crate::visit::{FeedRefresh, PartPoll, Poll};
+use crate::visit::{FeedRefresh, FeedTerms, PartPoll, Poll};
 
 /// Refreshes the feed. Waits for that for at most a second.
 pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc<Settings>) {
     let Settings { config, deployment, .. } = &**settings;
     let bound = config.freshness_bound;
-    let refresh = deployment.polling.borrow_mut().refresh(js::now(), bound);
+    let refresh = deployment.polling.borrow_mut().refresh(js::now(), FeedTerms::of(config));
     match refresh {
         FeedRefresh::Nothing => {}
         FeedRefresh::PollBehind(sent) => {
             let (env, settings) = (env.clone(), Rc::clone(settings));
             context.wait_until(async move { poll(&env, &settings, sent).await });
         }
+        FeedRefresh::OpenPush(push) => feed_push::open(env, context, settings, push),
         FeedRefresh::PollFirst(sent) => poll(env, settings, sent).await,
         FeedRefresh::WaitForOther => {
             // The platform does not allow this request to await another request's promise, but it can use a timer of

@@ -48,7 +48,7 @@ use crate::semantics::origin_headers::ORIGIN_HEADER;
 use crate::semantics::vary::Visitor;
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath, ShortPathPage};
-use crate::visit::{self, L1_PATIENCE, Plan, Remembered};
+use crate::visit::{self, FeedTerms, L1_PATIENCE, Plan, Remembered};
 
 /// The most plans remembered.
 const MAX_PLANS: usize = 1000;
@@ -191,10 +191,10 @@ extern "C" {
 pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<PlannedHit> {
     let settings = Settings::of(env.unchecked_ref::<Env>()).ok()?;
     let config = &settings.config;
-    let (now, bound) = (js::now(), config.freshness_bound);
+    let (now, terms) = (js::now(), FeedTerms::of(config));
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
-    let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, bound, now))?;
+    let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, None, now).ok()?;
     let of = PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
     planned.set_admits(of.is_admitted_by_hit(now));
@@ -219,8 +219,8 @@ pub fn remembered(env: &JsValue, key: &str) -> JsValue {
 fn plan_of_remembered(settings: &Settings, found: &Rc<Remembered<Held>>, now: Timestamp) -> Option<PlannedHit> {
     let (config, meta, held) = (&settings.config, &found.page.meta, &found.page.body);
     let route = config.routes.find(meta.key.path()).filter(|_| meta.status == 200)?;
-    let bound = config.freshness_bound;
-    let plan = settings.deployment.with(|polling| visit::plan(meta, route.id(), polling, bound, now))?;
+    let terms = FeedTerms::of(config);
+    let plan = settings.deployment.with(|polling| visit::plan(meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, meta, route, &held.headers, Some(Reason::Memory), now).ok()?;
     planned.set_body(&held.body);
     let of = PlannedPage::Memory(Rc::downgrade(found));

@@ -5,6 +5,7 @@
 //! | `coordinator` | receives the coordinator's messages |
 //! | `coordinator_work` | performs the effects that the coordinator's decisions return |
 //! | `tag_index` | receives the tag index's messages, and delivers invalidations |
+//! | `listening` | sends the feed to the edges that keep a stream open |
 //! | `render` | sends a render to the origin, and judges the response |
 //! | `validation` | makes a page of a stored one that the origin has confirmed |
 //! | `tickets` | keeps the leases of callers that render pages themselves |
@@ -15,6 +16,7 @@
 mod alarm;
 pub(in crate::edge) mod coordinator;
 mod coordinator_work;
+mod listening;
 mod permits;
 mod purges;
 pub(in crate::edge) mod render;

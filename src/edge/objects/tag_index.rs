@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
@@ -11,6 +12,7 @@ use crate::codec::decode;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
+use crate::edge::objects::listening::Listening;
 use crate::edge::objects::purges;
 use crate::edge::objects::sql::ObjectSql;
 use crate::edge::origin::Exports;
@@ -18,7 +20,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::invalidation::{FeedQuestion, Mode, Refresh, Target};
+use crate::invalidation::{FeedPage, FeedQuestion, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
     ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, NOT_UNDERSTOOD_STATUS, Progress, RPC_PATH, RegisterAnswer,
@@ -33,6 +35,9 @@ use crate::tag_index_name::TagIndexName;
 
 /// The most rows of one answer to a poll.
 const FEED_ROWS: u32 = 1000;
+
+/// The most rows of one frame of a stream.
+const PUSH_ROWS: u32 = 200;
 
 /// Limits the retired coordinators that one run of the alarm calls.
 const RETIRED_AT_ONCE: u32 = 6;
@@ -123,6 +128,7 @@ struct Object {
     name: Option<TagIndexName>,
     tag_shards: Result<u16, StoreError>,
     hanging: RefCell<Hanging>,
+    listening: Rc<Listening>,
 }
 
 impl Object {
@@ -152,6 +158,7 @@ impl Object {
             name,
             tag_shards,
             hanging: RefCell::default(),
+            listening: Rc::default(),
         });
         object.alarm.follow(object.store().and_then(TagIndexStore::next_deadline));
         object
@@ -196,28 +203,44 @@ impl Object {
                     store.forget_tags(&shard, generation, &carried)?;
                 }
                 let registered = store.register(&shard, shards, generation, &tags, since)?;
+                self.listening.changed();
                 let (invalidations, floor) = (registered.invalidations, registered.floor);
                 message_response(&RegisterAnswer { invalidations, floor })
             }
             ToTagIndex::Unregister { shard, generation } => {
-                message_response(&UnregisterAnswer { more: self.store()?.unregister(&shard, generation)? })
+                let more = self.store()?.unregister(&shard, generation)?;
+                self.listening.changed();
+                message_response(&UnregisterAnswer { more })
             }
             ToTagIndex::Invalidate { target, mode, refresh } => {
                 message_response(&self.invalidate(target, mode, refresh).await?)
             }
             ToTagIndex::Feed { since, known } => {
-                let question = FeedQuestion { since, known };
-                let page = self.store()?.feed(question, FEED_ROWS, js::now(), js::random_bits())?;
-                if known.is_some_and(|known| page.log != Some(known.log)) {
-                    // A log that begins again has deliveries.
-                    self.alarm.follow(self.store()?.next_deadline());
-                }
-                message_response(&page)
+                message_response(&self.feed(FeedQuestion { since, known }, FEED_ROWS)?)
+            }
+            ToTagIndex::Listen { since, known, every } => {
+                // Without a database, the edge polls, and learns of that.
+                self.store()?;
+                let object = Rc::clone(self);
+                let read = move |question| object.feed(question, PUSH_ROWS);
+                let every = Duration::from_millis(every);
+                self.listening.open(FeedQuestion { since, known }, every, Rc::new(read))
             }
             ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
             ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
             ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
         })
+    }
+
+    /// Reads the feed.
+    fn feed(&self, question: FeedQuestion, rows: u32) -> Result<FeedPage, StoreError> {
+        let page = self.store()?.feed(question, rows, js::now(), js::random_bits())?;
+        if question.known.is_some_and(|known| page.log != Some(known.log)) {
+            // A log that begins again has deliveries.
+            self.alarm.follow(self.store()?.next_deadline());
+            self.listening.recorded();
+        }
+        Ok(page)
     }
 
     /// Records an invalidation, and delivers it as far as the caller's waiting time allows.
@@ -230,6 +253,7 @@ impl Object {
         let owner = self.owner(&target)?;
         let store = self.store()?;
         let invalidation = store.append(target, mode, refresh, owner.as_ref(), js::now())?;
+        self.listening.recorded();
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
@@ -323,6 +347,7 @@ impl Object {
             if let Err(error) = self.store().and_then(|store| settle(store, &delivery, matched, js::now())) {
                 worker::console_error!("tag index: {error}");
             }
+            self.listening.changed();
         }
         made
     }
@@ -360,6 +385,7 @@ impl Object {
         if let Err(error) = purged {
             worker::console_error!("tag index: {error}");
         }
+        self.listening.changed();
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }
 }

@@ -14,6 +14,7 @@ use worker::Env;
 
 use crate::codec::{decode, encode};
 use crate::config::Binding;
+use crate::edge::body::source::Source;
 use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
 use crate::error::ObjectError;
 use crate::protocol::{
@@ -131,6 +132,18 @@ pub(in crate::edge) async fn tag_index<A: DeserializeOwned>(
 ) -> Result<A, ObjectError> {
     let stub = tag_indexes(env).ok_or(ObjectError::Unbound)?.get_by_name(&index.to_string())?;
     answer(&post(&stub, &TagIndexCall { tag_shards, message }).await?).await
+}
+
+/// Opens a stream from a tag index object. Returns it once the object has accepted it.
+pub(in crate::edge) async fn listen(
+    env: &Env,
+    index: TagIndexName,
+    tag_shards: u16,
+    message: ToTagIndex,
+) -> Result<Source, ObjectError> {
+    let stub = tag_indexes(env).ok_or(ObjectError::Unbound)?.get_by_name(&index.to_string())?;
+    let response = post(&stub, &TagIndexCall { tag_shards, message }).await?;
+    Ok(Source::of(response.body())?)
 }
 
 async fn answer<A: DeserializeOwned>(response: &Response) -> Result<A, ObjectError> {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::config::FeedMode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
 use crate::route::RouteId;
@@ -9,7 +10,7 @@ use crate::semantics::client_rules::ClientRules;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::vary::Visitor;
 use crate::version::Version;
-use crate::visit::{CoordinatorReply, FeedRefresh, L1Entry, Polling, Request, Sent, StoredPage, Visit};
+use crate::visit::{CoordinatorReply, FeedRefresh, FeedTerms, L1Entry, Polling, Request, Sent, StoredPage, Visit};
 
 const BOUND: Duration = Duration::from_secs(10);
 const MISS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -197,7 +198,9 @@ impl Visitor for Nobody {
 /// Lets 200 clients of an isolate ask for a page at the same time.
 fn crowd(conditions: Conditions) -> Happened {
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), FeedTerms { bound: BOUND, mode: FeedMode::Poll }) else {
+        panic!("it may poll")
+    };
     polling.end(poll, at(0), Some(&[at(0)]), 0);
     let (key, route) = (key(), RouteId::from_stored("/*").unwrap());
     let request = Request {

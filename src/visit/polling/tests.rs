@@ -1,8 +1,14 @@
 use super::*;
+use crate::config::FeedMode;
 use crate::invalidation::{LogId, Mode, Target};
 
 const BOUND: Duration = Duration::from_secs(10);
+const TERMS: FeedTerms = terms(BOUND);
 const ROOT: TagIndexName = TagIndexName::ROOT;
+
+const fn terms(bound: Duration) -> FeedTerms {
+    FeedTerms { bound, mode: FeedMode::Poll }
+}
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -15,7 +21,7 @@ fn page(seq: u64, more: bool) -> FeedPage {
 /// Polls, and answers the poll.
 fn polled(at: Timestamp) -> Polling {
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at, BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at, TERMS) else { panic!("it may poll") };
     polling.end(poll, at, Some(&[at]), 0);
     polling
 }
@@ -24,6 +30,7 @@ fn kind(refresh: FeedRefresh) -> &'static str {
     match refresh {
         FeedRefresh::Nothing => "nothing",
         FeedRefresh::PollBehind(_) => "behind",
+        FeedRefresh::OpenPush(_) => "push",
         FeedRefresh::PollFirst(_) => "first",
         FeedRefresh::WaitForOther => "wait",
     }
@@ -40,22 +47,22 @@ fn a_young_feed_is_left_alone_and_an_old_one_is_renewed() {
     ] {
         let mut polling = polled(at(0));
         assert_eq!(polling.is_current(at(now), BOUND), is_current, "{now}");
-        assert_eq!(polling.quiet_epoch(at(now), BOUND).is_some(), is_quiet, "{now}");
-        assert_eq!(kind(polling.refresh(at(now), BOUND)), expected, "{now}");
+        assert_eq!(polling.quiet_epoch(at(now), TERMS).is_some(), is_quiet, "{now}");
+        assert_eq!(kind(polling.refresh(at(now), TERMS)), expected, "{now}");
     }
 }
 
 #[test]
 fn one_request_polls_for_all_others() {
     let mut polling = polled(at(0));
-    let FeedRefresh::PollBehind(poll) = polling.refresh(at(5_000), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(5_100), BOUND), FeedRefresh::Nothing);
-    assert!(polling.quiet_epoch(at(5_100), BOUND).is_some(), "others have nothing to do about it");
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(5_000), TERMS) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(5_100), TERMS), FeedRefresh::Nothing);
+    assert!(polling.quiet_epoch(at(5_100), TERMS).is_some(), "others have nothing to do about it");
     polling.end(poll, at(5_200), Some(&[at(5_000)]), 0);
-    assert_eq!(polling.refresh(at(9_999), BOUND), FeedRefresh::Nothing);
+    assert_eq!(polling.refresh(at(9_999), TERMS), FeedRefresh::Nothing);
 
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(20_000), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(20_001), BOUND), FeedRefresh::WaitForOther);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(20_000), TERMS) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(20_001), TERMS), FeedRefresh::WaitForOther);
     assert!(polling.awaits_other(at(20_001), BOUND));
     polling.end(poll, at(20_300), Some(&[at(20_000)]), 0);
     assert!(!polling.awaits_other(at(20_300), BOUND));
@@ -64,10 +71,10 @@ fn one_request_polls_for_all_others() {
 #[test]
 fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(lost) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(1_000), BOUND), FeedRefresh::WaitForOther);
-    assert_eq!(polling.refresh(at(2_000), BOUND), FeedRefresh::Nothing);
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(2_001), BOUND) else { panic!("it may poll by now") };
+    let FeedRefresh::PollFirst(lost) = polling.refresh(at(0), TERMS) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(1_000), TERMS), FeedRefresh::WaitForOther);
+    assert_eq!(polling.refresh(at(2_000), TERMS), FeedRefresh::Nothing);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(2_001), TERMS) else { panic!("it may poll by now") };
     polling.end(lost, at(2_002), None, 0);
     assert!(polling.is_under_way(poll), "the end of another one says nothing of it");
 }
@@ -75,15 +82,15 @@ fn a_poll_whose_request_was_ended_is_not_waited_for_for_ever() {
 #[test]
 fn after_a_poll_that_failed_none_is_sent_for_a_while() {
     let mut polling = polled(at(0));
-    let FeedRefresh::PollBehind(poll) = polling.refresh(at(6_000), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(6_000), TERMS) else { panic!("it may poll") };
     polling.end(poll, at(7_000), None, 0);
-    assert_eq!(polling.refresh(at(8_999), BOUND), FeedRefresh::Nothing);
+    assert_eq!(polling.refresh(at(8_999), TERMS), FeedRefresh::Nothing);
     assert!(polling.is_current(at(8_999), BOUND), "what is known is known still");
-    let FeedRefresh::PollBehind(poll) = polling.refresh(at(9_000), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(9_000), TERMS) else { panic!("it may poll") };
     polling.end(poll, at(10_000), None, 255);
-    assert_eq!(polling.refresh(at(14_995), BOUND), FeedRefresh::Nothing, "twice as long, and jitter");
+    assert_eq!(polling.refresh(at(14_995), TERMS), FeedRefresh::Nothing, "twice as long, and jitter");
     assert!(!polling.is_current(at(14_995), BOUND), "without a current feed nothing is fresh");
-    assert_eq!(kind(polling.refresh(at(14_996), BOUND)), "behind", "nobody waits for it");
+    assert_eq!(kind(polling.refresh(at(14_996), TERMS)), "behind", "nobody waits for it");
 }
 
 /// Sends a request every 100 ms to an isolate whose polls take a second and fail. Returns how many requests wait, and how
@@ -95,7 +102,7 @@ fn in_front_of_a_hanging_tag_index(bound: Duration, millis: u64) -> (u32, u32) {
         if let Some((_, poll)) = behind.take_if(|(end, _)| *end <= now) {
             polling.end(poll, at(now), None, 0);
         }
-        match polling.refresh(at(now), bound) {
+        match polling.refresh(at(now), terms(bound)) {
             FeedRefresh::Nothing => {}
             FeedRefresh::PollBehind(poll) => {
                 polls += 1;
@@ -106,6 +113,7 @@ fn in_front_of_a_hanging_tag_index(bound: Duration, millis: u64) -> (u32, u32) {
                 polling.end(poll, at(now), None, 0);
             }
             FeedRefresh::WaitForOther => waited += 1,
+            FeedRefresh::OpenPush(_) => panic!("only polls are set"),
         }
         now += 100;
     }
@@ -125,23 +133,23 @@ fn a_tag_index_that_hangs_delays_one_request_of_an_isolate() {
 #[test]
 fn after_an_answer_requests_wait_for_polls_again() {
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), TERMS) else { panic!("it may poll") };
     assert!(!polling.awaits_other(at(1_001), BOUND), "it has been waited for long enough");
     polling.end(poll, at(1_000), None, 0);
-    let FeedRefresh::PollBehind(poll) = polling.refresh(at(3_000), BOUND) else { panic!("it may poll") };
-    assert_eq!(polling.refresh(at(3_001), BOUND), FeedRefresh::Nothing, "nobody waits for it");
+    let FeedRefresh::PollBehind(poll) = polling.refresh(at(3_000), TERMS) else { panic!("it may poll") };
+    assert_eq!(polling.refresh(at(3_001), TERMS), FeedRefresh::Nothing, "nobody waits for it");
     polling.end(poll, at(3_100), Some(&[at(3_000)]), 0);
-    assert_eq!(kind(polling.refresh(at(13_000), BOUND)), "first");
+    assert_eq!(kind(polling.refresh(at(13_000), TERMS)), "first");
 }
 
 #[test]
 fn with_a_bound_of_zero_each_request_polls() {
     let (zero, mut polling) = (Duration::ZERO, Polling::default());
-    let FeedRefresh::PollFirst(one) = polling.refresh(at(0), zero) else { panic!("each request polls") };
-    let FeedRefresh::PollFirst(other) = polling.refresh(at(0), zero) else { panic!("each request polls") };
+    let FeedRefresh::PollFirst(one) = polling.refresh(at(0), terms(zero)) else { panic!("each request polls") };
+    let FeedRefresh::PollFirst(other) = polling.refresh(at(0), terms(zero)) else { panic!("each request polls") };
     polling.end(one, at(10), Some(&[at(0)]), 0);
     assert!(polling.is_current(at(10), zero));
-    assert_eq!(polling.quiet_epoch(at(10), zero), None);
+    assert_eq!(polling.quiet_epoch(at(10), terms(zero)), None);
     polling.end(other, at(20), None, 0);
     assert!(!polling.is_current(at(20), zero));
 }
@@ -166,7 +174,7 @@ fn an_answer_counts_from_when_it_was_asked_for_first() {
 #[test]
 fn of_several_objects_the_one_that_was_asked_first_counts() {
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), TERMS) else { panic!("it may poll") };
     polling.end(poll, at(100), Some(&[at(90), at(40)]), 0);
     assert!(polling.is_current(at(10_039), BOUND));
     assert!(!polling.is_current(at(10_040), BOUND));
@@ -175,7 +183,7 @@ fn of_several_objects_the_one_that_was_asked_first_counts() {
 #[test]
 fn what_is_learnt_changes_the_epoch() {
     let mut polling = polled(at(0));
-    let before = polling.quiet_epoch(at(1), BOUND);
+    let before = polling.quiet_epoch(at(1), TERMS);
     let invalidation = Invalidation {
         seq: 1,
         at: at(1),
@@ -184,14 +192,14 @@ fn what_is_learnt_changes_the_epoch() {
         refresh: crate::Refresh::Lazy,
     };
     polling.note(invalidation);
-    let noted = polling.quiet_epoch(at(1), BOUND);
+    let noted = polling.quiet_epoch(at(1), TERMS);
     assert!(noted > before);
     let mut part = PartPoll::new(ROOT);
     part.question(&polling);
     part.take(&mut polling, at(2), page(0, false));
-    assert_eq!(polling.quiet_epoch(at(1), BOUND), noted, "nothing new");
+    assert_eq!(polling.quiet_epoch(at(1), TERMS), noted, "nothing new");
     part.take(&mut polling, at(2), page(3, false));
-    assert!(polling.quiet_epoch(at(1), BOUND) > noted);
+    assert!(polling.quiet_epoch(at(1), TERMS) > noted);
 }
 
 #[test]
@@ -221,19 +229,19 @@ fn a_time_in_the_future_is_not_current_and_ends_nothing() {
     let hour = 3_600_000;
     let mut polling = polled(at(hour));
     assert!(!polling.is_current(at(0), BOUND), "the clock was set back by an hour");
-    assert_eq!(polling.quiet_epoch(at(0), BOUND), None);
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), BOUND) else { panic!("it may poll") };
+    assert_eq!(polling.quiet_epoch(at(0), TERMS), None);
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(0), TERMS) else { panic!("it may poll") };
     assert!(!polling.is_current(at(hour), BOUND), "nobody knows how old it is by then");
     polling.end(poll, at(10), Some(&[at(0)]), 0);
     assert!(polling.is_current(at(10), BOUND));
 
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(failed) = polling.refresh(at(hour), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(failed) = polling.refresh(at(hour), TERMS) else { panic!("it may poll") };
     polling.end(failed, at(hour), None, 0);
-    assert_eq!(kind(polling.refresh(at(0), BOUND)), "behind", "the pause is not longer for that");
+    assert_eq!(kind(polling.refresh(at(0), TERMS)), "behind", "the pause is not longer for that");
     let mut polling = Polling::default();
-    let _ = polling.refresh(at(hour), BOUND);
-    assert_eq!(kind(polling.refresh(at(0), BOUND)), "first", "nor is a poll under way for an hour");
+    let _ = polling.refresh(at(hour), TERMS);
+    assert_eq!(kind(polling.refresh(at(0), TERMS)), "first", "nor is a poll under way for an hour");
 
     assert!(!PartPoll::new(ROOT).takes_shared(at(1), &page(0, true), at(0), BOUND));
 }
@@ -292,7 +300,7 @@ fn rows_that_another_poll_has_brought_are_not_the_last_ones() {
 fn a_poll_during_which_the_clock_is_set_back_counts_for_nothing() {
     let hour = 3_600_000;
     let mut polling = Polling::default();
-    let FeedRefresh::PollFirst(poll) = polling.refresh(at(hour), BOUND) else { panic!("it may poll") };
+    let FeedRefresh::PollFirst(poll) = polling.refresh(at(hour), TERMS) else { panic!("it may poll") };
     let mut part = PartPoll::new(ROOT);
     part.question(&polling);
     assert_eq!(part.take(&mut polling, at(hour), page(1_000, true)), None);
