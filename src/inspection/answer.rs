@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::invalidation::Mode;
+use crate::reason::Reason;
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
@@ -88,6 +89,9 @@ pub struct PageState {
     pub retry_at: Option<Timestamp>,
     /// The end of the time in which requests pass to the origin.
     pub pass_until: Option<Timestamp>,
+    /// Why its last render was not published, while that has an effect. `None` also if earlier code has recorded it.
+    #[serde(default)]
+    pub unpublished: Option<UnpublishedRender>,
     /// The render under way.
     pub rendering: Option<Rendering>,
     /// The state of L2.
@@ -122,6 +126,17 @@ pub struct InvalidatedBy {
     /// Its effect on the page.
     pub mode: Mode,
     /// When the tag index received it.
+    pub at: Timestamp,
+}
+
+/// A render that was not published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpublishedRender {
+    /// Why, as in `Cache-Status`.
+    pub reason: Reason,
+    /// The status, the header or the limit that led to it.
+    pub detail: Option<String>,
+    /// When the render ended.
     pub at: Timestamp,
 }
 

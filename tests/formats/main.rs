@@ -18,6 +18,7 @@ use cloudflare_isr::internals::config::Config;
 use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, LastInvalidation, PageState, Pages, PendingWrites,
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
+    UnpublishedRender,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
@@ -368,6 +369,11 @@ fn shown_page() -> PageState {
         failure_began_at: Some(START.plus(HOUR)),
         retry_at: Some(START.plus(HOUR * 2)),
         pass_until: None,
+        unpublished: Some(UnpublishedRender {
+            reason: Reason::OriginError,
+            detail: Some("status 503".to_owned()),
+            at: START.plus(HOUR),
+        }),
         rendering: None,
         l2: L2State {
             state: L2Status::Written,
@@ -401,6 +407,7 @@ fn shown_render() -> PageState {
         failure_began_at: None,
         retry_at: None,
         pass_until: None,
+        unpublished: None,
         rendering: Some(rendering),
         l2: L2State { state: L2Status::None, version: None, written_at: None, due_at: None, attempts: 0 },
     }

@@ -3,9 +3,10 @@
 use crate::coordinator::tables::CoordinatorStore;
 use crate::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, PageState, Pages, PendingWrites, RenderPurpose,
-    Rendering, ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
+    Rendering, ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals, UnpublishedRender,
 };
 use crate::invalidation::Mode;
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Row, Sql, StoreError, Value};
@@ -23,8 +24,8 @@ const TAG_SEPARATOR: &str = ", ";
 
 const PAGE_COLUMNS: &str = "key, path, state, version, status, body_bytes, tags, heat, render_began_at, rendered_at, \
     fresh_until, stale_until, error_until, invalidated_by, invalidated_kind, invalidated_name, invalidated_mode, \
-    invalidated_at, failures, failure_began_at, retry_at, pass_until, rendering, rendering_since, rendering_until, \
-    rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
+    invalidated_at, failures, failure_began_at, retry_at, pass_until, unpublished_reason, unpublished_detail, \
+    unpublished_at, rendering, rendering_since, rendering_until, rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
 
 impl<S: Sql> CoordinatorStore<S> {
     /// Returns the state of pages.
@@ -143,6 +144,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
         failure_began_at: columns.optional_time()?,
         retry_at: columns.optional_time()?,
         pass_until: columns.optional_time()?,
+        unpublished: unpublished(&mut columns)?,
         rendering: rendering(&mut columns)?,
         l2: L2State {
             state: columns.parsed(|word| match word {
@@ -171,6 +173,12 @@ fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreErro
         mode,
         at,
     }))
+}
+
+fn unpublished(columns: &mut Columns) -> Result<Option<UnpublishedRender>, StoreError> {
+    let reason = columns.optional_text()?.map(|name| Reason::parse(&name).unwrap_or(Reason::Unknown));
+    let (detail, at) = (columns.optional_text()?, columns.optional_time()?);
+    Ok(reason.zip(at).map(|(reason, at)| UnpublishedRender { reason, detail, at }))
 }
 
 fn rendering(columns: &mut Columns) -> Result<Option<Rendering>, StoreError> {
