@@ -47,6 +47,12 @@ pub struct ShardAnswer {
     pub pages: Vec<PageState>,
     /// Whether more pages follow.
     pub more: bool,
+    /// The circuit breaker. Earlier code does not report it.
+    #[serde(default)]
+    pub breaker: Option<BreakerState>,
+    /// How many pages L2 has refused again and again, if the question was about all pages. Earlier code does not report it.
+    #[serde(default)]
+    pub refused_by_l2: Option<u64>,
 }
 
 /// The state of one page.
@@ -317,6 +323,19 @@ pub struct ShardEntry {
     pub pending: u64,
     /// The number of the oldest undelivered invalidation.
     pub oldest_pending: Option<u64>,
+}
+
+/// What a tag index object says about its health.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagIndexHealth {
+    /// Pending deliveries, counted up to [`MAX_COUNTED`](crate::inspection::health::MAX_COUNTED).
+    pub pending: u64,
+    /// When the oldest undelivered invalidation was recorded.
+    pub oldest_pending: Option<Timestamp>,
+    /// The number of coordinators.
+    pub shards: u64,
+    /// Some of them: those from the requested one on.
+    pub some: Vec<ShardName>,
 }
 
 impl ShardEntry {

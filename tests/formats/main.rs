@@ -17,8 +17,8 @@ use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::config::Config;
 use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, LastInvalidation, PageState, Pages, PendingWrites,
-    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
-    UnpublishedRender,
+    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry,
+    TagIndexHealth, Totals, UnpublishedRender,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
@@ -321,7 +321,10 @@ fn messages_of_an_inspection_are_what_they_were() {
     now.sent("ToTagIndex::InspectShard", &ToTagIndex::InspectShard { shard: shard("/blog/[slug]#3") });
     let totals = Totals { total: 6, fresh: 3, stale: 2, expired: 1 };
     let pages = vec![shown_page(), shown_render()];
-    now.sent("ShardAnswer", &ShardAnswer { shard: None, totals: Some(totals), pages, more: true });
+    now.sent("ShardAnswer", &ShardAnswer { totals: Some(totals), pages, more: true, ..ShardAnswer::default() });
+    now.sent("ToTagIndex::Health", &ToTagIndex::Health { from: 3, limit: 16 });
+    let some = vec![shard("/blog/[slug]#3")];
+    now.sent("TagIndexHealth", &TagIndexHealth { pending: 2, oldest_pending: Some(START), shards: 40, some });
     let breaker = BreakerState { state: BreakerWord::HalfOpen, failures: 9, probe_at: Some(START) };
     let state = ShardState {
         pages: totals,
@@ -334,7 +337,10 @@ fn messages_of_an_inspection_are_what_they_were() {
         sweeps: Sweeps { open: 1, pages: 5 },
         last_invalidation: Some(7),
     };
-    now.sent("ShardAnswer, a whole shard", &ShardAnswer { shard: Some(state), ..ShardAnswer::default() });
+    now.sent(
+        "ShardAnswer, a whole shard",
+        &ShardAnswer { shard: Some(state), breaker: Some(breaker), refused_by_l2: Some(1), ..ShardAnswer::default() },
+    );
     let last_invalidation = Some(LastInvalidation { seq: 7, mode: Mode::Expire, at: START });
     now.sent("TagEntry", &TagEntry { shards: vec![shard("/blog/[slug]#3")], last_invalidation, pending: 1 });
     now.sent("ShardEntry", &Some(ShardEntry { pending: 2, oldest_pending: Some(7) }));

@@ -262,6 +262,7 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::Feed { since: 6, known: Some(LogPosition { log: LogId::new(3), seq: 7, at: START }) },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
         ToTagIndex::InspectShard { shard: shard() },
+        ToTagIndex::Health { from: 3, limit: 16 },
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -273,7 +274,7 @@ fn a_message_to_the_tag_index() {
             ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
-            ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } => {}
+            ToTagIndex::Feed { .. } | ToTagIndex::Progress { .. } | ToTagIndex::Health { .. } => {}
         });
     });
 }
@@ -314,7 +315,7 @@ fn an_answer_to_an_inspection() {
     });
     let totals = Some(Totals { total: 1, fresh: 1, stale: 0, expired: 0 });
     let samples = [
-        encode(&ShardAnswer { shard: None, totals, pages: pages.into(), more: true }),
+        encode(&ShardAnswer { totals, pages: pages.into(), more: true, ..ShardAnswer::default() }),
         encode(&TagEntry { shards: vec![shard()], last_invalidation: None, pending: 1 }),
         encode(&Some(ShardEntry { pending: 1, oldest_pending: Some(7) })),
     ];

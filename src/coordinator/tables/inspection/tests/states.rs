@@ -246,6 +246,7 @@ proptest! {
         prop_assert_eq!(shard.last_invalidation, received.last().map(|(_, invalidation)| invalidation.seq));
         prop_assert_eq!(shard.renders, pages.iter().filter(|(_, entry)| entry.lease.is_some()).count() as u64);
         prop_assert_eq!(shard.l2.pending, pages.iter().filter(|(_, entry)| entry.pending.is_some()).count() as u64);
+        prop_assert_eq!(Some(shard.breaker), shown.breaker);
         prop_assert_eq!(shard.failing, pages.iter().filter(|(_, entry)| entry.failures > 0).count() as u64);
         for name in TAGS.map(tag) {
             let told = store.inspect(&all(Pages::Tag(name.clone()))).unwrap();
