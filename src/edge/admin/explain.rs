@@ -57,11 +57,9 @@ pub(in crate::edge) async fn explain(env: &Env, explain: Explain) -> Result<Valu
             }
         }
     };
-    let mut sentence = facts.sentence();
-    if let Some(reason) = explain.detail {
-        sentence.push_str(&format!(" `{reason}` means: {}", reason.description()));
-    }
-    Ok(json!({ "explanation": sentence, "facts": words::with_utc(json!(facts)) }))
+    let meaning = explain.detail.map(|reason| format!(" `{reason}` means: {}", reason.description()));
+    let explanation = facts.sentence() + &meaning.unwrap_or_default();
+    Ok(json!({ "explanation": explanation, "facts": words::with_utc(json!(facts)) }))
 }
 
 /// Adds why requests pass to the origin.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::inspection::answer::{L2State, L2Status, RenderPurpose, Rendering, UnpublishedRender};
+use crate::inspection::answer::{InvalidatedBy, L2State, L2Status, RenderPurpose, Rendering, UnpublishedRender};
 use crate::invalidation::FeedPage;
 use crate::reason::ReasonKind;
 use crate::route::RouteId;
@@ -101,6 +101,7 @@ fn open_breaker() -> BreakerState {
 }
 
 /// Returns the situation of a reason, and its explanation.
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 fn situation(reason: Reason) -> (Facts, &'static str) {
     use CacheOutcome::{Hit, Skip, Stale};
     const STALE: &str = "Stale since 12:05:10 UTC: rendered 12:00:10, fresh for 5 min. No invalidation matched.";
@@ -325,7 +326,7 @@ fn the_outlook_is_what_the_machine_of_visits_decides() {
     let expired = PageState { failures: 1, retry_at: Some(noon(90, 30)), ..page(State::Expired) };
     let paused = PageState { failures: 0, ..expired.clone() };
     let gone = PageState { error_until: Some(noon(80, 0)), ..expired.clone() };
-    let passed = passing(Reason::Vary, None);
+    let not_stored = passing(Reason::Vary, None);
     let open = Coordinator { breaker: Some(open_breaker()), ..none };
     let silent = Coordinator { unreachable: Some(Reason::CoordinatorTimeout), ..none };
     let nothing = || L1Entry::Nothing;
@@ -336,7 +337,7 @@ fn the_outlook_is_what_the_machine_of_visits_decides() {
         (5, mark(Reason::SetCookie), None, none, "SKIP set-cookie"),
         (3, nothing(), None, none, "MISS -"),
         (3, nothing(), None, of(&fresh), "HIT coordinator"),
-        (3, nothing(), None, of(&passed), "SKIP vary"),
+        (3, nothing(), None, of(&not_stored), "SKIP vary"),
         (3, nothing(), None, open, "SKIP breaker"),
         (3, nothing(), None, silent, "SKIP coordinator-timeout"),
         (90, nothing(), None, of(&expired), "STALE backoff"),
