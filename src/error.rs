@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::config::ConfigError;
-use crate::inspection::InspectError;
+use crate::inspection::{ExplainError, InspectError};
 use crate::invalidation::InvalidateError;
 use crate::page_policy::PageSettingsError;
 use crate::protocol::{NOT_UNDERSTOOD_STATUS, UNKNOWN_PATH_STATUS};
@@ -103,6 +103,9 @@ pub enum ArgumentError {
     /// It does not name what to inspect.
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    /// It does not name what to explain.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// It is not the settings of a page.
     #[error(transparent)]
     PageSettings(#[from] PageSettingsError),
@@ -122,6 +125,12 @@ impl From<InvalidateError> for CallError {
 
 impl From<InspectError> for CallError {
     fn from(error: InspectError) -> Self {
+        Self::Argument(error.into())
+    }
+}
+
+impl From<ExplainError> for CallError {
+    fn from(error: ExplainError) -> Self {
         Self::Argument(error.into())
     }
 }

@@ -104,7 +104,7 @@ use bolero as _;
 
 pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
-pub use inspection::{Inspect, InspectError};
+pub use inspection::{Explain, ExplainError, Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
 pub use page_policy::{PagePolicy, PageSettings, PageSettingsError};
 pub use protocol::{DownstreamProgress, InvalidateAnswer, Progress, ShardProgress, Ticket};

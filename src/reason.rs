@@ -73,6 +73,9 @@ reasons! {
         Coordinator, "coordinator",
             "The page comes from the coordinator: it was rendered for another colo, and KV does not show it yet.";
     }
+    Staleness {
+        Aged, "aged", "The page's freshness lifetime is over.";
+    }
     Doubt {
         FeedUnavailable, "feed-unavailable",
             "The page is fresh by its own times, but the edge could not get the latest invalidations.";
@@ -111,7 +114,7 @@ reasons! {
         Unknown, "unknown", "The coordinator runs another version and gave a reason that this one does not know.";
     }
     Unstorable {
-        NotStored, "not-stored", "The origin's last answer for this page could not be stored.";
+        NotStored, "not-stored", "The origin's last answer for this page could not be stored. An earlier version has not recorded why.";
         Status, "status", "The route does not store answers with this status.";
         Partial, "partial", "The answer has `Content-Range`: it may be only a part of the page.";
         CacheControl, "cache-control", "`Cache-Control`, or `CDN-Cache-Control` in its place, forbids it.";
@@ -147,6 +150,8 @@ reasons! {
 pub enum ReasonKind {
     /// Which tier other than L1 had the page.
     Source,
+    /// Why a page is stale although nothing has failed.
+    Staleness,
     /// Why a page that is fresh by its own times is served as stale.
     Doubt,
     /// Why no newer page is available. The client gets an older page if one may be served.

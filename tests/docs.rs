@@ -34,6 +34,9 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
             include_str!("../migrations/coordinator/0004_sweeps.sql"),
             include_str!("../migrations/coordinator/0005_views.sql"),
             include_str!("../migrations/coordinator/0006_breaker_evidence.sql"),
+            include_str!("../migrations/coordinator/0007_validators.sql"),
+            include_str!("../migrations/coordinator/0008_unconfirmed_tags.sql"),
+            include_str!("../migrations/coordinator/0009_unpublished.sql"),
         ],
     ),
     (
@@ -196,13 +199,12 @@ fn table_of_reasons() -> String {
     let mut row = |detail: &str, outcomes: &str, meaning: &str| {
         writeln!(table, "| {detail} | {outcomes} | {meaning} |").expect("writing to memory can't fail");
     };
-    row("none", "HIT, STALE", "The page comes from L1 of this colo.");
+    row("none", "HIT", "The page comes from L1 of this colo.");
     let mut is_after_failures = false;
     for reason in Reason::ALL {
         let outcomes = match reason.kind() {
-            ReasonKind::Source if matches!(reason, Reason::Memory) => "HIT",
-            ReasonKind::Source => "HIT, STALE",
-            ReasonKind::Doubt => "STALE",
+            ReasonKind::Source => "HIT",
+            ReasonKind::Staleness | ReasonKind::Doubt => "STALE",
             ReasonKind::Failure => "STALE, SKIP",
             ReasonKind::Unstorable => "SKIP",
         };

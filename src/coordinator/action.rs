@@ -3,7 +3,6 @@
 use crate::coordinator::event::WaiterId;
 use crate::page::PageMeta;
 use crate::reason::Reason;
-use crate::semantics::storable::NotStored;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -89,7 +88,7 @@ pub enum Answer {
         /// The edge may do so until this time without asking the coordinator.
         until: Timestamp,
         /// Why the page is not stored, if known.
-        reason: Option<NotStored>,
+        reason: Option<Reason>,
     },
     /// The coordinator has no answer now, although the origin may be healthy. The edge asks the origin.
     Refused {

@@ -1,5 +1,6 @@
 //! The state of one key, which SQLite stores.
 
+use crate::coordinator::unpublished::Unpublished;
 use crate::page::PageMeta;
 use crate::semantics::digest::Digest;
 use crate::semantics::statuses;
@@ -21,6 +22,9 @@ pub struct Entry {
     pub pass_until: Option<Timestamp>,
     /// The token of the render that set `retry_at` or `pass_until`. A later invalidation lifts them.
     pub marked_by: Option<Version>,
+    /// Why the last render was not published, while that has an effect. Shown to operators and clients; no decision
+    /// depends on it.
+    pub unpublished: Option<Unpublished>,
     /// The write to L2 that is still due.
     pub pending: Option<PendingWrite>,
     /// The last write to L2 under this key. KV accepts one write per key and second (platform limit).
@@ -33,7 +37,19 @@ impl Entry {
     /// Returns whether the key needs a row of its own: whether the entry has anything except a lease.
     #[must_use]
     pub fn has_row(&self) -> bool {
-        let Self { page, lease: _, failures, retry_at, pass_until, marked_by, pending, written_at, copy } = self;
+        // Whatever `unpublished` explains is in another field.
+        let Self {
+            page,
+            lease: _,
+            failures,
+            retry_at,
+            pass_until,
+            marked_by,
+            unpublished: _,
+            pending,
+            written_at,
+            copy,
+        } = self;
         page.is_some()
             || *failures > 0
             || retry_at.is_some()

@@ -1,7 +1,8 @@
 //! The events of one key.
 
 use crate::page::PageMeta;
-use crate::semantics::storable::{NotStored, OriginFailure};
+use crate::semantics::evidence::Unstorable;
+use crate::semantics::storable::OriginFailure;
 use crate::version::Version;
 
 /// Identifies a request that waits for an answer. The object gives each request its own number.
@@ -87,7 +88,7 @@ pub enum RenderOutcome {
     /// A page that may be stored. Its tags are registered with the tag index.
     Done(PageMeta),
     /// The response may not be stored, so there is no use in waiting for this page.
-    Uncacheable(NotStored),
+    Uncacheable(Unstorable),
     /// The origin was asked whether a page is current, and has confirmed another version than the stored one.
     Mismatched,
     /// The origin failed.

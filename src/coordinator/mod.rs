@@ -39,6 +39,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 mod token_bucket;
+mod unpublished;
 
 pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;
@@ -52,3 +53,4 @@ pub use self::held_pages::PageContent;
 pub use self::io::{Effect, Handled, Input, Moment, PageRead, ReadResult};
 pub use self::shard::Shard;
 pub use self::token_bucket::TokenBucket;
+pub use self::unpublished::{Cause, Unpublished};

@@ -9,7 +9,7 @@ use crate::edge::admin;
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, FetchError, OriginClient};
 use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
-use crate::edge::visitor::isr::{Decision, Isr, misconfigured};
+use crate::edge::visitor::isr::{Decision, Isr};
 use crate::edge::visitor::{downstream, respond};
 use crate::invalidation::{Call, Mode, Refresh, Target};
 use crate::route::{Origin, Route};
@@ -43,7 +43,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::of(&env) {
         Ok(isr) => isr,
-        Err(error) => return Ok(misconfigured(&error)?),
+        Err(error) => return Ok(admin::unconfigured(&request, &env, &error)?),
     };
     if isr.config().origin == Some(Origin::Own) {
         return Ok(no_handler()?);
@@ -65,9 +65,10 @@ pub async fn gateway_of_own(
     own: JsValue,
 ) -> Result<Response, JsValue> {
     let context = Context::new(context.unchecked_into());
-    let isr = match Isr::of(&env.unchecked_into()) {
+    let env = env.unchecked_into();
+    let isr = match Isr::of(&env) {
         Ok(isr) => isr,
-        Err(error) => return misconfigured(&error),
+        Err(error) => return admin::unconfigured(&request, &env, &error),
     };
     let own = own.unchecked_into::<Fetcher>();
     let own = OriginClient::Service { clients: own.clone(), renders: own };

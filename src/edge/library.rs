@@ -9,11 +9,11 @@ use crate::config::Builder;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::error::IsrError;
 use crate::edge::origin::{self, FetchError, Task};
-use crate::edge::visitor::isr::{self, Decision, Isr};
+use crate::edge::visitor::isr::{Decision, Isr};
 use crate::edge::visitor::lookup::Lookup;
 use crate::edge::{gateway, settings};
 use crate::error::{CallError, ObjectError};
-use crate::inspection::Inspect;
+use crate::inspection::{Explain, Inspect};
 use crate::invalidation::{Call, Invalidate, Mode};
 use crate::page_policy::PagePolicy;
 use crate::protocol::{InvalidateAnswer, Progress, Ticket};
@@ -67,7 +67,7 @@ pub async fn serve(
     }
     let isr = match Isr::of(env) {
         Ok(isr) => isr,
-        Err(error) => return Ok(isr::misconfigured(&error)?.into()),
+        Err(error) => return Ok(admin::unconfigured(request.inner(), env, &error)?.into()),
     };
     let mut failed = None;
     let origin = async |request: &web_sys::Request| {
@@ -290,6 +290,24 @@ impl Isr {
     /// ```
     pub async fn invalidation(&self, seq: u64) -> Result<Progress, IsrError> {
         self.env.progress(seq).await?.ok_or(IsrError::UnknownInvalidation { seq })
+    }
+
+    /// Explains what the cache does with a page, and why, as the RPC method `explain` does. `docs/operating.md` explains
+    /// the answer.
+    ///
+    /// # Errors
+    /// [`IsrError::Misconfigured`].
+    ///
+    /// ```no_run
+    /// # async fn shown(isr: cloudflare_isr::Isr) -> worker::Result<String> {
+    /// use cloudflare_isr::Explain;
+    ///
+    /// let page = Explain::from_query("url=https://example.com/blog/hello").map_err(|error| error.to_string())?;
+    /// Ok(isr.explain(page).await?["explanation"].to_string())
+    /// # }
+    /// ```
+    pub async fn explain(&self, page: Explain) -> Result<Value, IsrError> {
+        Ok(admin::explain(&self.env, page).await?)
     }
 
     /// Inspects stored pages, as the RPC methods `inspectTag`, `inspectPath` and `inspectShard` do. For example, the

@@ -49,6 +49,11 @@ fn secret(env: &Env, name: &str) -> Option<Secret> {
     text(env, name).as_deref().map(Secret::new)
 }
 
+/// Reads the secret `ISR_ADMIN_TOKEN`, also while the settings are not valid.
+pub(in crate::edge) fn admin_token(env: &Env) -> Option<Secret> {
+    secret(env, "ISR_ADMIN_TOKEN")
+}
+
 /// The secret that authorizes purges of a zone's cache.
 const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 
@@ -114,7 +119,7 @@ impl Settings {
                     memory: InIsolate::new(&config),
                     l1_name: id.cache_name(&config.cache_name),
                     config,
-                    admin_token: secret(env, "ISR_ADMIN_TOKEN"),
+                    admin_token: admin_token(env),
                     bypass_token: secret(env, "ISR_BYPASS_TOKEN"),
                     purge_token,
                     render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),

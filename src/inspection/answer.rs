@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::invalidation::Mode;
+use crate::reason::Reason;
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
@@ -46,6 +47,12 @@ pub struct ShardAnswer {
     pub pages: Vec<PageState>,
     /// Whether more pages follow.
     pub more: bool,
+    /// The circuit breaker. Earlier code does not report it.
+    #[serde(default)]
+    pub breaker: Option<BreakerState>,
+    /// How many pages L2 has refused again and again, if the question was about all pages. Earlier code does not report it.
+    #[serde(default)]
+    pub refused_by_l2: Option<u64>,
 }
 
 /// The state of one page.
@@ -88,6 +95,9 @@ pub struct PageState {
     pub retry_at: Option<Timestamp>,
     /// The end of the time in which requests pass to the origin.
     pub pass_until: Option<Timestamp>,
+    /// Why its last render was not published, while that has an effect. `None` also if earlier code has recorded it.
+    #[serde(default)]
+    pub unpublished: Option<UnpublishedRender>,
     /// The render under way.
     pub rendering: Option<Rendering>,
     /// The state of L2.
@@ -122,6 +132,17 @@ pub struct InvalidatedBy {
     /// Its effect on the page.
     pub mode: Mode,
     /// When the tag index received it.
+    pub at: Timestamp,
+}
+
+/// A render that was not published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpublishedRender {
+    /// Why, as in `Cache-Status`.
+    pub reason: Reason,
+    /// The status, the header or the limit that led to it.
+    pub detail: Option<String>,
+    /// When the render ended.
     pub at: Timestamp,
 }
 
@@ -302,6 +323,19 @@ pub struct ShardEntry {
     pub pending: u64,
     /// The number of the oldest undelivered invalidation.
     pub oldest_pending: Option<u64>,
+}
+
+/// What a tag index object says about its health.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagIndexHealth {
+    /// Pending deliveries, counted up to [`MAX_COUNTED`](crate::inspection::health::MAX_COUNTED).
+    pub pending: u64,
+    /// When the oldest undelivered invalidation was recorded.
+    pub oldest_pending: Option<Timestamp>,
+    /// The number of coordinators.
+    pub shards: u64,
+    /// Some of them: those from the requested one on.
+    pub some: Vec<ShardName>,
 }
 
 impl ShardEntry {

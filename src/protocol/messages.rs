@@ -286,6 +286,14 @@ pub enum ToTagIndex {
         /// Its name.
         shard: ShardName,
     },
+    /// Asks for what is pending, and for some coordinators. The answer is a
+    /// [`crate::inspection::answer::TagIndexHealth`].
+    Health {
+        /// The place of the first coordinator among all of them, modulo their number.
+        from: u64,
+        /// The most coordinators to name.
+        limit: u32,
+    },
 }
 
 /// A range of the tags of one tag index object, and those of them that a shard carries.

@@ -9,6 +9,7 @@ pub mod client_rules;
 pub mod conditional;
 pub mod digest;
 pub mod etag;
+pub mod evidence;
 pub mod forwarded;
 pub mod freshen;
 pub mod freshness;

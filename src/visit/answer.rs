@@ -115,9 +115,10 @@ impl View<'_> {
                 let (outcome, reason) = match self.judge(&page.meta) {
                     Judgement::Fresh => (CacheOutcome::Hit, Reason::Coordinator),
                     // The coordinator may not know of all invalidations that are recorded.
-                    Judgement::Stale { reason } => (CacheOutcome::Stale, reason.unwrap_or(Reason::Coordinator)),
+                    Judgement::Stale { reason } => (CacheOutcome::Stale, reason),
                     Judgement::Unusable { .. } | Judgement::Unknown { .. } => {
-                        (CacheOutcome::Stale, Reason::Coordinator)
+                        let is_invalidated = self.invalidated_at(&page.meta).is_some();
+                        (CacheOutcome::Stale, if is_invalidated { Reason::Invalidated } else { Reason::Aged })
                     }
                 };
                 let status = CacheStatus::hit(ttl).with_detail(Some(reason));
@@ -150,8 +151,9 @@ impl View<'_> {
     fn with_bare_answer<B>(self, asking: Asking<B>, reply: Reply) -> Transition<B> {
         match reply {
             Reply::Pass { until, reason } => {
-                let (state, mut steps) = pass(reason.unwrap_or(Reason::NotStored));
-                steps.insert(0, Step::MarkPass(PassMarker { since: self.now, until }));
+                let reason = reason.unwrap_or(Reason::NotStored);
+                let (state, mut steps) = pass(reason);
+                steps.insert(0, Step::MarkPass(PassMarker { since: self.now, until, reason }));
                 (state, steps)
             }
             Reply::Unavailable { retry_at, reason } => {
@@ -202,7 +204,7 @@ impl View<'_> {
                 let status = CacheStatus::hit(page.meta.windows.ttl_seconds(self.now)).with_l1_after(retrying.failure);
                 self.serve(served(page, outcome, status, None))
             }
-            L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+            L1Entry::Pass(mark) if self.passes(mark) => pass(mark.reason),
             L1Entry::Pass(_) | L1Entry::Nothing => retry(retrying.failure, retrying.pauses),
         }
     }

@@ -49,7 +49,7 @@ impl View<'_> {
                 Judgement::Stale { .. } => self.with_l1_page(page),
                 Judgement::Unusable { .. } | Judgement::Unknown { .. } => self.ask_after_miss(asking),
             },
-            L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+            L1Entry::Pass(mark) if self.passes(mark) => pass(mark.reason),
             L1Entry::Pass(_) | L1Entry::Nothing => self.ask_after_miss(asking),
         }
     }

@@ -17,8 +17,8 @@ pub enum Judgement {
     Fresh,
     /// Serve it, and report to the coordinator that it is stale, unless only the feed is missing.
     Stale {
-        /// Why, unless the page is stale by its own times.
-        reason: Option<Reason>,
+        /// Why.
+        reason: Reason,
     },
     /// Ask the coordinator, and wait for its answer: the page is expired or invalidated.
     Unusable {
@@ -49,10 +49,10 @@ pub fn judge(page: &PageMeta, route: &RouteId, polling: &Polling, bound: Duratio
         _ if !can_tell => Judgement::Unknown { stands_in },
         (Freshness::Expired, _) | (_, Some(Mode::Expire)) => Judgement::Unusable { stands_in },
         (Freshness::Stale, _) | (_, Some(Mode::Stale)) if page.is_not_found() => Judgement::Unusable { stands_in },
-        (_, Some(Mode::Stale)) => Judgement::Stale { reason: Some(Reason::Invalidated) },
-        (Freshness::Stale, None) => Judgement::Stale { reason: None },
+        (_, Some(Mode::Stale)) => Judgement::Stale { reason: Reason::Invalidated },
+        (Freshness::Stale, None) => Judgement::Stale { reason: Reason::Aged },
         (Freshness::Fresh, None) if !polling.is_current(now, bound) => {
-            Judgement::Stale { reason: Some(Reason::FeedUnavailable) }
+            Judgement::Stale { reason: Reason::FeedUnavailable }
         }
         (Freshness::Fresh, None) => Judgement::Fresh,
     }
@@ -123,17 +123,17 @@ mod tests {
         let is_stale = |reason| Judgement::Stale { reason };
         for (now, invalidated, is_current, judgement) in [
             (105, None, true, Judgement::Fresh),
-            (110, None, true, is_stale(None)),
+            (110, None, true, is_stale(Reason::Aged)),
             (130, None, true, unusable(true)),
             (150, None, true, unusable(false)),
-            (105, None, false, is_stale(Some(Reason::FeedUnavailable))),
-            (110, None, false, is_stale(None)),
+            (105, None, false, is_stale(Reason::FeedUnavailable)),
+            (110, None, false, is_stale(Reason::Aged)),
             (130, None, false, unusable(true)),
-            (105, stale, true, is_stale(Some(Reason::Invalidated))),
+            (105, stale, true, is_stale(Reason::Invalidated)),
             (130, stale, true, unusable(true)),
             (105, expire, true, unusable(true)),
             (105, purge, true, unusable(false)),
-            (105, stale, false, is_stale(Some(Reason::Invalidated))),
+            (105, stale, false, is_stale(Reason::Invalidated)),
             (105, expire, false, unusable(true)),
             (105, purge, false, unusable(false)),
         ] {
@@ -149,7 +149,7 @@ mod tests {
         let vouched = |up_to, asked_at| Some(Vouched { up_to: at(up_to), asked_at: at(asked_at) });
         let (unknown, unusable) =
             (|stands_in| Judgement::Unknown { stands_in }, |stands_in| Judgement::Unusable { stands_in });
-        let late = Judgement::Stale { reason: Some(Reason::FeedUnavailable) };
+        let late = Judgement::Stale { reason: Reason::FeedUnavailable };
         for (now, polling, vouched, judgement) in [
             (105, knowing(None, 99, Some(105)), None, Judgement::Fresh),
             (105, knowing(None, 100, Some(105)), None, unknown(true)),
@@ -178,7 +178,7 @@ mod tests {
         let unusable = Judgement::Unusable { stands_in: false };
         for (now, invalidated, is_current, judgement) in [
             (105, None, true, Judgement::Fresh),
-            (105, None, false, Judgement::Stale { reason: Some(Reason::FeedUnavailable) }),
+            (105, None, false, Judgement::Stale { reason: Reason::FeedUnavailable }),
             (110, None, true, unusable),
             (110, None, false, unusable),
             (105, Some((Mode::Stale, 105)), true, unusable),

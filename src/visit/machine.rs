@@ -199,7 +199,7 @@ impl View<'_> {
         match found {
             Some(found) if is_feed_ready => match found {
                 L1Entry::Page(page) => self.with_page(page, Tier::L1),
-                L1Entry::Pass(mark) if self.passes(mark) => pass(Reason::NotStored),
+                L1Entry::Pass(mark) if self.passes(mark) => pass(mark.reason),
                 L1Entry::Pass(_) | L1Entry::Nothing => (State::ReadingL2, vec![Step::ReadL2]),
             },
             found => (State::Looking { is_feed_ready, found }, Vec::new()),
@@ -213,7 +213,7 @@ impl View<'_> {
             return self.with_page(page, Tier::Memory);
         }
         // The page is fresh again once the feed has come.
-        let is_doubted = judgement == Judgement::Stale { reason: Some(Reason::FeedUnavailable) };
+        let is_doubted = judgement == Judgement::Stale { reason: Reason::FeedUnavailable };
         let unread = if is_doubted { Step::Discard(page.body) } else { Step::Forget(page.body) };
         (State::Looking { is_feed_ready: true, found: None }, vec![unread, Step::ReadL1])
     }
@@ -245,12 +245,12 @@ impl View<'_> {
                 let (state, mut steps) = self.serve(ServedPage {
                     page,
                     outcome: CacheOutcome::Stale,
-                    status: status.with_detail(reason.or(source)),
+                    status: status.with_detail(Some(reason)),
                     keep: None,
                     is_for_downstream: false,
                 });
                 // The coordinator can't change that the feed is missing.
-                if reason != Some(Reason::FeedUnavailable) {
+                if reason != Reason::FeedUnavailable {
                     steps.insert(0, Step::Report(report));
                 }
                 (state, steps)

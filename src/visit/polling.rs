@@ -198,7 +198,7 @@ impl Polling {
 
     /// Takes a complete answer, for tests.
     #[cfg(test)]
-    pub(super) fn answered(&mut self, complete_until: Timestamp, page: FeedPage) {
+    pub(crate) fn answered(&mut self, complete_until: Timestamp, page: FeedPage) {
         self.feed.extend(TagIndexName::ROOT, 0, page);
         self.complete_until = Some(complete_until);
     }
@@ -244,6 +244,12 @@ impl Polling {
     pub fn vouch(&self, now: Timestamp) -> Vouched {
         let up_to = self.complete_until.map(|complete_until| self.feed.valid_up_to(complete_until));
         Vouched { up_to: up_to.unwrap_or_default(), asked_at: now }
+    }
+
+    /// Returns up to when the feed is complete; `None`: the tag index has never answered.
+    #[must_use]
+    pub fn complete_until(&self) -> Option<Timestamp> {
+        self.complete_until
     }
 
     /// Returns the feed, however old it is.

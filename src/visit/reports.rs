@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::backoff;
 use crate::protocol::Reply;
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::{CoordinatorReply, PassMarker, Report, StoredPage};
@@ -125,7 +126,9 @@ impl<B> Replacement<B> {
     pub fn of(key: &PageKey, report: &Report, answer: CoordinatorReply<B>, now: Timestamp) -> Self {
         match (answer.reply, answer.page) {
             (Reply::Page { .. }, Some(page)) if page.meta.key == *key => Self::Page(page.vouched_for(report.vouched)),
-            (Reply::Pass { until, .. }, _) => Self::Pass(PassMarker { since: now, until }),
+            (Reply::Pass { until, reason }, _) => {
+                Self::Pass(PassMarker { since: now, until, reason: reason.unwrap_or(Reason::NotStored) })
+            }
             _ => Self::Nothing,
         }
     }

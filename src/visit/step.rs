@@ -43,6 +43,8 @@ pub struct PassMarker {
     pub since: Timestamp,
     /// Until when it holds.
     pub until: Timestamp,
+    /// Why the page is not stored.
+    pub reason: Reason,
 }
 
 /// The content of L1 under a key.

@@ -231,11 +231,11 @@ fn a_page_of_l1_is_judged_once_the_feed_has_come_too() {
 fn what_l1_and_l2_have_is_served_or_asked_for() {
     let current = || Bench::polled(105);
     let nothing = L1Entry::Nothing;
-    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200) });
+    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200), reason: Reason::SetCookie });
     for (bench, now, l1, l2, expected) in [
         (current(), 105, nothing.clone(), Some(page(100)), "HIT hit; ttl=5; detail=l2, keep, downstream"),
-        (current(), 112, L1Entry::Page(page(100)), None, "report, then STALE hit; ttl=-2"),
-        (current(), 112, nothing.clone(), Some(page(100)), "report, then STALE hit; ttl=-2; detail=l2"),
+        (current(), 112, L1Entry::Page(page(100)), None, "report, then STALE hit; ttl=-2; detail=aged"),
+        (current(), 112, nothing.clone(), Some(page(100)), "report, then STALE hit; ttl=-2; detail=aged"),
         (Bench::polled(90), 105, L1Entry::Page(page(100)), None, "STALE hit; ttl=5; detail=feed-unavailable"),
         (
             current().invalidated(Mode::Stale, 103),
@@ -248,10 +248,10 @@ fn what_l1_and_l2_have_is_served_or_asked_for() {
         (current().invalidated(Mode::Expire, 99), 105, L1Entry::Page(page(100)), None, "HIT hit; ttl=5, downstream"),
         (current(), 131, L1Entry::Page(page(100)), None, "ask for 15s"),
         (current(), 105, nothing.clone(), None, "ask for 15s"),
-        (current(), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
+        (current(), 105, mark(100), None, "pass fwd=uri-miss; detail=set-cookie"),
         (current(), 200, mark(100), None, "ask for 15s"),
         (current().invalidated(Mode::Stale, 103), 105, mark(100), None, "ask for 15s"),
-        (current().invalidated(Mode::Stale, 99), 105, mark(100), None, "pass fwd=uri-miss; detail=not-stored"),
+        (current().invalidated(Mode::Stale, 99), 105, mark(100), None, "pass fwd=uri-miss; detail=set-cookie"),
     ] {
         let ends_early = !matches!(l1, L1Entry::Nothing) && l2.is_none() && !expected.starts_with("ask for");
         let events = vec![(now, Event::FeedReady), (now, Event::L1(l1.clone()))];
@@ -438,13 +438,13 @@ fn an_edge_that_never_had_the_feed_asks_first_and_not_for_each_visit() {
     let (kept, outcome) = served(&bench, events);
     assert_eq!(outcome, CacheOutcome::Stale, "without a feed nothing is fresh");
     let stale = bench.play(found(148, kept.clone()));
-    assert_eq!(stale, "report, then STALE hit; ttl=-3");
+    assert_eq!(stale, "report, then STALE hit; ttl=-3; detail=aged");
     assert_eq!(bench.play(found(149, kept)), "ask for 15s");
-    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200) });
+    let mark = |since| L1Entry::Pass(PassMarker { since: at(since), until: at(200), reason: Reason::SetCookie });
     let passes = |since| bench.play(vec![(139, Event::FeedReady), (139, Event::L1(mark(since)))]);
-    assert_eq!([129, 130].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=not-stored".to_owned()]);
+    assert_eq!([129, 130].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=set-cookie".to_owned()]);
     let passes = |since| Bench::below(135).play(vec![(139, Event::FeedReady), (139, Event::L1(mark(since)))]);
-    assert_eq!([135, 136].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=not-stored".to_owned()]);
+    assert_eq!([135, 136].map(passes), ["read L2".to_owned(), "pass fwd=uri-miss; detail=set-cookie".to_owned()]);
 }
 
 #[test]
@@ -503,7 +503,7 @@ fn after_a_failure_l1_is_read_three_times() {
     let bench = Bench::polled(139);
     let failed = (141, Event::NotAnswered(CallFailure::Unreachable));
     let look = |found| [(141, Event::Waited), (141, Event::L1(found))];
-    let mark = L1Entry::Pass(PassMarker { since: at(140), until: at(200) });
+    let mark = L1Entry::Pass(PassMarker { since: at(140), until: at(200), reason: Reason::SetCookie });
     let after = |looks: Vec<L1Entry<&'static str>>| {
         bench.misses(None, [failed.clone()].into_iter().chain(looks.into_iter().flat_map(look)).collect())
     };
@@ -517,7 +517,7 @@ fn after_a_failure_l1_is_read_three_times() {
         (vec![L1Entry::Page(page(110))], "STALE hit; ttl=-21; detail=l1-after-coordinator-unreachable"),
         (vec![L1Entry::Page(page(100))], "STALE hit; ttl=-31; detail=l1-after-coordinator-unreachable"),
         (vec![L1Entry::Page(page(50))], "wait 200ms"),
-        (vec![mark], "pass fwd=uri-miss; detail=not-stored"),
+        (vec![mark], "pass fwd=uri-miss; detail=set-cookie"),
     ] {
         assert_eq!(after(looks.clone()), expected, "{looks:?}");
     }

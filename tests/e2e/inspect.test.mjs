@@ -109,7 +109,7 @@ test("by path: its state, and why", async () => {
   assert.deepEqual({ ...entry, bodyBytes: typeof entry.bodyBytes }, {
     key: url("/lab/old"), path: "/lab/old", state: "stale", status: 200, bodyBytes: "number", tags: ["post:42", "soft"], heat: 0,
     freshUntil: null, staleUntil: null, errorUntil: null, failures: 0, failureBeganAt: null, retryAt: null, passUntil: null,
-    rendering: null,
+    unpublished: null, rendering: null,
   });
   const { at, ...by } = invalidated;
   assert.deepEqual(by, { seq: seq.path, kind: "path", name: "/lab/old", mode: "stale" }, "the latest of those as strong");
@@ -122,9 +122,14 @@ test("by path: what passes, what fails, what is being rendered, and what no rout
   const [passing] = (await inspect({ path: "/lab/private" })).entries;
   assert.deepEqual([passing.state, passing.version], ["passing", null]);
   assert.ok(passing.passUntil > Date.now());
+  const { at: passedAt, ...refused } = passing.unpublished;
+  assert.deepEqual(refused, { reason: "cache-control", detail: "cache-control: private" });
+  assert.ok(passedAt < Date.now() && passedAt < passing.passUntil);
   const [failing] = (await inspect({ path: "/lab/failing" })).entries;
   assert.deepEqual([failing.state, failing.failures], ["absent", 1]);
-  assert.ok(failing.failureBeganAt < failing.retryAt);
+  const { at: failedAt, ...failure } = failing.unpublished;
+  assert.deepEqual(failure, { reason: "site-error", detail: "status 500" });
+  assert.ok(failing.failureBeganAt <= failedAt && failedAt < failing.retryAt);
   const [first] = (await inspect({ path: "/lab/first" })).entries;
   assert.deepEqual([first.key, first.state, first.rendering.purpose, first.rendering.attempt], [url("/lab/first?page=2"), "absent", "cold", 0]);
   // After an invalidation a coordinator's clock is up to a second ahead.
@@ -277,7 +282,8 @@ test("in the files that are left behind: each query of the document", async (t) 
       { key: url("/lab/eager"), rendering: "background", rendering_attempt: 0 },
       { key: url("/lab/first?page=2"), rendering: "cold", rendering_attempt: 0 },
     ],
-    "failed-last": [{ key: url("/lab/failing"), state: "absent", failures: 1 }],
+    "failed-last": [{ key: url("/lab/failing"), state: "absent", failures: 1, unpublished_reason: "site-error", unpublished_detail: "status 500" }],
+    "why-not-stored": [{ key: url("/lab/private"), unpublished_reason: "cache-control", unpublished_detail: "cache-control: private" }],
     "whole-shard": [{
       shard: lab, pages: 5, fresh: 1, stale: 3, expired: 1, passing: 1, failing: 1, tags: 4, renders: 2, l2_pending: 0, breaker: "closed",
       open_sweeps: 1, last_invalidation: seq.now,

@@ -97,7 +97,7 @@ test("what is not to be stored is said so, and leaves a mark", async () => {
   for (const [name, response, settings, reason] of cases) {
     const { ticket } = await lookup(`/lab/${name}`);
     assert.deepEqual(await store(ticket, response, settings), { stored: false, reason }, name);
-    assert.deepEqual(await lookup(`/lab/${name}`), { status: "SKIP", reason: "not-stored" }, name);
+    assert.deepEqual(await lookup(`/lab/${name}`), { status: "SKIP", reason }, name);
   }
 });
 
@@ -153,7 +153,7 @@ test("a page over the bound is not stored, and comes whole to all who have joine
   const stored = await store(ticket, { body: undefined, bytes: 4_000_000, fill: 97, chunks: 16, pause: 50 }, undefined, small);
   assert.deepEqual(stored, { stored: false, reason: "too-large" });
   for (const { status, response } of await waiting) assert.deepEqual([status, response.body.length], ["MISS", 4_000_000]);
-  assert.deepEqual(await lookup("/lab/over", {}, small), { status: "SKIP", reason: "not-stored" });
+  assert.deepEqual(await lookup("/lab/over", {}, small), { status: "SKIP", reason: "too-large" });
 });
 
 test("a stale page is served, and rendered behind it by the site", async () => {

@@ -18,7 +18,8 @@ use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::config::Config;
 use cloudflare_isr::internals::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, LastInvalidation, PageState, Pages, PendingWrites,
-    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry, Totals,
+    RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry,
+    TagIndexHealth, Totals, UnpublishedRender,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
@@ -332,7 +333,10 @@ fn messages_of_an_inspection_are_what_they_were() {
     now.sent("ToTagIndex::InspectShard", &ToTagIndex::InspectShard { shard: shard("/blog/[slug]#3") });
     let totals = Totals { total: 6, fresh: 3, stale: 2, expired: 1 };
     let pages = vec![shown_page(), shown_render()];
-    now.sent("ShardAnswer", &ShardAnswer { shard: None, totals: Some(totals), pages, more: true });
+    now.sent("ShardAnswer", &ShardAnswer { totals: Some(totals), pages, more: true, ..ShardAnswer::default() });
+    now.sent("ToTagIndex::Health", &ToTagIndex::Health { from: 3, limit: 16 });
+    let some = vec![shard("/blog/[slug]#3")];
+    now.sent("TagIndexHealth", &TagIndexHealth { pending: 2, oldest_pending: Some(START), shards: 40, some });
     let breaker = BreakerState { state: BreakerWord::HalfOpen, failures: 9, probe_at: Some(START) };
     let state = ShardState {
         pages: totals,
@@ -345,7 +349,10 @@ fn messages_of_an_inspection_are_what_they_were() {
         sweeps: Sweeps { open: 1, pages: 5 },
         last_invalidation: Some(7),
     };
-    now.sent("ShardAnswer, a whole shard", &ShardAnswer { shard: Some(state), ..ShardAnswer::default() });
+    now.sent(
+        "ShardAnswer, a whole shard",
+        &ShardAnswer { shard: Some(state), breaker: Some(breaker), refused_by_l2: Some(1), ..ShardAnswer::default() },
+    );
     let last_invalidation = Some(LastInvalidation { seq: 7, mode: Mode::Expire, at: START });
     now.sent("TagEntry", &TagEntry { shards: vec![shard("/blog/[slug]#3")], last_invalidation, pending: 1 });
     now.sent("ShardEntry", &Some(ShardEntry { pending: 2, oldest_pending: Some(7) }));
@@ -380,6 +387,11 @@ fn shown_page() -> PageState {
         failure_began_at: Some(START.plus(HOUR)),
         retry_at: Some(START.plus(HOUR * 2)),
         pass_until: None,
+        unpublished: Some(UnpublishedRender {
+            reason: Reason::OriginError,
+            detail: Some("status 503".to_owned()),
+            at: START.plus(HOUR),
+        }),
         rendering: None,
         l2: L2State {
             state: L2Status::Written,
@@ -413,6 +425,7 @@ fn shown_render() -> PageState {
         failure_began_at: None,
         retry_at: None,
         pass_until: None,
+        unpublished: None,
         rendering: Some(rendering),
         l2: L2State { state: L2Status::None, version: None, written_at: None, due_at: None, attempts: 0 },
     }

@@ -264,6 +264,7 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::Listen { since: 6, known: None, every: 2_500 },
         ToTagIndex::InspectTag { tag: tags().remove(0) },
         ToTagIndex::InspectShard { shard: shard() },
+        ToTagIndex::Health { from: 3, limit: 16 },
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -275,7 +276,10 @@ fn a_message_to_the_tag_index() {
             ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
-            ToTagIndex::Feed { .. } | ToTagIndex::Listen { .. } | ToTagIndex::Progress { .. } => {}
+            ToTagIndex::Feed { .. }
+            | ToTagIndex::Listen { .. }
+            | ToTagIndex::Progress { .. }
+            | ToTagIndex::Health { .. } => {}
         });
     });
 }
@@ -334,7 +338,7 @@ fn an_answer_to_an_inspection() {
     });
     let totals = Some(Totals { total: 1, fresh: 1, stale: 0, expired: 0 });
     let samples = [
-        encode(&ShardAnswer { shard: None, totals, pages: pages.into(), more: true }),
+        encode(&ShardAnswer { totals, pages: pages.into(), more: true, ..ShardAnswer::default() }),
         encode(&TagEntry { shards: vec![shard()], last_invalidation: None, pending: 1 }),
         encode(&Some(ShardEntry { pending: 1, oldest_pending: Some(7) })),
     ];

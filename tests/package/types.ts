@@ -58,6 +58,9 @@ export async function inspects(env: Env): Promise<void> {
   const state: "fresh" | "stale" | "expired" | "passing" | "absent" | undefined = byPath.entries[0]?.state;
   const byShard = await env.GATEWAY.inspectShard("/blog/[slug]#0", { after: byTag.after });
   const breaker: "closed" | "open" | "half-open" | undefined = byShard.state?.breaker.state;
+  const { explanation, facts } = await env.GATEWAY.explain("https://example.com/blog/hello", { detail: "queue-full" });
+  const status: "HIT" | "STALE" | "MISS" | "SKIP" | "BYPASS" | null = facts.request.status;
+  console.log(explanation, status, facts.l1.holds, byPath.entries[0]?.unpublished?.reason);
   console.log(entry?.invalidated?.mode, entry?.rendering?.purpose, entry?.l2.state, fresh, state, breaker, byShard.deliveries.oldestPending);
 }
 

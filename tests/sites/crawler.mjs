@@ -221,11 +221,7 @@ export class Comparison {
       row.visited += 1;
       const last = outcomes.at(-1);
       if (["HIT", "STALE"].includes(last)) row.cached += 1;
-      else {
-        // The first answer says why the page could not be stored, and the second that it could not.
-        const reason = last === "SKIP not-stored" ? outcomes[0] : last;
-        row.reasons.set(reason, [...(row.reasons.get(reason) ?? []), target]);
-      }
+      else row.reasons.set(last, [...(row.reasons.get(last) ?? []), target]);
     }
     const rows = [...kinds].map(([kind, { visited, cached, reasons }]) => {
       const why = [...reasons].map(([reason, targets]) => `${reason}: ${targets.length} (\`${targets[0]}\`)`).join("; ");

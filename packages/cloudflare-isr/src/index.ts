@@ -5,6 +5,7 @@
  */
 export type * from "./config.js";
 export type { IsrReason } from "./reason.js";
+export type * from "./explanation.js";
 export type * from "./inspection.js";
 export type * from "./invalidation.js";
 export { isRender } from "./render.js";

@@ -1,4 +1,5 @@
 import type { Mode } from "./invalidation.js";
+import type { IsrReason } from "./reason.js";
 
 /** Which part of a list is returned. */
 export interface InspectOptions {
@@ -43,6 +44,8 @@ export interface PageState {
   retryAt: Millis | null;
   /** The time until which the origin answers each request itself. */
   passUntil: Millis | null;
+  /** Why its last render was not published, while that has an effect: it failed, or its response may not be stored. */
+  unpublished: UnpublishedRender | null;
   /** The current render. */
   rendering: Rendering | null;
   /** The state of the page in L2. */
@@ -56,6 +59,16 @@ export interface InvalidatedBy {
   /** The path, the tag, the prefix or the route. */
   name: string;
   mode: Mode;
+  at: Millis;
+}
+
+/** A render that was not published. */
+export interface UnpublishedRender {
+  /** As in `detail` of `Cache-Status`. */
+  reason: IsrReason;
+  /** The status, the header or the limit that led to it: `status 503`, `cache-control: private`. */
+  detail: string | null;
+  /** When the render ended. */
   at: Millis;
 }
 

@@ -8,6 +8,8 @@ export type IsrReason =
   | "l2"
   /** The page comes from the coordinator: it was rendered for another colo, and KV does not show it yet. */
   | "coordinator"
+  /** The page's freshness lifetime is over. */
+  | "aged"
   /** The page is fresh by its own times, but the edge could not get the latest invalidations. */
   | "feed-unavailable"
   /** The page is invalidated, and may be served stale. SKIP: it was invalidated during each render. */
@@ -54,7 +56,7 @@ export type IsrReason =
   | "misconfigured"
   /** The coordinator runs another version and gave a reason that this one does not know. */
   | "unknown"
-  /** The origin's last answer for this page could not be stored. */
+  /** The origin's last answer for this page could not be stored. An earlier version has not recorded why. */
   | "not-stored"
   /** The route does not store answers with this status. */
   | "status"

@@ -1,3 +1,4 @@
+import type { ExplainOptions, Explanation } from "./explanation.js";
 import type { TagInspection, PathInspection, ShardInspection, InspectOptions } from "./inspection.js";
 import type { Invalidations, Invalidation, InvalidateRequest, RevalidateOptions, Receipt } from "./invalidation.js";
 import type { IsrReason } from "./reason.js";
@@ -72,6 +73,8 @@ export interface IsrService {
   inspectPath(path: string, options?: InspectOptions): Promise<PathInspection>;
   /** Returns the state of a coordinator, `<route>#<number>`, and of its pages. */
   inspectShard(shard: string, options?: InspectOptions): Promise<ShardInspection>;
+  /** Explains what the cache does with a page, and why. Takes its absolute URL. Renders nothing and changes nothing. */
+  explain(url: string, options?: ExplainOptions): Promise<Explanation>;
   /**
    * Looks up a page for a visitor, for a site without the gateway in front. If the visitor leaves, the platform ends the request. So pass
    * all work that follows from a ticket to `ctx.waitUntil`, because other requests wait for the page.

@@ -216,7 +216,7 @@ impl World<'_> {
         let page = self.page(key, token, plan.body);
         let (outcome, answer) = match plan.end {
             End::Page => (RenderOutcome::Done(page.clone()), Some((page, plan.body))),
-            End::NotStored(reason) => (RenderOutcome::Uncacheable(reason), None),
+            End::NotStored(reason) => (RenderOutcome::Uncacheable(reason.into()), None),
             End::Mismatched => (RenderOutcome::Mismatched, None),
             End::NoRoom => (RenderOutcome::NoRoom, None),
             End::Fails(failure @ OriginFailure::Status(_)) => (RenderOutcome::Failed(failure), Some((page, plan.body))),

@@ -234,7 +234,9 @@ impl<'w> World<'w> {
             Step::Keep(page, WhenToKeep::WhenWhole) => self.keep(edge, key, page),
             Step::Serve(served) => self.serve(id, served)?,
             Step::Pass(status) => {
-                if status.detail == Some(Detail::Plain(Reason::NotStored)) {
+                // The reasons of markers: those of the simulated origin's responses that may not be stored.
+                if let Some(Detail::Plain(Reason::CacheControl | Reason::TooLarge | Reason::NotStored)) = status.detail
+                {
                     self.check_mark(id, edge, key)?;
                 }
                 self.client_ends(id, "goes to the site", CacheOutcome::Skip, None)?;

@@ -9,10 +9,12 @@ use crate::coordinator::action::{Action, Answer};
 use crate::coordinator::breaker::OriginResult;
 use crate::coordinator::entry::{Lease, Purpose};
 use crate::coordinator::event::RenderOutcome;
+use crate::coordinator::unpublished::{Cause, Unpublished};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::reason::Reason;
-use crate::semantics::storable::{NotStored, OriginFailure};
+use crate::semantics::evidence::Unstorable;
+use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -57,11 +59,11 @@ impl Handler<'_, '_> {
         self.tell_breaker(&outcome);
         match outcome {
             RenderOutcome::Done(page) => self.done(lease, page),
-            RenderOutcome::Uncacheable(reason) => self.uncacheable(token, reason),
+            RenderOutcome::Uncacheable(unstorable) => self.uncacheable(token, unstorable),
             // A repeated render is unconditional.
             RenderOutcome::Mismatched => self.begin_anew(lease),
             RenderOutcome::Failed(OriginFailure::Broken) if self.elects_another(lease) => self.begin_anew(lease),
-            RenderOutcome::Failed(failure) => self.failed(token, failure.retry_after()),
+            RenderOutcome::Failed(failure) => self.failed(token, failure),
             RenderOutcome::Unregistered => self.unpublished(token, Reason::TagIndex),
             RenderOutcome::NoRoom => self.no_room(token),
             RenderOutcome::Lost => self.lost(lease),
@@ -106,12 +108,13 @@ impl Handler<'_, '_> {
         }
     }
 
-    fn uncacheable(&mut self, token: Version, reason: NotStored) {
+    fn uncacheable(&mut self, token: Version, unstorable: Unstorable) {
         self.release_lease();
         let until = self.context.now.plus(self.context.policy.pass_ttl);
+        let reason = Some(unstorable.reason.reason());
         self.entry.pass_until = Some(until);
-        self.entry.marked_by = Some(token);
-        self.actions.push(Action::AnswerWaiters { answer: Answer::Pass { until, reason: Some(reason) } });
+        self.mark(token, unstorable);
+        self.actions.push(Action::AnswerWaiters { answer: Answer::Pass { until, reason } });
         self.drop_page();
     }
 
@@ -130,19 +133,26 @@ impl Handler<'_, '_> {
         self.entry.retry_at = None;
         self.entry.pass_until = None;
         self.entry.marked_by = None;
+        self.entry.unpublished = None;
+    }
+
+    /// Records which render has left what this step records, and why it is not published.
+    fn mark(&mut self, token: Version, cause: impl Into<Cause>) {
+        self.entry.marked_by = Some(token);
+        self.entry.unpublished = Some(Unpublished { token, at: self.context.now, cause: cause.into() });
     }
 
     /// Counts a failed render. The last good page stays. The origin may have asked for a longer pause.
-    fn failed(&mut self, token: Version, asked: Duration) {
+    fn failed(&mut self, token: Version, failure: OriginFailure) {
         let reason = Reason::OriginError;
-        self.back_off(token, asked);
+        self.back_off(token, failure.retry_after(), failure);
         let answer = self.stand_in(reason).unwrap_or(Answer::Relay { reason });
         self.actions.push(Action::AnswerWaiters { answer });
     }
 
     fn too_old(&mut self, token: Version) {
-        let retry_at = self.back_off(token, Duration::ZERO);
         let reason = Reason::RenderTimeout;
+        let retry_at = self.back_off(token, Duration::ZERO, reason);
         let answer = self.stand_in(reason).unwrap_or(Answer::Unavailable { retry_at, reason });
         self.actions.push(Action::AnswerWaiters { answer });
     }
@@ -150,7 +160,7 @@ impl Handler<'_, '_> {
     /// Sends waiters a response that can't be published, although the origin did not fail.
     fn unpublished(&mut self, token: Version, reason: Reason) {
         self.entry.lease = None;
-        self.entry.marked_by = Some(token);
+        self.mark(token, reason);
         self.entry.retry_at = Some(self.context.now.plus(UNPUBLISHED_PAUSE));
         self.actions.push(Action::AnswerWaiters { answer: Answer::Relay { reason } });
     }
@@ -158,12 +168,12 @@ impl Handler<'_, '_> {
     /// Gives up a render whose body had no room. The page stays as it is. The pauses differ, so that the renders that
     /// have displaced one another do not begin again at the same time.
     fn no_room(&mut self, token: Version) {
+        let reason = Reason::NoRoom;
         self.entry.lease = None;
-        self.entry.marked_by = Some(token);
+        self.mark(token, reason);
         let random = self.context.random;
         let pause = backoff::pause(1 + u32::from(random.is_multiple_of(2)), random >> 1, backoff::LONGEST);
         self.entry.retry_at = Some(self.context.now.plus(pause));
-        let reason = Reason::NoRoom;
         let answer = self.stand_in(reason).unwrap_or(Answer::Refused { reason });
         self.actions.push(Action::AnswerWaiters { answer });
     }
@@ -183,7 +193,7 @@ impl Handler<'_, '_> {
             return self.drive_again(lease);
         }
         self.entry.lease = None;
-        self.entry.marked_by = Some(lease.token);
+        self.mark(lease.token, Reason::Lost);
         self.entry.failures = self.entry.failures.saturating_add(1);
         if self.entry.failures > 1 {
             let pause = backoff::pause(self.entry.failures - 1, self.context.random, backoff::LONGEST);
@@ -215,9 +225,9 @@ impl Handler<'_, '_> {
         }
     }
 
-    fn back_off(&mut self, token: Version, at_least: Duration) -> Timestamp {
+    fn back_off(&mut self, token: Version, at_least: Duration, cause: impl Into<Cause>) -> Timestamp {
         self.entry.lease = None;
-        self.entry.marked_by = Some(token);
+        self.mark(token, cause);
         self.entry.failures = self.entry.failures.saturating_add(1);
         let pause = backoff::pause(self.entry.failures, self.context.random, backoff::LONGEST).max(at_least);
         let retry_at = self.context.now.plus(pause);

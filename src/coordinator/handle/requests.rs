@@ -17,7 +17,7 @@ impl Handler<'_, '_> {
     pub(super) fn miss(&mut self, waiter: WaiterId) {
         self.lift();
         if let Some(until) = self.passing() {
-            return self.answer(waiter, Answer::Pass { until, reason: None });
+            return self.answer(waiter, Answer::Pass { until, reason: self.pass_reason() });
         }
         match self.standing() {
             Standing::Fresh(page) => self.answer(waiter, Answer::Page(Box::new(page))),
@@ -32,7 +32,7 @@ impl Handler<'_, '_> {
     pub(super) fn stale(&mut self, waiter: WaiterId, version: Version) {
         self.lift();
         if let Some(until) = self.passing() {
-            return self.answer(waiter, Answer::Pass { until, reason: None });
+            return self.answer(waiter, Answer::Pass { until, reason: self.pass_reason() });
         }
         if let Standing::Fresh(page) = self.standing() {
             let newer = page.version > version;
@@ -72,7 +72,15 @@ impl Handler<'_, '_> {
             self.entry.retry_at = None;
             self.entry.pass_until = None;
             self.entry.marked_by = None;
+            if self.entry.failures == 0 {
+                self.entry.unpublished = None;
+            }
         }
+    }
+
+    /// Returns why requests pass to the origin. Earlier code does not record it.
+    fn pass_reason(&self) -> Option<Reason> {
+        self.entry.unpublished.as_ref().map(|unpublished| unpublished.cause.reason)
     }
 
     /// Lets a request share a render, which begins if necessary and allowed. If no render may begin, the last good page

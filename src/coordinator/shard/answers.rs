@@ -10,7 +10,6 @@ use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
-use crate::semantics::storable::NotStored;
 use crate::sql::Sql;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -138,7 +137,7 @@ fn bare_reply(answer: &Answer, now: Timestamp) -> Reply {
     match answer {
         Answer::Unchanged => Reply::Unchanged,
         Answer::Refused { reason } => Reply::Refused { reason: *reason },
-        Answer::Pass { until, reason } => Reply::Pass { until: *until, reason: reason.map(NotStored::reason) },
+        Answer::Pass { until, reason } => Reply::Pass { until: *until, reason: *reason },
         Answer::Unavailable { retry_at, reason } => Reply::Unavailable { retry_at: *retry_at, reason: *reason },
         // The failing origin could not be reached, so there is no response to relay.
         Answer::Relay { .. } | Answer::Page(_) | Answer::Growing(_) | Answer::Stale { .. } => {

@@ -1,10 +1,12 @@
 //! Pages, their tags, their leases, and their writes to L2.
 
 use crate::coordinator::tables::CoordinatorStore;
-use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
+use crate::coordinator::{Breaker, Cause, Entry, Lease, PendingWrite, Purpose, StoredCopy, Unpublished};
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
+use crate::semantics::evidence::Evidence;
 use crate::semantics::freshness::Windows;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -22,6 +24,7 @@ const TAG_SEPARATOR: char = '\n';
 const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_until, e.stale_until, e.error_until, \
     e.body_bytes, e.failures, e.retry_at, e.pass_until, e.marked_by, e.l2_pending, e.l2_due, e.l2_attempts, \
     e.l2_written_at, e.digest, e.l2_version, e.l2_digest, e.has_validator, \
+    e.unpublished_by, e.unpublished_at, e.unpublished_reason, e.unpublished_detail, \
     (SELECT group_concat(tag, char(10)) FROM entry_tags t WHERE t.key = e.key), \
     l.token, l.purpose, l.expires_at, l.attempt \
     FROM (SELECT ? AS key) k LEFT JOIN entries e ON e.key = k.key LEFT JOIN leases l ON l.key = k.key";
@@ -30,8 +33,8 @@ const LOAD_ENTRY: &str = "SELECT e.version, e.status, e.rendered_at, e.fresh_unt
 /// written.
 const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rendered_at, fresh_until, stale_until, \
     error_until, body_bytes, failures, retry_at, pass_until, marked_by, l2_pending, l2_due, l2_attempts, l2_written_at, \
-    digest, l2_version, l2_digest, has_validator) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    digest, l2_version, l2_digest, has_validator, unpublished_by, unpublished_at, unpublished_reason, unpublished_detail) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (key) DO UPDATE SET version = excluded.version, status = excluded.status, \
     rendered_at = excluded.rendered_at, fresh_until = excluded.fresh_until, stale_until = excluded.stale_until, \
     error_until = excluded.error_until, body_bytes = excluded.body_bytes, failures = excluded.failures, \
@@ -39,6 +42,8 @@ const SAVE_ENTRY: &str = "INSERT INTO entries (key, path, version, status, rende
     l2_pending = excluded.l2_pending, l2_due = excluded.l2_due, l2_attempts = excluded.l2_attempts, \
     l2_written_at = excluded.l2_written_at, digest = excluded.digest, l2_version = excluded.l2_version, \
     l2_digest = excluded.l2_digest, has_validator = excluded.has_validator, \
+    unpublished_by = excluded.unpublished_by, unpublished_at = excluded.unpublished_at, \
+    unpublished_reason = excluded.unpublished_reason, unpublished_detail = excluded.unpublished_detail, \
     heat = CASE WHEN excluded.version IS NULL OR excluded.version = version THEN heat ELSE \
     (heat >> MAX(0, MIN(62, (excluded.rendered_at - COALESCE(rendered_at, excluded.rendered_at)) / 86400000))) + 1 END";
 
@@ -125,6 +130,8 @@ impl<S: Sql> CoordinatorStore<S> {
     fn save_entry(&self, key: &PageKey, entry: &Entry) -> Result<(), StoreError> {
         let page = entry.page.as_ref();
         let millis = |time: Option<Timestamp>| Value::from(time.map(Timestamp::as_millis));
+        let unpublished = entry.unpublished.as_ref();
+        let cause = unpublished.map(|unpublished| &unpublished.cause);
         let pending = entry.pending.map(|write| write.version.map_or_else(|| DELETE.to_owned(), |v| v.to_string()));
         self.sql
             .query(
@@ -151,6 +158,10 @@ impl<S: Sql> CoordinatorStore<S> {
                     entry.copy.map(|copy| copy.version.to_string()).into(),
                     entry.copy.map(|copy| copy.digest.to_string()).into(),
                     page.filter(|page| page.has_validator).map(|_| 1).into(),
+                    unpublished.map(|unpublished| unpublished.token.to_string()).into(),
+                    millis(unpublished.map(|unpublished| unpublished.at)),
+                    cause.map(|cause| cause.reason.name()).into(),
+                    cause.and_then(|cause| cause.detail.as_ref()).map(Evidence::as_str).into(),
                 ],
             )
             .map(drop)
@@ -259,6 +270,7 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
     let (l2_version, l2_digest) = (columns.optional_parsed(Version::parse)?, columns.optional_parsed(Digest::parse)?);
     let copy = l2_version.zip(l2_digest).map(|(version, digest)| StoredCopy { version, digest });
     let has_validator = columns.optional_number()?.is_some();
+    let unpublished = unpublished(&mut columns)?.filter(|unpublished| unpublished.is_about(marked_by, failures));
     let tags = columns.optional_text()?.unwrap_or_default();
     let mut tags = tags
         .split(TAG_SEPARATOR)
@@ -286,7 +298,16 @@ fn entry(key: &PageKey, row: Row) -> Result<Entry, StoreError> {
         }),
         None => None,
     };
-    Ok(Entry { page, lease, failures, retry_at, pass_until, marked_by, pending, written_at, copy })
+    Ok(Entry { page, lease, failures, retry_at, pass_until, marked_by, unpublished, pending, written_at, copy })
+}
+
+fn unpublished(columns: &mut Columns) -> Result<Option<Unpublished>, StoreError> {
+    let token = columns.optional_text()?.as_deref().and_then(Version::parse);
+    let at = columns.optional_number()?.map(Timestamp::from_millis);
+    let reason = columns.optional_text()?.map(|name| Reason::parse(&name).unwrap_or(Reason::Unknown));
+    let detail = columns.optional_text()?.as_deref().map(Evidence::new);
+    let known = token.zip(at).zip(reason);
+    Ok(known.map(|((token, at), reason)| Unpublished { token, at, cause: Cause { reason, detail } }))
 }
 
 fn lease(token: Version, columns: &mut Columns) -> Result<Lease, StoreError> {

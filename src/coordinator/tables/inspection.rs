@@ -3,9 +3,11 @@
 use crate::coordinator::tables::CoordinatorStore;
 use crate::inspection::answer::{
     BreakerState, BreakerWord, InvalidatedBy, L2State, L2Status, PageState, Pages, PendingWrites, RenderPurpose,
-    Rendering, ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals,
+    Rendering, ShardAnswer, ShardQuestion, ShardState, State, Sweeps, Totals, UnpublishedRender,
 };
+use crate::inspection::health::{MAX_COUNTED, REFUSED_ATTEMPTS};
 use crate::invalidation::Mode;
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
 use crate::sql::{Columns, Row, Sql, StoreError, Value};
@@ -23,8 +25,8 @@ const TAG_SEPARATOR: &str = ", ";
 
 const PAGE_COLUMNS: &str = "key, path, state, version, status, body_bytes, tags, heat, render_began_at, rendered_at, \
     fresh_until, stale_until, error_until, invalidated_by, invalidated_kind, invalidated_name, invalidated_mode, \
-    invalidated_at, failures, failure_began_at, retry_at, pass_until, rendering, rendering_since, rendering_until, \
-    rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
+    invalidated_at, failures, failure_began_at, retry_at, pass_until, unpublished_reason, unpublished_detail, \
+    unpublished_at, rendering, rendering_since, rendering_until, rendering_attempt, l2, l2_version, l2_written_at, l2_due, l2_attempts";
 
 impl<S: Sql> CoordinatorStore<S> {
     /// Returns the state of pages.
@@ -48,7 +50,10 @@ impl<S: Sql> CoordinatorStore<S> {
             Pages::Tag(tag) if question.totals => (None, Some(self.tag_totals(tag)?)),
             _ => (None, None),
         };
-        Ok(ShardAnswer { shard, totals, pages, more })
+        let breaker = Some(self.breaker_state()?);
+        let is_whole = question.pages == Pages::All;
+        let refused_by_l2 = if is_whole { Some(self.refused_by_l2()?) } else { None };
+        Ok(ShardAnswer { shard, totals, pages, more, breaker, refused_by_l2 })
     }
 
     /// Lists the requested keys, and one more if there are more.
@@ -76,6 +81,25 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(self.sql().query(statement, &parameters)?.into_iter().flatten().collect())
     }
 
+    /// Returns the breaker as `shard_state` shows it, without a look at the pages.
+    fn breaker_state(&self) -> Result<BreakerState, StoreError> {
+        let rows = self.sql().query(
+            "SELECT CASE WHEN COALESCE(b.pauses, 0) = 0 THEN 'closed' WHEN b.probe_at > m.now THEN 'open' \
+             ELSE 'half-open' END, COALESCE(b.failures, 0), CASE WHEN b.pauses > 0 THEN b.probe_at END \
+             FROM moment m LEFT JOIN breaker b ON 1",
+            &[],
+        )?;
+        breaker(&mut Columns::of("breaker", rows.into_iter().next().unwrap_or_default()))
+    }
+
+    /// Counts the writes that L2 has refused again and again.
+    fn refused_by_l2(&self) -> Result<u64, StoreError> {
+        let statement = "SELECT COUNT(*) FILTER (WHERE l2_attempts >= ?) FROM \
+            (SELECT l2_attempts FROM entries WHERE l2_due IS NOT NULL LIMIT ?)";
+        let rows = self.sql().query(statement, &[u64::from(REFUSED_ATTEMPTS).into(), MAX_COUNTED.into()])?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+
     fn tag_totals(&self, tag: &Tag) -> Result<Totals, StoreError> {
         let statement = "SELECT pages, fresh, stale, expired FROM tag_state WHERE tag = ?";
         let row = self.sql().query(statement, &[tag.as_str().into()])?.into_iter().next();
@@ -96,16 +120,7 @@ impl<S: Sql> CoordinatorStore<S> {
             tags: columns.number()?,
             renders: columns.number()?,
             l2: PendingWrites { pending: columns.number()?, failing: columns.number()? },
-            breaker: BreakerState {
-                state: columns.parsed(|word| match word {
-                    "closed" => Some(BreakerWord::Closed),
-                    "open" => Some(BreakerWord::Open),
-                    "half-open" => Some(BreakerWord::HalfOpen),
-                    _ => None,
-                })?,
-                failures: columns.number()?,
-                probe_at: columns.optional_time()?,
-            },
+            breaker: breaker(&mut columns)?,
             sweeps: Sweeps { open: columns.number()?, pages: columns.number()? },
             last_invalidation: columns.optional_number()?,
         })
@@ -143,6 +158,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
         failure_began_at: columns.optional_time()?,
         retry_at: columns.optional_time()?,
         pass_until: columns.optional_time()?,
+        unpublished: unpublished(&mut columns)?,
         rendering: rendering(&mut columns)?,
         l2: L2State {
             state: columns.parsed(|word| match word {
@@ -171,6 +187,25 @@ fn invalidated(columns: &mut Columns) -> Result<Option<InvalidatedBy>, StoreErro
         mode,
         at,
     }))
+}
+
+fn breaker(columns: &mut Columns) -> Result<BreakerState, StoreError> {
+    Ok(BreakerState {
+        state: columns.parsed(|word| match word {
+            "closed" => Some(BreakerWord::Closed),
+            "open" => Some(BreakerWord::Open),
+            "half-open" => Some(BreakerWord::HalfOpen),
+            _ => None,
+        })?,
+        failures: columns.number()?,
+        probe_at: columns.optional_time()?,
+    })
+}
+
+fn unpublished(columns: &mut Columns) -> Result<Option<UnpublishedRender>, StoreError> {
+    let reason = columns.optional_text()?.map(|name| Reason::parse(&name).unwrap_or(Reason::Unknown));
+    let (detail, at) = (columns.optional_text()?, columns.optional_time()?);
+    Ok(reason.zip(at).map(|(reason, at)| UnpublishedRender { reason, detail, at }))
 }
 
 fn rendering(columns: &mut Columns) -> Result<Option<Rendering>, StoreError> {

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
 /// The first steps need their own code: earlier code refused every step that it did not know.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_copies_and_breaker",
@@ -42,6 +42,11 @@ const MIGRATIONS: [Migration; 8] = [
     Migration {
         name: "0008_unconfirmed_tags",
         sql: include_str!("../../../migrations/coordinator/0008_unconfirmed_tags.sql"),
+        min_reader: 8,
+    },
+    Migration {
+        name: "0009_unpublished",
+        sql: include_str!("../../../migrations/coordinator/0009_unpublished.sql"),
         min_reader: 8,
     },
 ];

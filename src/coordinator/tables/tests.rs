@@ -6,12 +6,14 @@ mod bounds;
 mod versions;
 
 use super::*;
-use crate::coordinator::{Breaker, Entry, Lease, PendingWrite, Purpose, StoredCopy};
+use crate::coordinator::{Breaker, Cause, Entry, Lease, PendingWrite, Purpose, StoredCopy, Unpublished};
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::route::RouteId;
 use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::Digest;
+use crate::semantics::evidence::Evidence;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::tag::Tag;
@@ -62,6 +64,11 @@ fn an_entry_is_loaded_as_it_was_saved() {
         retry_at: Some(at(1)),
         pass_until: Some(at(2)),
         marked_by: Some(page.version),
+        unpublished: Some(Unpublished {
+            token: page.version,
+            at: at(6),
+            cause: Cause { reason: Reason::OriginError, detail: Some(Evidence::new("status 503")) },
+        }),
         pending: Some(PendingWrite { version: Some(page.version), due: at(3), attempts: 4 }),
         written_at: Some(at(5)),
         copy: Some(StoredCopy { version: page.version, digest: Digest::parse(&"7".repeat(32)).unwrap() }),
@@ -84,6 +91,28 @@ fn an_entry_is_loaded_as_it_was_saved() {
         before = after;
     }
     assert_eq!(store.clock().unwrap().last(), clock.last(), "tokens rise across restarts");
+}
+
+#[test]
+fn a_cause_that_earlier_code_has_overtaken_is_not_known() {
+    let store = coordinator();
+    let (page, clock) = (page("/", &[], 1), Clock::resume(None));
+    let token = Version::from_parts(at(2000), 1);
+    let unpublished = Some(Unpublished { token, at: at(6), cause: Reason::TagIndex.into() });
+    let failed = Entry { failures: 1, marked_by: Some(token), unpublished, ..Entry::default() };
+    store.save(&page.key, &Entry::default(), &failed, &clock, None).unwrap();
+    assert_eq!(store.load(&page.key), Ok(failed.clone()));
+    let by_earlier_code = |change: &str, is_known| {
+        store.sql().query(&format!("UPDATE entries SET {change}"), &[]).unwrap();
+        assert_eq!(
+            store.load(&page.key).unwrap().unpublished,
+            failed.unpublished.clone().filter(|_| is_known),
+            "{change}"
+        );
+    };
+    by_earlier_code("marked_by = NULL", true);
+    by_earlier_code("failures = 0", false);
+    by_earlier_code(&format!("marked_by = '{}', pass_until = 9", Version::from_parts(at(3000), 1)), false);
 }
 
 #[test]

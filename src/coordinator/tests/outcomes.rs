@@ -74,12 +74,13 @@ fn what_may_not_be_stored_leaves_a_pass_mark_and_drops_the_old_page() {
     let (token, until) = (key.token(), key.now.plus(SECOND * 5));
     let reason = NotStored::CacheControl;
     let expected = [
-        Action::AnswerWaiters { answer: Answer::Pass { until, reason: Some(reason) } },
+        Action::AnswerWaiters { answer: Answer::Pass { until, reason: Some(Reason::CacheControl) } },
         Action::Release,
         Action::Delete,
     ];
-    assert_eq!(key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason) }), expected);
-    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, Answer::Pass { until, reason: None })]);
+    assert_eq!(key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason.into()) }), expected);
+    let passed = Answer::Pass { until, reason: Some(Reason::CacheControl) };
+    assert_eq!(key.on(Event::Miss { waiter: ONE }), [answer(ONE, passed)], "for as long as it passes");
     assert_eq!(
         key.after(SECOND * 5).on(Event::Miss { waiter: ONE }).last(),
         Some(&Action::Render { token: key.token() })

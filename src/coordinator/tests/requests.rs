@@ -39,13 +39,14 @@ fn an_invalidation_lifts_a_pause_and_a_pass_mark_once() {
     );
     key.lifted = false;
     let (token, reason) = (key.token(), NotStored::Status);
-    key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason) });
+    key.on(Event::Ended { token, outcome: RenderOutcome::Uncacheable(reason.into()) });
     assert_eq!(key.entry.marked_by, Some(token));
     key.lifted = true;
     assert_eq!(
         key.on(Event::Miss { waiter: ONE }),
         [Action::Wait { waiter: ONE }, Action::Render { token: key.token() }]
     );
+    assert_eq!(key.entry.unpublished, None, "it has no effect any more");
 }
 
 #[test]

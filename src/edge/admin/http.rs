@@ -6,18 +6,25 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::Env;
 
+use super::explain::explain;
+use super::health::check;
 use super::inspect::inspect;
 use super::{invalidate_all, invalidation, log};
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::error::{CallError, ErrorCode};
-use crate::inspection::Inspect;
+use crate::inspection::health::Health;
+use crate::inspection::{Explain, Inspect};
 use crate::invalidation::Call;
 use crate::secret::Secret;
+use crate::semantics::key::RequestUrl;
 
 /// The most bytes of a request body.
 const MAX_BODY_BYTES: u64 = 16 * 1024;
+
+/// The path of the health check.
+const HEALTH_PATH: &str = "/__isr/health";
 
 /// Why a request was not carried out.
 #[derive(Debug, Error)]
@@ -106,6 +113,11 @@ pub(in crate::edge) async fn http(
     let answer = match (settings.admin_token.as_ref(), path.strip_prefix("/__isr/invalidations/")) {
         (Some(token), None) if path == "/__isr/revalidate" => revalidate(request, method, env, token).await,
         (Some(token), None) if path == "/__isr/inspect" => show(request, method, env, token).await,
+        (Some(token), None) if path == "/__isr/explain" => told(request, method, env, token).await,
+        (Some(token), None) if path == HEALTH_PATH => match health(request, method, env, settings, token).await {
+            Ok(health) => return envelope::json(health.status(), &health.to_json()),
+            Err(error) => Err(error),
+        },
         (Some(token), Some(seq)) => progress(request, method, env, token, seq).await,
         _ => Err(HttpError::NoSuchPath),
     };
@@ -148,6 +160,42 @@ async fn show(request: &Request, method: &str, env: &Env, token: &Secret) -> Res
     let (_, query) = url.split_once('?').unwrap_or_default();
     let question = Inspect::from_query(query).map_err(CallError::from)?;
     Ok(inspect(env, question).await?)
+}
+
+async fn told(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
+    if method != "GET" {
+        return Err(HttpError::Method { allow: "GET" });
+    }
+    authorize(request, token)?;
+    let url = request.url();
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    Ok(explain(env, Explain::from_query(query).map_err(CallError::from)?).await?)
+}
+
+async fn health(
+    request: &Request,
+    method: &str,
+    env: &Env,
+    settings: &Settings,
+    token: &Secret,
+) -> Result<Health, HttpError> {
+    if method != "GET" {
+        return Err(HttpError::Method { allow: "GET" });
+    }
+    authorize(request, token)?;
+    Ok(check(env, settings).await)
+}
+
+/// Answers a request to [`HEALTH_PATH`] while there are no valid settings; `None` if the token may not see it, or for any
+/// other request.
+pub(super) fn unhealthy(
+    request: &Request,
+    token: Option<&Secret>,
+    health: &Health,
+) -> Option<Result<Response, JsValue>> {
+    let is_asked = || RequestUrl::parse(&request.url()).is_ok_and(|url| url.path().as_str() == HEALTH_PATH);
+    let is_allowed = token.is_some_and(|token| authorize(request, token).is_ok());
+    (is_allowed && request.method() == "GET" && is_asked()).then(|| envelope::json(health.status(), &health.to_json()))
 }
 
 fn authorize(request: &Request, token: &Secret) -> Result<(), HttpError> {

@@ -1,6 +1,8 @@
 //! Calls from outside: invalidation on demand, and inspection. `/__isr/...` serves callers with the token. The RPC
 //! methods serve Workers that are bound to the gateway or to its objects.
 
+mod explain;
+mod health;
 mod http;
 mod inspect;
 mod rpc;
@@ -10,6 +12,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use worker::Env;
 
+pub(super) use self::explain::explain;
+pub(super) use self::health::unconfigured;
 pub(super) use self::http::http;
 pub(super) use self::inspect::inspect;
 pub(super) use self::rpc::{refusal, rpc, rpc_with};

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
+use super::explain::explain;
 use super::inspect::inspect;
 use super::{TagIndex, invalidate_all, invalidation, log};
 use crate::error::{ArgumentError, CallError, ErrorCode};
-use crate::inspection::{Inspect, SubjectKind};
+use crate::inspection::{Explain, Inspect, SubjectKind};
 use crate::invalidation::Call;
 
 /// An RPC call as the entry module writes it.
@@ -32,6 +33,7 @@ enum Method {
     InspectTag,
     InspectPath,
     InspectShard,
+    Explain,
 }
 
 /// Performs an RPC call outside of the tag index itself.
@@ -77,6 +79,7 @@ async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, Ca
         Method::InspectPath => {
             inspect(tag_index, Inspect::from_arguments(SubjectKind::Path, &argument, &options)?).await
         }
+        Method::Explain => explain(tag_index.env(), Explain::from_arguments(&argument, &options)?).await,
         Method::InspectShard => {
             inspect(tag_index, Inspect::from_arguments(SubjectKind::Shard, &argument, &options)?).await
         }

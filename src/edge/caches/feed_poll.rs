@@ -30,17 +30,31 @@ pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc
         }
         FeedRefresh::OpenPush(push) => feed_push::open(env, context, settings, push),
         FeedRefresh::PollFirst(sent) => poll(env, settings, sent).await,
-        FeedRefresh::WaitForOther => {
-            // The platform does not allow this request to await another request's promise, but it can use a timer of
-            // its own.
-            let waited = async {
-                while deployment.with(|polling| polling.awaits_other(js::now(), bound)) {
-                    Delay::from(LOOK_EVERY).await;
-                }
-            };
-            js::within(PATIENCE, waited).await;
-        }
+        FeedRefresh::WaitForOther => wait_for_other(settings).await,
     }
+}
+
+/// Refreshes the feed outside of a visit: no poll runs behind a response.
+pub(in crate::edge) async fn refresh_first(env: &Env, settings: &Settings) {
+    let bound = settings.config.freshness_bound;
+    let refresh = settings.deployment.polling.borrow_mut().refresh(js::now(), bound);
+    match refresh {
+        FeedRefresh::Nothing => {}
+        FeedRefresh::PollBehind(sent) | FeedRefresh::PollFirst(sent) => poll(env, settings, sent).await,
+        FeedRefresh::WaitForOther => wait_for_other(settings).await,
+    }
+}
+
+/// Waits for another request's poll. The platform does not allow this request to await another request's promise, but it
+/// can use a timer of its own.
+async fn wait_for_other(settings: &Settings) {
+    let bound = settings.config.freshness_bound;
+    let waited = async {
+        while settings.deployment.with(|polling| polling.awaits_other(js::now(), bound)) {
+            Delay::from(LOOK_EVERY).await;
+        }
+    };
+    js::within(PATIENCE, waited).await;
 }
 
 async fn poll(env: &Env, settings: &Settings, sent: Poll) {

@@ -29,6 +29,7 @@ use crate::edge::memory;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
+use crate::reason::Reason;
 use crate::semantics::etag;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
@@ -94,7 +95,8 @@ impl Fill {
             }
             Ok(CollectResult::OverBound) => {
                 let now = js::now();
-                let mark = PassMarker { since: now, until: now.plus(settings.config.pass_ttl) };
+                let mark =
+                    PassMarker { since: now, until: now.plus(settings.config.pass_ttl), reason: Reason::TooLarge };
                 l1::put_pass(settings, key, mark, now).await;
             }
             Ok(CollectResult::NoRoom) => {}

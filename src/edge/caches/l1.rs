@@ -12,12 +12,16 @@ use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::page::PageMeta;
 use crate::protocol::{META_HEADER, REPLY_HEADER};
+use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::time::Timestamp;
 use crate::visit::{L1_PATIENCE, L1Entry, PassMarker, StoredPage};
 
 /// The header of a hit-for-pass marker: the time from which it holds, and its end.
 const PASS_HEADER: &str = "x-isr-pass";
+
+/// The header of a hit-for-pass marker that names the reason. An earlier version of this cache did not write it.
+const PASS_REASON_HEADER: &str = "x-isr-pass-reason";
 
 /// The header of a page that states when it leaves L1, in milliseconds since the Unix epoch. Copies end with it.
 pub(in crate::edge) const UNTIL_HEADER: &str = "x-isr-until";
@@ -27,11 +31,13 @@ pub(in crate::edge) fn end_of(page: &Response) -> Option<Timestamp> {
     page.headers().get(UNTIL_HEADER).ok()??.parse().ok().map(Timestamp::from_millis)
 }
 
-/// Reads a marker from the value of [`PASS_HEADER`].
-fn parse_mark(value: &str) -> Option<PassMarker> {
-    let (since, until) = value.split_once('-')?;
+/// Reads a marker.
+fn mark_of(headers: &Headers) -> Option<PassMarker> {
+    let times = headers.get(PASS_HEADER).ok()??;
+    let (since, until) = times.split_once('-')?;
     let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
-    Some(PassMarker { since: time(since)?, until: time(until)? })
+    let reason = headers.get(PASS_REASON_HEADER).ok().flatten().and_then(|name| Reason::parse(&name));
+    Some(PassMarker { since: time(since)?, until: time(until)?, reason: reason.unwrap_or(Reason::NotStored) })
 }
 
 /// Opens the cache of this colo.
@@ -67,8 +73,7 @@ pub(in crate::edge) async fn get(settings: &Settings, key: &PageKey) -> L1Entry<
     if let Some(meta) = envelope::meta(&response).filter(|meta| meta.key == *key) {
         return L1Entry::Page(StoredPage { meta, body: response });
     }
-    let mark = response.headers().get(PASS_HEADER).ok().flatten();
-    mark.as_deref().and_then(parse_mark).map_or(L1Entry::Nothing, L1Entry::Pass)
+    mark_of(&response.headers()).map_or(L1Entry::Nothing, L1Entry::Pass)
 }
 
 /// Stores a page for as long as it can be of use, at most `l1_ttl`. `wrapped` are the headers of the wrapped page. All
@@ -96,10 +101,11 @@ pub(in crate::edge) async fn put_page(
 
 /// Stores a hit-for-pass marker.
 pub(in crate::edge) async fn put_pass(settings: &Settings, key: &PageKey, mark: PassMarker, now: Timestamp) {
-    let PassMarker { since, until } = mark;
+    let PassMarker { since, until, reason } = mark;
     let result = async {
         let headers = Headers::new()?;
         headers.set(PASS_HEADER, &format!("{}-{}", since.as_millis(), until.as_millis()))?;
+        headers.set(PASS_REASON_HEADER, reason.name())?;
         put(settings, key, headers, None, until.since(now)).await
     };
     report(result.await);

@@ -14,6 +14,7 @@ const METHODS: Record<Method, true> = {
   inspectTag: true,
   inspectPath: true,
   inspectShard: true,
+  explain: true,
   lookup: true,
   store: true,
 };
@@ -71,7 +72,7 @@ export async function callEntrypoint(ctx: ExecutionContext, env: unknown, method
 /** Performs a method of an object. */
 export async function callObject(object: RustObject, ctx: DurableObjectState, method: Method, args: unknown[]): Promise<unknown> {
   // The entrypoint reads the cache of the colo, and knows which coordinator owns a page.
-  if (method === "lookup" || method === "store") {
+  if (method === "lookup" || method === "store" || method === "explain") {
     const { default: entrypoint } = ctx.exports as unknown as { default: Record<Method, (...args: unknown[]) => Promise<unknown>> };
     return entrypoint[method](...args);
   }

@@ -131,7 +131,7 @@ impl Object {
         let RenderResult { outcome, answer, rest } = ended;
         let unpublished = match &outcome {
             RenderOutcome::Done(_) => None,
-            RenderOutcome::Uncacheable(reason) => Some(reason.reason()),
+            RenderOutcome::Uncacheable(unstorable) => Some(unstorable.reason.reason()),
             RenderOutcome::NoRoom => Some(Reason::NoRoom),
             RenderOutcome::Failed(_)
             | RenderOutcome::Mismatched

@@ -29,6 +29,7 @@ use crate::page::PageMeta;
 use crate::route::{Route, RouteId};
 use crate::semantics::client_rules::ClientRules;
 use crate::semantics::digest::{Digest, Parts};
+use crate::semantics::evidence::Unstorable;
 use crate::semantics::freshen;
 use crate::semantics::freshness::{Revalidate, Windows};
 use crate::semantics::headers::{HeaderList, MAX_VALUE_BYTES};
@@ -192,7 +193,7 @@ async fn ask(
     report(Progress::Answered);
     let OriginResponse { status, headers, body: source, authorized, base } = answer?;
     let Some(headers) = headers else {
-        return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge).into());
+        return Ok(RenderOutcome::Uncacheable(NotStored::TooLarge.into()).into());
     };
     let criteria = Criteria { authorized, ..criteria(order.route, order.key, order.token, order.max_body_bytes) };
     note_oddities(order, &headers);
@@ -214,7 +215,7 @@ async fn ask(
                 worker::console_warn!("{}", redirect::explain(location, order.key.url()));
             }
             order.abort.abort();
-            return Ok(RenderOutcome::Uncacheable(reason).into());
+            return Ok(RenderOutcome::Uncacheable(Unstorable::of(reason, status, &headers)).into());
         }
     };
     storable.headers.set("etag", etag::of_origin(&headers));
@@ -258,7 +259,7 @@ async fn ask(
             });
             let outcome = match fit {
                 Fit::NoRoom => RenderOutcome::NoRoom,
-                Fit::Over | Fit::Within => RenderOutcome::Uncacheable(NotStored::TooLarge),
+                Fit::Over | Fit::Within => RenderOutcome::Uncacheable(Unstorable::body_over(order.max_body_bytes)),
             };
             return Ok(RenderResult { rest: Some(rest), ..outcome.into() });
         }

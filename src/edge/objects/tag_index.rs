@@ -228,6 +228,7 @@ impl Object {
             }
             ToTagIndex::Progress { seq } => message_response(&self.progress(seq).await?),
             ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
+            ToTagIndex::Health { from, limit } => message_response(&self.store()?.health(from, limit)?),
             ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
         })
     }

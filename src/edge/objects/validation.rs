@@ -9,6 +9,7 @@ use crate::edge::objects::render::{self, Content, Order, RenderResult};
 use crate::edge::platform::js;
 use crate::page::PageMeta;
 use crate::route::{Origin, RenderValue, Route};
+use crate::semantics::evidence::Unstorable;
 use crate::semantics::headers::HeaderList;
 use crate::semantics::origin_headers::{self, OriginHeaders};
 use crate::semantics::storable::{self, Criteria, Storability, Storable};
@@ -30,7 +31,9 @@ pub(super) async fn confirmed(
     let Storable { windows, dated, tags, mut headers, rules, announced: _ } =
         match storable::judge(page.status, &fresh, &Criteria { is_confirmed: true, ..*criteria }) {
             Storability::Store(storable) => storable,
-            Storability::Pass(reason) => return Ok(RenderOutcome::Uncacheable(reason).into()),
+            Storability::Pass(reason) => {
+                return Ok(RenderOutcome::Uncacheable(Unstorable::of(reason, page.status, &fresh)).into());
+            }
             Storability::Fail(failure) => return Ok(RenderOutcome::Failed(failure).into()),
         };
     // The tag of a page that came in a coding is weak. One of this cache's own is made anew.

@@ -6,7 +6,7 @@ mod bounds;
 mod versions;
 
 use super::*;
-use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry};
+use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry, TagIndexHealth};
 use crate::invalidation::{Feed, FeedProgress, FeedQuestion, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
@@ -51,6 +51,32 @@ fn page(path: &str, tags: &[&str], start: u64) -> PageMeta {
         has_validator: false,
         vouched: None,
     }
+}
+
+#[test]
+fn health_is_what_is_pending_since_when_and_a_few_coordinators() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    assert_eq!(store.health(7, 16), Ok(TagIndexHealth::default()));
+    let names: Vec<ShardName> = (0..4).map(|number| shard(&format!("/[slug]#{number}"))).collect();
+    for name in &names {
+        store.register(name, 4, 0, &[tag("x")], at(0)).unwrap();
+    }
+    // After a change of `shards`, a coordinator is announced for each number of them.
+    store.register(&names[0], 5, 0, &[], at(0)).unwrap();
+    let some = |from, limit| store.health(from, limit).unwrap().some;
+    assert_eq!((some(0, 16), some(2, 1), some(7, 16)), (names.clone(), vec![names[2].clone()], vec![names[3].clone()]));
+    let first = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    let second = store.append(Target::Tag(tag("x")), Mode::Expire, Refresh::Lazy, None, at(5000)).unwrap();
+    let pending = || store.health(0, 1).map(|health| (health.shards, health.pending, health.oldest_pending)).unwrap();
+    assert_eq!(pending(), (4, 8, Some(first.at)));
+    for name in &names {
+        store.delivered(first.seq, name, 0).unwrap();
+    }
+    assert_eq!(pending(), (4, 4, Some(second.at)));
+    for name in &names {
+        store.delivered(second.seq, name, 0).unwrap();
+    }
+    assert_eq!(pending(), (4, 0, None));
 }
 
 #[test]

@@ -227,7 +227,12 @@ impl World {
             }
             Op::NotStored => {
                 let (key, token) = take(&mut self.renders)?;
-                Input::Ended { key, token, outcome: RenderOutcome::Uncacheable(NotStored::CacheControl), answer: None }
+                Input::Ended {
+                    key,
+                    token,
+                    outcome: RenderOutcome::Uncacheable(NotStored::CacheControl.into()),
+                    answer: None,
+                }
             }
             Op::Fails => {
                 let (key, token) = take(&mut self.renders)?;

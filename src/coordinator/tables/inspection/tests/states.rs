@@ -6,9 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::coordinator::{
-    Action, Answer, Context, Event, PendingWrite, Room, RoutePolicy, StoredCopy, TokenBucket, WaiterId, handle,
+    Action, Answer, Cause, Context, Event, PendingWrite, Room, RoutePolicy, StoredCopy, TokenBucket, Unpublished,
+    WaiterId, handle,
 };
+use crate::reason::Reason;
 use crate::semantics::digest::Digest;
+use crate::semantics::evidence::Evidence;
 use crate::semantics::freshness::Freshness;
 
 /// Asks the state machine what it does with a client that has no page, and returns the page's state.
@@ -77,33 +80,60 @@ fn entry() -> impl Strategy<Value = Entry> {
     let lease = (0..END, any::<bool>(), 0..3_u32);
     let marks = (0..3_u32, time(), time(), time());
     let write = prop::option::of((any::<bool>(), 0..END, 0..3_u32));
-    (prop::option::of(published), prop::option::of(lease), marks, write, time(), any::<bool>()).prop_map(
-        |(parts, lease, (failures, retry_at, pass_until, marked_by), write, written_at, is_copied)| Entry {
-            page: parts.map(|(start, (fresh, stale, error), tags)| {
-                let windows =
-                    Windows { fresh_until: fresh.map(at), stale_until: stale.map(at), error_until: error.map(at) };
-                page(&key("/"), start, windows, &tags)
-            }),
-            lease: lease.map(|(since, is_cold, attempt)| Lease {
-                token: version(since),
-                purpose: if is_cold { Purpose::Cold } else { Purpose::Background },
-                expires_at: at(since + 70),
-                attempt,
-            }),
-            failures,
-            retry_at: retry_at.map(at),
-            pass_until: pass_until.map(at),
-            marked_by: marked_by.map(version),
-            pending: write.map(|(is_deletion, due, attempts)| PendingWrite {
-                version: (!is_deletion).then(|| version(1)),
-                due: at(due),
-                attempts,
-            }),
-            written_at: written_at.map(at),
-            copy: is_copied
-                .then(|| StoredCopy { version: version(2), digest: Digest::parse(&"7".repeat(32)).unwrap() }),
+    let unpublished = prop::option::of((time(), any::<bool>()));
+    (prop::option::of(published), prop::option::of(lease), (marks, unpublished), write, time(), any::<bool>()).prop_map(
+        |(parts, lease, ((failures, retry_at, pass_until, marked_by), unpublished), write, written_at, is_copied)| {
+            Entry {
+                page: parts.map(|(start, (fresh, stale, error), tags)| {
+                    let windows =
+                        Windows { fresh_until: fresh.map(at), stale_until: stale.map(at), error_until: error.map(at) };
+                    page(&key("/"), start, windows, &tags)
+                }),
+                lease: lease.map(|(since, is_cold, attempt)| Lease {
+                    token: version(since),
+                    purpose: if is_cold { Purpose::Cold } else { Purpose::Background },
+                    expires_at: at(since + 70),
+                    attempt,
+                }),
+                failures,
+                retry_at: retry_at.map(at),
+                pass_until: pass_until.map(at),
+                marked_by: marked_by.map(version),
+                // Often about the render that has left the marks, and otherwise about another one.
+                unpublished: unpublished.map(|(ended, has_detail)| Unpublished {
+                    token: version(ended.or(marked_by).unwrap_or(1)),
+                    at: at(ended.unwrap_or(2)),
+                    cause: Cause {
+                        reason: if has_detail { Reason::OriginError } else { Reason::TagIndex },
+                        detail: has_detail.then(|| Evidence::new("status 503")),
+                    },
+                }),
+                pending: write.map(|(is_deletion, due, attempts)| PendingWrite {
+                    version: (!is_deletion).then(|| version(1)),
+                    due: at(due),
+                    attempts,
+                }),
+                written_at: written_at.map(at),
+                copy: is_copied
+                    .then(|| StoredCopy { version: version(2), digest: Digest::parse(&"7".repeat(32)).unwrap() }),
+            }
         },
     )
+}
+
+/// Returns the token of the last failed render.
+fn failed_by(entry: &Entry) -> Option<Version> {
+    let token = entry.marked_by.or(entry.unpublished.as_ref().map(|unpublished| unpublished.token));
+    token.filter(|_| entry.failures > 0)
+}
+
+fn unpublished_by_code(entry: &Entry) -> Option<UnpublishedRender> {
+    let known = entry.unpublished.as_ref().filter(|known| known.is_about(entry.marked_by, entry.failures));
+    known.map(|Unpublished { at, cause: Cause { reason, detail }, .. }| UnpublishedRender {
+        reason: *reason,
+        detail: detail.as_ref().map(ToString::to_string),
+        at: *at,
+    })
 }
 
 fn l2_by_code(entry: &Entry) -> L2State {
@@ -187,9 +217,10 @@ proptest! {
                     InvalidatedBy { seq: invalidation.seq, kind, name, mode: invalidation.mode, at: invalidation.at }
                 }),
                 failures: u64::from(entry.failures),
-                failure_began_at: began(entry.marked_by.filter(|_| entry.failures > 0)),
+                failure_began_at: began(failed_by(entry)),
                 retry_at: entry.retry_at,
                 pass_until: entry.pass_until,
+                unpublished: unpublished_by_code(entry),
                 rendering: entry.lease.map(|lease| Rendering {
                     purpose: if lease.purpose == Purpose::Cold { RenderPurpose::Cold } else { RenderPurpose::Background },
                     began_at: lease.token.time(),
@@ -215,6 +246,7 @@ proptest! {
         prop_assert_eq!(shard.last_invalidation, received.last().map(|(_, invalidation)| invalidation.seq));
         prop_assert_eq!(shard.renders, pages.iter().filter(|(_, entry)| entry.lease.is_some()).count() as u64);
         prop_assert_eq!(shard.l2.pending, pages.iter().filter(|(_, entry)| entry.pending.is_some()).count() as u64);
+        prop_assert_eq!(Some(shard.breaker), shown.breaker);
         prop_assert_eq!(shard.failing, pages.iter().filter(|(_, entry)| entry.failures > 0).count() as u64);
         for name in TAGS.map(tag) {
             let told = store.inspect(&all(Pages::Tag(name.clone()))).unwrap();
