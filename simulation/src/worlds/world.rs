@@ -268,7 +268,8 @@ impl<'w> World<'w> {
         // Nothing but the tag index wakes one that no request reaches, unless it was never about to publish a page: then
         // the tag index does not know it.
         let is_served = |at: usize| self.layout.shards[at].is_served(&self.layout.config.routes);
-        let wakes = |at: &usize| is_served(*at) || self.objects[*at].registered_at.is_none();
+        let is_unknown = |at: usize| self.objects[at].registered_at.is_none() || self.is_stranded(at);
+        let wakes = |at: &usize| is_served(*at) || is_unknown(*at);
         let woken: Vec<_> = (0..self.objects.len()).filter(wakes).collect();
         woken.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
