@@ -432,7 +432,7 @@ impl World<'_> {
         let object = &mut self.objects[at];
         object.alarm = object.alarm.into_iter().chain(interrupted).min();
         if self.random.one_in(self.weather.alarm_lost) {
-            object.has_lost_alarm = object.alarm.take().is_some();
+            object.alarm = None;
         }
         self.forget_overtaken_deletions(at);
         let pending: Vec<_> = self.keys().map(|key| self.entry(key).pending).collect();

@@ -73,8 +73,6 @@ pub(super) struct Object {
     pub(super) is_known: bool,
     /// Whether its clock was ever set back.
     pub(super) was_set_back: bool,
-    /// Whether the platform has lost the last alarm that this life set.
-    pub(super) has_lost_alarm: bool,
     /// When the alarm fires, in the world's time. The platform keeps it across the object's death.
     pub(super) alarm: Option<u64>,
     /// The time that this life has set it to.
@@ -108,7 +106,6 @@ impl Object {
             skew: 0,
             is_known: false,
             was_set_back: false,
-            has_lost_alarm: false,
             alarm: None,
             decided: Alarm::default(),
             run: None,
@@ -129,7 +126,6 @@ impl Object {
         if self.shard.is_some() {
             return Vec::new();
         }
-        self.has_lost_alarm = false;
         let database = FailingDatabase::new(self.database.clone(), Rc::clone(&self.fails_after));
         let (shard, effects) = Shard::open(database, config, moment).expect("the database is sound");
         let bounds = if self.is_narrow { Straits::bounds() } else { Bounds::default() };

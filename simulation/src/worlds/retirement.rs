@@ -71,13 +71,24 @@ impl World<'_> {
         self.checks.died(at);
     }
 
+    /// Returns whether a coordinator has died before it heard that the tag index has forgotten it, and its alarm was lost. On
+    /// the platform, no alarm is lost for good.
+    pub(super) fn is_stranded(&self, at: usize) -> bool {
+        let is_forgotten =
+            || self.tag_index.store().inspect_shard(&self.layout.shards[at]).expect("it is sound").is_none();
+        self.objects[at].alarm.is_none() && !self.objects[at].is_alive() && is_forgotten() && self.has_name(at)
+    }
+
+    fn has_name(&self, at: usize) -> bool {
+        let is_name = |row: &Row| row.first() == Some(&Value::Text("shard".to_owned()));
+        self.objects[at].dump().iter().any(|(table, rows)| table == "facts" && rows.iter().any(is_name))
+    }
+
     /// Promise 10, when all is quiet: an object that no request reaches has nothing in its storage. A late message may have
-    /// opened it again: then it has facts, but not its name. Nobody wakes one whose alarm is lost after the tag index has
-    /// forgotten it.
+    /// opened it again: then it has facts, but not its name.
     pub(super) fn check_ended(&self) -> CheckResult {
         let is_served = |at: &usize| self.layout.shards[*at].is_served(&self.layout.config.routes);
-        let ends = |at: &usize| !is_served(at) && !self.objects[*at].has_lost_alarm;
-        let retired = (0..self.objects.len()).filter(ends);
+        let retired = (0..self.objects.len()).filter(|at| !is_served(at));
         retired.into_iter().try_for_each(|at| {
             let is_name = |row: &Row| row.first() == Some(&Value::Text("shard".to_owned()));
             let is_empty =

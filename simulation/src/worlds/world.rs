@@ -273,7 +273,8 @@ impl<'w> World<'w> {
         // A coordinator that has died twice during a render starts with a pause, like any other pause.
         // Nothing but the tag index wakes one that no request reaches, unless the tag index does not know it.
         let is_served = |at: usize| self.layout.shards[at].is_served(&self.layout.config.routes);
-        let wakes = |at: &usize| is_served(*at) || !self.objects[*at].is_known;
+        let is_unknown = |at: usize| !self.objects[at].is_known || self.is_stranded(at);
+        let wakes = |at: &usize| is_served(*at) || is_unknown(*at);
         let woken: Vec<_> = (0..self.objects.len()).filter(wakes).collect();
         woken.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
