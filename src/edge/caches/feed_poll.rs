@@ -5,6 +5,7 @@ use std::rc::Rc;
 use futures::future::try_join_all;
 use worker::{Context, Delay, Env};
 
+use crate::config::FeedMode;
 use crate::edge::caches::feed_push;
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
@@ -20,7 +21,6 @@ use crate::visit::{FeedRefresh, FeedTerms, PartPoll, Poll};
 /// Refreshes the feed. Waits for that for at most a second.
 pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc<Settings>) {
     let Settings { config, deployment, .. } = &**settings;
-    let bound = config.freshness_bound;
     let refresh = deployment.polling.borrow_mut().refresh(js::now(), FeedTerms::of(config));
     match refresh {
         FeedRefresh::Nothing => {}
@@ -36,10 +36,10 @@ pub(in crate::edge) async fn refresh(env: &Env, context: &Context, settings: &Rc
 
 /// Refreshes the feed outside of a visit: no poll runs behind a response.
 pub(in crate::edge) async fn refresh_first(env: &Env, settings: &Settings) {
-    let bound = settings.config.freshness_bound;
-    let refresh = settings.deployment.polling.borrow_mut().refresh(js::now(), bound);
+    let terms = FeedTerms { mode: FeedMode::Poll, ..FeedTerms::of(&settings.config) };
+    let refresh = settings.deployment.polling.borrow_mut().refresh(js::now(), terms);
     match refresh {
-        FeedRefresh::Nothing => {}
+        FeedRefresh::Nothing | FeedRefresh::OpenPush(_) => {}
         FeedRefresh::PollBehind(sent) | FeedRefresh::PollFirst(sent) => poll(env, settings, sent).await,
         FeedRefresh::WaitForOther => wait_for_other(settings).await,
     }

@@ -79,7 +79,7 @@ async fn listen_to(
 fn failed(index: TagIndexName, error: &ObjectError) -> PushEnd {
     worker::console_warn!("feed: {index} opens no stream: {error}");
     match error {
-        ObjectError::Refused { .. } | ObjectError::Overloaded { .. } => PushEnd::Refused,
+        ObjectError::Refused { .. } | ObjectError::NotUnderstood | ObjectError::Overloaded { .. } => PushEnd::Refused,
         ObjectError::Unbound
         | ObjectError::Unreachable { .. }
         | ObjectError::Timeout

@@ -35,7 +35,8 @@ impl<S: Sql> TagIndexStore<S> {
         let up_to = feed_to.max(log_from.saturating_sub(1));
         // The plus sign lets SQLite use the index of pending deliveries, not that of all deliveries.
         let pending = "d.due IS NOT NULL AND +d.seq <= ?";
-        let strongest = "CASE MAX(CASE i.mode WHEN 'purge' THEN 3 WHEN 'expire' THEN 2 ELSE 1 END) \
+        // A mode of a later version counts as `expire`.
+        let strongest = "CASE MAX(CASE i.mode WHEN 'purge' THEN 3 WHEN 'stale' THEN 1 ELSE 2 END) \
             WHEN 3 THEN 'purge' WHEN 2 THEN 'expire' ELSE 'stale' END";
         self.sql.query(
             &format!(
@@ -45,7 +46,7 @@ impl<S: Sql> TagIndexStore<S> {
                  ON CONFLICT (shard) DO UPDATE SET since = MIN(since, excluded.since), \
                  seq = MAX(seq, excluded.seq), at = MAX(at, excluded.at), \
                  mode = CASE WHEN 'purge' IN (mode, excluded.mode) THEN 'purge' \
-                 WHEN 'expire' IN (mode, excluded.mode) THEN 'expire' ELSE 'stale' END"
+                 WHEN mode = 'stale' AND excluded.mode = 'stale' THEN 'stale' ELSE 'expire' END"
             ),
             &[up_to.into()],
         )?;

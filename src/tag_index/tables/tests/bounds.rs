@@ -18,6 +18,20 @@ fn path(name: &str) -> Target {
 }
 
 #[test]
+fn a_dropped_delivery_whose_mode_is_of_a_later_version_counts_as_expire() {
+    let store = small_log();
+    store.register(&shard("/a/*#0"), 1, 0, &[tag("x")], at(0)).unwrap();
+    let append = |time| store.append(Target::Tag(tag("x")), Mode::Stale, Refresh::Lazy, None, at(time)).unwrap();
+    append(0);
+    // A later version makes the table anew, so that it takes its modes.
+    store.sql().query("PRAGMA ignore_check_constraints = 1", &[]).unwrap();
+    store.sql().query("UPDATE invalidations SET mode = 'of_a_later_version'", &[]).unwrap();
+    (1..200).for_each(|time| drop(append(time)));
+    let summary = attempts(&store, Round::Due(at(1000)), &Hanging::default()).unwrap().remove(0);
+    assert_eq!((summary.is_summary, summary.invalidation.mode), (true, Mode::Expire));
+}
+
+#[test]
 fn deliveries_that_the_log_can_not_keep_are_replaced_by_one_of_everything() {
     let store = small_log();
     let (dead, alive) = (shard("/a/*#0"), shard("/b/*#0"));
