@@ -32,7 +32,7 @@ const url = (path) => `http://${host}${path}`;
 let isr;
 
 before(async () => {
-  const settings = config({ pass_ttl: 600 }, { "/lab/[name]": { query: ["page"] }, "/never": { revalidate: 0 }, "/named": { query: [] } });
+  const settings = config({ pass_ttl: 600 }, { "/lab/[name]": { query: ["page"] }, "/never": { revalidate: 0 }, "/named": {} });
   isr = await start({ isr: settings, workers: [caller], troubled: true });
 });
 
