@@ -15,7 +15,7 @@ use crate::semantics::freshness::Revalidate;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::version::Version;
-use crate::visit::{Event, L1Entry, Polling, Request, ServedPage, Step, StoredPage, Visit};
+use crate::visit::{CallFailure, Event, L1Entry, Polling, Request, ServedPage, Step, StoredPage, Visit};
 
 mod sentences;
 #[cfg(test)]
@@ -189,7 +189,7 @@ impl Outlook {
 #[derive(Clone, Copy, Debug)]
 pub struct Coordinator<'a> {
     /// Why it could not be asked.
-    pub unreachable: Option<Reason>,
+    pub unreachable: Option<CallFailure>,
     /// What it knows of the page.
     pub page: Option<&'a PageState>,
     /// Its circuit breaker.
@@ -212,25 +212,31 @@ pub fn outlook(
     if steps.iter().any(|step| matches!(step, Step::ReadL2)) {
         steps = visit.handle(Event::L2(l2), now, polling);
     }
-    for step in steps {
-        match step {
-            Step::Serve(ServedPage { outcome, status, .. }) => {
-                return Outlook::new(outcome, status.detail.map(Detail::reason));
-            }
-            Step::Pass(status) => return Outlook::new(CacheOutcome::Skip, status.detail.map(Detail::reason)),
-            _ => {}
-        }
+    if let Some(failure) = coordinator.unreachable
+        && steps.iter().any(|step| matches!(step, Step::Ask(_)))
+    {
+        // Without a page at hand, the visit would now read L1 again, and find nothing.
+        let steps = visit.handle(Event::NotAnswered(failure), now, polling);
+        return decided(steps).unwrap_or_else(|| Outlook::new(CacheOutcome::Skip, Some(failure.reason())));
     }
-    // Every other visit asks the coordinator.
-    coordinator.outlook(now)
+    // A visit that is not decided asks the coordinator.
+    decided(steps).unwrap_or_else(|| coordinator.outlook(now))
+}
+
+/// Returns the outlook of a visit that is over.
+fn decided(steps: Vec<Step<()>>) -> Option<Outlook> {
+    steps.into_iter().find_map(|step| match step {
+        Step::Serve(ServedPage { outcome, status, .. }) => {
+            Some(Outlook::new(outcome, status.detail.map(Detail::reason)))
+        }
+        Step::Pass(status) => Some(Outlook::new(CacheOutcome::Skip, status.detail.map(Detail::reason))),
+        _ => None,
+    })
 }
 
 impl Coordinator<'_> {
     /// Returns what the answer to a miss means to a client.
     fn outlook(self, now: Timestamp) -> Outlook {
-        if let Some(reason) = self.unreachable {
-            return Outlook::new(CacheOutcome::Skip, Some(reason));
-        }
         let Some(page) = self.page else {
             return match self.held_back(now, None) {
                 Some(reason) => Outlook::new(CacheOutcome::Skip, Some(reason)),

@@ -32,7 +32,7 @@ const url = (path) => `http://${host}${path}`;
 let isr;
 
 before(async () => {
-  const settings = config({ pass_ttl: 600 }, { "/lab/[name]": { query: ["page"] }, "/never": { revalidate: 0 }, "/named": { query: [] } });
+  const settings = config({ pass_ttl: 600 }, { "/lab/[name]": { query: ["page"] }, "/never": { revalidate: 0 }, "/named/*": {} });
   isr = await start({ isr: settings, workers: [caller], troubled: true });
 });
 
@@ -103,7 +103,7 @@ test("URLs without a page, and words of a response", async () => {
   assert.match((await explain("/editor")).explanation, /^No route matches/);
   assert.match((await explain("/__isr/inspect")).explanation, /belongs to the cache itself/);
   assert.match((await explain("/never")).explanation, /`revalidate = 0`/);
-  assert.match((await explain("/named?other=1")).explanation, /query parameter that the route does not name/);
+  assert.match((await explain("/named/page?other=1")).explanation, /query parameter that the route does not name/);
   const unknown = await explain("/lab/never-asked-for", { detail: "queue-full" });
   assert.match(unknown.explanation, /^Not stored: the coordinator knows nothing of the page\. A request here gets MISS\. `queue-full` means: Too many renders wait/);
   assert.equal(await isr.renders("never-asked-for"), 0, "an explanation renders nothing");

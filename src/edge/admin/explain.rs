@@ -19,7 +19,7 @@ use crate::semantics::key::{CanonicalPath, PageKey};
 use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::visit::classify::{self, Destination, Pass, UrlClass};
-use crate::visit::{L1Entry, L2_PATIENCE, Request, Sent, StoredPage};
+use crate::visit::{CallFailure, L1Entry, L2_PATIENCE, Request, Sent, StoredPage};
 
 /// How long the coordinator may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ async fn collected(env: &Env, settings: &Settings, route: &Route, key: PageKey, 
         Ok(answer) => (answer, None),
         Err(error) => {
             worker::console_error!("explain: {shard}: {error}");
-            (ShardAnswer::default(), Some(error.failure().reason()))
+            (ShardAnswer::default(), Some(error.failure()))
         }
     };
     let page = answer.pages.into_iter().find(|page| page.key == key);
@@ -127,7 +127,7 @@ async fn collected(env: &Env, settings: &Settings, route: &Route, key: PageKey, 
             Coordinator { unreachable, page: page.as_ref(), breaker },
         ),
         shard: Some(shard),
-        unreachable,
+        unreachable: unreachable.map(CallFailure::reason),
         page: page.clone(),
         breaker,
         ..facts

@@ -328,7 +328,7 @@ fn the_outlook_is_what_the_machine_of_visits_decides() {
     let gone = PageState { error_until: Some(noon(80, 0)), ..expired.clone() };
     let not_stored = passing(Reason::Vary, None);
     let open = Coordinator { breaker: Some(open_breaker()), ..none };
-    let silent = Coordinator { unreachable: Some(Reason::CoordinatorTimeout), ..none };
+    let silent = Coordinator { unreachable: Some(CallFailure::Timeout), ..none };
     let nothing = || L1Entry::Nothing;
     for (minutes, l1, l2, coordinator, expected) in [
         (3, L1Entry::Page(stored()), None, none, "HIT -"),
@@ -340,6 +340,7 @@ fn the_outlook_is_what_the_machine_of_visits_decides() {
         (3, nothing(), None, of(&not_stored), "SKIP vary"),
         (3, nothing(), None, open, "SKIP breaker"),
         (3, nothing(), None, silent, "SKIP coordinator-timeout"),
+        (90, L1Entry::Page(stored()), None, silent, "STALE coordinator-timeout"),
         (90, nothing(), None, of(&expired), "STALE backoff"),
         (90, nothing(), None, of(&paused), "STALE unpublished"),
         (90, nothing(), None, of(&gone), "SKIP backoff"),
