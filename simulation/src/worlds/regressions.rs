@@ -35,14 +35,14 @@ pub const SEEDS: [(u64, Fault); 22] = [
     (2_748, Fault::CollectForOthers),
     (8_686, Fault::NoReportBackOff),
     (14_505, Fault::KeepPassing),
-    (3_116, Fault::ServeInvalidatedAnswer),
+    (4_866, Fault::ServeInvalidatedAnswer),
     (1_164, Fault::TrustLostCopy),
     (158, Fault::KeepSlot),
     (136, Fault::ShareOutOfOrder),
     (1_461, Fault::KeepRetired),
     (754, Fault::SpendUncounted),
     (683, Fault::ValidatePurged),
-    (978, Fault::TrustRestoredLog),
+    (2_083, Fault::TrustRestoredLog),
 ];
 
 /// Returns the seed that is known to show a fault.
