@@ -185,8 +185,8 @@ impl World<'_> {
                 streams.open.insert(id, SentStream { edge, push, looks_at: now, arrives_at: now });
                 self.push_turn(id);
             }
-            refused => {
-                refused.into_iter().for_each(|id| streams.listeners.leave(id));
+            other => {
+                other.into_iter().for_each(|id| streams.listeners.leave(id));
                 let due = now + pushes.latency(most);
                 self.queue.push(due, Arrival::PushEnds { edge, push, how: PushEnd::Refused });
             }
