@@ -59,7 +59,7 @@ impl Fault {{
 
     /// Returns the number of the promise that the fault breaks.
     #[must_use]
-    #[allow(clippy::match_same_arms)]
+    #[allow(clippy::match_same_arms, clippy::too_many_lines)]
     pub const fn promise(self) -> u8 {{
         match self {{
 {promises}        }}
