@@ -463,8 +463,14 @@ impl<'w> World<'w> {
                 Ok(())
             }
             Arrival::Frame { edge, push, frame, made_at } => self.frame(edge, push, frame, made_at),
-            Arrival::PushSilent { edge, push, frames } => self.push_silent(edge, push, frames),
-            Arrival::PushEnds { edge, push, how } => self.push_ends(edge, push, how),
+            Arrival::PushSilent { edge, push, frames } => {
+                self.push_silent(edge, push, frames);
+                Ok(())
+            }
+            Arrival::PushEnds { edge, push, how } => {
+                self.push_ends(edge, push, how);
+                Ok(())
+            }
             Arrival::FeedOver { visit } => self.feed_over(visit),
             Arrival::Collected { edge, isolate, key, page } => {
                 self.collected(edge, isolate, key, page);
