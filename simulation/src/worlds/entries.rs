@@ -18,7 +18,7 @@ pub(super) struct Entries {
     read_at: Option<u64>,
     /// The rows by key, and the entries that the core has made of them.
     rows: BTreeMap<String, Vec<Row>>,
-    entries: BTreeMap<String, Entry>,
+    known: BTreeMap<String, Entry>,
 }
 
 impl Entries {
@@ -28,11 +28,11 @@ impl Entries {
         if !self.rows.contains_key(key.as_str()) {
             return Entry::default();
         }
-        if let Some(entry) = self.entries.get(key.as_str()) {
+        if let Some(entry) = self.known.get(key.as_str()) {
             return entry.clone();
         }
         let entry = store.load(key).expect("the database is sound");
-        self.entries.insert(key.as_str().to_owned(), entry.clone());
+        self.known.insert(key.as_str().to_owned(), entry.clone());
         entry
     }
 
@@ -49,7 +49,7 @@ impl Entries {
                 rows.entry(key.clone()).or_default().push(row);
             }
         }
-        self.entries.retain(|key, _| self.rows.get(key) == rows.get(key));
+        self.known.retain(|key, _| self.rows.get(key) == rows.get(key));
         (self.rows, self.read_at) = (rows, changes);
     }
 }
