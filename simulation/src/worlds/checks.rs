@@ -269,7 +269,9 @@ impl Checks {
             return Ok(());
         }
         self.granted.insert(lease.token, self.inputs);
-        let known = &self.keys[key];
+        let known = &mut self.keys[key];
+        // A repetition that never began leaves nothing behind.
+        known.is_repeated &= lease.attempt > 0;
         if lease.attempt > 0 || is_invalidated || known.is_lifted {
             return Ok(());
         }

@@ -47,6 +47,7 @@ pub(super) struct Render {
 }
 
 /// The object, and the platform's record of it.
+#[allow(clippy::struct_excessive_bools, reason = "facts of their own, in any combination")]
 pub(super) struct Object {
     database: Database,
     /// A second connection to the same database.

@@ -42,7 +42,7 @@ pub const SEEDS: [(u64, Fault); 22] = [
     (1_461, Fault::KeepRetired),
     (754, Fault::SpendUncounted),
     (683, Fault::ValidatePurged),
-    (2_083, Fault::TrustRestoredLog),
+    (978, Fault::TrustRestoredLog),
 ];
 
 /// Returns the seed that is known to show a fault.
