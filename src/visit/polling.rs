@@ -294,13 +294,15 @@ pub struct PartPoll {
     /// When the first of its questions was asked. If the clock was set back since, that is in the future, and the poll
     /// counts for nothing.
     complete_until: Option<Timestamp>,
+    /// Whether an answer was from another log than the edge knew.
+    has_started_over: bool,
 }
 
 impl PartPoll {
     /// Begins to ask an object.
     #[must_use]
     pub fn new(index: TagIndexName) -> Self {
-        Self { index, known: 0, since: 0, complete_until: None }
+        Self { index, known: 0, since: 0, complete_until: None, has_started_over: false }
     }
 
     /// Returns the question to ask.
@@ -312,11 +314,12 @@ impl PartPoll {
 
     /// Returns whether the answer that another isolate asked for at `sent` is recent enough. An answer from before an
     /// earlier one of this part is not: it may lack rows that follow the earlier one. Neither is one that knows less
-    /// than this edge.
+    /// than this edge. After the log has changed, the shared answers may be of both logs: taking them in turn has no end.
     #[must_use]
     pub fn takes_shared(&self, sent: Timestamp, page: &FeedPage, now: Timestamp, bound: Duration) -> bool {
         let is_in_order = self.complete_until.is_none_or(|until| sent >= until);
         is_in_order
+            && !self.has_started_over
             && !self.is_behind(page)
             && bound >= LEAST_SHARED_BOUND
             && sent <= now
@@ -343,7 +346,10 @@ impl PartPoll {
             // Another poll may have brought these rows meanwhile, and not those that follow.
             FeedProgress::Nothing => (!goes_on).then_some(complete_until),
             FeedProgress::News => (!more).then_some(complete_until),
-            FeedProgress::StartsOver => None,
+            FeedProgress::StartsOver => {
+                self.has_started_over = true;
+                None
+            }
         }
     }
 }

@@ -203,6 +203,19 @@ fn what_is_learnt_changes_the_epoch() {
 }
 
 #[test]
+fn a_poll_that_has_met_another_log_takes_no_shared_answer() {
+    let of = |log, seq| FeedPage { log: Some(LogId::new(log)), ..page(seq, true) };
+    let (mut polling, mut part) = (Polling::default(), PartPoll::new(ROOT));
+    part.question(&polling);
+    assert_eq!(part.take(&mut polling, at(1), of(1, 1_000)), None);
+    part.question(&polling);
+    assert!(part.takes_shared(at(1), &of(2, 1_500), at(1), BOUND));
+    assert_eq!(part.take(&mut polling, at(1), of(2, 1_500)), None);
+    assert_eq!(part.question(&polling).since, 0, "it starts over");
+    assert!(!part.takes_shared(at(1), &of(1, 1_000), at(1), BOUND), "the two would alternate");
+}
+
+#[test]
 fn answers_are_shared_within_a_colo_for_half_of_the_bound() {
     let second = Duration::from_secs(1);
     assert_eq!(shared_for(second), None);
