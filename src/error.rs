@@ -20,7 +20,6 @@ use crate::config::ConfigError;
 use crate::inspection::{ExplainError, InspectError};
 use crate::invalidation::InvalidateError;
 use crate::page_policy::PageSettingsError;
-use crate::protocol::{NOT_UNDERSTOOD_STATUS, UNKNOWN_PATH_STATUS};
 use crate::shard_name::ShardName;
 use crate::sql::StoreError;
 
@@ -185,16 +184,6 @@ pub enum ObjectError {
         /// What the database reports.
         message: String,
     },
-}
-
-impl ObjectError {
-    /// Returns what an answer with an error status means.
-    pub(crate) const fn of_status(status: u16) -> Self {
-        match status {
-            NOT_UNDERSTOOD_STATUS | UNKNOWN_PATH_STATUS => Self::NotUnderstood,
-            status => Self::Refused { status },
-        }
-    }
 }
 
 impl From<StoreError> for ObjectError {

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 /// The path of messages. It stays the same as long as two successive versions understand each other: see
-/// [`crate::protocol`].
+/// `src/protocol/mod.rs`.
 pub const MESSAGE_PATH: &str = "/v1/message";
 
 /// The path of RPC calls: JSON in, JSON out.

@@ -18,8 +18,8 @@ use crate::edge::body::source::Source;
 use crate::edge::platform::js::{self, Fetcher, ObjectNamespace};
 use crate::error::ObjectError;
 use crate::protocol::{
-    MESSAGE_PATH, NO_SQLITE_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, Reply, StoreResult, TagIndexCall,
-    ToCoordinator, ToTagIndex,
+    MESSAGE_PATH, NO_SQLITE_STATUS, NOT_UNDERSTOOD_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER, Reply,
+    StoreResult, TagIndexCall, ToCoordinator, ToTagIndex, UNKNOWN_PATH_STATUS,
 };
 use crate::shard_name::ShardName;
 use crate::tag_index_name::TagIndexName;
@@ -120,7 +120,7 @@ pub(in crate::edge) async fn offer(
         Either::Left((response, _)) => response?,
         Either::Right((never, _)) => match never {},
     };
-    if response.ok() { answer(&response).await } else { Err(ObjectError::of_status(response.status())) }
+    if response.ok() { answer(&response).await } else { Err(refused(response.status())) }
 }
 
 /// Sends a message to a tag index object.
@@ -157,7 +157,7 @@ async fn post<M: Serialize>(stub: &Fetcher, message: &M) -> Result<Response, Obj
     // The stub determines the object; the host has no meaning.
     let request = Request::new_with_str_and_init(&format!("https://object{MESSAGE_PATH}"), &init)?;
     let response = stub.fetch(&request).await?;
-    if response.ok() { Ok(response) } else { Err(ObjectError::of_status(response.status())) }
+    if response.ok() { Ok(response) } else { Err(refused(response.status())) }
 }
 
 /// Returns the namespace of coordinators. It exists if the settings are valid.
@@ -168,4 +168,12 @@ fn coordinators(env: &Env) -> Option<ObjectNamespace> {
 /// Returns the namespace of the tag index.
 fn tag_indexes(env: &Env) -> Option<ObjectNamespace> {
     js::binding(env, Binding::TagIndex.default_name())
+}
+
+/// Returns what an answer with an error status means.
+const fn refused(status: u16) -> ObjectError {
+    match status {
+        NOT_UNDERSTOOD_STATUS | UNKNOWN_PATH_STATUS => ObjectError::NotUnderstood,
+        status => ObjectError::Refused { status },
+    }
 }
