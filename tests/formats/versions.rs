@@ -8,12 +8,12 @@ use std::{env, fs};
 
 use ciborium::Value;
 use cloudflare_isr::internals::codec::{decode, encode};
-use cloudflare_isr::internals::inspection::answer::{ShardAnswer, ShardEntry, TagEntry};
+use cloudflare_isr::internals::inspection::answer::{ShardAnswer, ShardEntry, TagEntry, TagIndexHealth};
 use cloudflare_isr::internals::invalidation::{FeedPage, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
-    ApplyAnswer, InvalidateAnswer, Offer, Progress, RegisterAnswer, Reply, RetireAnswer, ShardProgress, StoreResult,
-    TagIndexCall, Ticket, ToCoordinator, ToTagIndex, UnregisterAnswer,
+    ApplyAnswer, InvalidateAnswer, Offer, Progress, PushFrame, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
+    StoreResult, TagIndexCall, Ticket, ToCoordinator, ToTagIndex, UnregisterAnswer,
 };
 use cloudflare_isr::internals::reason::Reason;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,7 @@ fn read<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Option<String> {
 }
 
 /// The reader of each section, by the beginning of its name. The first that fits counts.
-const MESSAGES: [(&str, Read); 16] = [
+const MESSAGES: [(&str, Read); 18] = [
     ("ToCoordinator::", read::<ToCoordinator>),
     ("ToTagIndex::", read::<ToTagIndex>),
     ("TagIndexCall", read::<TagIndexCall>),
@@ -46,27 +46,38 @@ const MESSAGES: [(&str, Read); 16] = [
     ("ShardAnswer", read::<ShardAnswer>),
     ("ShardEntry", read::<Option<ShardEntry>>),
     ("TagEntry", read::<TagEntry>),
+    ("TagIndexHealth", read::<TagIndexHealth>),
+    ("PushFrame", read::<PushFrame<FeedPage>>),
     ("Offered", read::<StoreResult>),
     ("Offer", read::<Offer>),
 ];
 
 /// The reader of the sections of a file; `None` if it depends on the section.
-const FILES: [(&str, Option<Read>); 7] = [
+const FILES: [(&str, Option<Read>); 8] = [
     ("messages.txt", None),
     ("forgotten.txt", None),
     ("inspection.txt", None),
     ("offers.txt", None),
+    ("push.txt", None),
     ("verdicts.txt", Some(read::<Reply>)),
     ("meta.txt", Some(read::<PageMeta>)),
     ("l2.txt", Some(read::<PageHead>)),
 ];
 
+/// The files of formats that this version has added.
+const ADDED: [&str; 1] = ["push.txt"];
+
 /// Runs a check for each pinned value: its name, its CBOR, and its reader.
 fn each(check: impl Fn(&str, &Value, Read)) {
-    let folder =
-        env::var("ISR_PREVIOUS_FORMATS").unwrap_or_else(|_| format!("{}/tests/formats", env!("CARGO_MANIFEST_DIR")));
+    let previous = env::var("ISR_PREVIOUS_FORMATS").ok();
+    let folder = previous.clone().unwrap_or_else(|| format!("{}/tests/formats", env!("CARGO_MANIFEST_DIR")));
     for (file, of_file) in FILES {
-        let text = fs::read_to_string(format!("{folder}/{file}")).expect("the file is there");
+        let text = match fs::read_to_string(format!("{folder}/{file}")) {
+            Ok(text) => text,
+            // The previous version did not have this format.
+            Err(_) if previous.is_some() && ADDED.contains(&file) => continue,
+            Err(error) => panic!("{folder}/{file}: {error}"),
+        };
         for Section { name, bytes, .. } in Pinned::read(&text).sections() {
             let of_name = || MESSAGES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, read)| *read);
             let read = of_file.or_else(of_name).unwrap_or(read::<Ticket>);
@@ -100,7 +111,7 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 25] = [
     "miss",
     "stale",
     "invalidate",
@@ -110,6 +121,8 @@ const KINDS: [&str; 23] = [
     "register",
     "unregister",
     "feed",
+    "listen",
+    "health",
     "inspect_tag",
     "inspect_shard",
     "path",
@@ -140,11 +153,14 @@ fn places(value: &Value, path: &[usize], is_content: bool, out: &mut Vec<Place>)
             out.push(Place { path: path.to_vec(), role: if is_kind { Role::Kind } else { Role::Fields } });
             let is_recorded = pairs.iter().any(|(key, _)| *key == Value::from("seq"))
                 && pairs.iter().any(|(key, _)| *key == Value::from("scope"));
+            // Beside a reason, a detail is any text.
+            let explains = pairs.iter().any(|(key, _)| *key == Value::from("reason"));
             for (index, (key, item)) in pairs.iter().enumerate() {
                 let role = match (key.as_text().unwrap_or_default(), item) {
                     ("scope" | "mode" | "refresh", _) if is_recorded => Some(Role::Recorded),
                     ("scope" | "mode" | "refresh", Value::Text(_)) if is_content => Some(Role::Kind),
-                    ("detail" | "reason", Value::Text(_)) => Some(Role::Reason),
+                    ("reason", Value::Text(_)) => Some(Role::Reason),
+                    ("detail", Value::Text(_)) if !explains => Some(Role::Reason),
                     _ => None,
                 };
                 out.extend(role.map(|role| Place { path: below(index), role }));
