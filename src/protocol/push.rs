@@ -20,7 +20,7 @@ pub const FULL_STATUS: u16 = 429;
 /// The longest frame. Its rows are bounded by the object, and its lagging routes by the configuration.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
-/// The length of a frame comes before it, in so many bytes.
+/// Each frame begins with its length, in this number of bytes.
 const LENGTH_BYTES: usize = 4;
 
 /// A frame: what the log had at a time.
