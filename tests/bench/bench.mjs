@@ -27,6 +27,9 @@ const HIT = {
   site: {},
 };
 
+/** The Worker of a gateway that is measured where both sides of a comparison have to be alike: without objects in its isolate. */
+const EDGES = { gateway: "gateway-l1" };
+
 export class Bench {
   #runtime;
   #load = new Load();
@@ -56,9 +59,10 @@ export class Bench {
       const paths = [first];
       const targets = [...this.gateways, "bare", "site"].map((name) => ({
         name,
+        of: EDGES[name] ?? name,
         job: { first, paths, bytes, seconds: this.options.seconds, headers: HIT[name] ?? HIT.gateway },
       }));
-      for (const { name } of targets) await this.#fill(name, first, paths);
+      for (const { of } of targets) await this.#fill(of, first, paths);
       rows.push(await this.#alternate(`L1 HIT ${label}`, targets));
     }
     rows.push(await this.#notModified());
@@ -104,9 +108,11 @@ export class Bench {
     const bytes = 51_200;
     const first = `/size/${bytes}`;
     const tags = { gateway: await this.#tag(first), bare: '"bare"' };
-    const targets = Object.entries({ gateway: "gateway", bare: "bare-304" }).map(([name, of]) => {
-      const asks = { "if-none-match": tags[name] };
-      return { name, of, job: { first, paths: [first], asks, status: 304, bytes: 0, seconds: this.options.seconds, headers: HIT[name] } };
+    const gateways = Object.fromEntries(this.gateways.map((name) => [name, EDGES[name] ?? name]));
+    const targets = Object.entries({ ...gateways, bare: "bare-304" }).map(([name, of]) => {
+      const asks = { "if-none-match": tags[name] ?? tags.gateway };
+      const headers = HIT[name] ?? HIT.gateway;
+      return { name, of, job: { first, paths: [first], asks, status: 304, bytes: 0, seconds: this.options.seconds, headers } };
     });
     for (const { of } of targets) await this.#fill(of, first, [first]);
     return this.#alternate("304 from L1", targets);

@@ -55,6 +55,7 @@ const OBJECT_ROUTES = {
  *
  * - `site`: the example site, uncached
  * - `gateway`: the gateway in front of it, without the in-isolate tier
+ * - `gateway-l1`: the same in another colo, without objects in its isolate, as those of `others`
  * - `gateway-memory`: the same gateway with that tier, in another colo
  * - `gateway-variants`: the same with variants of its pages, and with objects of its own
  * - `gateway-l2`: the same gateway in another colo, as it were: same objects, same KV, an L1 of its own
@@ -66,7 +67,7 @@ const OBJECT_ROUTES = {
  * @param {Record<string, string>} [others] More gateways, by name, with the folder of each.
  */
 export async function start(others = {}) {
-  const gateways = { gateway: ROOT, "gateway-l2": ROOT, ...others };
+  const gateways = { gateway: ROOT, "gateway-l1": ROOT, "gateway-l2": ROOT, ...others };
   const varied = Object.fromEntries(Object.entries(ROUTES).map(([pattern, route]) => [pattern, { ...route, vary: VARIANTS }]));
   const workers = [
     worker("site", SITE, ["src/index.js", ...modulesBeside(join(SITE, "src"), "index.js")], {
