@@ -38,7 +38,10 @@ const normalized = (text) => text
   .replaceAll(/%[0-9a-f]{2}/gi, (encoded) => encoded.toLowerCase())
   // Nonces, suggested passwords, times, and addresses of mail that are spelled at random.
   .replaceAll(/(name="_wpnonce" value="|"nonce":"|nonce=|_nonce":")\w{10}/g, "$1")
-  .replaceAll(/data-pw="[^"]*"|<kbd>\w{8}<\/kbd>|name="pagegen_timestamp" value="[^"]*"|wp-settings-time-1=\d+; expires=[^;]*/g, "")
+  .replaceAll(/data-pw="[^"]*"|<kbd>\w{8}<\/kbd>|name="pagegen_timestamp" value="[^"]*"|wp-settings-time-1=\d+/g, "")
+  // The moment of the answer: when cookies expire, and the date that a list of posts offers for a change.
+  .replaceAll(/(?<=expires=)\w{3}, [^;]*GMT/g, "")
+  .replaceAll(/(name="(?:hidden_|cur_)?(?:jj|hh|mn|ss)" value=")\d\d/g, "$1")
   .replaceAll(/&#0?(\d+);/g, (_, code) => String.fromCharCode(code))
   .replaceAll(/"?(?:server_time|nowms|time|timestamp)"?\s*:\s*"?\d+/g, "")
   .replaceAll(/value="\d{10}"/g, "");
