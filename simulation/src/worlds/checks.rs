@@ -7,6 +7,7 @@ use crate::coordinator::{Lease, WaiterId};
 use crate::invalidation::{Invalidation, Mode, Target};
 use crate::page::PageMeta;
 use crate::route::RouteId;
+use crate::semantics::storable::OriginFailure;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -279,7 +280,9 @@ impl Checks {
         if outage.pauses > 0 {
             let (pauses, last) = (outage.pauses, outage.last_attempt);
             let due = last + pause(pauses, LONGEST_PAUSE_OF_ALL);
-            promise(8, now >= due, || format!("a lease at {now}, in pause {pauses} of all keys since {last}"))?;
+            promise(8, now >= due, || {
+                format!("a lease at {now}, in pause {pauses} of all keys since {last}, after {:?}", outage.results)
+            })?;
             outage.pauses += 1;
             outage.last_attempt = now;
         }
@@ -579,12 +582,13 @@ impl Checks {
         self.keys[key].is_repeated = false;
     }
 
-    /// Records a failed render: whether the connection broke, and whether no request has received any part of the
-    /// response.
-    pub(super) fn failed(&mut self, key: usize, token: Version, now: u64, is_broken: bool, is_unseen: bool) {
+    /// Records a failed render. `is_unseen` means that no request has received any part of the response.
+    pub(super) fn failed(&mut self, key: usize, token: Version, now: u64, failure: OriginFailure, is_unseen: bool) {
         let granted = self.granted.get(&token).copied().unwrap_or_default();
         let known = &mut self.keys[key];
-        let weight = if is_broken { UNREACHABLE_WEIGHS } else { ERROR_WEIGHS };
+        let is_broken = failure == OriginFailure::Broken;
+        let is_unreachable = is_broken || failure == OriginFailure::Timeout;
+        let weight = if is_unreachable { UNREACHABLE_WEIGHS } else { ERROR_WEIGHS };
         self.objects[known.object].note(key, now, weight, 0);
         // A response that was invalidated as it arrived counts as one that had not begun.
         let may_repeat = is_broken && (is_unseen || known.last_lift >= granted);

@@ -305,7 +305,7 @@ impl World<'_> {
         let before = self.entry(key).page;
         match plan.end {
             End::Fails(failure) => {
-                self.checks.failed(key, token, self.local(at), failure == OriginFailure::Broken, is_unseen);
+                self.checks.failed(key, token, self.local(at), failure, is_unseen);
                 let now = self.local_time(at);
                 let may_stand_in = |page: &PageMeta| page.windows.serves_errors(now) && !page.is_not_found();
                 let is_good = |page: &&PageMeta| may_stand_in(page) && !self.checks.may_be_purged(page);
