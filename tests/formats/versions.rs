@@ -9,6 +9,9 @@ use std::{env, fs};
 use ciborium::Value;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{ShardAnswer, ShardEntry, TagEntry, TagIndexHealth};
+use cloudflare_isr::internals::inspection::survey::{
+    DecisionPage, EntryPage, InvalidationPage, LeasePage, ShardOverview, ShardPage, TagPage,
+};
 use cloudflare_isr::internals::invalidation::{FeedPage, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
@@ -31,7 +34,7 @@ fn read<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Option<String> {
 }
 
 /// The reader of each section, by the beginning of its name. The first that fits counts.
-const MESSAGES: [(&str, Read); 18] = [
+const MESSAGES: [(&str, Read); 25] = [
     ("ToCoordinator::", read::<ToCoordinator>),
     ("ToTagIndex::", read::<ToTagIndex>),
     ("TagIndexCall", read::<TagIndexCall>),
@@ -45,6 +48,13 @@ const MESSAGES: [(&str, Read); 18] = [
     ("FeedPage", read::<FeedPage>),
     ("ShardAnswer", read::<ShardAnswer>),
     ("ShardEntry", read::<Option<ShardEntry>>),
+    ("ShardOverview", read::<ShardOverview>),
+    ("DecisionPage", read::<DecisionPage>),
+    ("EntryPage", read::<EntryPage>),
+    ("LeasePage", read::<LeasePage>),
+    ("ShardPage", read::<ShardPage>),
+    ("TagPage", read::<TagPage>),
+    ("InvalidationPage", read::<InvalidationPage>),
     ("TagEntry", read::<TagEntry>),
     ("TagIndexHealth", read::<TagIndexHealth>),
     ("PushFrame", read::<PushFrame<FeedPage>>),
@@ -53,19 +63,20 @@ const MESSAGES: [(&str, Read); 18] = [
 ];
 
 /// The reader of the sections of a file; `None` if it depends on the section.
-const FILES: [(&str, Option<Read>); 8] = [
+const FILES: [(&str, Option<Read>); 9] = [
     ("messages.txt", None),
     ("forgotten.txt", None),
     ("inspection.txt", None),
     ("offers.txt", None),
     ("push.txt", None),
+    ("surveys.txt", None),
     ("verdicts.txt", Some(read::<Reply>)),
     ("meta.txt", Some(read::<PageMeta>)),
     ("l2.txt", Some(read::<PageHead>)),
 ];
 
 /// The files of formats that this version has added.
-const ADDED: [&str; 1] = ["push.txt"];
+const ADDED: [&str; 2] = ["push.txt", "surveys.txt"];
 
 /// Runs a check for each pinned value: its name, its CBOR, and its reader.
 fn each(check: impl Fn(&str, &Value, Read)) {
