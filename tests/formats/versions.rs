@@ -122,7 +122,7 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 32] = [
     "miss",
     "stale",
     "invalidate",
@@ -148,6 +148,13 @@ const KINDS: [&str; 25] = [
     "refused",
     "lease",
     "not_stored",
+    "survey",
+    "decisions",
+    "entries",
+    "leases",
+    "shards",
+    "tags",
+    "invalidations",
 ];
 
 /// Lists the places of a value. `is_content`: of a kind, so that it has fields.
@@ -176,7 +183,9 @@ fn places(value: &Value, path: &[usize], is_content: bool, out: &mut Vec<Place>)
                 };
                 out.extend(role.map(|role| Place { path: below(index), role }));
                 if role.is_none() {
-                    places(item, &below(index), is_kind, out);
+                    // A survey is a kind in a kind.
+                    let has_fields = is_kind && *key != Value::from("survey");
+                    places(item, &below(index), has_fields, out);
                 }
             }
         }

@@ -1,9 +1,7 @@
 //! Answers the surveys of the admin API. Each statement reads a bounded number of rows.
 
 use crate::inspection::answer::{LastInvalidation, ShardEntry};
-use crate::inspection::survey::{
-    InvalidationPage, ListedShard, ListedTag, LoggedInvalidation, ShardPage, TagPage,
-};
+use crate::inspection::survey::{InvalidationPage, ListedShard, ListedTag, LoggedInvalidation, ShardPage, TagPage};
 use crate::invalidation::Mode;
 use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;

@@ -73,7 +73,10 @@ fn a_decision_is_recorded_with_its_change_or_not_at_all() {
     let decision = Decision::forgotten(&page.key, &entry, &Entry::default()).unwrap();
     let decided = Decided { at: at(5), decisions: vec![decision] };
     let save = || store.save_decided(&page.key, &Entry::default(), &entry, &Clock::resume(None), None, &decided);
-    store.sql().query("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'full'); END;", &[]).unwrap();
+    store
+        .sql()
+        .query("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'full'); END;", &[])
+        .unwrap();
     save().unwrap_err();
     assert_eq!(store.load(&page.key), Ok(Entry::default()));
     store.sql().query("DROP TRIGGER full", &[]).unwrap();
@@ -91,13 +94,8 @@ fn an_invalidation_is_one_decision_however_often_it_arrives() {
         let entry = Entry { page: Some(page.clone()), ..Entry::default() };
         store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
     }
-    let mut invalidation = Invalidation {
-        seq: 7,
-        at: at(100),
-        target: Target::Tag(tag("x")),
-        mode: Mode::Purge,
-        refresh: Refresh::Lazy,
-    };
+    let mut invalidation =
+        Invalidation { seq: 7, at: at(100), target: Target::Tag(tag("x")), mode: Mode::Purge, refresh: Refresh::Lazy };
     let mut clock = Clock::resume(None);
     let mut arrive = |invalidation: &Invalidation| {
         let received = clock.observe(invalidation.at, at(100), 1);
@@ -108,7 +106,10 @@ fn an_invalidation_is_one_decision_however_often_it_arrives() {
     assert_eq!(arrive(&invalidation), None, "it is older");
     let found = read(&store, None, 9).decisions;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].detail.as_deref(), found[0].pages, found[0].invalidation), (Some("purge tag x"), Some(4), Some(7)));
+    assert_eq!(
+        (found[0].detail.as_deref(), found[0].pages, found[0].invalidation),
+        (Some("purge tag x"), Some(4), Some(7))
+    );
     assert_eq!(found[0].at, at(90));
 
     store.list_swept().unwrap();
@@ -118,7 +119,8 @@ fn an_invalidation_is_one_decision_however_often_it_arrives() {
     store.end_sweeps(at(200)).unwrap();
     store.end_sweeps(at(300)).unwrap();
     let found = read(&store, Some(1), 9).decisions;
-    let found: Vec<_> = found.iter().map(|it| (it.kind.as_str(), it.invalidation, it.pages, it.detail.as_deref())).collect();
+    let found: Vec<_> =
+        found.iter().map(|it| (it.kind.as_str(), it.invalidation, it.pages, it.detail.as_deref())).collect();
     let swept = |seq, detail| ("swept", Some(seq), Some(4), detail);
     assert_eq!(found, [swept(6, Some("1 failed")), swept(7, None)], "each once");
 }

@@ -43,7 +43,8 @@ fn filters_select_pages_in_parts_of_any_size() {
         put(&store, &format!("/{folder}/{number:02}"), tags, number % 5 == 0);
     }
     let numbers = |question| -> Vec<u32> {
-        let mut found: Vec<u32> = all(&store, question).0.iter().map(|path| path[path.len() - 2..].parse().unwrap()).collect();
+        let mut found: Vec<u32> =
+            all(&store, question).0.iter().map(|path| path[path.len() - 2..].parse().unwrap()).collect();
         found.sort_unstable();
         found
     };
@@ -56,7 +57,8 @@ fn filters_select_pages_in_parts_of_any_size() {
         let state = Some(State::Fresh);
         assert_eq!(numbers(EntryQuestion { state, ..third.clone() }), [3, 6, 9, 12, 18]);
         assert_eq!(numbers(EntryQuestion { state: Some(State::Absent), ..third }), Vec::<u32>::new());
-        let root = EntryQuestion { prefix: Some(CanonicalPath::parse("/").unwrap().try_into().unwrap()), ..question(limit) };
+        let root =
+            EntryQuestion { prefix: Some(CanonicalPath::parse("/").unwrap().try_into().unwrap()), ..question(limit) };
         assert_eq!(numbers(root).len(), 20);
     }
 }

@@ -32,7 +32,8 @@ fn tags_are_listed_by_their_beginning() {
     store.append(Target::Tag(tag("post:2")), Mode::Stale, Refresh::Lazy, None, at(100)).unwrap();
     let names = |prefix, after: Option<&str>, limit| {
         let page = store.list_tags(prefix, after.map(tag).as_ref(), limit).unwrap();
-        let listed = page.tags.iter().map(|it| (it.tag.to_string(), it.shards, it.last_invalidation.map(|last| last.mode)));
+        let listed =
+            page.tags.iter().map(|it| (it.tag.to_string(), it.shards, it.last_invalidation.map(|last| last.mode)));
         (listed.collect::<Vec<_>>(), page.more)
     };
     let listed = |name: &str, shards, mode| (name.to_owned(), shards, mode);
