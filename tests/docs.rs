@@ -233,6 +233,7 @@ fn the_table_of_reasons_is_what_the_code_says() {
     assert!(document == CACHE_STATUS, "docs/cache-status.md is not what Reason says: UPDATE=1 cargo test --test docs");
 }
 
+const ENDPOINTS_HEAD: &str = "| endpoint | parameters | what it does |\n";
 const DECISIONS_HEAD: &str = "| kind | meaning |\n";
 
 /// Replaces the table under a head.
@@ -248,7 +249,6 @@ fn the_tables_of_the_admin_api_are_what_the_code_says() {
     for kind in DecisionKind::ALL {
         writeln!(kinds, "| `{}` | {} |", kind.name(), kind.description()).expect("writing to memory can't fail");
     }
-    const ENDPOINTS_HEAD: &str = "| endpoint | parameters | what it does |\n";
     let mut endpoints = format!("{ENDPOINTS_HEAD}|---|---|---|\n");
     for endpoint in ENDPOINTS {
         let parameters: Vec<String> = endpoint.parameters.iter().map(|it| format!("`{}`", it.name)).collect();

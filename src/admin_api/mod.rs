@@ -1,4 +1,4 @@
-//! The admin API over HTTP: the table of its endpoints, from which the dispatcher, the parsers of queries and the OpenAPI
+//! The admin API over HTTP: the table of its endpoints, from which the dispatcher, the parsers of queries and the `OpenAPI`
 //! document are derived. `src/edge/admin/` performs the operations.
 
 mod arguments;
@@ -55,7 +55,7 @@ pub enum Operation {
     Health,
     /// Invalidates pages.
     Revalidate,
-    /// Returns the OpenAPI document.
+    /// Returns the `OpenAPI` document.
     OpenApi,
 }
 

@@ -1,4 +1,4 @@
-//! The OpenAPI document of the admin API, built from the table of endpoints and the schemas of their answers.
+//! The `OpenAPI` document of the admin API, built from the table of endpoints and the schemas of their answers.
 
 use serde_json::{Map, Value, json};
 

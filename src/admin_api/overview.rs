@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::inspection::answer::{BreakerWord, PendingWrites, Sweeps, Totals};
 use crate::inspection::survey::{RANKED, RankedPage, ShardOverview};
 use crate::shard_name::ShardName;
+use crate::time::Timestamp;
 
 /// Sums up coordinators. A coordinator whose pages were not counted has `null` in place of its state.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ impl Overview {
         };
         let hottest = self.ranked(|overview| &overview.hottest, |page| (u64::MAX - page.heat, 0));
         let stalest =
-            self.ranked(|overview| &overview.stalest, |page| (0, page.fresh_until.map_or(0, |at| at.as_millis())));
+            self.ranked(|overview| &overview.stalest, |page| (0, page.fresh_until.map_or(0, Timestamp::as_millis)));
         json!({
             "totals": self.totals(),
             "coordinators": self.coordinators.iter().map(one).collect::<Vec<_>>(),
@@ -100,7 +101,6 @@ mod tests {
     use super::*;
     use crate::inspection::answer::{BreakerState, ShardState};
     use crate::semantics::key::PageKey;
-    use crate::time::Timestamp;
 
     fn page(path: &str, heat: u64, fresh_until: u64) -> RankedPage {
         let key = PageKey::from_stored(&format!("https://e.com{path}")).unwrap();

@@ -288,8 +288,8 @@ fn a_message_to_the_tag_index() {
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
             ToTagIndex::Survey(IndexSurvey::Shards { from, .. }) => from.iter().for_each(check_shard),
             ToTagIndex::Survey(IndexSurvey::Tags { after, .. }) => check_tags(after.as_slice()),
-            ToTagIndex::Survey(IndexSurvey::Invalidations { .. }) => {}
-            ToTagIndex::Feed { .. }
+            ToTagIndex::Survey(IndexSurvey::Invalidations { .. })
+            | ToTagIndex::Feed { .. }
             | ToTagIndex::Listen { .. }
             | ToTagIndex::Progress { .. }
             | ToTagIndex::Health { .. } => {}

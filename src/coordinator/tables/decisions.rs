@@ -137,15 +137,12 @@ impl<S: Sql> CoordinatorStore<S> {
         let limit = Value::from(u64::from(question.limit));
         // A log with fewer decisions is another one: the object has ended since, or was restored.
         let after = question.after.map(|after| if after > last { 0 } else { after });
-        let rows = match after {
-            Some(after) => {
-                let later = format!("SELECT {COLUMNS} FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?");
-                self.sql.query(&later, &[after.into(), limit])?
-            }
-            None => {
-                let newest = format!("SELECT {COLUMNS} FROM decisions ORDER BY seq DESC LIMIT ?");
-                self.sql.query(&newest, &[limit])?.into_iter().rev().collect()
-            }
+        let rows = if let Some(after) = after {
+            let later = format!("SELECT {COLUMNS} FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?");
+            self.sql.query(&later, &[after.into(), limit])?
+        } else {
+            let newest = format!("SELECT {COLUMNS} FROM decisions ORDER BY seq DESC LIMIT ?");
+            self.sql.query(&newest, &[limit])?.into_iter().rev().collect()
         };
         Ok(DecisionPage { last, decisions: rows.into_iter().map(logged).collect::<Result<_, _>>()? })
     }

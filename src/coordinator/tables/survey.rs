@@ -6,6 +6,7 @@ use crate::inspection::survey::{
     EntryPage, EntryQuestion, LeasePage, MAX_COUNTING, MAX_EXAMINED, MAX_JUDGED, MAX_RANKED, RANKED, RankedPage,
     RunningRender, ShardOverview,
 };
+use crate::invalidation::PathPrefix;
 use crate::semantics::key::PageKey;
 use crate::sql::{Columns, Row, Sql, StoreError, Value};
 use crate::time::Timestamp;
@@ -122,7 +123,7 @@ impl<S: Sql> CoordinatorStore<S> {
             statement.push_str(" AND e.key <= ?");
             parameters.push(end.as_str().into());
         }
-        if let Some(prefix) = question.prefix.as_ref().map(|prefix| prefix.as_str()).filter(|prefix| *prefix != "/") {
+        if let Some(prefix) = question.prefix.as_ref().map(PathPrefix::as_str).filter(|prefix| *prefix != "/") {
             // '0' is the character after '/'.
             statement.push_str(" AND (e.path = ? OR (e.path > ? AND e.path < ?))");
             parameters.extend([prefix.into(), format!("{prefix}/").into(), format!("{prefix}0").into()]);

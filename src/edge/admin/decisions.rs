@@ -1,5 +1,6 @@
 //! The logs of decisions: merged lists, and a stream of events.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures::stream;
@@ -133,11 +134,12 @@ impl Stream {
         let mut places = self.places.take().unwrap_or_else(|| before(&merged));
         if !self.has_begun {
             // A client that gets no decision knows nevertheless where to continue.
-            text += &format!("retry: {}\nid: {places}\nevent: open\ndata: {{}}\n\n", PAUSE.as_millis());
+            // Writing to a string can't fail.
+            let _ = write!(text, "retry: {}\nid: {places}\nevent: open\ndata: {{}}\n\n", PAUSE.as_millis());
         }
         for (shard, decision) in &merged.decisions {
             places.set(shard, decision.seq);
-            text += &format!("id: {places}\nevent: decision\ndata: {}\n\n", to_json(shard, decision));
+            let _ = write!(text, "id: {places}\nevent: decision\ndata: {}\n\n", to_json(shard, decision));
         }
         if text.is_empty() {
             // A comment shows that the stream is alive.

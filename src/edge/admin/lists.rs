@@ -12,7 +12,7 @@ use crate::admin_api::{
 use crate::error::CallError;
 use crate::inspection::survey::{
     EntryPage, EntryQuestion, IndexSurvey, InvalidationPage, LeasePage, ListedShard, ListedTag, LoggedInvalidation,
-    ShardPage, ShardSurvey, TagPage,
+    RunningRender, ShardPage, ShardSurvey, TagPage,
 };
 use crate::inspection::{Inspect, MAX_LIMIT, Subject, words};
 use crate::protocol::InvalidateAnswer;
@@ -82,12 +82,11 @@ async fn shards_with_entries(
         surveyor.known(shard).await?;
         return Ok(vec![shard.clone()]);
     }
-    let mut shards: Vec<ShardName> = match &request.tag {
-        Some(tag) => env.inspect_tag(tag.clone()).await?.shards,
-        None => {
-            let page = surveyor.shards(from.cloned(), request.route.clone(), MAX_ASKED + 1).await?;
-            page.shards.into_iter().map(|listed| listed.shard).collect()
-        }
+    let mut shards: Vec<ShardName> = if let Some(tag) = &request.tag {
+        env.inspect_tag(tag.clone()).await?.shards
+    } else {
+        let page = surveyor.shards(from.cloned(), request.route.clone(), MAX_ASKED + 1).await?;
+        page.shards.into_iter().map(|listed| listed.shard).collect()
     };
     shards.retain(|shard| from.is_none_or(|from| shard >= from));
     shards.retain(|shard| request.route.as_ref().is_none_or(|route| shard.route() == route));
@@ -189,7 +188,7 @@ pub(super) async fn leases(surveyor: &Surveyor<'_>, request: LeasesRequest) -> R
     let answers: Vec<(ShardName, LeasePage)> = surveyor.ask_all(&asked.shards, |_| ShardSurvey::Leases { limit }).await;
     let checked = Checked { asked: asked.shards.len(), answered: answers.len(), known: asked.known };
     let total: u64 = answers.iter().map(|(_, page)| page.total).sum();
-    let mut leases: Vec<(ShardName, crate::inspection::survey::RunningRender)> = answers
+    let mut leases: Vec<(ShardName, RunningRender)> = answers
         .into_iter()
         .flat_map(|(shard, page)| page.leases.into_iter().map(move |lease| (shard.clone(), lease)))
         .collect();
