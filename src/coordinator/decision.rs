@@ -60,7 +60,7 @@ kinds! {
     L2Refused, "l2-refused", "L2 refused a write or a deletion. It is tried again.";
     Invalidated, "invalidated", "An invalidation arrived. `pages` counts the pages that it names.";
     Swept, "swept", "A purge or an eager refresh has processed its last page. `pages` counts them.";
-    BreakerOpened, "breaker-opened", "The circuit breaker opened, or stays open after a failed probe.";
+    BreakerOpened, "breaker-opened", "The circuit breaker opened.";
     BreakerClosed, "breaker-closed", "The circuit breaker closed.";
 }
 
@@ -135,7 +135,8 @@ impl Decision {
     /// Returns the decision of the circuit breaker, if it has opened or closed.
     #[must_use]
     pub fn of_breaker(before: &Breaker, after: &Breaker) -> Option<Self> {
-        if after.pauses > before.pauses {
+        // A probe that begins lengthens the pauses of an open one.
+        if after.pauses > 0 && before.pauses == 0 {
             let detail = format!("the last renders of {} pages failed", after.failing());
             return Some(Self { detail: Some(Evidence::new(&detail)), ..Self::new(DecisionKind::BreakerOpened) });
         }
