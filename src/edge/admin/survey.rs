@@ -119,11 +119,14 @@ impl<'a> Surveyor<'a> {
         Ok(Asked { shards, after, known })
     }
 
-    /// Checks that a coordinator exists, and returns the number of all. A request to any other name would create one.
+    /// Checks that a coordinator may exist, and returns the number of all that have published a page. A request to any other
+    /// name would create one.
     pub(super) async fn known(&self, shard: &ShardName) -> Result<u64, CallError> {
         let page = self.shards(Some(shard.clone()), None, 1).await?;
         match page.shards.first() {
             Some(ListedShard { shard: found, .. }) if found == shard => Ok(page.known),
+            // It may have failed to render anything.
+            _ if shard.is_served(&self.settings.config.routes) => Ok(page.known),
             _ => Err(CallError::UnknownShard { shard: shard.clone() }),
         }
     }
