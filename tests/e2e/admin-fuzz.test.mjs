@@ -62,11 +62,13 @@ function request({ path, method, operation }, random) {
   const filled = path.replace("{seq}", () => encodeURIComponent(random.chance(0.5) ? String(random.below(5)) : random.pick(odd)));
   const text = random.chance(0.05) ? random.pick(["%", "&&&", "=", "a=b=c", "?"]) : new URLSearchParams(query).toString();
   const body = () => random.pick([{ path: "/lab/b" }, { tag: random.pick([...seen]) }, { mode: "stale" }, { tags: [1] }, [], "x", { everything: false }]);
+  const sent = random.chance(0.1) ? random.pick(["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]) : method;
   return {
     url: `${filled}?${text}`,
-    method: random.chance(0.1) ? random.pick(["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]) : method,
+    method: sent,
     headers: random.chance(0.05) ? {} : { authorization },
-    body: method === "POST" && random.chance(0.9) ? JSON.stringify(body()) : undefined,
+    // Node.js frames the body of these methods only.
+    body: method === "POST" && ["POST", "PUT", "PATCH"].includes(sent) && random.chance(0.9) ? JSON.stringify(body()) : undefined,
   };
 }
 
@@ -80,7 +82,7 @@ test(`random requests get answers as the document says, and never a failure (ISR
       const answer = await isr.fetch(url, options);
       // The path of a placeholder may be another path, or none.
       const path = new URL(url, "http://x").pathname;
-      const isSame = endpoint.path.endsWith("{seq}") ? path.startsWith("/__isr/invalidations/") : path === endpoint.path;
+      const isSame = endpoint.path.endsWith("{seq}") ? /^\/__isr\/invalidations\/\d+$/.test(path) : path === endpoint.path;
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
       if (!isSame || options.method === "HEAD") {
         assert.ok(answer.status < 500, `${sent}: ${answer.status}`);
