@@ -16,6 +16,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::admin_api::QueryError;
 use crate::config::ConfigError;
 use crate::inspection::{ExplainError, InspectError};
 use crate::invalidation::InvalidateError;
@@ -105,6 +106,9 @@ pub enum ArgumentError {
     /// It does not name what to explain.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// It is not a query of the admin API.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// It is not the settings of a page.
     #[error(transparent)]
     PageSettings(#[from] PageSettingsError),
@@ -124,6 +128,12 @@ impl From<InvalidateError> for CallError {
 
 impl From<InspectError> for CallError {
     fn from(error: InspectError) -> Self {
+        Self::Argument(error.into())
+    }
+}
+
+impl From<QueryError> for CallError {
+    fn from(error: QueryError) -> Self {
         Self::Argument(error.into())
     }
 }

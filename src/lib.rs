@@ -56,6 +56,7 @@
 //! `edge` has JavaScript, bindings and `await`. `docs/design.md` describes the modules.
 
 mod account;
+mod admin_api;
 mod alarm;
 mod backoff;
 mod codec;
@@ -102,6 +103,7 @@ mod documentation {
 #[cfg(test)]
 use bolero as _;
 
+pub use admin_api::QueryError;
 pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Explain, ExplainError, Inspect, InspectError};

@@ -10,7 +10,9 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
+use cloudflare_isr::internals::admin_api::ENDPOINTS;
 use cloudflare_isr::internals::config::{Config, SETTINGS, SettingLevel};
+use cloudflare_isr::internals::coordinator::DecisionKind;
 use cloudflare_isr::internals::reason::{Reason, ReasonKind};
 use cloudflare_isr::internals::semantics::statuses;
 use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_ROUTE;
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
 const CACHE_STATUS: &str = include_str!("../docs/cache-status.md");
+const ADMIN_API: &str = include_str!("../docs/admin-api.md");
 const INSPECT: &str = include_str!("../docs/inspect.md");
 
 /// The folder of the recipes: a document for each kind of site, and a folder of the same name with the files it shows.
@@ -37,6 +40,7 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
             include_str!("../migrations/coordinator/0007_validators.sql"),
             include_str!("../migrations/coordinator/0008_unconfirmed_tags.sql"),
             include_str!("../migrations/coordinator/0009_unpublished.sql"),
+            include_str!("../migrations/coordinator/0010_decisions.sql"),
         ],
     ),
     (
@@ -227,6 +231,36 @@ fn the_table_of_reasons_is_what_the_code_says() {
         fs::write(root().join("docs/cache-status.md"), &document).expect("the file can be written");
     }
     assert!(document == CACHE_STATUS, "docs/cache-status.md is not what Reason says: UPDATE=1 cargo test --test docs");
+}
+
+const ENDPOINTS_HEAD: &str = "| endpoint | parameters | what it does |\n";
+const DECISIONS_HEAD: &str = "| kind | meaning |\n";
+
+/// Replaces the table under a head.
+fn with_table(document: &str, head: &str, table: &str) -> String {
+    let (before, rest) = document.split_once(head).expect("the table is there");
+    let (_, after) = rest.split_once("\n\n").expect("something follows the table");
+    format!("{before}{table}\n{after}")
+}
+
+#[test]
+fn the_tables_of_the_admin_api_are_what_the_code_says() {
+    let mut kinds = format!("{DECISIONS_HEAD}|---|---|\n");
+    for kind in DecisionKind::ALL {
+        writeln!(kinds, "| `{}` | {} |", kind.name(), kind.description()).expect("writing to memory can't fail");
+    }
+    let mut endpoints = format!("{ENDPOINTS_HEAD}|---|---|---|\n");
+    for endpoint in ENDPOINTS {
+        let parameters: Vec<String> = endpoint.parameters.iter().map(|it| format!("`{}`", it.name)).collect();
+        let (method, path, summary) = (endpoint.method, endpoint.path, endpoint.summary);
+        writeln!(endpoints, "| `{method} {path}` | {} | {summary} |", parameters.join(", "))
+            .expect("writing to memory can't fail");
+    }
+    let document = with_table(&with_table(ADMIN_API, DECISIONS_HEAD, &kinds), ENDPOINTS_HEAD, &endpoints);
+    if env::var_os("UPDATE").is_some() {
+        return fs::write(root().join("docs/admin-api.md"), &document).expect("the file can be written");
+    }
+    assert!(document == ADMIN_API, "docs/admin-api.md is not what the code says: UPDATE=1 cargo test --test docs");
 }
 
 /// Configurations of examples exist as files, and are used.

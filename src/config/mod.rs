@@ -51,10 +51,11 @@ pub use self::setting::{
     Bounds, DefaultValue, ItemForm, ListForm, MAX_ROUTES, QUERY_WORDS, Setting, SettingLevel, TextForm, Unit, ValueKind,
 };
 use self::settings::{
-    BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, EXPIRE, EXPOSE_HEADERS, FEED, FIRST_BYTE_TIMEOUT,
-    FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MEMORY_BYTES, MEMORY_PAGE_BYTES,
-    MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE, RENDER_SENSITIVE_HEADERS,
-    RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH, ZONE_PURGE,
+    BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, DECISION_LOG, EXPIRE, EXPOSE_HEADERS, FEED,
+    FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MEMORY_BYTES,
+    MEMORY_PAGE_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE,
+    RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH,
+    ZONE_PURGE,
 };
 pub use self::settings::{KV_MAX_BODY_BYTES, SETTINGS};
 pub use self::value_error::{ValueError, ValueType};
@@ -92,6 +93,8 @@ pub struct Config {
     pub pass_ttl: Duration,
     /// Number of renders that an eager refresh starts per second in each shard.
     pub refresh_rate: u32,
+    /// Number of decisions that the log of each coordinator keeps. With 0, there is none.
+    pub decision_log: u64,
     /// Number of objects that share the tag index.
     pub tag_shards: u16,
     /// How long a page stays in L1.
@@ -184,6 +187,7 @@ impl Config {
             miss_timeout: MISS_TIMEOUT.read_or_default(top),
             pass_ttl: PASS_TTL.read_or_default(top),
             refresh_rate: REFRESH_RATE.read_or_default(top),
+            decision_log: DECISION_LOG.read_or_default(top).into(),
             tag_shards: TAG_SHARDS.read_or_default(top),
             l1_ttl: L1_TTL.read_or_default(top),
             memory_bytes: MEMORY_BYTES.read_or_default(top).into(),

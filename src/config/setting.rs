@@ -97,6 +97,8 @@ pub enum Unit {
     RendersPerSecond,
     /// Pages, each variant counted separately.
     Pages,
+    /// Rows of a table.
+    Rows,
 }
 
 /// The form of a text. It only restates what the parser accepts, for schemas and messages.
@@ -225,7 +227,7 @@ impl Bounds {
         let Self { unit, min, max } = self;
         match unit {
             Unit::Seconds => format!("whole seconds from {min} to {max}"),
-            Unit::Bytes | Unit::Objects | Unit::RendersPerSecond | Unit::Pages => {
+            Unit::Bytes | Unit::Objects | Unit::RendersPerSecond | Unit::Pages | Unit::Rows => {
                 format!("a whole number from {min} to {max}")
             }
         }

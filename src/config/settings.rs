@@ -149,6 +149,11 @@ settings! {
         refresh_rate(renders: u32) => REFRESH_RATE: Count =
             Count { unit: Unit::RendersPerSecond, min: 1, max: 100, default: 10 };
 
+        /// Number of decisions that the log of each coordinator keeps; see docs/admin-api.md. Each decision costs a row
+        /// written: one more per render. With 0, there is no log.
+        decision_log(rows: u32) => DECISION_LOG: Count =
+            Count { unit: Unit::Rows, min: 0, max: 10_000, default: 1000 };
+
         /// Number of objects that share the tag index. Increase it for very many tags or invalidations.
         tag_shards(objects: u16) => TAG_SHARDS: Objects = Objects { max: MAX_TAG_SHARDS, default: 1 };
 

@@ -120,6 +120,18 @@ pub enum State {
     Absent,
 }
 
+impl State {
+    /// The words for the states.
+    pub const WORDS: [&str; 5] = ["fresh", "stale", "expired", "passing", "absent"];
+
+    /// Parses a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let states = [Self::Fresh, Self::Stale, Self::Expired, Self::Passing, Self::Absent];
+        Self::WORDS.iter().zip(states).find(|(name, _)| **name == word).map(|(_, state)| state)
+    }
+}
+
 /// The invalidation that has made a page stale or expired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidatedBy {
@@ -168,6 +180,18 @@ pub enum RenderPurpose {
     Cold,
     /// A stale page is served meanwhile.
     Background,
+}
+
+impl RenderPurpose {
+    /// Parses a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "cold" => Some(Self::Cold),
+            "background" => Some(Self::Background),
+            _ => None,
+        }
+    }
 }
 
 /// The state of a page in L2.

@@ -5,7 +5,9 @@ pub mod answer;
 pub mod explain;
 mod explain_request;
 pub mod health;
+pub mod places;
 mod question;
+pub mod survey;
 pub mod words;
 
 pub use self::explain_request::{Explain, ExplainError};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::codec;
 use crate::inspection::answer::ShardQuestion;
+use crate::inspection::survey::{IndexSurvey, ShardSurvey};
 use crate::invalidation::{Invalidation, LogPosition, Mode, Refresh, Target};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
@@ -79,6 +80,8 @@ pub enum ToCoordinator {
     Progress(Invalidation),
     /// Asks for the state of pages. The answer is a [`crate::inspection::answer::ShardAnswer`].
     Inspect(ShardQuestion),
+    /// Asks for a survey, which names its answer. Earlier code refuses it.
+    Survey(ShardSurvey),
     /// No request reaches the shard, according to the tag index's configuration. If its own says the same, the shard
     /// forgets its pages, unregisters, and deletes its storage. The answer is a [`RetireAnswer`].
     Retire {
@@ -194,7 +197,11 @@ impl ToCoordinator {
             Self::Stale { key, version, newer_than, .. } => {
                 Self::Stale { shard, key, version, newer_than, forwarded: true }
             }
-            other @ (Self::Invalidate(_) | Self::Progress(_) | Self::Inspect(_) | Self::Retire { .. }) => other,
+            other @ (Self::Invalidate(_)
+            | Self::Progress(_)
+            | Self::Inspect(_)
+            | Self::Survey(_)
+            | Self::Retire { .. }) => other,
         }
     }
 }
@@ -294,6 +301,8 @@ pub enum ToTagIndex {
         /// The most coordinators to name.
         limit: u32,
     },
+    /// Asks for a survey, which names its answer. Earlier code refuses it.
+    Survey(IndexSurvey),
 }
 
 /// A range of the tags of one tag index object, and those of them that a shard carries.

@@ -27,6 +27,12 @@ impl CookiePattern {
         if is_valid && name.len() <= MAX_COOKIE_NAME_BYTES { Ok(Self(text.to_owned())) } else { Err(NotACookiePattern) }
     }
 
+    /// Returns the text in the configuration.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the name, or the beginning of names: a text that every matching `Cookie` contains.
     #[must_use]
     pub fn literal(&self) -> &str {

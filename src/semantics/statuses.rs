@@ -42,6 +42,11 @@ impl Statuses {
     pub fn contains(&self, status: u16) -> bool {
         self.0.contains(&status)
     }
+
+    /// Iterates over the statuses, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().copied()
+    }
 }
 
 impl Default for Statuses {

@@ -78,7 +78,7 @@ test("each export is there, with its types, and nothing else is packed but what 
   assert.ok(cargo.includes(`version = "${version}"`), "the crate and the package have one version");
   const named = Object.values(exports).flatMap((each) => (typeof each === "string" ? [each] : Object.values(each)));
   for (const file of [...named, ...Object.values(bin)]) assert.ok((await readFile(path.join(installed, file))).length > 0, file);
-  assert.deepEqual((await readdir(installed)).sort(), ["LICENSE", "README.md", "bin", "dist", "package.json", "schema.json"]);
+  assert.deepEqual((await readdir(installed)).sort(), ["LICENSE", "README.md", "bin", "dist", "openapi.json", "package.json", "schema.json"]);
   const program = path.join(project, "node_modules/.bin/cloudflare-isr");
   assert.match((await run(program, ["--help"])).stdout, /^Usage: cloudflare-isr new /);
   const ours = await readFile(path.join(root, "LICENSE"), "utf8");

@@ -21,6 +21,11 @@ use cloudflare_isr::internals::inspection::answer::{
     RenderPurpose, Rendering, ShardAnswer, ShardEntry, ShardQuestion, ShardState, State, Sweeps, TagEntry,
     TagIndexHealth, Totals, UnpublishedRender,
 };
+use cloudflare_isr::internals::inspection::survey::{
+    DecisionPage, DecisionQuestion, EntryPage, EntryQuestion, IndexSurvey, InvalidationPage, LeasePage, ListedShard,
+    ListedTag, LoggedDecision, LoggedInvalidation, RankedPage, RunningRender, ShardOverview, ShardPage, ShardSurvey,
+    TagPage,
+};
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
@@ -356,6 +361,72 @@ fn messages_of_an_inspection_are_what_they_were() {
     let last_invalidation = Some(LastInvalidation { seq: 7, mode: Mode::Expire, at: START });
     now.sent("TagEntry", &TagEntry { shards: vec![shard("/blog/[slug]#3")], last_invalidation, pending: 1 });
     now.sent("ShardEntry", &Some(ShardEntry { pending: 2, oldest_pending: Some(7) }));
+    now.end();
+}
+
+/// The names of the fields are also those in the answers of the admin API.
+#[test]
+fn messages_of_surveys_are_what_they_were() {
+    let mut now = Messages::new(include_str!("surveys.txt"));
+    let page = || key("https://example.com/blog/hello");
+    let owner = || shard("/blog/[slug]#3");
+    let survey = |survey| ToCoordinator::Survey(survey);
+    now.sent("ToCoordinator::Survey, overview", &survey(ShardSurvey::Overview));
+    let decisions = ShardSurvey::Decisions(DecisionQuestion { after: Some(7), limit: 100 });
+    now.sent("ToCoordinator::Survey, decisions", &survey(decisions));
+    let entries = EntryQuestion {
+        prefix: Some(path("/blog").try_into().expect("it is a prefix")),
+        tag: Some(tag("post:1")),
+        state: Some(State::Stale),
+        after: Some(page()),
+        limit: 100,
+    };
+    now.sent("ToCoordinator::Survey, entries", &survey(ShardSurvey::Entries(entries)));
+    now.sent("ToCoordinator::Survey, leases", &survey(ShardSurvey::Leases { limit: 100 }));
+    let survey = |survey| ToTagIndex::Survey(survey);
+    let shards = IndexSurvey::Shards { from: Some(owner()), route: Some("/blog/[slug]".to_owned()), limit: 16 };
+    now.sent("ToTagIndex::Survey, coordinators", &survey(shards));
+    let tags = IndexSurvey::Tags { prefix: "post:".to_owned(), after: Some(tag("post:1")), limit: 100 };
+    now.sent("ToTagIndex::Survey, tags", &survey(tags));
+    let log = IndexSurvey::Invalidations { before: Some(7), before_time: Some(START), limit: 10 };
+    now.sent("ToTagIndex::Survey, invalidations", &survey(log));
+    let breaker = BreakerState { state: BreakerWord::Open, failures: 9, probe_at: Some(START) };
+    let ranked = RankedPage { key: page(), heat: 3, rendered_at: Some(START), fresh_until: Some(START.plus(HOUR)) };
+    let (hottest, stalest) = (vec![ranked], Vec::new());
+    let overview = ShardOverview { keys: 12, state: None, breaker, last_decision: 7, hottest, stalest };
+    now.sent("ShardOverview", &overview);
+    let decision = LoggedDecision {
+        seq: 7,
+        at: START,
+        kind: "failed".to_owned(),
+        key: Some(page()),
+        version: Some(version()),
+        reason: Some(Reason::OriginError),
+        detail: Some("status 503".to_owned()),
+        invalidation: Some(9),
+        pages: Some(4),
+        duration_ms: Some(250),
+    };
+    now.sent("DecisionPage", &DecisionPage { last: 7, decisions: vec![decision] });
+    now.sent("EntryPage", &EntryPage { pages: vec![shown_render()], after: Some(page()) });
+    let lease = RunningRender {
+        key: page(),
+        token: version(),
+        purpose: RenderPurpose::Cold,
+        began_at: START,
+        expires_at: START.plus(HOUR),
+        attempt: 1,
+    };
+    now.sent("LeasePage", &LeasePage { total: 1, leases: vec![lease] });
+    let listed = ListedShard { shard: owner(), deliveries: ShardEntry { pending: 2, oldest_pending: Some(7) } };
+    now.sent("ShardPage", &ShardPage { known: 40, shards: vec![listed], more: true });
+    let last_invalidation = Some(LastInvalidation { seq: 7, mode: Mode::Expire, at: START });
+    let listed = ListedTag { tag: tag("post:1"), shards: 3, last_invalidation };
+    now.sent("TagPage", &TagPage { tags: vec![listed], more: false });
+    let target = Target::Tag(tag("post:1"));
+    let invalidation = Invalidation { seq: 7, at: START, target, mode: Mode::Expire, refresh: Refresh::Lazy };
+    let listed = LoggedInvalidation { invalidation, applied: 3, pending: 1, matched: 9 };
+    now.sent("InvalidationPage", &InvalidationPage { invalidations: vec![listed], more: true });
     now.end();
 }
 

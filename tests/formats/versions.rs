@@ -9,6 +9,9 @@ use std::{env, fs};
 use ciborium::Value;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{ShardAnswer, ShardEntry, TagEntry, TagIndexHealth};
+use cloudflare_isr::internals::inspection::survey::{
+    DecisionPage, EntryPage, InvalidationPage, LeasePage, ShardOverview, ShardPage, TagPage,
+};
 use cloudflare_isr::internals::invalidation::{FeedPage, Mode, Refresh, Target};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
@@ -31,7 +34,7 @@ fn read<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Option<String> {
 }
 
 /// The reader of each section, by the beginning of its name. The first that fits counts.
-const MESSAGES: [(&str, Read); 18] = [
+const MESSAGES: [(&str, Read); 25] = [
     ("ToCoordinator::", read::<ToCoordinator>),
     ("ToTagIndex::", read::<ToTagIndex>),
     ("TagIndexCall", read::<TagIndexCall>),
@@ -45,6 +48,13 @@ const MESSAGES: [(&str, Read); 18] = [
     ("FeedPage", read::<FeedPage>),
     ("ShardAnswer", read::<ShardAnswer>),
     ("ShardEntry", read::<Option<ShardEntry>>),
+    ("ShardOverview", read::<ShardOverview>),
+    ("DecisionPage", read::<DecisionPage>),
+    ("EntryPage", read::<EntryPage>),
+    ("LeasePage", read::<LeasePage>),
+    ("ShardPage", read::<ShardPage>),
+    ("TagPage", read::<TagPage>),
+    ("InvalidationPage", read::<InvalidationPage>),
     ("TagEntry", read::<TagEntry>),
     ("TagIndexHealth", read::<TagIndexHealth>),
     ("PushFrame", read::<PushFrame<FeedPage>>),
@@ -53,19 +63,20 @@ const MESSAGES: [(&str, Read); 18] = [
 ];
 
 /// The reader of the sections of a file; `None` if it depends on the section.
-const FILES: [(&str, Option<Read>); 8] = [
+const FILES: [(&str, Option<Read>); 9] = [
     ("messages.txt", None),
     ("forgotten.txt", None),
     ("inspection.txt", None),
     ("offers.txt", None),
     ("push.txt", None),
+    ("surveys.txt", None),
     ("verdicts.txt", Some(read::<Reply>)),
     ("meta.txt", Some(read::<PageMeta>)),
     ("l2.txt", Some(read::<PageHead>)),
 ];
 
 /// The files of formats that this version has added.
-const ADDED: [&str; 1] = ["push.txt"];
+const ADDED: [&str; 2] = ["push.txt", "surveys.txt"];
 
 /// Runs a check for each pinned value: its name, its CBOR, and its reader.
 fn each(check: impl Fn(&str, &Value, Read)) {
@@ -111,7 +122,7 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 32] = [
     "miss",
     "stale",
     "invalidate",
@@ -137,6 +148,13 @@ const KINDS: [&str; 25] = [
     "refused",
     "lease",
     "not_stored",
+    "survey",
+    "decisions",
+    "entries",
+    "leases",
+    "shards",
+    "tags",
+    "invalidations",
 ];
 
 /// Lists the places of a value. `is_content`: of a kind, so that it has fields.
@@ -165,7 +183,9 @@ fn places(value: &Value, path: &[usize], is_content: bool, out: &mut Vec<Place>)
                 };
                 out.extend(role.map(|role| Place { path: below(index), role }));
                 if role.is_none() {
-                    places(item, &below(index), is_kind, out);
+                    // A survey is a kind in a kind.
+                    let has_fields = is_kind && *key != Value::from("survey");
+                    places(item, &below(index), has_fields, out);
                 }
             }
         }

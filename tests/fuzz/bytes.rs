@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bolero::check;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
+use cloudflare_isr::internals::inspection::survey::{EntryQuestion, IndexSurvey, ShardSurvey};
 use cloudflare_isr::internals::invalidation::{
     FeedPage, Invalidation, LogId, LogPosition, Mode, PathPrefix, Refresh, Target,
 };
@@ -183,6 +184,7 @@ fn a_message<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8], 
 fn a_message_to_a_coordinator() {
     let key = head().meta.key;
     let [by_path, by_tag] = invalidations().try_into().expect("there are two");
+    let entries = EntryQuestion { prefix: None, tag: tags().pop(), state: None, after: Some(key.clone()), limit: 7 };
     let messages = [
         ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false, renders: false },
         ToCoordinator::Stale { shard: shard(), key, version: version(), newer_than: Some(START), forwarded: true },
@@ -192,6 +194,7 @@ fn a_message_to_a_coordinator() {
         inspect(Pages::All, None),
         inspect(Pages::Path(CanonicalPath::parse("/blog").expect("it is a path")), Some(head().meta.key)),
         inspect(Pages::Tag(tags().remove(0)), None),
+        ToCoordinator::Survey(ShardSurvey::Entries(entries)),
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -204,6 +207,11 @@ fn a_message_to_a_coordinator() {
                 check_invalidation(invalidation);
             }
             ToCoordinator::Retire { shard } => check_shard(shard),
+            ToCoordinator::Survey(ShardSurvey::Entries(question)) => {
+                question.after.iter().for_each(check_key);
+                check_tags(question.tag.as_slice());
+            }
+            ToCoordinator::Survey(_) => {}
             ToCoordinator::Inspect(question) => {
                 question.after.iter().for_each(check_key);
                 match &question.pages {
@@ -265,6 +273,8 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::InspectTag { tag: tags().remove(0) },
         ToTagIndex::InspectShard { shard: shard() },
         ToTagIndex::Health { from: 3, limit: 16 },
+        ToTagIndex::Survey(IndexSurvey::Shards { from: Some(shard()), route: None, limit: 3 }),
+        ToTagIndex::Survey(IndexSurvey::Tags { prefix: "a".to_owned(), after: tags().pop(), limit: 3 }),
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -276,7 +286,10 @@ fn a_message_to_the_tag_index() {
             ToTagIndex::Invalidate { target, .. } => check_target(target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
-            ToTagIndex::Feed { .. }
+            ToTagIndex::Survey(IndexSurvey::Shards { from, .. }) => from.iter().for_each(check_shard),
+            ToTagIndex::Survey(IndexSurvey::Tags { after, .. }) => check_tags(after.as_slice()),
+            ToTagIndex::Survey(IndexSurvey::Invalidations { .. })
+            | ToTagIndex::Feed { .. }
             | ToTagIndex::Listen { .. }
             | ToTagIndex::Progress { .. }
             | ToTagIndex::Health { .. } => {}

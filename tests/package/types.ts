@@ -10,6 +10,7 @@ import {
   isOwnRender,
   isRender,
   serve,
+  type Decision,
   type Invalidation,
   type IsrConfig,
   type IsrErrorCode,
@@ -58,6 +59,10 @@ export async function inspects(env: Env): Promise<void> {
   const state: "fresh" | "stale" | "expired" | "passing" | "absent" | undefined = byPath.entries[0]?.state;
   const byShard = await env.GATEWAY.inspectShard("/blog/[slug]#0", { after: byTag.after });
   const breaker: "closed" | "open" | "half-open" | undefined = byShard.state?.breaker.state;
+  const { totals, hottest } = await env.GATEWAY.overview();
+  const { decisions, after, more } = await env.GATEWAY.decisions({ shard: byShard.shard, limit: 10 });
+  const kind: Decision["kind"] | undefined = decisions[0]?.kind;
+  console.log(totals.breaker.halfOpen, hottest[0]?.heat, kind === "published", after, more);
   const { explanation, facts } = await env.GATEWAY.explain("https://example.com/blog/hello", { detail: "queue-full" });
   const status: "HIT" | "STALE" | "MISS" | "SKIP" | "BYPASS" | null = facts.request.status;
   console.log(explanation, status, facts.l1.holds, byPath.entries[0]?.unpublished?.reason);

@@ -12,7 +12,9 @@ use std::{env, fs};
 
 // `cargo bolero` instruments every test program, and its runtime has to be in each.
 use bolero as _;
+use cloudflare_isr::internals::admin_api::document;
 use cloudflare_isr::internals::config::{Config, SETTINGS, Setting, SettingLevel};
+use cloudflare_isr::internals::coordinator::DecisionKind;
 use serde_json::Value;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packages/cloudflare-isr");
@@ -53,6 +55,20 @@ fn the_type_is_what_the_settings_say() {
 #[test]
 fn the_type_of_reasons_is_what_their_list_says() {
     is_up_to_date("src/reason.ts", &reason::module());
+}
+
+#[test]
+fn the_document_of_the_admin_api_is_what_the_endpoints_say() {
+    is_up_to_date("openapi.json", &format!("{:#}\n", document()));
+}
+
+#[test]
+fn the_type_of_decisions_has_each_kind() {
+    let module = fs::read_to_string(Path::new(PACKAGE).join("src/inspection.ts")).expect("it is text");
+    let (_, kinds) = module.split_once("  kind:\n").expect("the type is there");
+    let kinds = kinds.split_once(';').expect("it ends").0;
+    let listed: Vec<&str> = kinds.lines().map(|line| line.trim().trim_start_matches("| ").trim_matches('"')).collect();
+    assert_eq!(listed, DecisionKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>());
 }
 
 #[test]

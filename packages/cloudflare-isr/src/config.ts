@@ -38,6 +38,8 @@ export interface IsrConfig {
   pass_ttl?: number;
   /** Number of renders that an eager refresh starts per second in each shard. Accepts a whole number from 1 to 100. Default: `10`. */
   refresh_rate?: number;
+  /** Number of decisions that the log of each coordinator keeps; see docs/admin-api.md. Each decision costs a row written: one more per render. With 0, there is no log. Accepts a whole number from 0 to 10000. Default: `1000`. */
+  decision_log?: number;
   /** Number of objects that share the tag index. Increase it for very many tags or invalidations. Accepts a whole number from 1 to 32. Default: `1`. */
   tag_shards?: number;
   /** How long a page stays in the cache of one data center (L1). Accepts whole seconds from 1 to 86400. Default: `3600`. */

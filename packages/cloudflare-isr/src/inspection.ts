@@ -1,4 +1,4 @@
-import type { Mode } from "./invalidation.js";
+import type { Mode, Receipt } from "./invalidation.js";
 import type { IsrReason } from "./reason.js";
 
 /** Which part of a list is returned. */
@@ -159,4 +159,127 @@ export interface ShardInspection {
   entries: PageState[];
   /** Pass it unchanged to request the next part; `null`: there is none. */
   after: string | null;
+}
+
+/** How many coordinators were asked, how many have answered, and how many there are. */
+export interface Checked {
+  asked: number;
+  answered: number;
+  known: number;
+}
+
+/** Which coordinators an overview sums up. */
+export interface OverviewOptions {
+  /** The `after` of the previous overview: the next coordinators are summed up. */
+  after?: string | null;
+}
+
+/** A page in a ranking. */
+export interface RankedPage {
+  shard: string;
+  key: string;
+  heat: number;
+  renderedAt: Millis | null;
+  renderedAtUtc?: string;
+  freshUntil: Millis | null;
+  freshUntilUtc?: string;
+}
+
+/** The answer of `overview`. */
+export interface Overview {
+  now: Millis;
+  nowUtc: string;
+  /** Sums over the coordinators in this answer. */
+  totals: {
+    /** All keys, including those without a page. */
+    keys: number;
+    pages: Totals;
+    passing: number;
+    failing: number;
+    tags: number;
+    renders: number;
+    l2: { pending: number; failing: number };
+    /** How many circuit breakers are in each state. */
+    breaker: { closed: number; open: number; halfOpen: number };
+    sweeps: { open: number; pages: number };
+    /** How many coordinators have too many pages to count them now. Only their keys and breakers are in the sums. */
+    uncounted: number;
+  };
+  coordinators: {
+    shard: string;
+    route: string;
+    keys: number;
+    /** `null`: it has too many pages to count them now. */
+    state: ShardState | null;
+    breaker: ShardState["breaker"];
+    /** The number of its latest decision; 0: there is none. */
+    lastDecision: number;
+  }[];
+  /** The ten pages that were re-rendered most often. */
+  hottest: RankedPage[];
+  /** The ten pages whose freshness ended first. */
+  stalest: RankedPage[];
+  /** The ten latest invalidations, the newest first. */
+  invalidations: (Receipt & { at: Millis; atUtc: string })[];
+  checked: Checked;
+  /** The last coordinator in this answer, if others follow. */
+  after: string | null;
+}
+
+/** Which decisions are returned. */
+export interface DecisionOptions {
+  /** Only those of this coordinator. Default: of the first 16 coordinators. */
+  shard?: string | null;
+  /** The `after` of the previous answer, unchanged. Default: the latest decisions. With `shard`, the number of a decision as well. */
+  after?: string | number | null;
+  /** The maximum number of decisions: 1 to 1000. Default: 100. */
+  limit?: number | null;
+}
+
+/** A decision of a coordinator. */
+export interface Decision {
+  shard: string;
+  /** Its number in the log of its coordinator. */
+  seq: number;
+  at: Millis;
+  atUtc: string;
+  kind:
+    | "published"
+    | "not-stored"
+    | "failed"
+    | "repeated"
+    | "given-up"
+    | "lost"
+    | "evicted"
+    | "forgotten"
+    | "l2-refused"
+    | "invalidated"
+    | "swept"
+    | "breaker-opened"
+    | "breaker-closed";
+  /** The page, if it concerns one page. */
+  key: string | null;
+  /** The version of the page, or the token of the render. */
+  version: string | null;
+  /** As in `detail` of `Cache-Status`. */
+  reason: IsrReason | null;
+  /** The status, the header, the limit or the target. */
+  detail: string | null;
+  /** The number of the invalidation. */
+  invalidation: number | null;
+  /** How many pages it concerns. */
+  pages: number | null;
+  /** The time from the lease of the render to its result. */
+  durationMs: number | null;
+}
+
+/** The answer of `decisions`. */
+export interface Decisions {
+  /** The oldest first. */
+  decisions: Decision[];
+  /** Pass it unchanged to get later decisions. */
+  after: string;
+  /** Whether later decisions are there already. */
+  more: boolean;
+  checked: Checked;
 }

@@ -1,5 +1,5 @@
 import type { ExplainOptions, Explanation } from "./explanation.js";
-import type { TagInspection, PathInspection, ShardInspection, InspectOptions } from "./inspection.js";
+import type { Decisions, DecisionOptions, Overview, OverviewOptions, TagInspection, PathInspection, ShardInspection, InspectOptions } from "./inspection.js";
 import type { Invalidations, Invalidation, InvalidateRequest, RevalidateOptions, Receipt } from "./invalidation.js";
 import type { IsrReason } from "./reason.js";
 import type { PageSettings } from "./page_policy.js";
@@ -75,6 +75,10 @@ export interface IsrService {
   inspectShard(shard: string, options?: InspectOptions): Promise<ShardInspection>;
   /** Explains what the cache does with a page, and why. Takes its absolute URL. Renders nothing and changes nothing. */
   explain(url: string, options?: ExplainOptions): Promise<Explanation>;
+  /** Sums up at most 16 coordinators: pages by state, renders, breakers, L2, hottest and stalest pages, recent invalidations. */
+  overview(options?: OverviewOptions): Promise<Overview>;
+  /** Reads the log of decisions of one coordinator, or of at most 16, merged by time. */
+  decisions(options?: DecisionOptions): Promise<Decisions>;
   /**
    * Looks up a page for a visitor, for a site without the gateway in front. If the visitor leaves, the platform ends the request. So pass
    * all work that follows from a ticket to `ctx.waitUntil`, because other requests wait for the page.

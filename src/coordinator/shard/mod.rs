@@ -101,6 +101,8 @@ pub struct Shard<S, B> {
     renders: Renders<B>,
     /// No invalidation was received after this version, so pages rendered later need no comparison with invalidations.
     received: Version,
+    /// The latest invalidation, and the number of pages that it named, if that was counted.
+    counted: Option<(Invalidation, u64)>,
     leases: Leases,
     /// The number of keys that have a row, counted when first needed.
     keys: Option<u64>,
@@ -176,13 +178,13 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// # Errors
     /// See [`StoreError`].
     pub fn open(sql: S, config: &Config, moment: Moment) -> Result<(Self, Vec<Effect<B>>), StoreError> {
-        let store = CoordinatorStore::open(sql)?;
+        let store = CoordinatorStore::open(sql)?.with_decision_log(config.decision_log)?;
         let name = store.shard()?.as_deref().and_then(ShardName::from_stored);
         let mut clock = store.clock()?;
         let mut received = clock.last();
         let mut moved = clock;
         let at_move = moved.issue(moment.now, moment.random);
-        if store.note_tag_shards(config.tag_shards, at_move, &moved)? {
+        if store.note_tag_shards(config.tag_shards, at_move, &moved, moment.now)? {
             (clock, received) = (moved, at_move);
         }
         let copies_since = store.note_l2(config.l2, clock.last())?;
@@ -194,6 +196,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             last_input: moment.now,
             breaker,
             budget: TokenBucket::default(),
+            counted: None,
             waiting: BTreeMap::new(),
             waiting_bytes: Account::new(Bounds::default().waiter_bytes),
             leases: Leases::default(),
@@ -464,7 +467,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             (self.clock, self.received) = (clock, received);
             return Ok(());
         }
-        self.store.note_invalidation(invalidation, received, &clock)?;
+        let counted = self.store.note_invalidation(invalidation, received, &clock, moment.now)?;
+        self.counted = counted.map(|pages| (invalidation.clone(), pages));
         self.clock = clock;
         self.received = received;
         self.begin_sweep(moment.now, invalidation);

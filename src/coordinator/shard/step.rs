@@ -5,9 +5,11 @@ use super::{EventDetails, Shard, Turn, owner};
 use crate::config::Config;
 use crate::coordinator::PageContent;
 use crate::coordinator::base;
+use crate::coordinator::decision::{self, Occasion};
 use crate::coordinator::io::{Effect, Moment};
 use crate::coordinator::renders::{Connection, Stage};
-use crate::coordinator::{Action, Base, Context, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
+use crate::coordinator::tables::Decided;
+use crate::coordinator::{Action, Base, Context, Decision, Entry, Event, RenderOutcome, RoutePolicy, WaiterId, handle};
 use crate::invalidation::Mode;
 use crate::page::PageMeta;
 use crate::protocol::Reply;
@@ -40,7 +42,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             let is_write = matches!(event, Event::WriteDue | Event::Written { .. } | Event::WriteFailed { .. });
             // A deletion that is due is made like any other.
             if !(is_write && after == before && before != Entry::default()) {
-                return self.disown(key, &before, &after, details.is_over);
+                return self.disown(turn.moment.now, key, &before, &after, details.is_over);
             }
         }
         let Moment { now, random } = turn.moment;
@@ -85,8 +87,13 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             copy_invalidated: self.is_copy_invalidated(&before, page)?,
         };
         let is_doubtful = self.is_base_doubtful(&before, &event, details.newer_than);
+        let occasion = Occasion::of(&event);
         let (after, actions) = handle(before.clone(), event, &mut context);
-        self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
+        let decided = decision::of_step(now, key, &before, occasion, &after);
+        let decisions = decided.into_iter().chain(Decision::of_breaker(&self.breaker, &breaker)).collect();
+        let decided = Decided { at: now, decisions };
+        let breaker_change = (breaker != self.breaker).then_some(&breaker);
+        self.store.save_decided(key, &before, &after, &clock, breaker_change, &decided)?;
         self.leases.replace(key, before.lease, after.lease);
         self.clock = clock;
         self.breaker = breaker;
@@ -115,8 +122,16 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Removes a page that now belongs to another coordinator, because the route's number of shards or a pattern has
     /// changed. Nothing is written to L2: no two coordinators write one key.
     /// If no coordinator owns the page any more, its deletion from L2 is left.
-    fn disown(&mut self, key: &PageKey, before: &Entry, after: &Entry, is_over: bool) -> Result<(), StoreError> {
-        self.store.save(key, before, after, &self.clock, None)?;
+    fn disown(
+        &mut self,
+        now: Timestamp,
+        key: &PageKey,
+        before: &Entry,
+        after: &Entry,
+        is_over: bool,
+    ) -> Result<(), StoreError> {
+        let decisions = Decision::forgotten(key, before, after).into_iter().collect();
+        self.store.save_decided(key, before, after, &self.clock, None, &Decided { at: now, decisions })?;
         self.effects.extend(after.deadline().map(Effect::WakeAt));
         self.leases.replace(key, before.lease, None);
         self.held.remove(key);

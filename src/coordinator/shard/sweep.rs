@@ -11,7 +11,7 @@ use super::{EventDetails, Shard, Turn};
 use crate::coordinator::io::Effect;
 use crate::coordinator::tables::SweepPage;
 use crate::coordinator::{Entry, Event, PageContent};
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{Invalidation, Mode, Refresh};
 use crate::protocol::ShardProgress;
 use crate::sql::{Sql, StoreError};
 use crate::time::Timestamp;
@@ -38,12 +38,15 @@ enum Fate {
 }
 
 impl<S: Sql, B: PageContent> Shard<S, B> {
-    /// Counts the published pages that a target names.
+    /// Counts the published pages that an invalidation names, unless they were counted when it arrived.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn matched(&self, target: &Target) -> Result<u64, StoreError> {
-        self.store.matched(target)
+    pub fn matched(&self, invalidation: &Invalidation) -> Result<u64, StoreError> {
+        match &self.counted {
+            Some((counted, pages)) if counted == invalidation => Ok(*pages),
+            _ => self.store.matched(&invalidation.target),
+        }
     }
 
     /// Returns this shard's progress with an invalidation.

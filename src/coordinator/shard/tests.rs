@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod bounds;
 mod clock;
+mod decisions;
 mod failing_store;
 mod retire;
 mod validation;
@@ -775,7 +776,7 @@ fn an_eager_refresh_renders_every_page_paced_and_through_the_death_of_the_object
     assert_eq!(on(&mut shard, at(2000), Input::Alarm { room: 6, writes: 50 }), ["write /c"]);
     on(&mut shard, at(2001), Input::Wrote { key: key("/c"), version: Some(hot), taken: true });
     let again = Invalidation { at: Timestamp::from_millis(3000), ..eager(Mode::Stale) };
-    assert_eq!(shard.matched(&again.target), Ok(3));
+    assert_eq!(shard.matched(&again), Ok(3));
     on(&mut shard, at(3000), Input::Invalidate(again.clone()));
     on(&mut shard, at(3000), Input::Invalidate(again.clone()));
     let progress = |shard: &TestShard| {

@@ -1,6 +1,6 @@
 //! Pages, their tags, their leases, and their writes to L2.
 
-use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::{CoordinatorStore, Decided};
 use crate::coordinator::{Breaker, Cause, Entry, Lease, PendingWrite, Purpose, StoredCopy, Unpublished};
 use crate::page::PageMeta;
 use crate::reason::Reason;
@@ -69,10 +69,26 @@ impl<S: Sql> CoordinatorStore<S> {
         clock: &Clock,
         breaker: Option<&Breaker>,
     ) -> Result<(), StoreError> {
+        self.save_decided(key, before, after, clock, breaker, &Decided::default())
+    }
+
+    /// Saves as [`Self::save`] does, and records the decisions in the same transaction.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; on an error, nothing is changed.
+    pub fn save_decided(
+        &self,
+        key: &PageKey,
+        before: &Entry,
+        after: &Entry,
+        clock: &Clock,
+        breaker: Option<&Breaker>,
+        decided: &Decided,
+    ) -> Result<(), StoreError> {
         if before == after && breaker.is_none() {
             return Ok(());
         }
-        self.sql.transaction(|| {
+        self.logged_transaction(decided.at, || {
             if let Some(breaker) = breaker {
                 self.save_breaker(breaker)?;
             }
@@ -94,7 +110,7 @@ impl<S: Sql> CoordinatorStore<S> {
             } else if old != new {
                 self.save_entry(key, &new)?;
             }
-            Ok(())
+            Ok(((), decided.decisions.clone()))
         })
     }
 

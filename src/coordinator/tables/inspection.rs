@@ -18,7 +18,7 @@ mod tests;
 
 /// The number of pages that one statement reads. Each page takes a parameter, and a statement has at most 100 (platform
 /// limit).
-const PAGES_A_STATEMENT: usize = 90;
+pub(super) const PAGES_A_STATEMENT: usize = 90;
 
 /// Separates tags in `page_state`. No tag contains it.
 const TAG_SEPARATOR: &str = ", ";
@@ -39,11 +39,7 @@ impl<S: Sql> CoordinatorStore<S> {
         keys.truncate(question.limit as usize);
         let mut pages = Vec::with_capacity(keys.len());
         for some in keys.chunks(PAGES_A_STATEMENT) {
-            let places = vec!["?"; some.len()].join(", ");
-            let statement = format!("SELECT {PAGE_COLUMNS} FROM page_state WHERE key IN ({places}) ORDER BY key");
-            for row in self.sql().query(&statement, some)? {
-                pages.push(page_state(row)?);
-            }
+            pages.extend(self.page_states(some)?);
         }
         let (shard, totals) = match &question.pages {
             Pages::All if question.totals => (Some(self.shard_state()?), None),
@@ -54,6 +50,13 @@ impl<S: Sql> CoordinatorStore<S> {
         let is_whole = question.pages == Pages::All;
         let refused_by_l2 = if is_whole { Some(self.refused_by_l2()?) } else { None };
         Ok(ShardAnswer { shard, totals, pages, more, breaker, refused_by_l2 })
+    }
+
+    /// Returns the states of at most [`PAGES_A_STATEMENT`] pages, in the order of their keys.
+    pub(super) fn page_states(&self, keys: &[Value]) -> Result<Vec<PageState>, StoreError> {
+        let places = vec!["?"; keys.len()].join(", ");
+        let statement = format!("SELECT {PAGE_COLUMNS} FROM page_state WHERE key IN ({places}) ORDER BY key");
+        self.sql().query(&statement, keys)?.into_iter().map(page_state).collect()
     }
 
     /// Lists the requested keys, and one more if there are more.
@@ -82,7 +85,7 @@ impl<S: Sql> CoordinatorStore<S> {
     }
 
     /// Returns the breaker as `shard_state` shows it, without a look at the pages.
-    fn breaker_state(&self) -> Result<BreakerState, StoreError> {
+    pub(super) fn breaker_state(&self) -> Result<BreakerState, StoreError> {
         let rows = self.sql().query(
             "SELECT CASE WHEN COALESCE(b.pauses, 0) = 0 THEN 'closed' WHEN b.probe_at > m.now THEN 'open' \
              ELSE 'half-open' END, COALESCE(b.failures, 0), CASE WHEN b.pauses > 0 THEN b.probe_at END \
@@ -106,7 +109,7 @@ impl<S: Sql> CoordinatorStore<S> {
         row.map_or(Ok(Totals::default()), |row| totals(&mut Columns::of("tag_state", row)))
     }
 
-    fn shard_state(&self) -> Result<ShardState, StoreError> {
+    pub(super) fn shard_state(&self) -> Result<ShardState, StoreError> {
         let rows = self.sql().query(
             "SELECT pages, fresh, stale, expired, passing, failing, tags, renders, l2_pending, l2_failing, breaker, \
              breaker_failures, probe_at, open_sweeps, sweep_pages, last_invalidation FROM shard_state",
@@ -133,14 +136,7 @@ fn page_state(row: Row) -> Result<PageState, StoreError> {
     Ok(PageState {
         key: columns.parsed(|key| PageKey::from_stored(key).ok())?,
         path: columns.text()?,
-        state: columns.parsed(|word| match word {
-            "fresh" => Some(State::Fresh),
-            "stale" => Some(State::Stale),
-            "expired" => Some(State::Expired),
-            "passing" => Some(State::Passing),
-            "absent" => Some(State::Absent),
-            _ => None,
-        })?,
+        state: columns.parsed(State::parse)?,
         version: columns.optional_parsed(Version::parse)?,
         status: columns.optional_number()?.and_then(|status| u16::try_from(status).ok()),
         body_bytes: columns.optional_number()?,
@@ -209,11 +205,7 @@ fn unpublished(columns: &mut Columns) -> Result<Option<UnpublishedRender>, Store
 }
 
 fn rendering(columns: &mut Columns) -> Result<Option<Rendering>, StoreError> {
-    let purpose = columns.optional_parsed(|word| match word {
-        "cold" => Some(RenderPurpose::Cold),
-        "background" => Some(RenderPurpose::Background),
-        _ => None,
-    })?;
+    let purpose = columns.optional_parsed(RenderPurpose::parse)?;
     let (began_at, expires_at, attempt) =
         (columns.optional_time()?, columns.optional_time()?, columns.optional_number()?);
     Ok(purpose.map(|purpose| Rendering {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::coordinator::Decision;
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, PathPrefix, Refresh, Target};
 use crate::page::PageMeta;
@@ -65,6 +66,8 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Records an invalidation with the time at which this object received it. A repeated delivery of the same
     /// invalidation counts once: it does not affect a render that began between the two.
     ///
+    /// Returns the number of pages that it names, if that was counted for the log of decisions.
+    ///
     /// # Errors
     /// See [`StoreError`].
     pub fn note_invalidation(
@@ -72,13 +75,14 @@ impl<S: Sql> CoordinatorStore<S> {
         invalidation: &Invalidation,
         received: Version,
         clock: &Clock,
-    ) -> Result<(), StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
         let (kind, name) = invalidation.target.kind_and_name();
-        self.sql.transaction(|| {
-            self.sql.query(
+        self.logged_transaction(now, || {
+            let changed = self.sql.query(
                 "INSERT INTO invalidations (kind, name, mode, seq, at, received) VALUES (?, ?, ?, ?, ?, ?) \
                  ON CONFLICT (kind, name, mode) DO UPDATE SET seq = excluded.seq, at = excluded.at, \
-                 received = excluded.received WHERE (excluded.at, excluded.seq) > (at, seq)",
+                 received = excluded.received WHERE (excluded.at, excluded.seq) > (at, seq) RETURNING seq",
                 &[
                     kind.into(),
                     name.into(),
@@ -96,7 +100,11 @@ impl<S: Sql> CoordinatorStore<S> {
             if invalidation.mode == Mode::Purge || invalidation.refresh == Refresh::Eager {
                 self.begin_sweep(invalidation, received)?;
             }
-            self.set_fact("clock", &clock.last().to_string())
+            self.set_fact("clock", &clock.last().to_string())?;
+            let is_logged = self.is_logging() && !changed.is_empty();
+            let pages = is_logged.then(|| self.matched(&invalidation.target)).transpose()?;
+            let decision = pages.map(|pages| Decision::invalidated(invalidation, pages));
+            Ok((pages, decision.into_iter().collect()))
         })
     }
 
@@ -152,12 +160,18 @@ impl<S: Sql> CoordinatorStore<S> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn note_tag_shards(&self, tag_shards: u16, received: Version, clock: &Clock) -> Result<bool, StoreError> {
+    pub fn note_tag_shards(
+        &self,
+        tag_shards: u16,
+        received: Version,
+        clock: &Clock,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let known = self.fact("tag_shards")?;
         if known.as_deref().unwrap_or("1") == tag_shards.to_string() {
             return Ok(false);
         }
-        self.sql.transaction(|| {
+        self.logged_transaction(now, || {
             self.sql.query(UNCONFIRM_TAGS, &[])?;
             self.sql.query("DELETE FROM facts WHERE name = 'registered_as_one_of'", &[])?;
             self.sql.query(
@@ -166,7 +180,8 @@ impl<S: Sql> CoordinatorStore<S> {
                 &[received.to_string().into()],
             )?;
             self.set_fact("tag_shards", &tag_shards.to_string())?;
-            self.set_fact("clock", &clock.last().to_string())
+            self.set_fact("clock", &clock.last().to_string())?;
+            Ok(((), vec![Decision::tags_moved()]))
         })?;
         Ok(true)
     }

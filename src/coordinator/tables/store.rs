@@ -2,12 +2,13 @@
 
 use crate::config::L2Kind;
 use crate::coordinator::Breaker;
+use crate::coordinator::tables::decisions::DecisionLog;
 use crate::sql::{Columns, Migration, Sql, StoreError, migrate};
 use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
 /// The first steps need their own code: earlier code refused every step that it did not know.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_copies_and_breaker",
@@ -49,12 +50,18 @@ const MIGRATIONS: [Migration; 9] = [
         sql: include_str!("../../../migrations/coordinator/0009_unpublished.sql"),
         min_reader: 8,
     },
+    Migration {
+        name: "0010_decisions",
+        sql: include_str!("../../../migrations/coordinator/0010_decisions.sql"),
+        min_reader: 8,
+    },
 ];
 
 /// The tables of one coordinator object.
 #[derive(Debug)]
 pub struct CoordinatorStore<S> {
     pub(super) sql: S,
+    pub(super) log: DecisionLog,
 }
 
 impl<S: Sql> CoordinatorStore<S> {
@@ -64,7 +71,7 @@ impl<S: Sql> CoordinatorStore<S> {
     /// Returns [`StoreError::NewerSchema`] if the database needs a later version of this code.
     pub fn open(sql: S) -> Result<Self, StoreError> {
         migrate(&sql, &MIGRATIONS)?;
-        Ok(Self { sql })
+        Ok(Self { sql, log: DecisionLog::default() })
     }
 
     pub(crate) fn sql(&self) -> &S {

@@ -1,5 +1,6 @@
 //! Pages that an invalidation names: counted, and processed one by one by a sweep.
 
+use crate::coordinator::Decision;
 use crate::coordinator::tables::CoordinatorStore;
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
@@ -201,11 +202,18 @@ impl<S: Sql> CoordinatorStore<S> {
     /// # Errors
     /// See [`StoreError`].
     pub fn end_sweeps(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.sql().query(
-            "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
-                 AND NOT EXISTS (SELECT 1 FROM sweep_pages p WHERE p.seq = sweeps.seq)",
-            &[now.as_millis().into()],
-        )?;
+        self.logged_transaction(now, || {
+            let ended = self.sql().query(
+                "UPDATE sweeps SET done_at = ? WHERE done_at IS NULL AND matched IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM sweep_pages p WHERE p.seq = sweeps.seq) RETURNING seq, done, failed",
+                &[now.as_millis().into()],
+            )?;
+            let decision = |row| {
+                let mut columns = Columns::of("sweeps", row);
+                Ok(Decision::swept(columns.number()?, columns.number()?, columns.number()?))
+            };
+            Ok(((), ended.into_iter().map(decision).collect::<Result<_, StoreError>>()?))
+        })?;
         let old = "SELECT seq FROM sweeps WHERE done_at IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?";
         self.sql().query(&format!("DELETE FROM sweeps WHERE seq IN ({old})"), &[KEPT.into()]).map(drop)
     }

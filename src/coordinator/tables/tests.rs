@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 mod bounds;
+mod decisions;
+mod survey;
 mod versions;
 
 use super::*;
@@ -178,7 +180,7 @@ fn an_invalidation_concerns_what_was_rendered_before_it_was_received() {
     let note = |seq, target, mode, clock: &mut Clock| {
         let received = clock.observe(at(2000), at(1500), 9);
         let invalidation = Invalidation { seq, at: at(2000), target, mode, refresh: Refresh::Lazy };
-        store.note_invalidation(&invalidation, received, clock).unwrap();
+        store.note_invalidation(&invalidation, received, clock, at(0)).unwrap();
     };
     assert_eq!(store.invalidated(&old), Ok(None));
     note(1, Target::Tag(tag("x")), Mode::Stale, &mut clock);
@@ -236,7 +238,7 @@ fn of_two_invalidations_of_one_scope_the_later_counts_whichever_object_has_numbe
         let target = Target::Tag(tag("x"));
         let invalidation = Invalidation { seq, at: at(time), target, mode: Mode::Expire, refresh: Refresh::Lazy };
         let received = clock.observe(at(time), at(time), 1);
-        store.note_invalidation(&invalidation, received, &clock).unwrap();
+        store.note_invalidation(&invalidation, received, &clock, at(0)).unwrap();
         let later = Version::from_parts(received.time(), u128::MAX >> 48);
         store.invalidated_since(later, "/", &[tag("x")]).unwrap()
     };
@@ -284,7 +286,7 @@ fn each_scope_and_mode_is_stored_and_read_back() {
             let invalidation =
                 Invalidation { seq: 1, at: at(2000), target: target.clone(), mode, refresh: Refresh::Lazy };
             let received = clock.observe(at(2000), at(1500), 9);
-            store.note_invalidation(&invalidation, received, &clock).unwrap();
+            store.note_invalidation(&invalidation, received, &clock, at(0)).unwrap();
             assert_eq!(store.invalidated(&page), Ok(is_concerned.then_some(mode)), "{target:?}");
         }
     }
@@ -305,6 +307,6 @@ fn every_invalidation_by_tag_concerns_a_page_that_carries_every_tag() {
     let received = clock.observe(at(2000), at(1500), 9);
     let target = Target::Tag(tag("dropped"));
     let invalidation = Invalidation { seq: 1, at: at(2000), target, mode: Mode::Purge, refresh: Refresh::Lazy };
-    store.note_invalidation(&invalidation, received, &clock).unwrap();
+    store.note_invalidation(&invalidation, received, &clock, at(0)).unwrap();
     assert_eq!((store.invalidated(&all), store.invalidated(&some)), (Ok(Some(Mode::Purge)), Ok(None)));
 }

@@ -1,24 +1,34 @@
 //! Admin calls over HTTP, for callers with the token.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 use thiserror::Error;
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::Env;
 
+use super::decisions::{decisions, stream_of_decisions};
 use super::explain::explain;
 use super::health::check;
 use super::inspect::inspect;
-use super::{invalidate_all, invalidation, log};
+use super::overview::overview;
+use super::survey::Surveyor;
+use super::{invalidate_all, invalidation, lists, log};
+use crate::admin_api::{
+    self, Arguments, DecisionsRequest, Endpoint, EntriesRequest, EntryRequest, InvalidationsRequest, LeasesRequest,
+    Operation, OverviewRequest, ShardsRequest, TagsRequest,
+};
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::error::{CallError, ErrorCode};
 use crate::inspection::health::Health;
 use crate::inspection::{Explain, Inspect};
-use crate::invalidation::Call;
+use crate::invalidation::Call as Invalidate;
 use crate::secret::Secret;
 use crate::semantics::key::RequestUrl;
+use crate::visit::classify::ADMIN_PREFIX;
 
 /// The most bytes of a request body.
 const MAX_BODY_BYTES: u64 = 16 * 1024;
@@ -53,6 +63,9 @@ enum HttpError {
     /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     NotJson(#[from] serde_json::Error),
+    /// The header `Last-Event-ID` is not the id of an event.
+    #[error("`Last-Event-ID` must be the id of an event of this stream")]
+    LastEventId,
     /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -66,7 +79,7 @@ impl HttpError {
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::LengthRequired => ErrorCode::LengthRequired,
             Self::TooLarge => ErrorCode::TooLarge,
-            Self::Unreadable | Self::NotJson(_) => ErrorCode::InvalidArgument,
+            Self::Unreadable | Self::NotJson(_) | Self::LastEventId => ErrorCode::InvalidArgument,
             Self::Call(error) => error.code(),
         }
     }
@@ -82,6 +95,7 @@ impl HttpError {
             | Self::TooLarge
             | Self::Unreadable
             | Self::NotJson(_)
+            | Self::LastEventId
             | Self::Call(_) => {}
         }
         Ok(response)
@@ -102,6 +116,30 @@ const fn status(code: ErrorCode) -> u16 {
     }
 }
 
+/// What an endpoint answers with.
+enum Answer {
+    /// JSON, with a status.
+    Json(u16, Value),
+    /// A response of its own form.
+    Response(Result<Response, JsValue>),
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        Self::Json(200, value)
+    }
+}
+
+/// A request to an endpoint.
+struct Call<'a> {
+    request: &'a Request,
+    env: &'a Env,
+    settings: &'a Settings,
+    endpoint: &'static Endpoint,
+    /// The text in place of the path's placeholder.
+    seq: &'a str,
+}
+
 /// Answers a request to one of the gateway's own paths.
 pub(in crate::edge) async fn http(
     request: &Request,
@@ -110,19 +148,19 @@ pub(in crate::edge) async fn http(
     env: &Env,
     settings: &Settings,
 ) -> Result<Response, JsValue> {
-    let answer = match (settings.admin_token.as_ref(), path.strip_prefix("/__isr/invalidations/")) {
-        (Some(token), None) if path == "/__isr/revalidate" => revalidate(request, method, env, token).await,
-        (Some(token), None) if path == "/__isr/inspect" => show(request, method, env, token).await,
-        (Some(token), None) if path == "/__isr/explain" => told(request, method, env, token).await,
-        (Some(token), None) if path == HEALTH_PATH => match health(request, method, env, settings, token).await {
-            Ok(health) => return envelope::json(health.status(), &health.to_json()),
-            Err(error) => Err(error),
-        },
-        (Some(token), Some(seq)) => progress(request, method, env, token, seq).await,
-        _ => Err(HttpError::NoSuchPath),
+    let answer = match (settings.admin_token.as_ref(), Endpoint::find(path)) {
+        (Some(token), Some((endpoint, seq))) => {
+            Call { request, env, settings, endpoint, seq }.answer(method, token).await
+        }
+        (None, Some(_)) => {
+            say_how_to_enable();
+            Err(HttpError::NoSuchPath)
+        }
+        (_, None) => Err(HttpError::NoSuchPath),
     };
     match answer {
-        Ok(answer) => envelope::json(200, &answer),
+        Ok(Answer::Json(status, value)) => envelope::json(status, &value),
+        Ok(Answer::Response(response)) => response,
         Err(error) => {
             if let HttpError::Call(error) = &error {
                 log(error);
@@ -132,58 +170,99 @@ pub(in crate::edge) async fn http(
     }
 }
 
-async fn revalidate(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
-    if method != "POST" {
-        return Err(HttpError::Method { allow: "POST" });
+/// Logs once per isolate why the paths of the admin API do not exist.
+fn say_how_to_enable() {
+    thread_local! {
+        static HAS_SAID: Cell<bool> = const { Cell::new(false) };
     }
-    authorize(request, token)?;
-    let body = serde_json::from_slice(&body(request).await?)?;
-    let call = Call::from_json(&body).map_err(CallError::from)?;
-    Ok(json!({ "invalidations": invalidate_all(env, call).await? }))
+    if !HAS_SAID.replace(true) {
+        worker::console_warn!(
+            "the admin API under {ADMIN_PREFIX}/ is off: to enable it, run `npx wrangler secret put ISR_ADMIN_TOKEN`"
+        );
+    }
 }
 
-async fn progress(request: &Request, method: &str, env: &Env, token: &Secret, seq: &str) -> Result<Value, HttpError> {
-    if method != "GET" {
-        return Err(HttpError::Method { allow: "GET" });
+impl Call<'_> {
+    async fn answer(&self, method: &str, token: &Secret) -> Result<Answer, HttpError> {
+        if method != self.endpoint.method {
+            return Err(HttpError::Method { allow: self.endpoint.method });
+        }
+        authorize(self.request, token)?;
+        match self.endpoint.operation {
+            Operation::Revalidate => Ok(self.revalidate().await?.into()),
+            Operation::Invalidation => {
+                let seq = self.seq.parse().map_err(|_| HttpError::NoSuchPath)?;
+                Ok(invalidation(self.env, seq).await?.into())
+            }
+            // These two have parsers of their own, which RPC uses as well.
+            Operation::Inspect => {
+                let question = Inspect::from_query(&self.query()).map_err(CallError::from)?;
+                Ok(inspect(self.env, question).await?.into())
+            }
+            Operation::Explain => {
+                let question = Explain::from_query(&self.query()).map_err(CallError::from)?;
+                Ok(explain(self.env, question).await?.into())
+            }
+            // A monitor may add a parameter against caches.
+            Operation::Health => {
+                let health = check(self.env, self.settings).await;
+                Ok(Answer::Json(health.status(), health.to_json()))
+            }
+            Operation::Decisions => self.decisions().await,
+            _ => self.survey().await.map(Answer::from).map_err(HttpError::Call),
+        }
     }
-    authorize(request, token)?;
-    let seq = seq.parse().map_err(|_| HttpError::NoSuchPath)?;
-    Ok(invalidation(env, seq).await?)
-}
 
-async fn show(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
-    if method != "GET" {
-        return Err(HttpError::Method { allow: "GET" });
+    /// Answers what only reads.
+    async fn survey(&self) -> Result<Value, CallError> {
+        let arguments = Arguments::from_query(self.endpoint.parameters, &self.query())?;
+        let surveyor = Surveyor::new(self.env)?;
+        match self.endpoint.operation {
+            Operation::Routes => Ok(admin_api::routes(&self.settings.config)),
+            Operation::OpenApi => Ok(admin_api::document()),
+            Operation::Shards => lists::shards(&surveyor, ShardsRequest::read(&arguments)?).await,
+            Operation::Overview => overview(self.env, OverviewRequest::read(&arguments)?).await,
+            Operation::Entries => lists::entries(self.env, &surveyor, EntriesRequest::read(&arguments)?).await,
+            Operation::Entry => lists::entry(self.env, &surveyor, EntryRequest::read(&arguments)?).await,
+            Operation::Tags => lists::tags(&surveyor, &TagsRequest::read(&arguments)?).await,
+            Operation::Invalidations => lists::invalidations(&surveyor, &InvalidationsRequest::read(&arguments)?).await,
+            Operation::Leases => lists::leases(&surveyor, LeasesRequest::read(&arguments)?).await,
+            Operation::Decisions => decisions(self.env, DecisionsRequest::read(&arguments)?).await,
+            Operation::Inspect
+            | Operation::Explain
+            | Operation::Health
+            | Operation::Invalidation
+            | Operation::Revalidate => Ok(Value::Null),
+        }
     }
-    authorize(request, token)?;
-    let url = request.url();
-    let (_, query) = url.split_once('?').unwrap_or_default();
-    let question = Inspect::from_query(query).map_err(CallError::from)?;
-    Ok(inspect(env, question).await?)
-}
 
-async fn told(request: &Request, method: &str, env: &Env, token: &Secret) -> Result<Value, HttpError> {
-    if method != "GET" {
-        return Err(HttpError::Method { allow: "GET" });
+    async fn revalidate(&self) -> Result<Value, HttpError> {
+        let body = serde_json::from_slice(&body(self.request).await?)?;
+        let call = Invalidate::from_json(&body).map_err(CallError::from)?;
+        Ok(json!({ "invalidations": invalidate_all(self.env, call).await? }))
     }
-    authorize(request, token)?;
-    let url = request.url();
-    let (_, query) = url.split_once('?').unwrap_or_default();
-    Ok(explain(env, Explain::from_query(query).map_err(CallError::from)?).await?)
-}
 
-async fn health(
-    request: &Request,
-    method: &str,
-    env: &Env,
-    settings: &Settings,
-    token: &Secret,
-) -> Result<Health, HttpError> {
-    if method != "GET" {
-        return Err(HttpError::Method { allow: "GET" });
+    /// Answers with a list, or with a stream if the client prefers that.
+    async fn decisions(&self) -> Result<Answer, HttpError> {
+        let header = |name| self.request.headers().get(name).ok().flatten();
+        let accepts_stream = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
+        if !accepts_stream {
+            return Ok(self.survey().await?.into());
+        }
+        let arguments = Arguments::from_query(self.endpoint.parameters, &self.query()).map_err(CallError::from)?;
+        let request = DecisionsRequest::read(&arguments).map_err(CallError::from)?;
+        let request = match header("last-event-id").filter(|id| !id.is_empty()) {
+            Some(id) => request.continued(&id).ok_or(HttpError::LastEventId)?,
+            None => request,
+        };
+        Ok(Answer::Response(stream_of_decisions(self.env, request).await?))
     }
-    authorize(request, token)?;
-    Ok(check(env, settings).await)
+
+    fn query(&self) -> String {
+        let url = self.request.url();
+        let url = url.split_once('#').map_or(url.as_str(), |(url, _)| url);
+        url.split_once('?').map_or_else(String::new, |(_, query)| query.to_owned())
+    }
 }
 
 /// Answers a request to [`HEALTH_PATH`] while there are no valid settings; `None` if the token may not see it, or for any

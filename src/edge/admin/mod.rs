@@ -1,11 +1,15 @@
 //! Calls from outside: invalidation on demand, and inspection. `/__isr/...` serves callers with the token. The RPC
 //! methods serve Workers that are bound to the gateway or to its objects.
 
+mod decisions;
 mod explain;
 mod health;
 mod http;
 mod inspect;
+mod lists;
+mod overview;
 mod rpc;
+mod survey;
 
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};

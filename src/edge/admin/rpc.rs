@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
+use super::decisions::decisions;
 use super::explain::explain;
 use super::inspect::inspect;
+use super::overview::overview;
 use super::{TagIndex, invalidate_all, invalidation, log};
+use crate::admin_api::{DecisionsRequest, OverviewRequest};
 use crate::error::{ArgumentError, CallError, ErrorCode};
 use crate::inspection::{Explain, Inspect, SubjectKind};
 use crate::invalidation::Call;
@@ -34,6 +37,8 @@ enum Method {
     InspectPath,
     InspectShard,
     Explain,
+    Overview,
+    Decisions,
 }
 
 /// Performs an RPC call outside of the tag index itself.
@@ -80,6 +85,8 @@ async fn carry_out(call: RpcCall, tag_index: &impl TagIndex) -> Result<Value, Ca
             inspect(tag_index, Inspect::from_arguments(SubjectKind::Path, &argument, &options)?).await
         }
         Method::Explain => explain(tag_index.env(), Explain::from_arguments(&argument, &options)?).await,
+        Method::Overview => overview(tag_index.env(), OverviewRequest::from_options(&argument)?).await,
+        Method::Decisions => decisions(tag_index.env(), DecisionsRequest::from_options(&argument)?).await,
         Method::InspectShard => {
             inspect(tag_index, Inspect::from_arguments(SubjectKind::Shard, &argument, &options)?).await
         }

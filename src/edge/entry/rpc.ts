@@ -15,6 +15,8 @@ const METHODS: Record<Method, true> = {
   inspectPath: true,
   inspectShard: true,
   explain: true,
+  overview: true,
+  decisions: true,
   lookup: true,
   store: true,
 };
@@ -71,8 +73,8 @@ export async function callEntrypoint(ctx: ExecutionContext, env: unknown, method
 
 /** Performs a method of an object. */
 export async function callObject(object: RustObject, ctx: DurableObjectState, method: Method, args: unknown[]): Promise<unknown> {
-  // The entrypoint reads the cache of the colo, and knows which coordinator owns a page.
-  if (method === "lookup" || method === "store" || method === "explain") {
+  // The entrypoint reads the cache of the colo, knows which coordinator owns a page, and asks many objects.
+  if (method === "lookup" || method === "store" || method === "explain" || method === "overview" || method === "decisions") {
     const { default: entrypoint } = ctx.exports as unknown as { default: Record<Method, (...args: unknown[]) => Promise<unknown>> };
     return entrypoint[method](...args);
   }

@@ -29,6 +29,7 @@ use crate::edge::objects::tickets::Tickets;
 use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
+use crate::inspection::survey::ShardSurvey;
 use crate::invalidation::Invalidation;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
 use crate::page::PageMeta;
@@ -226,6 +227,10 @@ impl Object {
                     Err(error) => failed(&error),
                 };
             }
+            ToCoordinator::Survey(survey) => {
+                let store = CoordinatorStore::open(self.sql.clone());
+                return store.and_then(|store| answer_survey(&store, &survey)).unwrap_or_else(|error| failed(&error));
+            }
             ToCoordinator::Retire { shard } => {
                 let Handled { effects, failure } = self.handle(Input::Retire { shard });
                 self.perform_all(effects);
@@ -274,7 +279,7 @@ impl Object {
         let Handled { effects, failure } = self.handle(Input::Invalidate(invalidation.clone()));
         self.perform_all(effects);
         failure.map_or(Ok(()), Err)?;
-        let matched = self.shard.borrow().matched(&invalidation.target)?;
+        let matched = self.shard.borrow().matched(&invalidation)?;
         self.settings.deployment.note(invalidation);
         Ok(ApplyAnswer { matched })
     }
@@ -377,6 +382,19 @@ impl Object {
         }
         None
     }
+}
+
+/// Answers a survey, which only reads the store.
+fn answer_survey(
+    store: &CoordinatorStore<ObjectSql>,
+    survey: &ShardSurvey,
+) -> Result<worker::Result<Response>, StoreError> {
+    Ok(match survey {
+        ShardSurvey::Overview => message_response(&store.overview()?),
+        ShardSurvey::Decisions(question) => message_response(&store.decisions(*question)?),
+        ShardSurvey::Entries(question) => message_response(&store.entries(question)?),
+        ShardSurvey::Leases { limit } => message_response(&store.running(*limit)?),
+    })
 }
 
 /// Reads a message. Returns `None` if it is above its limit.

@@ -20,6 +20,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
+use crate::inspection::survey::IndexSurvey;
 use crate::invalidation::{FeedPage, FeedQuestion, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
@@ -230,6 +231,21 @@ impl Object {
             ToTagIndex::InspectTag { tag } => message_response(&self.store()?.inspect_tag(&tag)?),
             ToTagIndex::Health { from, limit } => message_response(&self.store()?.health(from, limit)?),
             ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
+            ToTagIndex::Survey(survey) => Self::survey(self.store()?, survey)?,
+        })
+    }
+
+    fn survey(store: &TagIndexStore<ObjectSql>, survey: IndexSurvey) -> Result<worker::Result<Response>, StoreError> {
+        Ok(match survey {
+            IndexSurvey::Shards { from, route, limit } => {
+                message_response(&store.list_shards(from.as_ref(), route.as_deref(), limit)?)
+            }
+            IndexSurvey::Tags { prefix, after, limit } => {
+                message_response(&store.list_tags(&prefix, after.as_ref(), limit)?)
+            }
+            IndexSurvey::Invalidations { before, before_time, limit } => {
+                message_response(&store.list_invalidations(before, before_time, limit)?)
+            }
         })
     }
 

@@ -10,6 +10,7 @@
 //! | `forgotten` | tags and coordinators that no page needs any more |
 //! | `purges` | pending purges of downstream caches |
 //! | `inspection` | the state of tags and coordinators, for callers |
+//! | `survey` | lists, for the admin API |
 
 mod deliveries;
 mod dropped;
@@ -19,6 +20,7 @@ mod inspection;
 mod log;
 mod purges;
 mod store;
+mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod bounds;
+mod survey;
 mod versions;
 
 use super::*;

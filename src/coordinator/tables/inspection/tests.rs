@@ -98,7 +98,7 @@ fn a_prefix_concerns_what_it_concerns_for_the_code() {
             save(&store, &key, &Entry { page: Some(page.clone()), ..Entry::default() });
             let target = Target::Prefix(PathPrefix::try_from(path(prefix)).unwrap());
             let invalidation = Invalidation { seq: 1, at: at(2), target, mode: Mode::Stale, refresh: Refresh::Lazy };
-            store.note_invalidation(&invalidation, version(2), &Clock::resume(None)).unwrap();
+            store.note_invalidation(&invalidation, version(2), &Clock::resume(None), Timestamp::default()).unwrap();
             let is_concerned = store.invalidated(&page).unwrap().is_some();
             assert_eq!(is_concerned, names(&invalidation.target, &page), "{prefix} {path_of_page}");
             let shown = store.inspect(&all(Pages::All)).unwrap().pages.remove(0);

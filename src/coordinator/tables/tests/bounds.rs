@@ -7,7 +7,7 @@ use super::*;
 fn invalidate(store: &CoordinatorStore<MemorySql>, target: Target, mode: Mode, time: u64) {
     let invalidation = Invalidation { seq: time, at: at(time), target, mode, refresh: Refresh::Lazy };
     let received = Version::from_parts(at(time), 5);
-    store.note_invalidation(&invalidation, received, &Clock::resume(None)).unwrap();
+    store.note_invalidation(&invalidation, received, &Clock::resume(None), Timestamp::default()).unwrap();
 }
 
 fn path(path: &str) -> Target {
@@ -130,7 +130,7 @@ fn a_purge_is_swept_even_if_its_number_was_given_before() {
     let deliver = |target: Target, mode, refresh, time| {
         let invalidation = Invalidation { seq: 17, at: at(time), target, mode, refresh };
         let received = Version::from_parts(at(time), 5);
-        store.note_invalidation(&invalidation, received, &Clock::resume(None)).unwrap();
+        store.note_invalidation(&invalidation, received, &Clock::resume(None), Timestamp::default()).unwrap();
         store.list_swept().unwrap();
     };
     let modes = || store.swept(9).unwrap().iter().map(|swept| swept.mode).collect::<Vec<_>>();

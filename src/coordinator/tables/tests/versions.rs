@@ -14,7 +14,9 @@ fn run(store: &CoordinatorStore<MemorySql>, sql: &str, parameters: &[Value]) -> 
 fn note(store: &CoordinatorStore<MemorySql>, mode: Mode) {
     let target = Target::Path(CanonicalPath::parse("/other").unwrap());
     let invalidation = Invalidation { seq: 7, at: at(100), target, mode, refresh: Refresh::Lazy };
-    store.note_invalidation(&invalidation, Version::from_parts(at(100), 5), &Clock::resume(None)).unwrap();
+    store
+        .note_invalidation(&invalidation, Version::from_parts(at(100), 5), &Clock::resume(None), Timestamp::default())
+        .unwrap();
 }
 
 #[test]

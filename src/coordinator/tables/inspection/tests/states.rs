@@ -180,7 +180,7 @@ proptest! {
         for (seq, (time, target, mode)) in (1..).zip(told) {
             let invalidation = Invalidation { seq, at: at(time + 100), target, mode, refresh: Refresh::Lazy };
             let version = Version::from_parts(at(time), (2 << 40) + u128::from(seq));
-            store.note_invalidation(&invalidation, version, &Clock::resume(None)).unwrap();
+            store.note_invalidation(&invalidation, version, &Clock::resume(None), Timestamp::default()).unwrap();
             received.push((version, invalidation));
         }
         let shown = store.inspect(&all(Pages::All)).unwrap();
