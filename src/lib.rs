@@ -69,6 +69,7 @@ mod inspection;
 pub mod internals;
 mod invalidation;
 mod limits;
+mod metrics;
 mod page;
 mod page_policy;
 mod protocol;
@@ -102,7 +103,7 @@ mod documentation {
 #[cfg(test)]
 use bolero as _;
 
-pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
+pub use config::{Builder, ConfigError, FeedMode, L2Kind, LogMode, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Explain, ExplainError, Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};

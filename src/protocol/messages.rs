@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::codec;
 use crate::inspection::answer::ShardQuestion;
 use crate::invalidation::{Invalidation, LogPosition, Mode, Refresh, Target};
+use crate::metrics::{PageVisits, RequestCounts};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -58,6 +59,9 @@ pub enum ToCoordinator {
         /// Whether the client can render the page: the answer may be [`Reply::Lease`].
         #[serde(default, skip_serializing_if = "is_false")]
         renders: bool,
+        /// Visits of the shard's pages that the edge has counted. Earlier code ignores them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        visits: Vec<PageVisits>,
     },
     /// The edge has served a stale page.
     Stale {
@@ -72,7 +76,19 @@ pub enum ToCoordinator {
         /// As in `Miss`.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
+        /// As in `Miss`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        visits: Vec<PageVisits>,
     },
+    /// Visits of the shard's pages, of which none has been missing or stale for long. The answer is empty.
+    Visits {
+        /// The object's own name.
+        shard: ShardName,
+        /// The visits.
+        visits: Vec<PageVisits>,
+    },
+    /// Asks what the shard has counted. The answer is a [`crate::metrics::ShardMetrics`].
+    Metrics,
     /// An invalidation that affects the shard. The answer is an [`ApplyAnswer`].
     Invalidate(Invalidation),
     /// Asks for the progress of an invalidation. The answer is a [`ShardProgress`].
@@ -188,13 +204,19 @@ impl ToCoordinator {
     pub fn forwarded_to(self, owner: &ShardName) -> Self {
         let shard = owner.clone();
         match self {
+            // The visits belong to pages of the first coordinator.
             Self::Miss { key, newer_than, renders, .. } => {
-                Self::Miss { shard, key, newer_than, forwarded: true, renders }
+                Self::Miss { shard, key, newer_than, forwarded: true, renders, visits: Vec::new() }
             }
             Self::Stale { key, version, newer_than, .. } => {
-                Self::Stale { shard, key, version, newer_than, forwarded: true }
+                Self::Stale { shard, key, version, newer_than, forwarded: true, visits: Vec::new() }
             }
-            other @ (Self::Invalidate(_) | Self::Progress(_) | Self::Inspect(_) | Self::Retire { .. }) => other,
+            other @ (Self::Visits { .. }
+            | Self::Metrics
+            | Self::Invalidate(_)
+            | Self::Progress(_)
+            | Self::Inspect(_)
+            | Self::Retire { .. }) => other,
         }
     }
 }
@@ -290,6 +312,16 @@ pub enum ToTagIndex {
     /// [`crate::inspection::answer::TagIndexHealth`].
     Health {
         /// The place of the first coordinator among all of them, modulo their number.
+        from: u64,
+        /// The most coordinators to name.
+        limit: u32,
+    },
+    /// What an isolate has counted. The answer is empty. Only the root sums it.
+    Count(RequestCounts),
+    /// Asks what the object has counted, and for some coordinators. The answer is a
+    /// [`crate::metrics::TagIndexMetrics`].
+    Metrics {
+        /// The place of the first coordinator among all of them. Beyond the last one, none is named.
         from: u64,
         /// The most coordinators to name.
         limit: u32,

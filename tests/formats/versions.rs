@@ -10,6 +10,7 @@ use ciborium::Value;
 use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{ShardAnswer, ShardEntry, TagEntry, TagIndexHealth};
 use cloudflare_isr::internals::invalidation::{FeedPage, Mode, Refresh, Target};
+use cloudflare_isr::internals::metrics::{ShardMetrics, TagIndexMetrics};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     ApplyAnswer, InvalidateAnswer, Offer, Progress, PushFrame, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
@@ -31,7 +32,7 @@ fn read<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Option<String> {
 }
 
 /// The reader of each section, by the beginning of its name. The first that fits counts.
-const MESSAGES: [(&str, Read); 18] = [
+const MESSAGES: [(&str, Read); 20] = [
     ("ToCoordinator::", read::<ToCoordinator>),
     ("ToTagIndex::", read::<ToTagIndex>),
     ("TagIndexCall", read::<TagIndexCall>),
@@ -47,25 +48,28 @@ const MESSAGES: [(&str, Read); 18] = [
     ("ShardEntry", read::<Option<ShardEntry>>),
     ("TagEntry", read::<TagEntry>),
     ("TagIndexHealth", read::<TagIndexHealth>),
+    ("ShardMetrics", read::<ShardMetrics>),
+    ("TagIndexMetrics", read::<TagIndexMetrics>),
     ("PushFrame", read::<PushFrame<FeedPage>>),
     ("Offered", read::<StoreResult>),
     ("Offer", read::<Offer>),
 ];
 
 /// The reader of the sections of a file; `None` if it depends on the section.
-const FILES: [(&str, Option<Read>); 8] = [
+const FILES: [(&str, Option<Read>); 9] = [
     ("messages.txt", None),
     ("forgotten.txt", None),
     ("inspection.txt", None),
     ("offers.txt", None),
     ("push.txt", None),
+    ("metrics.txt", None),
     ("verdicts.txt", Some(read::<Reply>)),
     ("meta.txt", Some(read::<PageMeta>)),
     ("l2.txt", Some(read::<PageHead>)),
 ];
 
 /// The files of formats that this version has added.
-const ADDED: [&str; 1] = ["push.txt"];
+const ADDED: [&str; 2] = ["push.txt", "metrics.txt"];
 
 /// Runs a check for each pinned value: its name, its CBOR, and its reader.
 fn each(check: impl Fn(&str, &Value, Read)) {

@@ -85,8 +85,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             copy_invalidated: self.is_copy_invalidated(&before, page)?,
         };
         let is_doubtful = self.is_base_doubtful(&before, &event, details.newer_than);
+        let ended = self.with_end(turn, &before, &event);
         let (after, actions) = handle(before.clone(), event, &mut context);
         self.store.save(key, &before, &after, &clock, (breaker != self.breaker).then_some(&breaker))?;
+        self.count_end(ended);
         self.leases.replace(key, before.lease, after.lease);
         self.clock = clock;
         self.breaker = breaker;
@@ -255,7 +257,11 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             }
             Action::Release => self.held.remove(key),
             Action::Write { version } => match self.held.get(key, version) {
-                Some((page, content)) => self.effects.push(Effect::Write(page, content)),
+                Some((page, content)) => {
+                    let bytes = page.body_bytes.unwrap_or_default();
+                    self.counters.live.written_bytes = self.counters.live.written_bytes.saturating_add(bytes);
+                    self.effects.push(Effect::Write(page, content));
+                }
                 None => return Some(version),
             },
             Action::Delete => self.effects.push(Effect::Delete(key.clone())),

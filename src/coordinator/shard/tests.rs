@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod bounds;
 mod clock;
+mod counting;
 mod failing_store;
 mod retire;
 mod validation;

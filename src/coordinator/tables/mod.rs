@@ -8,6 +8,7 @@
 //! | `invalidations` | invalidations received, and the tags registered with the tag index |
 //! | `forgotten` | invalidations and registrations of tags that no page needs any more |
 //! | `sweeps` | the pages that an invalidation names, counted or processed one by one |
+//! | `visits` | how often pages are visited |
 //! | `inspection` | the state of pages, for callers |
 
 mod admission;
@@ -19,6 +20,7 @@ mod store;
 mod sweeps;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub use self::admission::Candidate;
 pub use self::forgotten::Removable;

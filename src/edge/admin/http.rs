@@ -9,7 +9,7 @@ use worker::Env;
 use super::explain::explain;
 use super::health::check;
 use super::inspect::inspect;
-use super::{invalidate_all, invalidation, log};
+use super::{invalidate_all, invalidation, log, metrics};
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
@@ -25,6 +25,9 @@ const MAX_BODY_BYTES: u64 = 16 * 1024;
 
 /// The path of the health check.
 const HEALTH_PATH: &str = "/__isr/health";
+
+/// The path of the metrics.
+const METRICS_PATH: &str = "/__isr/metrics";
 
 /// Why a request was not carried out.
 #[derive(Debug, Error)]
@@ -118,6 +121,10 @@ pub(in crate::edge) async fn http(
             Ok(health) => return envelope::json(health.status(), &health.to_json()),
             Err(error) => Err(error),
         },
+        (Some(token), None) if path == METRICS_PATH => match allowed(request, method, token) {
+            Ok(()) => return metrics::answer(env, settings, &request.url()).await,
+            Err(error) => Err(error),
+        },
         (Some(token), Some(seq)) => progress(request, method, env, token, seq).await,
         _ => Err(HttpError::NoSuchPath),
     };
@@ -184,6 +191,14 @@ async fn health(
     }
     authorize(request, token)?;
     Ok(check(env, settings).await)
+}
+
+/// Returns whether a GET may be answered.
+fn allowed(request: &Request, method: &str, token: &Secret) -> Result<(), HttpError> {
+    if method != "GET" {
+        return Err(HttpError::Method { allow: "GET" });
+    }
+    authorize(request, token)
 }
 
 /// Answers a request to [`HEALTH_PATH`] while there are no valid settings; `None` if the token may not see it, or for any

@@ -5,6 +5,7 @@ mod explain;
 mod health;
 mod http;
 mod inspect;
+mod metrics;
 mod rpc;
 
 use futures::future::try_join_all;
