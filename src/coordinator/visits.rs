@@ -135,7 +135,8 @@ mod tests {
         }
         assert!(all.pages.len() <= MAX_PAGES && all.bytes <= MAX_BYTES);
         assert_eq!(all.take(1, Timestamp::default()).len(), 1, "and a page that is visited often stays");
-        let long = |number: usize| PageKey::from_stored(&format!("https://e.com/{number}/{}", "x".repeat(1500))).unwrap();
+        let long =
+            |number: usize| PageKey::from_stored(&format!("https://e.com/{number}/{}", "x".repeat(1500))).unwrap();
         for number in 0..1000 {
             all.add(vec![PageVisits { key: long(number), visits: 1_000_000 }], |_| true);
         }

@@ -138,7 +138,7 @@ pub(in crate::edge) async fn answer(
         }
     };
     let answered = origin(request).await;
-    if let Some(served) = status_headers.clone().and_then(Served::without_page) {
+    if let Some(served) = status_headers.clone().map(Served::without_page) {
         observer.answered(&served, Some(answered.as_ref().map_or(UNREACHABLE_STATUS, Response::status)));
     }
     if let Ok(response) = &answered
@@ -183,7 +183,9 @@ fn failed(error: &FetchError) -> Result<Response, JsValue> {
     worker::console_error!("{error}");
     match error {
         FetchError::Unreachable(_) => failure(UNREACHABLE_STATUS, "site_unreachable", "The site could not be reached."),
-        FetchError::Status(_) => failure(UNREACHABLE_STATUS, "site_invalid", "The site answered with a status that is none."),
+        FetchError::Status(_) => {
+            failure(UNREACHABLE_STATUS, "site_invalid", "The site answered with a status that is none.")
+        }
     }
 }
 

@@ -190,7 +190,8 @@ mod tests {
         let earlier: Counters = serde_json::from_str(r#"{"misses": 3}"#).unwrap();
         assert_eq!((earlier.misses, earlier.renders.done, earlier.durations.count()), (3, 0, 0));
         let later: Counters =
-            serde_json::from_str(r#"{"misses": 3, "new": 1, "durations": {"buckets": [1, 2], "sum_millis": 9}}"#).unwrap();
+            serde_json::from_str(r#"{"misses": 3, "new": 1, "durations": {"buckets": [1, 2], "sum_millis": 9}}"#)
+                .unwrap();
         assert_eq!((later.misses, later.durations.count()), (3, 3));
     }
 }

@@ -104,8 +104,7 @@ mod tests {
         let mut totals = RequestTotals::default();
         let config = crate::config::Config::from_json(&serde_json::json!({ "routes": { "/a\"b/[id]": {} } })).unwrap();
         let route = RouteId::from_stored("/a\"b/[id]").unwrap();
-        let count =
-            RequestCount { route, outcome: CacheOutcome::Stale, reason: Some(Reason::Aged), requests: 7 };
+        let count = RequestCount { route, outcome: CacheOutcome::Stale, reason: Some(Reason::Aged), requests: 7 };
         totals.add(RequestCounts { requests: vec![count], ..RequestCounts::default() }, &config.routes);
         let counters = TagIndexCounters { polls: 3, hand_overs: 1, totals, ..TagIndexCounters::default() };
         let now = Timestamp::from_millis(10_000);
@@ -132,8 +131,8 @@ mod tests {
         for line in [
             "isr_requests_total{route=\"/a\\\"b/[id]\",outcome=\"STALE\",reason=\"aged\"} 7",
             "isr_coordinator_requests_total{route=\"/c\",shard=\"1\",kind=\"miss\"} 2",
-            "isr_render_duration_seconds_bucket{le=\"0.1\",route=\"/c\",shard=\"1\"} 1",
-            "isr_render_duration_seconds_bucket{le=\"+Inf\",route=\"/c\",shard=\"1\"} 1",
+            "isr_render_duration_seconds_bucket{route=\"/c\",shard=\"1\",le=\"0.1\"} 1",
+            "isr_render_duration_seconds_bucket{route=\"/c\",shard=\"1\",le=\"+Inf\"} 1",
             "isr_render_duration_seconds_sum{route=\"/c\",shard=\"1\"} 0.08",
             "isr_breaker_open{route=\"/c\",shard=\"1\"} 1.0",
             "isr_feed_age_seconds 2.5",

@@ -167,7 +167,7 @@ fn cut(text: &str, most: usize) -> String {
 
 fn hash_of(key: &PageKey) -> String {
     let hash: [u8; 32] = Sha256::digest(key.as_str().as_bytes()).into();
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]
@@ -195,7 +195,8 @@ mod tests {
         let route = RouteId::from_stored("/a/*").unwrap();
         let key = PageKey::from_stored("https://e.com/a/b").unwrap();
         let status = CacheStatus::hit(Some(-3)).with_detail(Some(Reason::Backoff));
-        let line = AnsweredRequest { key: Some(&key), ..request(&route, CacheOutcome::Stale, &status) }.line(2).to_json();
+        let line =
+            AnsweredRequest { key: Some(&key), ..request(&route, CacheOutcome::Stale, &status) }.line(2).to_json();
         assert!(!line.contains("secret") && !line.contains('\n'), "{line}");
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
@@ -227,7 +228,11 @@ mod tests {
         ] {
             let request = request(&route, outcome, &status);
             let modes = [LogMode::None, LogMode::Problems, LogMode::Requests];
-            assert_eq!(modes.map(|mode| request.is_logged(mode)), [false, is_problem, is_logged], "{outcome:?} {status}");
+            assert_eq!(
+                modes.map(|mode| request.is_logged(mode)),
+                [false, is_problem, is_logged],
+                "{outcome:?} {status}"
+            );
             let failed = AnsweredRequest { http_status: Some(503), ..request };
             assert!(failed.is_problem());
         }

@@ -186,8 +186,16 @@ impl Scrape {
 
     fn tag_index(&mut self, index: &str, answer: &TagIndexMetrics, now: Timestamp) {
         let TagIndexMetrics { counters, open_streams, health } = answer;
-        let TagIndexCounters { polls, streams, registrations, invalidations, delivered, undelivered, hand_overs, totals } =
-            counters;
+        let TagIndexCounters {
+            polls,
+            streams,
+            registrations,
+            invalidations,
+            delivered,
+            undelivered,
+            hand_overs,
+            totals,
+        } = counters;
         for RequestCount { route, outcome, reason, requests } in totals.counts() {
             let reason = reason.map_or("", |reason| reason.name());
             self.count(REQUESTS, &[route.as_str(), outcome.as_str(), reason], requests);

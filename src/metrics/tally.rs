@@ -398,7 +398,8 @@ mod tests {
             tally.visit(&shard(0), &key(number), at(0));
         }
         assert_eq!(tally.pages.len(), MAX_PAGES);
-        let long = |number: usize| PageKey::from_stored(&format!("https://e.com/{number}/{}", "x".repeat(1500))).unwrap();
+        let long =
+            |number: usize| PageKey::from_stored(&format!("https://e.com/{number}/{}", "x".repeat(1500))).unwrap();
         let mut tally = Tally::default();
         for number in 0..MAX_PAGES {
             tally.visit(&shard(0), &long(number), at(0));

@@ -131,8 +131,10 @@ mod tests {
     fn they_are_saved_and_read_again_without_the_routes_that_have_left() {
         let mut totals = RequestTotals::default();
         let reason = Some(Reason::Aged);
-        let requests =
-            vec![RequestCount { reason, ..count("/a", CacheOutcome::Stale, 3) }, count("/b/[id]", CacheOutcome::Miss, 1)];
+        let requests = vec![
+            RequestCount { reason, ..count("/a", CacheOutcome::Stale, 3) },
+            count("/b/[id]", CacheOutcome::Miss, 1),
+        ];
         totals.add(RequestCounts { requests, calls: ObjectCalls::default() }, &config().routes);
         let text = serde_json::to_string(&totals).unwrap();
         let mut read: RequestTotals = serde_json::from_str(&text).unwrap();

@@ -216,28 +216,17 @@ fn messages_are_what_they_were() {
             visits: Vec::new(),
         },
     );
-    now.sent(
-        "ToCoordinator::Miss, handed on",
-        &ToCoordinator::Miss {
-            shard: owner.clone(),
-            key: page_of("/"),
-            newer_than: None,
-            forwarded: true,
-            renders: false,
-            visits: Vec::new(),
-        },
-    );
-    now.sent(
-        "ToCoordinator::Miss, by one who renders",
-        &ToCoordinator::Miss {
-            shard: owner.clone(),
-            key: page_of("/"),
-            newer_than: None,
-            forwarded: false,
-            renders: true,
-            visits: Vec::new(),
-        },
-    );
+    let (shard, key) = (owner.clone(), page_of("/"));
+    let miss = |forwarded, renders| ToCoordinator::Miss {
+        shard: shard.clone(),
+        key: key.clone(),
+        newer_than: None,
+        forwarded,
+        renders,
+        visits: Vec::new(),
+    };
+    now.sent("ToCoordinator::Miss, handed on", &miss(true, false));
+    now.sent("ToCoordinator::Miss, by one who renders", &miss(false, true));
     now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));

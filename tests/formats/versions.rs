@@ -115,13 +115,16 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 28] = [
     "miss",
     "stale",
     "invalidate",
     "progress",
     "inspect",
     "retire",
+    "visits",
+    "metrics",
+    "count",
     "register",
     "unregister",
     "feed",

@@ -186,8 +186,22 @@ fn a_message_to_a_coordinator() {
     let key = head().meta.key;
     let [by_path, by_tag] = invalidations().try_into().expect("there are two");
     let messages = [
-        ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false, renders: false, visits: Vec::new() },
-        ToCoordinator::Stale { shard: shard(), key, version: version(), newer_than: Some(START), forwarded: true, visits: Vec::new() },
+        ToCoordinator::Miss {
+            shard: shard(),
+            key: key.clone(),
+            newer_than: None,
+            forwarded: false,
+            renders: false,
+            visits: Vec::new(),
+        },
+        ToCoordinator::Stale {
+            shard: shard(),
+            key,
+            version: version(),
+            newer_than: Some(START),
+            forwarded: true,
+            visits: Vec::new(),
+        },
         ToCoordinator::Visits { shard: shard(), visits: vec![PageVisits { key: head().meta.key, visits: 7 }] },
         ToCoordinator::Metrics,
         ToCoordinator::Progress(by_path.clone()),
@@ -209,7 +223,9 @@ fn a_message_to_a_coordinator() {
             }
             ToCoordinator::Visits { shard, visits } => {
                 check_shard(shard);
-                visits.iter().for_each(|page| check_key(&page.key));
+                for page in visits {
+                    check_key(&page.key);
+                }
             }
             ToCoordinator::Metrics => {}
             ToCoordinator::Retire { shard } => check_shard(shard),

@@ -142,7 +142,8 @@ impl<S: Sql> CoordinatorStore<S> {
                     ),
                     &bound,
                 )?;
-                let update = "UPDATE sweeps SET matched = (SELECT COUNT(*) FROM sweep_pages WHERE seq = ?) WHERE seq = ?";
+                let update =
+                    "UPDATE sweeps SET matched = (SELECT COUNT(*) FROM sweep_pages WHERE seq = ?) WHERE seq = ?";
                 self.sql().query(update, &[seq.into(), seq.into()]).map(drop)
             })?;
         }

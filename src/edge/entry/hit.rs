@@ -208,7 +208,7 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let (now, terms) = (js::now(), FeedTerms::of(config));
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
-    let counter = counter(&settings, &meta, route, None, now)?;
+    let counter = counter(&settings, &meta, route, None, now).ok()?;
     let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, None, now).ok()?;
     let of = PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
@@ -218,24 +218,26 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     Some(planned)
 }
 
-/// Returns where the HITs of a plan are counted. The inner value is `None` without the setting `metrics`, the outer one if
-/// the long path has to answer, because the counts of a minute are due.
+/// The counts of a minute are due: the long path has to answer, and sends them.
+struct CountsAreDue;
+
+/// Returns where the HITs of a plan are counted; `None` without the setting `metrics`.
 fn counter(
     settings: &Settings,
     meta: &PageMeta,
     route: &Route,
     reason: Option<Reason>,
     now: Timestamp,
-) -> Option<Option<HitCounter>> {
+) -> Result<Option<HitCounter>, CountsAreDue> {
     if !settings.config.metrics {
-        return Some(None);
+        return Ok(None);
     }
     let mut tally = settings.deployment.tally.borrow_mut();
     if tally.is_due(now) {
-        return None;
+        return Err(CountsAreDue);
     }
     let label = RequestLabel { route: route.id().clone(), outcome: CacheOutcome::Hit, reason };
-    Some(Some(tally.hits(label, &ShardName::of(route, meta.key.path()), &meta.key, now)))
+    Ok(Some(tally.hits(label, &ShardName::of(route, meta.key.path()), &meta.key, now)))
 }
 
 /// Plans the response to a request for a page that is in memory, as [`plan()`] does. Returns `undefined` if the page is
@@ -256,7 +258,7 @@ fn plan_of_remembered(settings: &Settings, found: &Rc<Remembered<Held>>, now: Ti
     let (config, meta, held) = (&settings.config, &found.page.meta, &found.page.body);
     let route = config.routes.find(meta.key.path()).filter(|_| meta.status == 200)?;
     let terms = FeedTerms::of(config);
-    let counter = counter(settings, meta, route, Some(Reason::Memory), now)?;
+    let counter = counter(settings, meta, route, Some(Reason::Memory), now).ok()?;
     let plan = settings.deployment.with(|polling| visit::plan(meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, meta, route, &held.headers, Some(Reason::Memory), now).ok()?;
     planned.set_body(&held.body);
@@ -367,11 +369,7 @@ pub fn holds(number: f64, now: f64) -> u8 {
     PLANS.with_borrow(|plans| match plans.get(&number.to_bits()) {
         Some(planned) if planned.holds(now) => {
             planned.count();
-            if planned.of.is_admitted_by_hit(now) {
-                HOLDS_AND_ADMITS
-            } else {
-                HOLDS
-            }
+            if planned.of.is_admitted_by_hit(now) { HOLDS_AND_ADMITS } else { HOLDS }
         }
         _ => 0,
     })

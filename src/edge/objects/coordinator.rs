@@ -30,8 +30,8 @@ use crate::edge::origin::Exports;
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
-use crate::metrics::PageVisits;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
+use crate::metrics::PageVisits;
 use crate::page::PageMeta;
 use crate::protocol::{
     ApplyAnswer, MESSAGE_PATH, NO_SQLITE_STATUS, NOT_UNDERSTOOD_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER,

@@ -59,8 +59,8 @@ pub(in crate::edge) struct Served {
 
 impl Served {
     /// Describes a response that is not a page.
-    pub(in crate::edge) fn without_page(status: StatusHeaders) -> Option<Self> {
-        Some(Self { status, version: None })
+    pub(in crate::edge) const fn without_page(status: StatusHeaders) -> Self {
+        Self { status, version: None }
     }
 }
 
@@ -69,10 +69,10 @@ impl Decision {
     pub(in crate::edge) fn served(&self) -> Option<Served> {
         match self {
             Self::Response(_, served) => served.clone(),
-            Self::Pass(status) => status.clone().and_then(Served::without_page),
+            Self::Pass(status) => status.clone().map(Served::without_page),
             Self::Lease(_) => {
                 let status = CacheStatus::forwarded(Forward::UriMiss);
-                Served::without_page(StatusHeaders { outcome: CacheOutcome::Miss, status })
+                Some(Served::without_page(StatusHeaders { outcome: CacheOutcome::Miss, status }))
             }
         }
     }

@@ -246,7 +246,7 @@ impl Performer<'_> {
         let status = CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(Reason::RequestDirective));
         let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
         respond::passed(envelope::json(504, &body)?, Some(&status_headers), self.isr.config().expose_headers)
-            .map(|response| Decision::Response(response, Served::without_page(status_headers)))
+            .map(|response| Decision::Response(response, Some(Served::without_page(status_headers))))
     }
 
     fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Decision, JsValue> {
@@ -259,7 +259,7 @@ impl Performer<'_> {
         response.headers().set("retry-after", &wait.to_string())?;
         let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
         respond::passed(response, Some(&status_headers), self.isr.config().expose_headers)
-            .map(|response| Decision::Response(response, Served::without_page(status_headers)))
+            .map(|response| Decision::Response(response, Some(Served::without_page(status_headers))))
     }
 
     /// Puts a page of L1 into the in-isolate tier, behind the response, if it is requested often.
@@ -313,12 +313,7 @@ impl Performer<'_> {
         Ok(())
     }
 
-    fn respond(
-        &self,
-        meta: &PageMeta,
-        page: &Response,
-        status_headers: &StatusHeaders,
-    ) -> Result<Response, JsValue> {
+    fn respond(&self, meta: &PageMeta, page: &Response, status_headers: &StatusHeaders) -> Result<Response, JsValue> {
         let terms = Terms {
             expose: self.isr.config().expose_headers,
             browser_max_age: self.route.browser_max_age(),
@@ -402,7 +397,7 @@ fn without_sqlite(status: CacheStatus, expose: bool) -> Result<Decision, JsValue
     worker::console_error!("{error}");
     let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
     let response = respond::passed(misconfigured(&error)?, Some(&status_headers), expose)?;
-    Ok(Decision::Response(response, Served::without_page(status_headers)))
+    Ok(Decision::Response(response, Some(Served::without_page(status_headers))))
 }
 
 /// L2 has not answered in time.

@@ -66,7 +66,8 @@ fn decisions_are_counted_and_the_counters_outlive_the_object() {
     on(&mut shard, at(280), ended);
     on(&mut shard, at(300), Input::Invalidate(eager(Mode::Stale)));
     let metrics = shard.metrics(&config(), at(310).now).unwrap();
-    let Counters { misses, reports, renders, durations, written, written_bytes, invalidations, .. } = metrics.counters.clone();
+    let Counters { misses, reports, renders, durations, written, written_bytes, invalidations, .. } =
+        metrics.counters.clone();
     assert_eq!((misses, reports, written, written_bytes, invalidations), (2, 0, 1, 4, 1));
     assert_eq!((renders.done, renders.failed_status, durations.count()), (1, 1, 2), "an end counts once");
     assert_eq!(durations.by_end()[2], (0.25, 1));
@@ -75,7 +76,11 @@ fn decisions_are_counted_and_the_counters_outlive_the_object() {
     on(&mut shard, at(320), miss(2, "/b"));
     assert_eq!(shard.metrics(&config(), at(330).now).unwrap().counters, metrics.counters, "once a minute");
     let (mut shard, _) = reopen(shard, at(70_000));
-    assert_eq!(shard.metrics(&config(), at(70_000).now).unwrap().counters, metrics.counters, "never more than is saved");
+    assert_eq!(
+        shard.metrics(&config(), at(70_000).now).unwrap().counters,
+        metrics.counters,
+        "never more than is saved"
+    );
 }
 
 #[test]
@@ -92,7 +97,14 @@ fn without_the_setting_nothing_is_saved() {
 fn counters_that_can_not_be_saved_are_no_failure_of_an_input() {
     let mut shard = open();
     publish(&mut shard, &["/a"]);
-    shard.store.sql().query("CREATE TRIGGER no BEFORE INSERT ON facts WHEN NEW.name = 'counters' BEGIN SELECT RAISE(ABORT, 'no'); END", &[]).unwrap();
+    shard
+        .store
+        .sql()
+        .query(
+            "CREATE TRIGGER no BEFORE INSERT ON facts WHEN NEW.name = 'counters' BEGIN SELECT RAISE(ABORT, 'no'); END",
+            &[],
+        )
+        .unwrap();
     on(&mut shard, at(100_000), Input::Alarm { room: 1, writes: 1 });
     assert_eq!(shard.metrics(&config(), at(100_001).now).unwrap().counters, Counters::default());
 }
