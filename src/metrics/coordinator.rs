@@ -172,7 +172,10 @@ pub struct ShardMetrics {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::codec;
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_reaches_it() {
@@ -187,11 +190,10 @@ mod tests {
 
     #[test]
     fn counters_of_another_version_are_read() {
-        let earlier: Counters = serde_json::from_str(r#"{"misses": 3}"#).unwrap();
+        let read = |value| -> Counters { codec::decode(&codec::encode(&value)).unwrap() };
+        let earlier = read(json!({ "misses": 3 }));
         assert_eq!((earlier.misses, earlier.renders.done, earlier.durations.count()), (3, 0, 0));
-        let later: Counters =
-            serde_json::from_str(r#"{"misses": 3, "new": 1, "durations": {"buckets": [1, 2], "sum_millis": 9}}"#)
-                .unwrap();
+        let later = read(json!({ "misses": 3, "new": 1, "durations": { "buckets": [1, 2], "sum_millis": 9 } }));
         assert_eq!((later.misses, later.durations.count()), (3, 3));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::config::LogMode;
@@ -42,43 +42,6 @@ pub struct AnsweredRequest<'a> {
     pub duration: Duration,
 }
 
-/// The line. Its fields are those of the JSON object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LogLine {
-    message: &'static str,
-    method: String,
-    path: String,
-    /// The names of the query parameters. Their values may be secrets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    query: Vec<String>,
-    route: String,
-    /// The first 16 digits of the SHA-256 of the page's key: the variants of a path differ in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_hash: Option<String>,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
-    /// `detail` of `Cache-Status`, if it says more than the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    cache_status: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    page: Option<String>,
-    duration_ms: u64,
-    version: &'static str,
-    /// How many lines were left out since the last one.
-    #[serde(skip_serializing_if = "is_zero")]
-    suppressed: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 impl AnsweredRequest<'_> {
     /// Returns the reason in `Cache-Status`.
     #[must_use]
@@ -110,38 +73,38 @@ impl AnsweredRequest<'_> {
         self.outcome == CacheOutcome::Hit && is_from_tier && !matches!(self.status.detail, Some(Detail::L1After(_)))
     }
 
-    /// Builds the line.
+    /// Returns the fields of the line. `suppressed` is how many lines were left out since the last one.
     #[must_use]
-    pub fn line(&self, suppressed: u64) -> LogLine {
+    pub fn line(&self, suppressed: u64) -> Value {
         let (path, query) = parts_of(self.url);
-        LogLine {
-            message: "isr request",
-            method: self.method.to_owned(),
-            path,
-            query,
-            route: self.route.to_string(),
-            key_hash: self.key.map(hash_of),
-            outcome: self.outcome.as_str(),
-            reason: self.reason(),
-            detail: match self.status.detail {
-                Some(detail @ Detail::L1After(_)) => Some(detail.to_string()),
-                Some(Detail::Plain(_)) | None => None,
-            },
-            cache_status: self.status.to_string(),
-            status: self.http_status,
-            page: self.version.map(|version| version.to_string()),
-            duration_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
-            version: env!("CARGO_PKG_VERSION"),
-            suppressed,
+        let mut line = json!({
+            "message": "isr request",
+            "method": self.method,
+            "path": path,
+            "route": self.route.as_str(),
+            "outcome": self.outcome.as_str(),
+            "cacheStatus": self.status.to_string(),
+            "durationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        let detail = self.status.detail.filter(|detail| matches!(detail, Detail::L1After(_)));
+        let more = [
+            // The values of parameters may be secrets.
+            ("query", (!query.is_empty()).then(|| json!(query))),
+            // The variants of a path differ in it.
+            ("keyHash", self.key.map(|key| json!(hash_of(key)))),
+            ("reason", self.reason().map(|reason| json!(reason.name()))),
+            ("detail", detail.map(|detail| json!(detail.to_string()))),
+            ("status", self.http_status.map(|status| json!(status))),
+            ("page", self.version.map(|version| json!(version.to_string()))),
+            ("suppressed", (suppressed > 0).then(|| json!(suppressed))),
+        ];
+        for (name, value) in more {
+            if let Some(value) = value {
+                line[name] = value;
+            }
         }
-    }
-}
-
-impl LogLine {
-    /// Returns the line as JSON.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        line
     }
 }
 
@@ -172,8 +135,6 @@ fn hash_of(key: &PageKey) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
     fn request<'a>(route: &'a RouteId, outcome: CacheOutcome, status: &'a CacheStatus) -> AnsweredRequest<'a> {
@@ -196,7 +157,7 @@ mod tests {
         let key = PageKey::from_stored("https://e.com/a/b").unwrap();
         let status = CacheStatus::hit(Some(-3)).with_detail(Some(Reason::Backoff));
         let line =
-            AnsweredRequest { key: Some(&key), ..request(&route, CacheOutcome::Stale, &status) }.line(2).to_json();
+            AnsweredRequest { key: Some(&key), ..request(&route, CacheOutcome::Stale, &status) }.line(2).to_string();
         assert!(!line.contains("secret") && !line.contains('\n'), "{line}");
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(

@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec;
 use crate::time::Timestamp;
 
 /// The least time between two times of saving.
@@ -38,7 +39,7 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Persisted<T>
     /// Continues from what was saved. Counters that can't be read begin anew.
     #[must_use]
     pub fn load(saved: Option<&str>) -> Self {
-        let saved: T = saved.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let saved: T = saved.and_then(codec::from_text).unwrap_or_default();
         Self { live: saved.clone(), saved, began_at: None, tried_at: None }
     }
 
@@ -56,7 +57,7 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Persisted<T>
         if self.live == self.saved || !(is_first || is_over) {
             return None;
         }
-        serde_json::to_string(&self.live).ok()
+        Some(codec::to_text(&self.live))
     }
 
     /// Records that the text of [`Self::due`] was saved, or that this has failed.
@@ -87,15 +88,19 @@ mod tests {
         let mut counter = Persisted::<u64>::load(None);
         counter.live += 5;
         assert_eq!((counter.due(at(100), false), *counter.reported()), (None, 0));
-        assert_eq!(counter.due(at(161), false).as_deref(), Some("5"));
+        assert_eq!(counter.due(at(161), false).map(|text| codec::from_text(&text)), Some(Some(5_u64)));
         counter.tried(at(161), true);
         counter.live += 2;
         assert_eq!((counter.due(at(170), true), *counter.reported()), (None, 5), "once a minute");
-        let mut next = Persisted::<u64>::load(Some("5"));
+        let mut next = Persisted::<u64>::load(Some(&codec::to_text(&5_u64)));
         assert_eq!(*next.reported(), 5, "the object has died");
         next.live += 1;
         assert_eq!(next.due(at(171), false), None);
-        assert_eq!(next.due(at(171), true).as_deref(), Some("6"), "the first time in this life is at once");
+        assert_eq!(
+            next.due(at(171), true).map(|text| codec::from_text(&text)),
+            Some(Some(6_u64)),
+            "the first time in this life is at once"
+        );
     }
 
     #[test]

@@ -95,6 +95,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::codec;
     use crate::config::Config;
     use crate::reason::Reason;
     use crate::semantics::cache_status::CacheOutcome;
@@ -136,8 +137,7 @@ mod tests {
             count("/b/[id]", CacheOutcome::Miss, 1),
         ];
         totals.add(RequestCounts { requests, calls: ObjectCalls::default() }, &config().routes);
-        let text = serde_json::to_string(&totals).unwrap();
-        let mut read: RequestTotals = serde_json::from_str(&text).unwrap();
+        let mut read: RequestTotals = codec::decode(&codec::encode(&totals)).unwrap();
         assert_eq!(read, totals);
         let one = Config::from_json(&json!({ "routes": { "/a": {} } })).unwrap();
         read.keep(&one.routes);

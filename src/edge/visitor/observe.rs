@@ -80,7 +80,7 @@ impl<'a> Observer<'a> {
         }
         let (budget, suppressed) = &mut *deployment.log.borrow_mut();
         if budget.take(now) {
-            worker::console_log!("{}", answered.line(std::mem::take(suppressed)).to_json());
+            worker::console_log!("{}", answered.line(std::mem::take(suppressed)));
         } else {
             *suppressed = suppressed.saturating_add(1);
         }
