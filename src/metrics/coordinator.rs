@@ -35,6 +35,9 @@ pub struct Counters {
     pub written_bytes: u64,
     /// Invalidations that were applied.
     pub invalidations: u64,
+    /// Keys with a row, when the coordinator has last counted them: an object that begins does not know their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
 }
 
 /// The number of renders that ended in each way.
@@ -160,7 +163,7 @@ pub struct ShardMetrics {
     pub waiting: u64,
     /// The bytes that they take.
     pub waiting_bytes: u64,
-    /// Keys with a row, if they were counted in this life of the object.
+    /// Keys with a row, as last counted.
     pub keys: Option<u64>,
     /// Pending writes to L2, counted up to [`MAX_COUNTED`](crate::inspection::health::MAX_COUNTED).
     pub pending_writes: u64,

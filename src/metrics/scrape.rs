@@ -88,7 +88,7 @@ metrics! {
     WAITING_BYTES: Gauge "isr_requests_waiting_bytes" ["route", "shard"]
         "Memory that the waiting requests take";
     KEYS: Gauge "isr_keys" ["route", "shard"]
-        "Keys of a coordinator, which `max_pages` bounds; missing until the coordinator has counted them";
+        "Keys of a coordinator, which `max_pages` bounds, as last counted; missing until then";
     PENDING_WRITES: Gauge "isr_l2_pending_writes" ["route", "shard"]
         "Pending changes of L2, counted up to 1,000";
     REFUSED_WRITES: Gauge "isr_l2_refused_writes" ["route", "shard"]

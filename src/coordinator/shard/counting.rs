@@ -29,7 +29,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             queued_for_alarm,
             waiting: self.waiting.len() as u64,
             waiting_bytes: self.waiting_bytes.held(),
-            keys: self.keys,
+            keys: self.keys.or(self.counters.reported().keys),
             pending_writes,
             refused_by_l2,
             breaker: Some(self.store.breaker_state()?),
@@ -48,6 +48,9 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     pub(super) fn save_counters(&mut self, config: &Config, now: Timestamp, is_quiet: bool) {
         if !config.metrics || self.name.is_none() || self.retire_at.is_some() {
             return;
+        }
+        if self.keys.is_some() {
+            self.counters.live.keys = self.keys;
         }
         if let Some(counters) = self.counters.due(now, is_quiet) {
             let is_saved = self.store.save_counters(&counters).is_ok();
