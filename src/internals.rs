@@ -10,6 +10,6 @@ macro_rules! export {
 }
 
 export! {
-    admin_api, alarm, codec, config, coordinator, deployment, downstream, error, inspection, invalidation, page, page_policy, protocol, reason,
+    admin_api, alarm, codec, config, coordinator, deployment, downstream, error, inspection, invalidation, metrics, page, page_policy, protocol, reason,
     route, secret, semantics, shard_name, sql, tag_index, tag_index_name, time, version, visit,
 }

@@ -70,6 +70,7 @@ mod inspection;
 pub mod internals;
 mod invalidation;
 mod limits;
+mod metrics;
 mod page;
 mod page_policy;
 mod protocol;
@@ -104,7 +105,7 @@ mod documentation {
 use bolero as _;
 
 pub use admin_api::QueryError;
-pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
+pub use config::{Builder, ConfigError, FeedMode, L2Kind, LogMode, Problem, RouteBuilder, VaryBuilder};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Explain, ExplainError, Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};

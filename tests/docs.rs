@@ -1,6 +1,6 @@
 //! Checks that the documentation agrees with the code.
 //!
-//! The tables in `docs/configuration.md` and `docs/cache-status.md` are generated: `UPDATE=1 cargo test --test docs`
+//! The tables in `docs/configuration.md`, `docs/cache-status.md` and `docs/metrics.md` are generated: `UPDATE=1 cargo test --test docs`
 //! updates them.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use bolero as _;
 use cloudflare_isr::internals::admin_api::ENDPOINTS;
 use cloudflare_isr::internals::config::{Config, SETTINGS, SettingLevel};
 use cloudflare_isr::internals::coordinator::DecisionKind;
+use cloudflare_isr::internals::metrics::scrape::METRICS;
 use cloudflare_isr::internals::reason::{Reason, ReasonKind};
 use cloudflare_isr::internals::semantics::statuses;
 use cloudflare_isr::internals::semantics::tag::MAX_TAGS_PER_ROUTE;
@@ -41,6 +42,7 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
             include_str!("../migrations/coordinator/0008_unconfirmed_tags.sql"),
             include_str!("../migrations/coordinator/0009_unpublished.sql"),
             include_str!("../migrations/coordinator/0010_decisions.sql"),
+            include_str!("../migrations/coordinator/0011_visits.sql"),
         ],
     ),
     (
@@ -261,6 +263,32 @@ fn the_tables_of_the_admin_api_are_what_the_code_says() {
         return fs::write(root().join("docs/admin-api.md"), &document).expect("the file can be written");
     }
     assert!(document == ADMIN_API, "docs/admin-api.md is not what the code says: UPDATE=1 cargo test --test docs");
+}
+
+const METRICS_HEAD: &str = "| metric | type | labels | meaning |\n";
+
+/// Writes the table of the metrics.
+fn table_of_metrics() -> String {
+    let mut table = format!("{METRICS_HEAD}|---|---|---|---|\n");
+    for metric in METRICS {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
+        writeln!(table, "| `{}` | {} | {labels} | {}. |", metric.name, metric.kind.as_str(), metric.help)
+            .expect("writing to memory can't fail");
+    }
+    table
+}
+
+#[test]
+fn the_table_of_metrics_is_what_the_code_says() {
+    let document = fs::read_to_string(root().join("docs/metrics.md")).expect("it is there");
+    let (before, rest) = document.split_once(METRICS_HEAD).expect("the table is there");
+    let (_, after) = rest.split_once("\n\n").expect("something follows the table");
+    let expected = format!("{before}{}\n{after}", table_of_metrics());
+    if env::var_os("UPDATE").is_some() {
+        return fs::write(root().join("docs/metrics.md"), &expected).expect("the file can be written");
+    }
+    assert!(document == expected, "docs/metrics.md is not what METRICS say: UPDATE=1 cargo test --test docs");
 }
 
 /// Configurations of examples exist as files, and are used.

@@ -53,6 +53,8 @@ pub enum Operation {
     Explain,
     /// Checks the deployment.
     Health,
+    /// Shows what isolates and objects have counted.
+    Metrics,
     /// Invalidates pages.
     Revalidate,
     /// Returns the `OpenAPI` document.
@@ -76,6 +78,8 @@ pub struct Endpoint {
     pub answer: &'static str,
     /// Whether it also answers with a stream of events.
     pub streams: bool,
+    /// Whether it answers with text instead of JSON.
+    pub is_text: bool,
 }
 
 /// The placeholder in [`Endpoint::path`].
@@ -113,7 +117,7 @@ const fn get(
     parameters: &'static [Parameter],
     summary: &'static str,
 ) -> Endpoint {
-    Endpoint { operation, method: "GET", path, summary, parameters, answer, streams: false }
+    Endpoint { operation, method: "GET", path, summary, parameters, answer, streams: false, is_text: false }
 }
 
 const SHARD: Parameter = optional("shard", ParameterKind::Shard, "Only this coordinator.");
@@ -257,6 +261,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "Explains what the cache does with a page, here and now.",
     ),
     get(Operation::Health, "/health", "Health", &[], "Checks the deployment: 200 if nothing is wrong, otherwise 503."),
+    Endpoint {
+        is_text: true,
+        ..get(
+            Operation::Metrics,
+            "/metrics",
+            "Metrics",
+            &[optional(
+                "from",
+                ParameterKind::Place,
+                "The number of the first coordinator that is asked; the default is 0.",
+            )],
+            "Shows the metrics in the text format of Prometheus. Asks at most 16 coordinators.",
+        )
+    },
     Endpoint { method: "POST", ..get(Operation::Revalidate, "/revalidate", "Receipts", &[], "Invalidates pages.") },
     get(Operation::OpenApi, "/openapi.json", "Document", &[], "Returns this document."),
 ];

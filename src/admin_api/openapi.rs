@@ -47,7 +47,8 @@ pub fn document() -> Value {
 
 fn operation(endpoint: &Endpoint) -> Value {
     let answer = reference(endpoint.answer);
-    let mut content = json!({ "application/json": { "schema": answer } });
+    let media_type = if endpoint.is_text { "text/plain" } else { "application/json" };
+    let mut content = json!({ media_type: { "schema": answer } });
     if endpoint.streams {
         content["text/event-stream"] = json!({ "schema": { "type": "string" } });
     }

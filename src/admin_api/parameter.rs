@@ -45,6 +45,8 @@ pub enum ParameterKind {
     After,
     /// The places in several logs.
     Places,
+    /// The place in the list of coordinators.
+    Place,
     /// The number of items.
     Limit,
 }
@@ -82,6 +84,7 @@ impl ParameterKind {
             Self::Reason => "a word of `Cache-Status`, as in `queue-full`".to_owned(),
             Self::After => "the `after` of the answer before".to_owned(),
             Self::Places => "the `after` of the answer before; with `shard`, also a number".to_owned(),
+            Self::Place => "a whole number".to_owned(),
             Self::Limit => format!("a whole number from 1 to {MAX_LIMIT}"),
         }
     }
@@ -102,6 +105,7 @@ impl ParameterKind {
             Self::State => json!({ "type": "string", "enum": State::WORDS }),
             Self::Reason => json!({ "type": "string", "enum": Reason::ALL }),
             Self::After | Self::Places => json!({ "type": "string" }),
+            Self::Place => json!({ "type": "integer", "minimum": 0, "default": 0 }),
             Self::Limit => {
                 json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })
             }

@@ -16,6 +16,7 @@ mod feed_mode;
 mod hosts;
 mod kinds;
 mod l2;
+mod log_mode;
 mod message;
 mod query;
 mod reader;
@@ -44,6 +45,7 @@ pub use self::error::{ConfigError, Dependency, Problem, ProblemKind, SecretPurpo
 pub use self::feed_mode::FeedMode;
 pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
+pub use self::log_mode::LogMode;
 pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
 use self::reader::Reader;
 use self::routes::RouteDefaults;
@@ -52,8 +54,8 @@ pub use self::setting::{
 };
 use self::settings::{
     BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, DECISION_LOG, EXPIRE, EXPOSE_HEADERS, FEED,
-    FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, MAX_BODY_BYTES, MEMORY_BYTES,
-    MEMORY_PAGE_BYTES, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE,
+    FIRST_BYTE_TIMEOUT, FRESHNESS_BOUND, HOSTS, HTTP, IGNORE_QUERY, L1_TTL, L2, LOG, MAX_BODY_BYTES, MEMORY_BYTES,
+    MEMORY_PAGE_BYTES, METRICS, MISS_TIMEOUT, NOT_FOUND_REVALIDATE, ORIGIN, PASS_TTL, PLATFORM_CACHE, REFRESH_RATE,
     RENDER_SENSITIVE_HEADERS, RENDER_TIMEOUT, REVALIDATE, SET_COOKIE, STALE_IF_ERROR, TAG_SHARDS, TRAILING_SLASH,
     ZONE_PURGE,
 };
@@ -109,6 +111,10 @@ pub struct Config {
     pub max_body_bytes: u64,
     /// Whether responses have headers that tell how the cache handled them.
     pub expose_headers: bool,
+    /// Whether requests and visits are counted, and objects count what they do.
+    pub metrics: bool,
+    /// Which requests the log has a line for.
+    pub log: LogMode,
     /// Name of the Cache API's cache.
     pub cache_name: String,
     /// Hosts whose pages are cached; `*.` at the beginning stands for all subdomains. Empty: every host.
@@ -195,6 +201,8 @@ impl Config {
             l2: L2.read_or_default(top),
             max_body_bytes: MAX_BODY_BYTES.read_or_default(top).into(),
             expose_headers: EXPOSE_HEADERS.read_or_default(top),
+            metrics: METRICS.read_or_default(top),
+            log: LOG.read_or_default(top),
             cache_name: CACHE_NAME.read_or_default(top),
             hosts: HOSTS.read(top).unwrap_or_default(),
             canonical_origin,

@@ -15,6 +15,7 @@ use super::feed_mode::FeedMode;
 use super::hosts::{self, MAX_HOSTS};
 use super::kinds::{Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, TypedSetting, Word};
 use super::l2::L2Kind;
+use super::log_mode::LogMode;
 use super::query::{self, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, Query};
 use super::setting::SettingLevel::{Route, TopLevel, Vary};
 use super::setting::{DefaultValue, ItemForm, ListForm, Setting, TextForm, Unit, ValueKind};
@@ -183,6 +184,15 @@ settings! {
 
         /// Whether responses have headers that tell how the cache handled them.
         expose_headers(exposed: bool) => EXPOSE_HEADERS: Flag = Flag { default: true };
+
+        /// Whether requests and visits are counted: for `/__isr/metrics`, for Analytics Engine, and for the order of eager
+        /// refreshes. An isolate with traffic then sends one message a minute; see docs/metrics.md.
+        metrics(are_counted: bool) => METRICS: Flag = Flag { default: true };
+
+        /// Which requests for pages the log has a line for. With `problems`, those for which something has failed; with
+        /// `requests`, all but plain HITs. The platform may bill each line; see docs/metrics.md.
+        log(requests: LogMode) => LOG: Word<LogMode> =
+            Word { words: &LogMode::WORDS, parse: LogMode::parse, default: LogMode::DEFAULT.as_str() };
 
         /// Name of the Cache API's cache. The identity of the deployment is added to it.
         cache_name(name: &str) => CACHE_NAME: Text<String> = Text {

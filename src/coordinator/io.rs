@@ -2,6 +2,7 @@
 
 use crate::coordinator::{Base, RenderOutcome, WaiterId};
 use crate::invalidation::Invalidation;
+use crate::metrics::PageVisits;
 use crate::page::PageMeta;
 use crate::protocol::{RegisterAnswer, Reply, ToTagIndex};
 use crate::semantics::key::PageKey;
@@ -48,6 +49,8 @@ pub enum Input<B> {
         /// The request.
         waiter: WaiterId,
     },
+    /// An edge has counted visits of pages.
+    Visits(Vec<PageVisits>),
     /// The tag index delivers an invalidation.
     Invalidate(Invalidation),
     /// The tag index calls a shard that no request reaches any more.

@@ -41,6 +41,7 @@ pub mod tables;
 mod tests;
 mod token_bucket;
 mod unpublished;
+mod visits;
 
 pub use self::action::{Action, Answer};
 pub use self::alarm_run::AlarmRun;

@@ -92,6 +92,11 @@ impl<B: Clone> Renders<B> {
         self.bounds
     }
 
+    /// Returns how many renders are under way, how many clients wait for, and how many wait for the alarm.
+    pub(super) fn counts(&self) -> (u64, u64, u64) {
+        (self.running.len() as u64, self.cold.len() as u64, self.background.len() as u64)
+    }
+
     /// Returns whether another render may begin for a client. One that the client performs itself takes no connection.
     pub(super) fn room(&self, by_client: bool) -> Room {
         let has_slot = self.running.len() < self.bounds.running;

@@ -3,7 +3,7 @@
 //! | remembered | belongs to |
 //! |---|---|
 //! | the settings, or what is wrong with them | an `env` object |
-//! | the feed, the reports of stale pages, the questions under way, the opened L1 | a deployment: its tag index |
+//! | the feed, the reports of stale pages, the questions under way, the opened L1, what is counted | a deployment: its tag index |
 //! | bytes collected for L1, plans of HITs | the isolate. Their bounds are the isolate's, and each entry names its deployment |
 //!
 //! The platform may keep an isolate when only bindings change. It then hands out another `env` object.
@@ -24,9 +24,11 @@ use web_sys::Cache;
 use worker::Env;
 
 use crate::config::ConfigError;
+use crate::coordinator::TokenBucket;
 use crate::deployment::DeploymentId;
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
+use crate::metrics::Tally;
 use crate::visit::{Crowds, Polling, Reports};
 
 /// The most `env` objects that are remembered.
@@ -49,6 +51,10 @@ pub(in crate::edge) struct Deployment {
     pub(in crate::edge) polling: RefCell<Polling>,
     pub(in crate::edge) reports: RefCell<Reports>,
     pub(in crate::edge) crowds: RefCell<Crowds>,
+    /// What is counted and not handed over yet.
+    pub(in crate::edge) tally: RefCell<Tally>,
+    /// Lines of the log: their budget, and how many were left out since the last one.
+    pub(in crate::edge) log: RefCell<(TokenBucket, u64)>,
     /// The opened L1 with its name, so that a HIT awaits one promise less.
     pub(in crate::edge) l1: RefCell<Option<(String, Cache)>>,
 }
@@ -66,6 +72,8 @@ impl Deployment {
                     polling: RefCell::default(),
                     reports: RefCell::default(),
                     crowds: RefCell::default(),
+                    tally: RefCell::default(),
+                    log: RefCell::default(),
                     l1: RefCell::default(),
                 });
                 known.push(Rc::downgrade(&deployment));

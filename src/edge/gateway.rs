@@ -9,7 +9,8 @@ use crate::edge::admin;
 use crate::edge::caches::envelope;
 use crate::edge::origin::{self, FetchError, OriginClient};
 use crate::edge::platform::js::{self, Fetcher, RequestHeaders};
-use crate::edge::visitor::isr::{Decision, Isr};
+use crate::edge::visitor::isr::{Decision, Isr, Served};
+use crate::edge::visitor::observe::Observer;
 use crate::edge::visitor::{downstream, respond};
 use crate::invalidation::{Call, Mode, Refresh, Target};
 use crate::route::{Origin, Route};
@@ -17,6 +18,9 @@ use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::{CanonicalPath, RequestUrl};
 use crate::semantics::unsafe_methods;
 use crate::visit::classify;
+
+/// The status of the response to a request that the origin did not answer usably.
+const UNREACHABLE_STATUS: u16 = 502;
 
 /// Exports the `fetch` event of the deployable Worker.
 #[cfg(feature = "gateway")]
@@ -116,8 +120,14 @@ pub(in crate::edge) async fn answer(
         let message = "This request has come through this cache before: `origin` leads back to the gateway.";
         return failure(508, "loop", message).map(Ok);
     }
-    let status_headers = match isr.handle(request, context).await {
-        Ok(Decision::Response(response, _)) => return Ok(Ok(response)),
+    let observer = Observer::new(isr, request, context);
+    let status_headers = match isr.handle(request, context, &observer).await {
+        Ok(Decision::Response(response, served)) => {
+            if let Some(served) = served {
+                observer.answered(&served, Some(response.status()));
+            }
+            return Ok(Ok(response));
+        }
         Ok(Decision::Pass(status_headers)) => status_headers,
         // A lease is given only to callers that asked for one.
         Ok(Decision::Lease(_)) => None,
@@ -128,6 +138,9 @@ pub(in crate::edge) async fn answer(
         }
     };
     let answered = origin(request).await;
+    if let Some(served) = status_headers.clone().map(Served::without_page) {
+        observer.answered(&served, Some(answered.as_ref().map_or(UNREACHABLE_STATUS, Response::status)));
+    }
     if let Ok(response) = &answered
         && !is_render
     {
@@ -169,8 +182,10 @@ async fn invalidate_changed(isr: &Isr, request: &Request, response: &Response) {
 fn failed(error: &FetchError) -> Result<Response, JsValue> {
     worker::console_error!("{error}");
     match error {
-        FetchError::Unreachable(_) => failure(502, "site_unreachable", "The site could not be reached."),
-        FetchError::Status(_) => failure(502, "site_invalid", "The site answered with a status that is none."),
+        FetchError::Unreachable(_) => failure(UNREACHABLE_STATUS, "site_unreachable", "The site could not be reached."),
+        FetchError::Status(_) => {
+            failure(UNREACHABLE_STATUS, "site_invalid", "The site answered with a status that is none.")
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::edge::error::IsrError;
 use crate::edge::origin::{self, FetchError, Task};
 use crate::edge::visitor::isr::{Decision, Isr};
 use crate::edge::visitor::lookup::Lookup;
+use crate::edge::visitor::observe::Observer;
 use crate::edge::{gateway, settings};
 use crate::error::{CallError, ObjectError};
 use crate::inspection::{Explain, Inspect};
@@ -121,7 +122,10 @@ impl Isr {
     /// # }
     /// ```
     pub async fn handle_request(&self, request: &Request, context: &Context) -> Result<Option<Response>, IsrError> {
-        Ok(match self.handle(request.inner(), context).await? {
+        let observer = Observer::new(self, request.inner(), context);
+        let decision = self.handle(request.inner(), context, &observer).await?;
+        observer.decided(&decision);
+        Ok(match decision {
             Decision::Response(response, _) => Some(response.into()),
             Decision::Lease(_) | Decision::Pass(_) => None,
         })

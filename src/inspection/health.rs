@@ -71,6 +71,17 @@ pub enum HealthProblem {
 }
 
 impl HealthProblem {
+    /// All codes.
+    pub const CODES: [&'static str; 7] = [
+        "misconfigured",
+        "tag_index_unreachable",
+        "feed_not_current",
+        "pending_deliveries",
+        "coordinator_unreachable",
+        "breaker_open",
+        "l2_refuses",
+    ];
+
     /// Returns the code, for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -207,6 +218,8 @@ mod tests {
             "l2_refuses",
             "coordinator_unreachable",
         ];
+        assert!(HealthProblem::CODES.iter().all(|code| expected.contains(code)));
+        assert!(expected.iter().all(|code| HealthProblem::CODES.contains(code)));
         assert_eq!((codes(&health), health.status()), (expected.to_vec(), 503));
         let messages: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
         assert!(messages[1].contains("since 1970-01-01T00:00:01.000Z; 3 deliveries"), "{messages:?}");

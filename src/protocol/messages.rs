@@ -11,6 +11,7 @@ use crate::codec;
 use crate::inspection::answer::ShardQuestion;
 use crate::inspection::survey::{IndexSurvey, ShardSurvey};
 use crate::invalidation::{Invalidation, LogPosition, Mode, Refresh, Target};
+use crate::metrics::{PageVisits, RequestCounts};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
 use crate::semantics::tag::Tag;
@@ -59,6 +60,9 @@ pub enum ToCoordinator {
         /// Whether the client can render the page: the answer may be [`Reply::Lease`].
         #[serde(default, skip_serializing_if = "is_false")]
         renders: bool,
+        /// Visits of the shard's pages that the edge has counted. Earlier code ignores them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        visits: Vec<PageVisits>,
     },
     /// The edge has served a stale page.
     Stale {
@@ -73,7 +77,19 @@ pub enum ToCoordinator {
         /// As in `Miss`.
         #[serde(default, skip_serializing_if = "is_false")]
         forwarded: bool,
+        /// As in `Miss`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        visits: Vec<PageVisits>,
     },
+    /// Visits of the shard's pages, of which none has been missing or stale for long. The answer is empty.
+    Visits {
+        /// The object's own name.
+        shard: ShardName,
+        /// The visits.
+        visits: Vec<PageVisits>,
+    },
+    /// Asks what the shard has counted. The answer is a [`crate::metrics::ShardMetrics`].
+    Metrics,
     /// An invalidation that affects the shard. The answer is an [`ApplyAnswer`].
     Invalidate(Invalidation),
     /// Asks for the progress of an invalidation. The answer is a [`ShardProgress`].
@@ -191,13 +207,16 @@ impl ToCoordinator {
     pub fn forwarded_to(self, owner: &ShardName) -> Self {
         let shard = owner.clone();
         match self {
+            // The visits belong to pages of the first coordinator.
             Self::Miss { key, newer_than, renders, .. } => {
-                Self::Miss { shard, key, newer_than, forwarded: true, renders }
+                Self::Miss { shard, key, newer_than, forwarded: true, renders, visits: Vec::new() }
             }
             Self::Stale { key, version, newer_than, .. } => {
-                Self::Stale { shard, key, version, newer_than, forwarded: true }
+                Self::Stale { shard, key, version, newer_than, forwarded: true, visits: Vec::new() }
             }
-            other @ (Self::Invalidate(_)
+            other @ (Self::Visits { .. }
+            | Self::Metrics
+            | Self::Invalidate(_)
             | Self::Progress(_)
             | Self::Inspect(_)
             | Self::Survey(_)
@@ -303,6 +322,16 @@ pub enum ToTagIndex {
     },
     /// Asks for a survey, which names its answer. Earlier code refuses it.
     Survey(IndexSurvey),
+    /// What an isolate has counted. The answer is empty. Only the root sums it.
+    Count(RequestCounts),
+    /// Asks what the object has counted, and for some coordinators. The answer is a
+    /// [`crate::metrics::TagIndexMetrics`].
+    Metrics {
+        /// The place of the first coordinator among all of them. Beyond the last one, none is named.
+        from: u64,
+        /// The most coordinators to name.
+        limit: u32,
+    },
 }
 
 /// A range of the tags of one tag index object, and those of them that a shard carries.

@@ -33,10 +33,13 @@
 //! | edge | an invalidation, an inspection | the caller gets the error `unavailable` |
 //! | coordinator | a registration | the page is not published before the tag index has accepted it |
 //! | coordinator | a forwarded message | as if the owner failed |
+//! | edge | what it has counted | it keeps the numbers, and offers them again a minute later |
+//! | edge | a question for what objects have counted | `/__isr/metrics` counts the object among those that have not answered |
 //! | tag index | an invalidation | it stays in the log, and is delivered again |
 //! | tag index | the end of a shard | it is sent again |
 //!
-//! So a new kind of message is first only read. The next version sends it.
+//! So a new kind of message is first only read, and the next version sends it, unless its refusal costs nothing, as with what
+//! is counted.
 
 mod messages;
 mod push;

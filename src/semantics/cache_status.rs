@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::reason::Reason;
 
 /// The name of this cache in the header (RFC 9211 §2).
 const CACHE_NAME: &str = "cloudflare-isr";
 
 /// The outcome of a request: the value of `X-ISR-Status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum CacheOutcome {
     /// Served from the cache, fresh.
     Hit,

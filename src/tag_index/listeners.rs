@@ -108,6 +108,12 @@ impl Listeners {
         Ok(id)
     }
 
+    /// Returns the number of streams.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// Records that rows were recorded. The performer then wakes all streams.
     pub fn recorded(&mut self) {
         self.recorded += 1;

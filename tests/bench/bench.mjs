@@ -57,7 +57,7 @@ export class Bench {
     for (const [label, bytes] of SIZES) {
       const first = `/size/${bytes}`;
       const paths = [first];
-      const targets = [...this.gateways, "bare", "site"].map((name) => ({
+      const targets = [...this.gateways, "gateway-uncounted", "bare", "site"].map((name) => ({
         name,
         of: EDGES[name] ?? name,
         job: { first, paths, bytes, seconds: this.options.seconds, headers: HIT[name] ?? HIT.gateway },
@@ -81,6 +81,7 @@ export class Bench {
       const asks = { "accept-language": "de-AT,de;q=0.9,en;q=0.8", cookie: "_ga=GA1.1.1; theme=dark; sid=0123456789" };
       const targets = [
         { name: "gateway", of: "gateway-memory", job: { ...job, headers: fromMemory } },
+        { name: "gateway, uncounted", of: "gateway-memory-uncounted", job: { ...job, headers: fromMemory } },
         { name: "gateway, a variant", of: "gateway-variants", job: { ...job, asks, headers: fromMemory } },
         { name: "gateway, L1", of: "gateway", job: { ...job, headers: HIT.gateway } },
         { name: "bare", job: { ...job, headers: HIT.bare } },

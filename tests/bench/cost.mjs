@@ -47,6 +47,7 @@ export async function cost({ progress }) {
     const cost = new Cost(objects, progress);
     return [
       await cost.hits("HIT from L1"),
+      await cost.hitsOfMinute("HIT from L1, of a minute"),
       await cost.hitsOfL2("HIT from L2"),
       await cost.hitsOfOthers("HIT from the coordinator"),
       await cost.misses("MISS that renders", 3, "n"),
@@ -74,6 +75,16 @@ class Cost {
     const [path] = paths("page", 0, "hit", 1);
     await this.#visit([path], "MISS");
     return this.#count(label, [shard("page", 0)], () => this.#visit(Array(HITS).fill(path), "HIT"));
+  }
+
+  /** HITs over a minute, and the first one of the next minute: it sends what was counted. */
+  async hitsOfMinute(label) {
+    const [path] = paths("page", 0, "hit", 1);
+    return this.#count(label, [shard("page", 0)], async () => {
+      const first = await this.#visit(Array(HITS).fill(path), "HIT");
+      await sleep(61_000);
+      return first + (await this.#visit([path], "HIT"));
+    });
   }
 
   async hitsOfL2(label) {

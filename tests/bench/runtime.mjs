@@ -57,6 +57,7 @@ const OBJECT_ROUTES = {
  * - `gateway`: the gateway in front of it, without the in-isolate tier
  * - `gateway-l1`: the same in another colo, without objects in its isolate, as those of `others`
  * - `gateway-memory`: the same gateway with that tier, in another colo
+ * - `gateway-uncounted`, `gateway-memory-uncounted`: these two with `metrics = false`
  * - `gateway-variants`: the same with variants of its pages, and with objects of its own
  * - `gateway-l2`: the same gateway in another colo, as it were: same objects, same KV, an L1 of its own
  * - `bare`: as small a cache as there can be, `bare.mjs`
@@ -75,6 +76,8 @@ export async function start(others = {}) {
     }),
     ...Object.entries(gateways).map(([name, root]) => gateway(name, root, { objectsOf: "gateway", settings: withoutMemory(root) })),
     gateway("gateway-memory", ROOT, { objectsOf: "gateway" }),
+    gateway("gateway-uncounted", ROOT, { objectsOf: "gateway", settings: { memory_bytes: 0, metrics: false } }),
+    gateway("gateway-memory-uncounted", ROOT, { objectsOf: "gateway", settings: { metrics: false } }),
     gateway("gateway-variants", ROOT, { routes: varied, kv: "variants" }),
     ...MEMORY_SIZES.map((bytes) => worker(`constant-${bytes}`, BENCH, ["constant.mjs"], { bindings: { BYTES: bytes } })),
     bare("bare", {}),

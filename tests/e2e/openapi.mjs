@@ -24,12 +24,13 @@ export function compile(document) {
     operations: Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
     ),
-    /** Returns what is wrong with the JSON answer of an operation; nothing if it is as the document says. */
-    problems(operation, status, json) {
-      const schema = operation.responses[status]?.content["application/json"].schema;
-      if (!schema) return `the document does not have the status ${status}`;
+    /** Returns what is wrong with an answer of an operation, JSON or text; nothing if it is as the document says. */
+    problems(operation, status, value) {
+      const content = operation.responses[status]?.content;
+      if (!content) return `the document does not have the status ${status}`;
+      const { schema } = content["application/json"] ?? content["text/plain"];
       const validate = validator(schema.$ref);
-      return validate(json) ? undefined : `${schema.$ref}: ${ajv.errorsText(validate.errors)}`;
+      return validate(value) ? undefined : `${schema.$ref}: ${ajv.errorsText(validate.errors)}`;
     },
   };
 }

@@ -57,7 +57,7 @@ test("the visitor's own request reaches the site when the page is private", asyn
 test("a route with `revalidate = 0` costs no render but the visitor's own", async () => {
   const answers = [await isr.fetch("/lab/zero"), await isr.fetch("/lab/zero")];
   assert.deepEqual(answers.map(({ isr, render }) => [isr, render]), [["SKIP", 1], ["SKIP", 2]]);
-  assert.deepEqual(answers[0].cacheStatus, { cache: "cloudflare-isr", fwd: "bypass" });
+  assert.deepEqual(answers[0].cacheStatus, { cache: "cloudflare-isr", fwd: "bypass", detail: "revalidate-0" });
 });
 
 test("a page that becomes storable is stored as soon as its pass mark ends", async () => {

@@ -27,6 +27,9 @@ use cloudflare_isr::internals::inspection::survey::{
     TagPage,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
+use cloudflare_isr::internals::metrics::{
+    ObjectCalls, PageVisits, RequestCount, RequestCounts, ShardMetrics, TagIndexMetrics,
+};
 use cloudflare_isr::internals::page::{ELSEWHERE, FormatError, PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     ApplyAnswer, CarriedTags, DownstreamProgress, InvalidateAnswer, MESSAGE_PATH, META_HEADER, OFFER_HEADER,
@@ -35,6 +38,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::cache_status::CacheOutcome;
 use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
@@ -203,6 +207,7 @@ fn messages_are_what_they_were() {
             newer_than: None,
             forwarded: false,
             renders: false,
+            visits: Vec::new(),
         },
     );
     now.sent(
@@ -213,28 +218,20 @@ fn messages_are_what_they_were() {
             version: version(),
             newer_than: Some(START),
             forwarded: false,
+            visits: Vec::new(),
         },
     );
-    now.sent(
-        "ToCoordinator::Miss, handed on",
-        &ToCoordinator::Miss {
-            shard: owner.clone(),
-            key: page_of("/"),
-            newer_than: None,
-            forwarded: true,
-            renders: false,
-        },
-    );
-    now.sent(
-        "ToCoordinator::Miss, by one who renders",
-        &ToCoordinator::Miss {
-            shard: owner.clone(),
-            key: page_of("/"),
-            newer_than: None,
-            forwarded: false,
-            renders: true,
-        },
-    );
+    let (shard, key) = (owner.clone(), page_of("/"));
+    let miss = |forwarded, renders| ToCoordinator::Miss {
+        shard: shard.clone(),
+        key: key.clone(),
+        newer_than: None,
+        forwarded,
+        renders,
+        visits: Vec::new(),
+    };
+    now.sent("ToCoordinator::Miss, handed on", &miss(true, false));
+    now.sent("ToCoordinator::Miss, by one who renders", &miss(false, true));
     now.sent("ToCoordinator::Progress", &ToCoordinator::Progress(everything()));
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
@@ -291,6 +288,38 @@ fn messages_of_streams_are_what_they_were() {
     let beat = PushFrame::<FeedPage> { number: 4, at: START, since: 7, page: None };
     now.sent("PushFrame, a beat", &beat);
     now.sent("PushFrame, with rows", &PushFrame { number: 5, page: Some(FeedPage::default()), ..beat });
+    now.end();
+}
+
+#[test]
+fn messages_about_what_is_counted_are_what_they_were() {
+    let mut now = Messages::new(include_str!("metrics.txt"));
+    let (owner, page) = (shard("/blog/[slug]#3"), key("https://example.com/blog/hello"));
+    let visits = vec![PageVisits { key: page.clone(), visits: 7 }];
+    now.sent(
+        "ToCoordinator::Stale, with visits",
+        &ToCoordinator::Stale {
+            shard: owner.clone(),
+            key: page,
+            version: version(),
+            newer_than: None,
+            forwarded: false,
+            visits: visits.clone(),
+        },
+    );
+    now.sent("ToCoordinator::Visits", &ToCoordinator::Visits { shard: owner, visits });
+    now.sent("ToCoordinator::Metrics", &ToCoordinator::Metrics);
+    let count = RequestCount {
+        route: RouteId::from_stored("/blog/[slug]").expect("it is a route"),
+        outcome: CacheOutcome::Stale,
+        reason: Some(Reason::Aged),
+        requests: 9,
+    };
+    let calls = ObjectCalls { coordinator: 1, tag_index: 2 };
+    now.sent("ToTagIndex::Count", &ToTagIndex::Count(RequestCounts { requests: vec![count], calls }));
+    now.sent("ToTagIndex::Metrics", &ToTagIndex::Metrics { from: 16, limit: 16 });
+    now.sent("ShardMetrics", &ShardMetrics { keys: Some(4), ..ShardMetrics::default() });
+    now.sent("TagIndexMetrics", &TagIndexMetrics::default());
     now.end();
 }
 

@@ -13,6 +13,7 @@ use cloudflare_isr::internals::inspection::survey::{
     DecisionPage, EntryPage, InvalidationPage, LeasePage, ShardOverview, ShardPage, TagPage,
 };
 use cloudflare_isr::internals::invalidation::{FeedPage, Mode, Refresh, Target};
+use cloudflare_isr::internals::metrics::{ShardMetrics, TagIndexMetrics};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     ApplyAnswer, InvalidateAnswer, Offer, Progress, PushFrame, RegisterAnswer, Reply, RetireAnswer, ShardProgress,
@@ -34,7 +35,7 @@ fn read<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Option<String> {
 }
 
 /// The reader of each section, by the beginning of its name. The first that fits counts.
-const MESSAGES: [(&str, Read); 25] = [
+const MESSAGES: [(&str, Read); 27] = [
     ("ToCoordinator::", read::<ToCoordinator>),
     ("ToTagIndex::", read::<ToTagIndex>),
     ("TagIndexCall", read::<TagIndexCall>),
@@ -57,26 +58,29 @@ const MESSAGES: [(&str, Read); 25] = [
     ("InvalidationPage", read::<InvalidationPage>),
     ("TagEntry", read::<TagEntry>),
     ("TagIndexHealth", read::<TagIndexHealth>),
+    ("ShardMetrics", read::<ShardMetrics>),
+    ("TagIndexMetrics", read::<TagIndexMetrics>),
     ("PushFrame", read::<PushFrame<FeedPage>>),
     ("Offered", read::<StoreResult>),
     ("Offer", read::<Offer>),
 ];
 
 /// The reader of the sections of a file; `None` if it depends on the section.
-const FILES: [(&str, Option<Read>); 9] = [
+const FILES: [(&str, Option<Read>); 10] = [
     ("messages.txt", None),
     ("forgotten.txt", None),
     ("inspection.txt", None),
     ("offers.txt", None),
     ("push.txt", None),
     ("surveys.txt", None),
+    ("metrics.txt", None),
     ("verdicts.txt", Some(read::<Reply>)),
     ("meta.txt", Some(read::<PageMeta>)),
     ("l2.txt", Some(read::<PageHead>)),
 ];
 
 /// The files of formats that this version has added.
-const ADDED: [&str; 2] = ["push.txt", "surveys.txt"];
+const ADDED: [&str; 3] = ["push.txt", "surveys.txt", "metrics.txt"];
 
 /// Runs a check for each pinned value: its name, its CBOR, and its reader.
 fn each(check: impl Fn(&str, &Value, Read)) {
@@ -122,13 +126,16 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 32] = [
+const KINDS: [&str; 35] = [
     "miss",
     "stale",
     "invalidate",
     "progress",
     "inspect",
     "retire",
+    "visits",
+    "metrics",
+    "count",
     "register",
     "unregister",
     "feed",

@@ -12,6 +12,7 @@ use cloudflare_isr::internals::inspection::survey::{EntryQuestion, IndexSurvey, 
 use cloudflare_isr::internals::invalidation::{
     FeedPage, Invalidation, LogId, LogPosition, Mode, PathPrefix, Refresh, Target,
 };
+use cloudflare_isr::internals::metrics::{ObjectCalls, PageVisits, RequestCount, RequestCounts};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::protocol::{
     CarriedTags, FrameReader, InvalidateAnswer, Offer, PushFrame, RegisterAnswer, Reply, Ticket, ToCoordinator,
@@ -19,6 +20,7 @@ use cloudflare_isr::internals::protocol::{
 };
 use cloudflare_isr::internals::reason::Reason;
 use cloudflare_isr::internals::route::RouteId;
+use cloudflare_isr::internals::semantics::cache_status::CacheOutcome;
 use cloudflare_isr::internals::semantics::client_rules::ClientRules;
 use cloudflare_isr::internals::semantics::digest::Digest;
 use cloudflare_isr::internals::semantics::freshness::{Revalidate, Windows};
@@ -186,8 +188,24 @@ fn a_message_to_a_coordinator() {
     let [by_path, by_tag] = invalidations().try_into().expect("there are two");
     let entries = EntryQuestion { prefix: None, tag: tags().pop(), state: None, after: Some(key.clone()), limit: 7 };
     let messages = [
-        ToCoordinator::Miss { shard: shard(), key: key.clone(), newer_than: None, forwarded: false, renders: false },
-        ToCoordinator::Stale { shard: shard(), key, version: version(), newer_than: Some(START), forwarded: true },
+        ToCoordinator::Miss {
+            shard: shard(),
+            key: key.clone(),
+            newer_than: None,
+            forwarded: false,
+            renders: false,
+            visits: Vec::new(),
+        },
+        ToCoordinator::Stale {
+            shard: shard(),
+            key,
+            version: version(),
+            newer_than: Some(START),
+            forwarded: true,
+            visits: Vec::new(),
+        },
+        ToCoordinator::Visits { shard: shard(), visits: vec![PageVisits { key: head().meta.key, visits: 7 }] },
+        ToCoordinator::Metrics,
         ToCoordinator::Progress(by_path.clone()),
         ToCoordinator::Invalidate(by_path),
         ToCoordinator::Invalidate(by_tag),
@@ -206,6 +224,13 @@ fn a_message_to_a_coordinator() {
             ToCoordinator::Invalidate(invalidation) | ToCoordinator::Progress(invalidation) => {
                 check_invalidation(invalidation);
             }
+            ToCoordinator::Visits { shard, visits } => {
+                check_shard(shard);
+                for page in visits {
+                    check_key(&page.key);
+                }
+            }
+            ToCoordinator::Metrics => {}
             ToCoordinator::Retire { shard } => check_shard(shard),
             ToCoordinator::Survey(ShardSurvey::Entries(question)) => {
                 question.after.iter().for_each(check_key);
@@ -275,6 +300,16 @@ fn a_message_to_the_tag_index() {
         ToTagIndex::Health { from: 3, limit: 16 },
         ToTagIndex::Survey(IndexSurvey::Shards { from: Some(shard()), route: None, limit: 3 }),
         ToTagIndex::Survey(IndexSurvey::Tags { prefix: "a".to_owned(), after: tags().pop(), limit: 3 }),
+        ToTagIndex::Metrics { from: 3, limit: 16 },
+        ToTagIndex::Count(RequestCounts {
+            requests: vec![RequestCount {
+                route: RouteId::from_stored("/blog/[slug]").expect("it is a route"),
+                outcome: CacheOutcome::Stale,
+                reason: Some(Reason::Aged),
+                requests: 9,
+            }],
+            calls: ObjectCalls { coordinator: 1, tag_index: 2 },
+        }),
     ];
     let samples = messages.map(|message| encode(&message));
     check!().with_test_time(TIME).with_type::<Bytes>().for_each(|input| {
@@ -292,6 +327,8 @@ fn a_message_to_the_tag_index() {
             | ToTagIndex::Feed { .. }
             | ToTagIndex::Listen { .. }
             | ToTagIndex::Progress { .. }
+            | ToTagIndex::Count(_)
+            | ToTagIndex::Metrics { .. }
             | ToTagIndex::Health { .. } => {}
         });
     });

@@ -54,6 +54,10 @@ export interface IsrConfig {
   max_body_bytes?: number;
   /** Whether responses have headers that tell how the cache handled them. Accepts `true` or `false`. Default: `true`. */
   expose_headers?: boolean;
+  /** Whether requests and visits are counted: for `/__isr/metrics`, for Analytics Engine, and for the order of eager refreshes. An isolate with traffic then sends one message a minute; see docs/metrics.md. Accepts `true` or `false`. Default: `true`. */
+  metrics?: boolean;
+  /** Which requests for pages the log has a line for. With `problems`, those for which something has failed; with `requests`, all but plain HITs. The platform may bill each line; see docs/metrics.md. Accepts "none", "problems" or "requests". Default: `"problems"`. */
+  log?: "none" | "problems" | "requests";
   /** Name of the Cache API's cache. The identity of the deployment is added to it. Accepts 1 to 64 letters, digits, `.`, `_` or `-`. Default: `"cloudflare-isr"`. */
   cache_name?: string;
   /** Origin that page keys contain in place of the host of the request. Accepts an origin without path, such as "https://example.com". Default: none. */

@@ -279,7 +279,8 @@ impl<'w> World<'w> {
         woken.into_iter().try_for_each(|at| self.wake(at))?;
         self.come_to_rest()?;
         self.now += ALL_PAUSES;
-        let has_floor = self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() || self.mishaps.has_restored;
+        let has_floor =
+            self.hostile.feed_rows.is_some() || self.hostile.log_rows.is_some() || self.mishaps.has_restored;
         if has_floor || self.objects.iter().any(|object| object.was_set_back) {
             // A coordinator whose clock is from before the log's floor, or from before an invalidation that it has not
             // received, learns the time with the first render, which can't be published.

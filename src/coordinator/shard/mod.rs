@@ -21,6 +21,7 @@
 mod admission;
 mod answers;
 mod clock;
+mod counting;
 mod registrations;
 mod renders;
 mod retire;
@@ -44,8 +45,10 @@ use crate::coordinator::io::{Effect, Handled, Input, Moment, PageRead, ReadResul
 use crate::coordinator::leases::Leases;
 use crate::coordinator::renders::{Connection, Renders};
 use crate::coordinator::tables::{CoordinatorStore, Removable};
+use crate::coordinator::visits::Visits;
 use crate::coordinator::{Bounds, Breaker, Event, RenderOutcome, TokenBucket, WaiterId};
 use crate::invalidation::Invalidation;
+use crate::metrics::{Counters, Persisted};
 use crate::page::PageMeta;
 use crate::protocol::Reply;
 use crate::reason::Reason;
@@ -134,6 +137,10 @@ pub struct Shard<S, B> {
     failure: Option<StoreError>,
     /// The number of consecutive alarms with a failure of the store, and when the next one may follow.
     failing: (u32, Timestamp),
+    /// What was counted.
+    counters: Persisted<Counters>,
+    /// Visits that are not in the rows of their pages yet.
+    visits: Visits,
 }
 
 /// The result of a write to L2.
@@ -189,6 +196,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         }
         let copies_since = store.note_l2(config.l2, clock.last())?;
         let breaker = store.breaker()?;
+        let counters = if config.metrics { store.counters()? } else { None };
         let mut shard = Self {
             store,
             name,
@@ -221,6 +229,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             unrecorded: Vec::new(),
             failure: None,
             failing: (0, Timestamp::default()),
+            counters: Persisted::load(counters.as_deref()),
+            visits: Visits::default(),
         };
         // None of the recorded renders is running, and the time of the current alarm is unknown. A lease that can't be
         // ended now is left to the alarm.
@@ -274,12 +284,16 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         if failure.is_some() {
             self.effects.push(Effect::WakeAt(moment.now.plus(AFTER_FAILURE.0)));
         }
+        self.save_counters(config, moment.now, is_alarm);
         Handled { effects: self.take_effects(), failure }
     }
 
     fn handle(&mut self, turn: Turn<'_>, input: Input<B>) -> Result<(), StoreError> {
         match input {
             Input::Request { waiter, shard, key, served, newer_than, forwarded, renders } => {
+                let counters = &mut self.counters.live;
+                let count = if served.is_none() { &mut counters.misses } else { &mut counters.reports };
+                *count = count.saturating_add(1);
                 let event = match served {
                     None => Event::Miss { waiter },
                     Some(version) => Event::Stale { waiter, version },
@@ -294,6 +308,10 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             }
             Input::TimedOut { waiter } => {
                 self.forget_waiter(waiter);
+                Ok(())
+            }
+            Input::Visits(visits) => {
+                self.visited(turn.config, visits);
                 Ok(())
             }
             Input::Invalidate(invalidation) => self.invalidate(turn.moment, &invalidation),
@@ -471,6 +489,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         self.counted = counted.map(|pages| (invalidation.clone(), pages));
         self.clock = clock;
         self.received = received;
+        self.counters.live.invalidations = self.counters.live.invalidations.saturating_add(1);
         self.begin_sweep(moment.now, invalidation);
         if (moment.random >> 64).is_multiple_of(COLLECTS_EVERY) {
             // The invalidation is recorded, whatever becomes of the others.
@@ -551,6 +570,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             let event = if is_taken { Event::Written { version } } else { Event::WriteFailed { version } };
             self.step(turn, key, event, EventDetails::default())?;
             self.unrecorded.remove(at);
+            self.count_write(version.is_none(), is_taken);
             if let Some(version) = version.filter(|_| is_taken) {
                 self.held.written(key, version);
             }
@@ -587,6 +607,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         self.note(swept);
         let begun = self.begin_background(turn, room);
         self.note(begun);
+        self.save_visits_of_hour(now);
         let failures = if self.failure.is_some() { self.failing.0.saturating_add(1) } else { 0 };
         let pause = backoff::doubled(AFTER_FAILURE.0, failures, AFTER_FAILURE.1);
         self.failing = (failures, if failures > 0 { now.plus(pause) } else { Timestamp::default() });

@@ -88,12 +88,14 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         };
         let is_doubtful = self.is_base_doubtful(&before, &event, details.newer_than);
         let occasion = Occasion::of(&event);
+        let ended = self.with_end(turn, &before, &event);
         let (after, actions) = handle(before.clone(), event, &mut context);
         let decided = decision::of_step(now, key, &before, occasion, &after);
         let decisions = decided.into_iter().chain(Decision::of_breaker(&self.breaker, &breaker)).collect();
         let decided = Decided { at: now, decisions };
         let breaker_change = (breaker != self.breaker).then_some(&breaker);
         self.store.save_decided(key, &before, &after, &clock, breaker_change, &decided)?;
+        self.count_end(ended);
         self.leases.replace(key, before.lease, after.lease);
         self.clock = clock;
         self.breaker = breaker;
@@ -270,7 +272,11 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             }
             Action::Release => self.held.remove(key),
             Action::Write { version } => match self.held.get(key, version) {
-                Some((page, content)) => self.effects.push(Effect::Write(page, content)),
+                Some((page, content)) => {
+                    let bytes = page.body_bytes.unwrap_or_default();
+                    self.counters.live.written_bytes = self.counters.live.written_bytes.saturating_add(bytes);
+                    self.effects.push(Effect::Write(page, content));
+                }
                 None => return Some(version),
             },
             Action::Delete => self.effects.push(Effect::Delete(key.clone())),

@@ -72,7 +72,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         if now < self.sweep_at || !self.store.is_sweeping()? {
             return Ok(());
         }
-        self.store.list_swept()?;
+        self.save_visits(usize::MAX, now);
+        self.store.list_swept(now)?;
         let pace = Duration::from_secs(1) / turn.config.refresh_rate.max(1);
         let (mut begun, mut is_idle) = (0, true);
         for swept in self.store.swept(PAGES_A_ROUND)? {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod bounds;
 mod clock;
+mod counting;
 mod decisions;
 mod failing_store;
 mod retire;

@@ -48,7 +48,7 @@ impl<S: Sql> CoordinatorStore<S> {
         };
         let breaker = Some(self.breaker_state()?);
         let is_whole = question.pages == Pages::All;
-        let refused_by_l2 = if is_whole { Some(self.refused_by_l2()?) } else { None };
+        let refused_by_l2 = if is_whole { Some(self.pending_writes()?.1) } else { None };
         Ok(ShardAnswer { shard, totals, pages, more, breaker, refused_by_l2 })
     }
 
@@ -85,7 +85,7 @@ impl<S: Sql> CoordinatorStore<S> {
     }
 
     /// Returns the breaker as `shard_state` shows it, without a look at the pages.
-    pub(super) fn breaker_state(&self) -> Result<BreakerState, StoreError> {
+    pub(crate) fn breaker_state(&self) -> Result<BreakerState, StoreError> {
         let rows = self.sql().query(
             "SELECT CASE WHEN COALESCE(b.pauses, 0) = 0 THEN 'closed' WHEN b.probe_at > m.now THEN 'open' \
              ELSE 'half-open' END, COALESCE(b.failures, 0), CASE WHEN b.pauses > 0 THEN b.probe_at END \
@@ -95,12 +95,15 @@ impl<S: Sql> CoordinatorStore<S> {
         breaker(&mut Columns::of("breaker", rows.into_iter().next().unwrap_or_default()))
     }
 
-    /// Counts the writes that L2 has refused again and again.
-    fn refused_by_l2(&self) -> Result<u64, StoreError> {
-        let statement = "SELECT COUNT(*) FILTER (WHERE l2_attempts >= ?) FROM \
+    /// Counts the pending writes to L2, and those of them that L2 has refused again and again.
+    pub(crate) fn pending_writes(&self) -> Result<(u64, u64), StoreError> {
+        let statement = "SELECT COUNT(*), COUNT(*) FILTER (WHERE l2_attempts >= ?) FROM \
             (SELECT l2_attempts FROM entries WHERE l2_due IS NOT NULL LIMIT ?)";
         let rows = self.sql().query(statement, &[u64::from(REFUSED_ATTEMPTS).into(), MAX_COUNTED.into()])?;
-        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+        rows.into_iter().next().map_or(Ok((0, 0)), |row| {
+            let mut columns = Columns::of("entries", row);
+            Ok((columns.number()?, columns.number()?))
+        })
     }
 
     fn tag_totals(&self, tag: &Tag) -> Result<Totals, StoreError> {

@@ -9,6 +9,7 @@
 //! | `decisions` | the log of decisions |
 //! | `forgotten` | invalidations and registrations of tags that no page needs any more |
 //! | `sweeps` | the pages that an invalidation names, counted or processed one by one |
+//! | `visits` | how often pages are visited |
 //! | `inspection` | the state of pages, for callers |
 //! | `survey` | lists and sums, for the admin API |
 
@@ -23,6 +24,7 @@ mod survey;
 mod sweeps;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub use self::admission::Candidate;
 pub use self::decisions::Decided;

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use crate::version::{Clock, Version};
 
 /// The first steps need their own code: earlier code refused every step that it did not know.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/coordinator/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_copies_and_breaker",
@@ -53,6 +53,11 @@ const MIGRATIONS: [Migration; 10] = [
     Migration {
         name: "0010_decisions",
         sql: include_str!("../../../migrations/coordinator/0010_decisions.sql"),
+        min_reader: 8,
+    },
+    Migration {
+        name: "0011_visits",
+        sql: include_str!("../../../migrations/coordinator/0011_visits.sql"),
         min_reader: 8,
     },
 ];
@@ -160,6 +165,22 @@ impl<S: Sql> CoordinatorStore<S> {
     /// See [`StoreError`].
     pub fn set_shard(&self, name: &str) -> Result<(), StoreError> {
         self.set_fact("shard", name)
+    }
+
+    /// Returns the counters as they were saved.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn counters(&self) -> Result<Option<String>, StoreError> {
+        self.fact("counters")
+    }
+
+    /// Saves the counters.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn save_counters(&self, counters: &str) -> Result<(), StoreError> {
+        self.set_fact("counters", counters)
     }
 
     pub(super) fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::coordinator::Decision;
 use crate::coordinator::tables::CoordinatorStore;
+use crate::coordinator::tables::visits::day;
 use crate::invalidation::{Invalidation, Mode, Refresh, Target};
 use crate::protocol::ShardProgress;
 use crate::semantics::key::PageKey;
@@ -117,31 +118,33 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(!self.sql().query("SELECT seq FROM sweeps WHERE done_at IS NULL LIMIT 1", &[])?.is_empty())
     }
 
-    /// Lists the pages of new sweeps, the hottest first. It takes one statement per sweep, regardless of the number of
+    /// Lists the pages of new sweeps: first those that are visited most, then those that are rendered most often. It takes one statement per sweep, regardless of the number of
     /// pages.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn list_swept(&self) -> Result<(), StoreError> {
+    pub fn list_swept(&self, now: Timestamp) -> Result<(), StoreError> {
         let rows = self.sql().query("SELECT seq, kind, received, name FROM sweeps WHERE matched IS NULL", &[])?;
         for row in rows {
             let mut columns = Columns::of("sweeps", row);
             let (seq, kind, received) = (columns.number()?, columns.text()?, columns.text()?);
             let target = columns.parsed(|name| Some(Target::recorded(&kind, name)))?;
             let PageFilter { condition, parameters } = PageFilter::by(&target);
-            let mut bound = vec![Value::from(seq)];
+            let mut bound = vec![Value::from(seq), day(now).into()];
             bound.extend(parameters);
             bound.push(received.into());
             self.sql().transaction(|| {
                 self.sql().query("DELETE FROM sweep_pages WHERE seq = ?", &[seq.into()])?;
                 self.sql().query(
                     &format!(
-                        "INSERT INTO sweep_pages (seq, rank, key) SELECT ?, ROW_NUMBER() OVER (ORDER BY heat DESC, key), \
+                        "INSERT INTO sweep_pages (seq, rank, key) SELECT ?, ROW_NUMBER() OVER (ORDER BY \
+                         visits >> MAX(0, MIN(62, ? - visited_day)) DESC, heat DESC, key), \
                          key FROM entries WHERE {condition} AND version < ?"
                     ),
                     &bound,
                 )?;
-                let update = "UPDATE sweeps SET matched = (SELECT COUNT(*) FROM sweep_pages WHERE seq = ?) WHERE seq = ?";
+                let update =
+                    "UPDATE sweeps SET matched = (SELECT COUNT(*) FROM sweep_pages WHERE seq = ?) WHERE seq = ?";
                 self.sql().query(update, &[seq.into(), seq.into()]).map(drop)
             })?;
         }

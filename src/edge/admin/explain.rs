@@ -13,6 +13,7 @@ use crate::inspection::answer::{Pages, ShardAnswer, ShardQuestion};
 use crate::inspection::explain::{Coordinator, Facts, FeedFacts, Outlook, Passed, RouteFacts, TierFacts, outlook};
 use crate::inspection::{Explain, MAX_LIMIT, words};
 use crate::protocol::ToCoordinator;
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::semantics::cache_status::CacheOutcome;
 use crate::semantics::key::{CanonicalPath, PageKey};
@@ -69,7 +70,11 @@ fn passed(facts: Facts, pass: Pass) -> Facts {
         // A request without headers has neither token nor cookie.
         Pass::NeverStored | Pass::Draft | Pass::Cookie => Passed::NeverStored,
     };
-    let reason = if let Passed::Because(reason) = passed { Some(reason) } else { None };
+    let reason = match passed {
+        Passed::Because(reason) => Some(reason),
+        Passed::NeverStored => Some(Reason::RevalidateZero),
+        Passed::Admin => None,
+    };
     Facts { passed: Some(passed), request: Outlook::new(CacheOutcome::Skip, reason), ..facts }
 }
 

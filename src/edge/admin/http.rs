@@ -14,7 +14,7 @@ use super::health::check;
 use super::inspect::inspect;
 use super::overview::overview;
 use super::survey::Surveyor;
-use super::{invalidate_all, invalidation, lists, log};
+use super::{invalidate_all, invalidation, lists, log, metrics};
 use crate::admin_api::{
     self, Arguments, DecisionsRequest, Endpoint, EntriesRequest, EntryRequest, InvalidationsRequest, LeasesRequest,
     Operation, OverviewRequest, ShardsRequest, TagsRequest,
@@ -209,6 +209,12 @@ impl Call<'_> {
                 Ok(Answer::Json(health.status(), health.to_json()))
             }
             Operation::Decisions => self.decisions().await,
+            Operation::Metrics => {
+                let arguments =
+                    Arguments::from_query(self.endpoint.parameters, &self.query()).map_err(CallError::from)?;
+                let from = arguments.get("from", |text| text.parse().ok()).map_err(CallError::from)?;
+                Ok(Answer::Response(metrics::answer(self.env, self.settings, from.unwrap_or_default()).await))
+            }
             _ => self.survey().await.map(Answer::from).map_err(HttpError::Call),
         }
     }
@@ -231,6 +237,7 @@ impl Call<'_> {
             Operation::Inspect
             | Operation::Explain
             | Operation::Health
+            | Operation::Metrics
             | Operation::Invalidation
             | Operation::Revalidate => Ok(Value::Null),
         }

@@ -7,6 +7,7 @@ mod health;
 mod http;
 mod inspect;
 mod lists;
+mod metrics;
 mod overview;
 mod rpc;
 mod survey;

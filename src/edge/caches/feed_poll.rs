@@ -12,6 +12,7 @@ use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::error::ObjectError;
 use crate::invalidation::{FeedPage, FeedQuestion};
+use crate::metrics::CalledObject;
 use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
@@ -102,6 +103,9 @@ async fn ask(
     FeedQuestion { since, known }: FeedQuestion,
 ) -> Result<(Timestamp, FeedPage), ObjectError> {
     let sent = js::now();
+    if settings.config.metrics {
+        settings.deployment.tally.borrow_mut().called(CalledObject::TagIndex, sent);
+    }
     let message = ToTagIndex::Feed { since, known };
     let page: FeedPage = calls::tag_index(env, index, settings.config.tag_shards, message).await?;
     colo::put(settings, since, sent, &page).await;

@@ -10,6 +10,7 @@ use worker::{Context, Env};
 use crate::edge::platform::{calls, js};
 use crate::edge::settings::Settings;
 use crate::error::ObjectError;
+use crate::metrics::CalledObject;
 use crate::protocol::{FrameReader, NoFrame, ToTagIndex};
 use crate::tag_index_name::TagIndexName;
 use crate::visit::pushing::READ_FOR;
@@ -48,6 +49,9 @@ async fn listen_to(
 ) -> Result<Infallible, PushEnd> {
     let (question, every) = settings.deployment.with(|polling| push.borrow().question(index, polling));
     let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+    if settings.config.metrics {
+        settings.deployment.tally.borrow_mut().called(CalledObject::TagIndex, js::now());
+    }
     let message = ToTagIndex::Listen { since: question.since, known: question.known, every };
     let asked = calls::listen(env, index, settings.config.tag_shards, message);
     let patience = push.borrow().patience(index);

@@ -14,6 +14,7 @@
 //! | `isrHolds` | does that plan still hold, and does the page go into memory? | for each HIT from L1 |
 //! | `isrCollect` | | puts a page into memory, behind the response |
 //! | `isrHas` | does this `If-None-Match` name the page? | for each HIT that has one |
+//! | `isrCount` | | counts the first HIT of a plan |
 //!
 //! Everything but a plain fresh HIT takes the long path. The entry module remembers the headers of a plan. This module
 //! decides each time whether the plan still holds.
@@ -36,6 +37,7 @@ use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
+use crate::metrics::{HitCounter, RequestLabel};
 use crate::page::PageMeta;
 use crate::protocol::META_HEADER;
 use crate::reason::Reason;
@@ -46,6 +48,7 @@ use crate::semantics::http_rules::HttpRules;
 use crate::semantics::key::PageKey;
 use crate::semantics::origin_headers::ORIGIN_HEADER;
 use crate::semantics::vary::Visitor;
+use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::classify::{self, SHORT_PATH, ShortPath, ShortPathPage};
 use crate::visit::{self, FeedTerms, L1_PATIENCE, Plan, Remembered};
@@ -63,6 +66,8 @@ struct Planned {
     plan: Plan,
     deployment: Rc<Deployment>,
     of: PlannedPage,
+    /// Where its HITs are counted; `None` without the setting `metrics`.
+    counter: Option<HitCounter>,
 }
 
 /// The page that a plan serves.
@@ -74,8 +79,17 @@ enum PlannedPage {
 }
 
 impl Planned {
+    /// Returns whether the plan holds. It does not when the counts of a minute are due: the long path sends them.
     fn holds(&self, now: Timestamp) -> bool {
         self.deployment.with(|polling| self.plan.holds(polling, now))
+            && !(self.counter.is_some() && self.deployment.tally.borrow().is_due(now))
+    }
+
+    /// Counts a HIT.
+    fn count(&self) {
+        if let Some(counter) = &self.counter {
+            counter.count();
+        }
     }
 }
 
@@ -194,12 +208,36 @@ pub fn plan(env: &JsValue, key: &str, meta: &str, stored: &Headers) -> Option<Pl
     let (now, terms) = (js::now(), FeedTerms::of(config));
     let meta = PageMeta::from_header_value(meta).ok().filter(|meta| meta.key.as_str() == key && meta.status == 200)?;
     let route = config.routes.find(meta.key.path())?;
+    let counter = counter(&settings, &meta, route, None, now).ok()?;
     let plan = settings.deployment.with(|polling| visit::plan(&meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, &meta, route, stored, None, now).ok()?;
     let of = PlannedPage::L1 { key: meta.key, body_bytes: meta.body_bytes, memory: Rc::downgrade(&settings.memory) };
     planned.set_admits(of.is_admitted_by_hit(now));
-    planned.set_number(remember(Planned { plan, deployment: Rc::clone(&settings.deployment), of }, now));
+    let deployment = Rc::clone(&settings.deployment);
+    planned.set_number(remember(Planned { plan, deployment, of, counter }, now));
     Some(planned)
+}
+
+/// The counts of a minute are due: the long path has to answer, and sends them.
+struct CountsAreDue;
+
+/// Returns where the HITs of a plan are counted; `None` without the setting `metrics`.
+fn counter(
+    settings: &Settings,
+    meta: &PageMeta,
+    route: &Route,
+    reason: Option<Reason>,
+    now: Timestamp,
+) -> Result<Option<HitCounter>, CountsAreDue> {
+    if !settings.config.metrics {
+        return Ok(None);
+    }
+    let mut tally = settings.deployment.tally.borrow_mut();
+    if tally.is_due(now) {
+        return Err(CountsAreDue);
+    }
+    let label = RequestLabel { route: route.id().clone(), outcome: CacheOutcome::Hit, reason };
+    Ok(Some(tally.hits(label, &ShardName::of(route, meta.key.path()), &meta.key, now)))
 }
 
 /// Plans the response to a request for a page that is in memory, as [`plan()`] does. Returns `undefined` if the page is
@@ -220,11 +258,13 @@ fn plan_of_remembered(settings: &Settings, found: &Rc<Remembered<Held>>, now: Ti
     let (config, meta, held) = (&settings.config, &found.page.meta, &found.page.body);
     let route = config.routes.find(meta.key.path()).filter(|_| meta.status == 200)?;
     let terms = FeedTerms::of(config);
+    let counter = counter(settings, meta, route, Some(Reason::Memory), now).ok()?;
     let plan = settings.deployment.with(|polling| visit::plan(meta, route.id(), polling, terms, now))?;
     let planned = headers_of_hit(config, meta, route, &held.headers, Some(Reason::Memory), now).ok()?;
     planned.set_body(&held.body);
     let of = PlannedPage::Memory(Rc::downgrade(found));
-    planned.set_number(remember(Planned { plan, deployment: Rc::clone(&settings.deployment), of }, now));
+    let deployment = Rc::clone(&settings.deployment);
+    planned.set_number(remember(Planned { plan, deployment, of, counter }, now));
     Some(planned)
 }
 
@@ -307,8 +347,20 @@ const HOLDS: u8 = 1;
 /// The answer of [`holds`]: the plan holds, and the request puts the page into memory with [`collect()`].
 const HOLDS_AND_ADMITS: u8 = 2;
 
+/// Counts the first HIT of a plan. [`holds`] and [`recall`] count the others: the entry module calls them only for requests
+/// that the plan is for.
+#[wasm_bindgen(js_name = isrCount)]
+#[allow(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn count(number: f64) {
+    PLANS.with_borrow(|plans| {
+        if let Some(planned) = plans.get(&number.to_bits()) {
+            planned.count();
+        }
+    });
+}
+
 /// Returns whether the plan of a page in L1 still holds at `now`, in milliseconds since the Unix epoch: the page is fresh,
-/// no invalidation has arrived since, and no poll of the feed is due. Otherwise returns 0.
+/// no invalidation has arrived since, and no poll of the feed is due. Otherwise returns 0. Counts a HIT if it holds.
 #[wasm_bindgen(js_name = isrHolds)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -316,17 +368,14 @@ pub fn holds(number: f64, now: f64) -> u8 {
     let now = time(now);
     PLANS.with_borrow(|plans| match plans.get(&number.to_bits()) {
         Some(planned) if planned.holds(now) => {
-            if planned.of.is_admitted_by_hit(now) {
-                HOLDS_AND_ADMITS
-            } else {
-                HOLDS
-            }
+            planned.count();
+            if planned.of.is_admitted_by_hit(now) { HOLDS_AND_ADMITS } else { HOLDS }
         }
         _ => 0,
     })
 }
 
-/// Returns the body of a page in memory, if its plan still holds at `now` and the page is still there.
+/// Returns the body of a page in memory, if its plan still holds at `now` and the page is still there. Then it counts a HIT.
 #[wasm_bindgen(js_name = isrRecall)]
 #[must_use]
 #[allow(unreachable_pub, reason = "it is reached from JavaScript")]
@@ -334,7 +383,11 @@ pub fn recall(number: f64, now: f64) -> Option<ArrayBuffer> {
     PLANS.with_borrow(|plans| {
         let planned = plans.get(&number.to_bits()).filter(|planned| planned.holds(time(now)))?;
         match &planned.of {
-            PlannedPage::Memory(remembered) => Some(remembered.upgrade()?.page.body.body.clone()),
+            PlannedPage::Memory(remembered) => {
+                let body = remembered.upgrade()?.page.body.body.clone();
+                planned.count();
+                Some(body)
+            }
             PlannedPage::L1 { .. } => None,
         }
     })

@@ -108,7 +108,7 @@ function rememberPlan(of: Bindings, key: string, meta: string | null, { number, 
 /** The functions of `hit.rs`. They are taken from the first gateway, which starts Wasm again after a panic. */
 type Rust = Pick<
   RustGateway,
-  "isrCacheName" | "isrKey" | "isrVariant" | "isrRemembered" | "isrRecall" | "isrPlan" | "isrHolds" | "isrCollect" | "isrHas"
+  "isrCacheName" | "isrKey" | "isrVariant" | "isrRemembered" | "isrRecall" | "isrPlan" | "isrHolds" | "isrCollect" | "isrHas" | "isrCount"
 >;
 
 let rust: Rust | undefined;
@@ -146,14 +146,20 @@ function serveRemembered(rust: Rust, request: Request, env: object, of: Bindings
     const wait = plan.looksAt - Date.now();
     if (wait > 0 && wait <= LOOK_EVERY) return undefined;
   }
-  let body = plan?.meta === null ? rust.isrRecall(plan.number, Date.now()) : undefined;
-  if (body === undefined) {
+  let body: ArrayBuffer | undefined;
+  if (plan?.meta === null) {
+    // Rust counts a HIT when it returns the body.
+    if (!isFor(plan, request.headers)) return null;
+    body = rust.isrRecall(plan.number, Date.now());
+  }
+  if (plan === undefined || body === undefined) {
     const made = rust.isrRemembered(env, key);
     if (!made) return made;
     plan = rememberPlan(of, key, null, made);
     body = made.body;
+    if (!isFor(plan, request.headers)) return null;
+    rust.isrCount(plan.number);
   }
-  if (plan === undefined || !isFor(plan, request.headers)) return null;
   return isNotModified(rust, plan, request.headers)
     ? new Response(null, { status: 304, headers: plan.notModified })
     : new Response(body, { headers: plan.headers });
@@ -183,16 +189,22 @@ async function serveHit(
     const meta = page?.headers.get(constants.metaHeader);
     if (!page || !meta) return undefined;
     let plan = plans.get(key);
-    const held = plan?.of === of && plan.meta === meta ? rust.isrHolds(plan.number, Date.now()) : 0;
+    let held = 0;
+    if (plan?.of === of && plan.meta === meta) {
+      if (!isFor(plan, request.headers)) return undefined;
+      // Rust counts a HIT if the plan holds.
+      held = rust.isrHolds(plan.number, Date.now());
+    }
     let admits = held === 2;
     if (plan === undefined || held === 0) {
       const made = rust.isrPlan(env, key, meta, page.headers);
       if (made === undefined) return undefined;
       plan = rememberPlan(of, key, meta, made);
       admits = made.admits;
+      if (!isFor(plan, request.headers)) return undefined;
+      rust.isrCount(plan.number);
     }
     if (admits) ctx.waitUntil(admit(rust, env, key, meta, page.clone()));
-    if (!isFor(plan, request.headers)) return undefined;
     return isNotModified(rust, plan, request.headers)
       ? new Response(null, { status: 304, headers: plan.notModified })
       : new Response(page.body, { headers: plan.headers });
@@ -210,8 +222,8 @@ async function serveHit(
 export function shortPath(request: Request, env: unknown, ctx: ExecutionContext): Response | Promise<Response | undefined> | undefined {
   if (rust === undefined) {
     // The first request of an isolate takes the long path.
-    const { isrCacheName, isrKey, isrVariant, isrRemembered, isrRecall, isrPlan, isrHolds, isrCollect, isrHas } = new RustGateway(ctx, env);
-    rust = { isrCacheName, isrKey, isrVariant, isrRemembered, isrRecall, isrPlan, isrHolds, isrCollect, isrHas };
+    const { isrCacheName, isrKey, isrVariant, isrRemembered, isrRecall, isrPlan, isrHolds, isrCollect, isrHas, isrCount } = new RustGateway(ctx, env);
+    rust = { isrCacheName, isrKey, isrVariant, isrRemembered, isrRecall, isrPlan, isrHolds, isrCollect, isrHas, isrCount };
     return undefined;
   }
   if (!isPlain(request, ctx.props, constants.shortPath)) return undefined;

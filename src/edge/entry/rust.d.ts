@@ -53,6 +53,8 @@ declare module "*/build/index.js" {
     isrHolds(number: number, now: number): 0 | 1 | 2;
     /** Returns whether the page is in memory now. */
     isrCollect(env: unknown, meta: string, page: Response): Promise<boolean>;
+    /** Counts the first HIT of a plan. */
+    isrCount(number: number): void;
     isrHas(ifNoneMatch: string, etag: string | undefined): boolean;
   }
 

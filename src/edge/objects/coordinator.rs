@@ -32,6 +32,7 @@ use crate::edge::settings::Settings;
 use crate::inspection::survey::ShardSurvey;
 use crate::invalidation::Invalidation;
 use crate::limits::{OPEN_RENDERS, OPEN_REQUESTS};
+use crate::metrics::PageVisits;
 use crate::page::PageMeta;
 use crate::protocol::{
     ApplyAnswer, MESSAGE_PATH, NO_SQLITE_STATUS, NOT_UNDERSTOOD_STATUS, OFFER_HEADER, OFFER_PATH, Offer, REPLY_HEADER,
@@ -241,11 +242,24 @@ impl Object {
                     }),
                 };
             }
-            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders } => {
+            ToCoordinator::Visits { visits, .. } => {
+                self.visited(visits);
+                return message_response(&());
+            }
+            ToCoordinator::Metrics => {
+                let reported = self.shard.borrow_mut().metrics(&self.settings.config, js::now());
+                return match reported {
+                    Ok(metrics) => message_response(&metrics),
+                    Err(error) => failed(&error),
+                };
+            }
+            ToCoordinator::Miss { shard, key, newer_than, forwarded, renders, visits } => {
+                self.visited(visits);
                 let patience = self.settings.config.miss_timeout + MISS_GRACE;
                 (Input::Request { waiter, shard, key, served: None, newer_than, forwarded, renders }, patience)
             }
-            ToCoordinator::Stale { shard, key, version, newer_than, forwarded } => {
+            ToCoordinator::Stale { shard, key, version, newer_than, forwarded, visits } => {
+                self.visited(visits);
                 let served = Some(version);
                 let request = Input::Request { waiter, shard, key, served, newer_than, forwarded, renders: false };
                 (request, STALE_PATIENCE)
@@ -271,6 +285,13 @@ impl Object {
                 self.on(Input::TimedOut { waiter });
                 answer(&Reply::Refused { reason: Reason::Timeout }, envelope::response(200, &Headers::new()?, None)?)
             }
+        }
+    }
+
+    /// Takes visits of the shard's pages that come with another message.
+    fn visited(self: &Rc<Self>, visits: Vec<PageVisits>) {
+        if !visits.is_empty() {
+            drop(self.on(Input::Visits(visits)));
         }
     }
 

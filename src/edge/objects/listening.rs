@@ -34,6 +34,11 @@ pub(in crate::edge) struct Listening {
 }
 
 impl Listening {
+    /// Returns the number of open streams.
+    pub(in crate::edge) fn open_streams(&self) -> u64 {
+        self.listeners.borrow().open() as u64
+    }
+
     /// Wakes the streams: rows were recorded.
     pub(in crate::edge) fn recorded(&self) {
         self.listeners.borrow_mut().recorded();

@@ -6,6 +6,7 @@
 //! | `coordinator_work` | performs the effects that the coordinator's decisions return |
 //! | `tag_index` | receives the tag index's messages, and delivers invalidations |
 //! | `listening` | sends the feed to the edges that keep a stream open |
+//! | `counting` | counts what the tag index does |
 //! | `render` | sends a render to the origin, and judges the response |
 //! | `validation` | makes a page of a stored one that the origin has confirmed |
 //! | `tickets` | keeps the leases of callers that render pages themselves |
@@ -16,6 +17,7 @@
 mod alarm;
 pub(in crate::edge) mod coordinator;
 mod coordinator_work;
+mod counting;
 mod listening;
 mod permits;
 mod purges;

@@ -12,6 +12,7 @@ use crate::codec::decode;
 use crate::edge::admin::{self, TagIndex};
 use crate::edge::objects::alarm::ObjectAlarm;
 use crate::edge::objects::coordinator::{body_of, failed, message_response};
+use crate::edge::objects::counting::Counting;
 use crate::edge::objects::listening::Listening;
 use crate::edge::objects::purges;
 use crate::edge::objects::sql::ObjectSql;
@@ -130,6 +131,7 @@ struct Object {
     tag_shards: Result<u16, StoreError>,
     hanging: RefCell<Hanging>,
     listening: Rc<Listening>,
+    counting: Counting,
 }
 
 impl Object {
@@ -151,7 +153,9 @@ impl Object {
                 store.note_retired(|shard| shard.is_served(&config.routes), js::now())?;
                 Ok(store)
             });
+        let counting = Counting::load(&env, store.as_ref().map_err(Clone::clone));
         let object = Rc::new(Self {
+            counting,
             env,
             store,
             alarm: ObjectAlarm::new(state),
@@ -184,7 +188,11 @@ impl Object {
                 Some(call) if self.tag_shards().is_ok_and(|tag_shards| tag_shards != call.tag_shards) => {
                     return Response::error("not for this number of tag index objects", 409);
                 }
-                Some(call) => self.message(call.message).await,
+                Some(call) => {
+                    let answer = self.message(call.message).await;
+                    self.counting.save(self.store(), false);
+                    answer
+                }
                 None => return Response::error("not a message of this version", NOT_UNDERSTOOD_STATUS),
             },
             _ => return Response::error("not a path of this version", UNKNOWN_PATH_STATUS),
@@ -200,6 +208,7 @@ impl Object {
         Ok(match message {
             ToTagIndex::Register { shard, shards, tags, since, generation, carried } => {
                 let store = self.store()?;
+                self.counting.count(|counters| counters.registrations += 1);
                 if let Some(carried) = carried {
                     store.forget_tags(&shard, generation, &carried)?;
                 }
@@ -217,11 +226,13 @@ impl Object {
                 message_response(&self.invalidate(target, mode, refresh).await?)
             }
             ToTagIndex::Feed { since, known } => {
+                self.counting.count(|counters| counters.polls += 1);
                 message_response(&self.feed(FeedQuestion { since, known }, FEED_ROWS)?)
             }
             ToTagIndex::Listen { since, known, every } => {
                 // Without a database, the edge polls, and learns of that.
                 self.store()?;
+                self.counting.count(|counters| counters.streams += 1);
                 let object = Rc::clone(self);
                 let read = move |question| object.feed(question, PUSH_ROWS);
                 let every = Duration::from_millis(every);
@@ -232,6 +243,13 @@ impl Object {
             ToTagIndex::Health { from, limit } => message_response(&self.store()?.health(from, limit)?),
             ToTagIndex::InspectShard { shard } => message_response(&self.store()?.inspect_shard(&shard)?),
             ToTagIndex::Survey(survey) => Self::survey(self.store()?, survey)?,
+            ToTagIndex::Count(counts) => {
+                self.counting.add(&self.env, counts);
+                message_response(&())
+            }
+            ToTagIndex::Metrics { from, limit } => {
+                message_response(&self.counting.report(self.store()?, (from, limit), self.listening.open_streams())?)
+            }
         })
     }
 
@@ -271,6 +289,7 @@ impl Object {
         let store = self.store()?;
         let invalidation = store.append(target, mode, refresh, owner.as_ref(), js::now())?;
         self.listening.recorded();
+        self.counting.count(|counters| counters.invalidations += 1);
         let seq = invalidation.seq;
         let total = store.pending(seq)?;
         if total > 0 {
@@ -354,9 +373,11 @@ impl Object {
             let matched = match delivered {
                 Some(Ok(applied)) => {
                     made += 1;
+                    self.counting.count(|counters| counters.delivered += 1);
                     Some(applied.matched)
                 }
                 failure => {
+                    self.counting.count(|counters| counters.undelivered += 1);
                     worker::console_warn!("tag index: {seq} is not delivered to {shard} yet: {failure:?}");
                     None
                 }
@@ -403,6 +424,7 @@ impl Object {
             worker::console_error!("tag index: {error}");
         }
         self.listening.changed();
+        self.counting.save(self.store(), true);
         self.alarm.end(self.store().and_then(TagIndexStore::next_deadline));
     }
 }

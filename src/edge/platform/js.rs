@@ -35,6 +35,12 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = idFromName)]
     pub(in crate::edge) fn id_from_name(this: &ObjectNamespace, name: &str) -> Result<Object, JsValue>;
 
+    /// A dataset of Workers Analytics Engine.
+    pub(in crate::edge) type AnalyticsDataset;
+
+    #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
+    pub(in crate::edge) fn write_data_point(this: &AnalyticsDataset, point: &Object) -> Result<(), JsValue>;
+
     /// The writable side of a stream.
     pub(in crate::edge) type Writable;
 

@@ -12,7 +12,8 @@ use crate::edge::origin::{self, Task};
 use crate::edge::settings::Settings;
 use crate::edge::visitor::respond::StatusHeaders;
 use crate::protocol::Ticket;
-use crate::semantics::cache_status::CacheOutcome;
+use crate::semantics::cache_status::{CacheOutcome, CacheStatus, Forward};
+use crate::version::Version;
 
 /// The cache of a Worker, for one request.
 ///
@@ -39,12 +40,50 @@ pub struct Isr {
 
 /// How a request is handled.
 pub(in crate::edge) enum Decision {
-    /// This is the response, and its outcome.
-    Response(Response, CacheOutcome),
+    /// This is the response. Without the second value, it is not about a page.
+    Response(Response, Option<Served>),
     /// The caller renders the page. Only for callers that can.
     Lease(Ticket),
     /// The origin answers the client's own request. If there is an explanation, it is added to the headers.
     Pass(Option<StatusHeaders>),
+}
+
+/// How a response for a page came about.
+#[derive(Clone)]
+pub(in crate::edge) struct Served {
+    /// What its headers say.
+    pub(in crate::edge) status: StatusHeaders,
+    /// The version of the page, if it is one.
+    pub(in crate::edge) version: Option<Version>,
+}
+
+impl Served {
+    /// Describes a response that is not a page.
+    pub(in crate::edge) const fn without_page(status: StatusHeaders) -> Self {
+        Self { status, version: None }
+    }
+}
+
+impl Decision {
+    /// Returns how the response came about; `None` if the request is not for a page.
+    pub(in crate::edge) fn served(&self) -> Option<Served> {
+        match self {
+            Self::Response(_, served) => served.clone(),
+            Self::Pass(status) => status.clone().map(Served::without_page),
+            Self::Lease(_) => {
+                let status = CacheStatus::forwarded(Forward::UriMiss);
+                Some(Served::without_page(StatusHeaders { outcome: CacheOutcome::Miss, status }))
+            }
+        }
+    }
+
+    /// Returns the HTTP status of the response; `None` if the caller answers.
+    pub(in crate::edge) fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Response(response, _) => Some(response.status()),
+            Self::Pass(_) | Self::Lease(_) => None,
+        }
+    }
 }
 
 /// Whether the caller can render a page itself.

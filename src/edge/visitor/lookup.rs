@@ -12,6 +12,7 @@ use crate::edge::objects::render;
 use crate::edge::origin;
 use crate::edge::platform::calls;
 use crate::edge::visitor::isr::{ClientKind, Decision, Isr};
+use crate::edge::visitor::observe::Observer;
 use crate::edge::visitor::respond::{self, StatusHeaders};
 use crate::error::{ArgumentError, CallError};
 use crate::page_policy::{PageSettings, PageSettingsError};
@@ -71,10 +72,15 @@ impl Isr {
         request: &web_sys::Request,
         context: &Context,
     ) -> Result<Lookup, JsValue> {
-        Ok(match self.decide(request, context, ClientKind::Renderer).await? {
-            Decision::Response(response, CacheOutcome::Hit) => Lookup::Hit(response.into()),
-            Decision::Response(response, CacheOutcome::Stale) => Lookup::Stale(response.into()),
-            Decision::Response(response, _) => Lookup::Miss(response.into()),
+        let observer = Observer::new(self, request, context);
+        let decision = self.decide(request, context, ClientKind::Renderer, &observer).await?;
+        observer.decided(&decision);
+        Ok(match decision {
+            Decision::Response(response, served) => match served.map(|served| served.status.outcome) {
+                Some(CacheOutcome::Hit) => Lookup::Hit(response.into()),
+                Some(CacheOutcome::Stale) => Lookup::Stale(response.into()),
+                _ => Lookup::Miss(response.into()),
+            },
             Decision::Lease(ticket) => {
                 let sent = envelope::header_list(&request.headers());
                 let sent = sent.iter().map(|(name, _)| name.to_owned()).take(MAX_SENT).collect();

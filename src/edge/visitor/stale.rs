@@ -39,8 +39,9 @@ impl Performer<'_> {
 
 async fn ask(isr: &Isr, shard: &ShardName, key: &PageKey, report: Report) -> Replacement<Response> {
     let Report { version, newer_than, .. } = report;
+    let visits = isr.take_visits(shard);
     let message =
-        ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false };
+        ToCoordinator::Stale { shard: shard.clone(), key: key.clone(), version, newer_than, forwarded: false, visits };
     match js::within(PATIENCE, calls::coordinator(&isr.env, shard, &message)).await {
         Some(Ok(answer)) => Replacement::of(key, &report, answer_of(answer), js::now()),
         Some(Err(error)) => {

@@ -14,7 +14,7 @@ use crate::edge::platform::calls;
 use crate::edge::platform::js;
 use crate::edge::settings::Settings;
 use crate::edge::visitor::downstream;
-use crate::edge::visitor::isr::{ClientKind, Decision, Isr, misconfigured};
+use crate::edge::visitor::isr::{ClientKind, Decision, Isr, Served, misconfigured};
 use crate::edge::visitor::respond::{self, StatusHeaders, Terms};
 use crate::error::ObjectError;
 use crate::page::PageMeta;
@@ -186,7 +186,8 @@ impl Performer<'_> {
     async fn ask(&self, question: Question) -> Event<Response> {
         let Question { newer_than, renders, patience, .. } = question;
         let (shard, key) = (self.shard(), self.key.clone());
-        let message = ToCoordinator::Miss { shard: shard.clone(), key, newer_than, forwarded: false, renders };
+        let visits = self.isr.take_visits(&shard);
+        let message = ToCoordinator::Miss { shard: shard.clone(), key, newer_than, forwarded: false, renders, visits };
         let asked = js::within(patience, calls::coordinator(&self.isr.env, &shard, &message)).await;
         match asked.unwrap_or(Err(ObjectError::Timeout)) {
             Ok(answer) => Event::Answered(answer_of(answer)),
@@ -216,11 +217,13 @@ impl Performer<'_> {
             envelope::discard(&page);
             return Ok(skip(Reason::RedirectToItself));
         }
-        let response = self.respond(&meta, &page, outcome, status)?;
+        let status_headers = StatusHeaders { outcome, status };
+        let response = self.respond(&meta, &page, &status_headers)?;
         if is_for_downstream {
             respond::apply(&response.headers(), downstream::changes(self.isr.config(), &meta, self.route, js::now()))?;
         }
-        Ok(Decision::Response(response, outcome))
+        self.isr.visited(self.route, &self.key);
+        Ok(Decision::Response(response, Some(Served { status: status_headers, version: Some(meta.version) })))
     }
 
     /// Returns whether the request accepts a stored page. It accepts a page that was rendered for it.
@@ -243,7 +246,7 @@ impl Performer<'_> {
         let status = CacheStatus::forwarded(Forward::UriMiss).with_detail(Some(Reason::RequestDirective));
         let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
         respond::passed(envelope::json(504, &body)?, Some(&status_headers), self.isr.config().expose_headers)
-            .map(|response| Decision::Response(response, CacheOutcome::Skip))
+            .map(|response| Decision::Response(response, Some(Served::without_page(status_headers))))
     }
 
     fn unavailable(&self, retry_at: Timestamp, status: CacheStatus) -> Result<Decision, JsValue> {
@@ -256,7 +259,7 @@ impl Performer<'_> {
         response.headers().set("retry-after", &wait.to_string())?;
         let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
         respond::passed(response, Some(&status_headers), self.isr.config().expose_headers)
-            .map(|response| Decision::Response(response, CacheOutcome::Skip))
+            .map(|response| Decision::Response(response, Some(Served::without_page(status_headers))))
     }
 
     /// Puts a page of L1 into the in-isolate tier, behind the response, if it is requested often.
@@ -310,14 +313,7 @@ impl Performer<'_> {
         Ok(())
     }
 
-    fn respond(
-        &self,
-        meta: &PageMeta,
-        page: &Response,
-        outcome: CacheOutcome,
-        status: CacheStatus,
-    ) -> Result<Response, JsValue> {
-        let status_headers = StatusHeaders { outcome, status };
+    fn respond(&self, meta: &PageMeta, page: &Response, status_headers: &StatusHeaders) -> Result<Response, JsValue> {
         let terms = Terms {
             expose: self.isr.config().expose_headers,
             browser_max_age: self.route.browser_max_age(),
@@ -326,7 +322,7 @@ impl Performer<'_> {
             now: js::now(),
         };
         let form = self.form(meta, page)?;
-        let response = respond::page(meta, page, &status_headers, &terms, form, self.context)?;
+        let response = respond::page(meta, page, status_headers, &terms, form, self.context)?;
         if let Some(field) = respond::vary_field(self.route, meta) {
             response.headers().set("vary", &field)?;
         }
@@ -401,7 +397,7 @@ fn without_sqlite(status: CacheStatus, expose: bool) -> Result<Decision, JsValue
     worker::console_error!("{error}");
     let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
     let response = respond::passed(misconfigured(&error)?, Some(&status_headers), expose)?;
-    Ok(Decision::Response(response, CacheOutcome::Skip))
+    Ok(Decision::Response(response, Some(Served::without_page(status_headers))))
 }
 
 /// L2 has not answered in time.

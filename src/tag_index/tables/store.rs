@@ -116,6 +116,24 @@ impl<S: Sql> TagIndexStore<S> {
         rows.into_iter().next().map(|row| Columns::of("facts", row).parsed(|text| text.parse().ok())).transpose()
     }
 
+    /// Returns the counters as they were saved.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn counters(&self) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.query("SELECT value FROM facts WHERE name = 'counters'", &[])?;
+        rows.into_iter().next().map(|row| Columns::of("facts", row).text()).transpose()
+    }
+
+    /// Saves the counters.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn save_counters(&self, counters: &str) -> Result<(), StoreError> {
+        let statement = "INSERT OR REPLACE INTO facts (name, value) VALUES ('counters', ?)";
+        self.sql.query(statement, &[counters.into()]).map(drop)
+    }
+
     pub(super) fn set_fact(&self, name: &str, value: u64) -> Result<(), StoreError> {
         let statement = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)";
         self.sql.query(statement, &[name.into(), value.to_string().into()]).map(drop)

@@ -67,7 +67,7 @@ fn an_invalidation_stays_while_something_from_before_it_exists() {
     let kept =
         ["everything ", "path /copied", "path /marked", "path /old", "prefix /p", "prefix /q", "tag copied", "tag old"];
     assert_eq!(names(&store), kept, "the purge is not completed");
-    store.list_swept().unwrap();
+    store.list_swept(Timestamp::default()).unwrap();
     store.end_sweeps(at(500)).unwrap();
     collect(&store, 1000, 1000);
     assert!(!names(&store).contains(&"prefix /q".to_owned()));
@@ -131,7 +131,7 @@ fn a_purge_is_swept_even_if_its_number_was_given_before() {
         let invalidation = Invalidation { seq: 17, at: at(time), target, mode, refresh };
         let received = Version::from_parts(at(time), 5);
         store.note_invalidation(&invalidation, received, &Clock::resume(None), Timestamp::default()).unwrap();
-        store.list_swept().unwrap();
+        store.list_swept(Timestamp::default()).unwrap();
     };
     let modes = || store.swept(9).unwrap().iter().map(|swept| swept.mode).collect::<Vec<_>>();
     let refresh = || deliver(Target::Tag(tag("posts")), Mode::Stale, Refresh::Eager, 200);

@@ -112,7 +112,7 @@ fn an_invalidation_is_one_decision_however_often_it_arrives() {
     );
     assert_eq!(found[0].at, at(90));
 
-    store.list_swept().unwrap();
+    store.list_swept(Timestamp::default()).unwrap();
     for (number, swept) in store.swept(9).unwrap().iter().enumerate() {
         store.strike_off(swept, number == 0).unwrap();
     }

@@ -42,7 +42,7 @@ fn a_sweep_of_an_unknown_kind_lists_every_page() {
     store.save(&page.key, &Entry::default(), &entry, &Clock::resume(None), None).unwrap();
     note(&store, Mode::Purge);
     run(&store, "UPDATE sweeps SET kind = ?, refresh = ?", &[LATER.into(), LATER.into()]);
-    store.list_swept().unwrap();
+    store.list_swept(Timestamp::default()).unwrap();
     let swept = store.swept(9).unwrap();
     let found: Vec<_> = swept.iter().map(|swept| (swept.key.clone(), swept.mode, swept.refresh)).collect();
     assert_eq!(found, [(Some(page.key), Mode::Purge, Refresh::Lazy)]);
