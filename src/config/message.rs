@@ -18,7 +18,8 @@ pub(super) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str
 }
 
 /// Returns a key as it is written in TOML: bare where possible, otherwise in quotes.
-pub(super) fn key(name: &str) -> String {
+#[must_use]
+pub fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if bare && name.len() <= MAX_KEY_CHARS {
         name.to_owned()

@@ -18,6 +18,7 @@ mod kinds;
 mod l2;
 mod log_mode;
 mod message;
+mod needs;
 mod query;
 mod reader;
 mod render_headers;
@@ -46,6 +47,8 @@ pub use self::feed_mode::FeedMode;
 pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
 pub use self::log_mode::LogMode;
+pub use self::message::key as setting_key;
+pub use self::needs::{Needs, PURGE_TOKEN, render_secrets};
 pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
 use self::reader::Reader;
 use self::routes::RouteDefaults;
@@ -152,6 +155,12 @@ impl Config {
             // Unreachable: a value that is not a table is a problem.
             (None, None) => Err(ConfigError::missing_binding(Binding::Settings, path)),
         }
+    }
+
+    /// Reads the text of the variable `ISR` that was not set as a table. Text that is not JSON is not valid as settings.
+    #[must_use]
+    pub fn variable_from_text(text: String) -> Value {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
     /// Returns whether pages of a host are cached.

@@ -1,20 +1,20 @@
 //! `env`: configuration, secrets and bindings. `deployment` remembers what was read from each `env`.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Builder, Config, ConfigError, KV_MAX_BODY_BYTES, L2Kind};
+use crate::config::{Binding, Builder, Config, ConfigError, Needs, PURGE_TOKEN, render_secrets};
 use crate::deployment::DeploymentId;
 use crate::edge::caches::in_isolate::InIsolate;
 use crate::edge::caches::l2;
 use crate::edge::deployment::{self, Deployment};
 use crate::edge::platform::js::{self, ObjectNamespace};
-use crate::route::{Origin, RenderValue, Route, check_render_value};
+use crate::route::{RenderValue, Route, check_render_value};
 use crate::secret::Secret;
 use crate::semantics::render_signature::RenderSecret;
 use crate::tag_index_name::TagIndexName;
@@ -53,9 +53,6 @@ fn secret(env: &Env, name: &str) -> Option<Secret> {
 pub(in crate::edge) fn admin_token(env: &Env) -> Option<Secret> {
     secret(env, "ISR_ADMIN_TOKEN")
 }
-
-/// The secret that authorizes purges of a zone's cache.
-const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
 
 /// The settings in an `env`.
 pub(in crate::edge) struct Settings {
@@ -146,13 +143,7 @@ fn identity(env: &Env) -> Result<DeploymentId, ConfigError> {
 
 /// Reads the secrets that `render_headers` names, by name. Reports those that are missing or can't be sent.
 fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, String>, Option<ConfigError>) {
-    let values = config.into_iter().flat_map(|config| &config.routes).flat_map(|route| route.render_headers().values());
-    let names: BTreeSet<&str> = values
-        .filter_map(|value| match value {
-            RenderValue::Secret(name) => Some(name.as_str()),
-            RenderValue::Text(_) => None,
-        })
-        .collect();
+    let names = config.map(render_secrets).unwrap_or_default();
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
     for name in names {
@@ -165,64 +156,9 @@ fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, Strin
     (secrets, errors.into_iter().reduce(ConfigError::and))
 }
 
-/// What the bindings of a deployment depend on.
-struct Needs {
-    l2: L2Kind,
-    is_over_kv: bool,
-    /// Whether an origin is bound as `ORIGIN`.
-    has_default_origin: bool,
-    /// The names of the other bound origins.
-    origins: Vec<String>,
-}
-
-impl Needs {
-    fn of(config: &Config) -> Self {
-        let origins = config.origin.iter().chain(config.routes.iter().filter_map(Route::origin));
-        Self {
-            l2: config.l2,
-            is_over_kv: config.max_body_bytes > KV_MAX_BODY_BYTES,
-            has_default_origin: config.origin.is_none(),
-            origins: origins.filter_map(service_name).collect(),
-        }
-    }
-
-    /// Reads what invalid settings do say, so that a mistake in one of them does not make a binding seem to be missing.
-    fn of_invalid(settings: Option<&serde_json::Value>) -> Self {
-        let text = |name: &str| settings?.get(name)?.as_str();
-        let origin = text("origin").and_then(|text| Origin::parse(text).ok());
-        Self {
-            l2: text("l2").and_then(L2Kind::parse).unwrap_or_default(),
-            is_over_kv: false,
-            has_default_origin: settings.is_none_or(|settings| settings.get("origin").is_none()),
-            origins: origin.as_ref().and_then(service_name).into_iter().collect(),
-        }
-    }
-}
-
-fn service_name(origin: &Origin) -> Option<String> {
-    match origin {
-        Origin::Service(name) => Some(name.as_str().to_owned()),
-        Origin::Url(_) | Origin::Own => None,
-    }
-}
-
 /// Reports missing bindings.
 fn missing_bindings(env: &Env, needs: &Needs) -> Option<ConfigError> {
-    let is_over_kv = needs.is_over_kv;
-    let own = [Binding::Coordinator, Binding::TagIndex].iter().chain(l2::needed(needs.l2, is_over_kv));
-    let own = own.map(|binding| (*binding, binding.default_name()));
-    let default = needs.has_default_origin.then(|| (Binding::Origin, Binding::Origin.default_name()));
-    let sites = needs.origins.iter().map(|name| (Binding::Origin, name.as_str()));
-    let mut needed: Vec<(Binding, &str)> = own.chain(default).chain(sites).collect();
-    // Several routes may name the same origin.
-    let mut seen = BTreeSet::new();
-    needed.retain(|(_, name)| seen.insert(*name));
-    let missing = needed.into_iter().filter(|(_, name)| js::binding::<JsValue>(env, name).is_none());
-    let errors = missing.map(|(binding, name)| match binding {
-        Binding::Bucket if is_over_kv => ConfigError::needs_bucket().and(ConfigError::missing_binding(binding, name)),
-        _ => ConfigError::missing_binding(binding, name),
-    });
-    errors.reduce(ConfigError::and)
+    needs.missing(l2::is_own(), |name| js::binding::<JsValue>(env, name).is_some())
 }
 
 /// Stores settings that are given in code.
@@ -256,5 +192,5 @@ fn variable(env: &Env) -> Option<serde_json::Value> {
         Some(text) => text,
         None => JSON::stringify(&value).map(String::from).ok()?,
     };
-    Some(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+    Some(Config::variable_from_text(text))
 }

@@ -187,14 +187,9 @@ pub fn set_l2(factory: L2Factory) {
     INSTALLED.set(Some(factory));
 }
 
-/// Returns the bindings that a kind of L2 requires.
-pub(in crate::edge) fn needed(kind: L2Kind, is_over_kv: bool) -> &'static [Binding] {
-    match kind {
-        _ if INSTALLED.get().is_some() => &[],
-        L2Kind::Kv if is_over_kv => &[Binding::Cache, Binding::Bucket],
-        L2Kind::Kv => &[Binding::Cache],
-        L2Kind::R2 => &[Binding::Bucket],
-    }
+/// Returns whether the Worker has a store of its own, in place of the setting `l2`.
+pub(in crate::edge) fn is_own() -> bool {
+    INSTALLED.get().is_some()
 }
 
 /// Opens L2.
@@ -214,23 +209,5 @@ pub(in crate::edge) fn open(env: &Env, kind: L2Kind) -> Result<Pages, L2Error> {
                 None => Pages::of(kv),
             })
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_must_be_bound_depends_on_what_l2_is() {
-        for (kind, is_over_kv, expected) in [
-            (L2Kind::Kv, false, &[Binding::Cache][..]),
-            (L2Kind::Kv, true, &[Binding::Cache, Binding::Bucket]),
-            (L2Kind::R2, true, &[Binding::Bucket]),
-        ] {
-            assert_eq!(needed(kind, is_over_kv), expected);
-        }
-        set_l2(|_| Err(L2Error::Failed("not opened here".to_owned())));
-        assert_eq!(needed(L2Kind::Kv, true), [], "a store of one's own needs none of ours");
     }
 }
