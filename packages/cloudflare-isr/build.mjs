@@ -1,11 +1,15 @@
 /**
- * Builds `dist/`: the TypeScript sources, and the gateway with its Wasm. `cargo xtask package` runs it, after the Worker is built.
+ * Builds `dist/`: the TypeScript sources, and the gateway with its Wasm. Then writes the package as npm is to pack it into a
+ * folder, with the packed program of this machine's platform: `node build.mjs <folder> <packed program>`.
+ * `cargo xtask package` runs it, after the Worker and the program are built.
  */
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 import { build } from "esbuild";
+
+import { packageFor } from "./bin/platform.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const from = (...parts) => path.join(import.meta.dirname, ...parts);
@@ -32,3 +36,14 @@ await build({
   logLevel: "warning",
 });
 await copyFile(path.join(root, "build/index_bg.wasm"), path.join(gateway, "index_bg.wasm"));
+
+// A published package names the packages of all platforms by their version. This one is for this machine.
+const [folder, program] = process.argv.slice(2);
+await rm(folder, { recursive: true, force: true });
+await mkdir(folder, { recursive: true });
+for (const file of ["LICENSE", "README.md", "bin", "dist", "schema.json"]) {
+  await cp(from(file), path.join(folder, file), { recursive: true });
+}
+const manifest = JSON.parse(await readFile(from("package.json"), "utf8"));
+manifest.optionalDependencies = { [packageFor()]: `file:${program}` };
+await writeFile(path.join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

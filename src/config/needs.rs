@@ -103,8 +103,8 @@ mod tests {
 
     /// Returns the names of the bindings that are missing if none is bound.
     fn missing(settings: &Value, has_own_l2: bool) -> Vec<String> {
-        let needs = Config::from_json(settings)
-            .map_or_else(|_| Needs::of_invalid(Some(settings)), |config| Needs::of(&config));
+        let needs =
+            Config::from_json(settings).map_or_else(|_| Needs::of_invalid(Some(settings)), |config| Needs::of(&config));
         let error = needs.missing(has_own_l2, |_| false).expect("the objects are always needed");
         error.problems().iter().map(|problem| problem.setting().to_owned()).collect()
     }

@@ -8,11 +8,12 @@ import { test } from "node:test";
 import { newFolder, root } from "./harness.mjs";
 import { dev, install, run, wrangler } from "./program.mjs";
 
-const program = path.join(root, "packages/cloudflare-isr/bin/cloudflare-isr.mjs");
+const program = path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "program/isr");
+const launcher = path.join(root, "packages/cloudflare-isr/bin/cloudflare-isr.mjs");
 
-/** Runs the package's own program, and returns its status and what it has said. */
+/** Runs the program as the npm package does, and returns its status and what it has said. */
 function create(...args) {
-  return spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, [launcher, ...args], { encoding: "utf8", env: { ...process.env, ISR_PROGRAM: program } });
 }
 
 test("`cargo xtask new` writes a gateway with a site behind it, which runs and could be deployed", { timeout: 300_000 }, async (t) => {
@@ -22,6 +23,10 @@ test("`cargo xtask new` writes a gateway with a site behind it, which runs and c
   for (const worker of ["gateway", "site"]) await run(wrangler, ["deploy", "--dry-run", "-c", `${worker}/wrangler.toml`], { cwd: folder });
 
   const { scripts } = JSON.parse(await readFile(path.join(folder, "package.json"), "utf8"));
+  // It is checked first, by the program that npm has installed for this machine.
+  assert.match(scripts.deploy, /^cloudflare-isr check gateway\/wrangler\.toml && wrangler deploy /);
+  const checked = await run("npm", ["exec", "--", "cloudflare-isr", "check", "gateway/wrangler.toml"], { cwd: folder });
+  assert.equal(checked.stdout, "gateway/wrangler.toml: no problem\n");
   const configurations = scripts.dev.match(/^wrangler dev -c (\S+) -c (\S+)$/).slice(1);
   const visit = await dev(t, folder, configurations);
   for (const page of ["/", "/blog/hello"]) {
@@ -68,4 +73,10 @@ test("what can't be done is said, and nothing is written", async () => {
   }
   assert.deepEqual(await readdir(folder), ["full"]);
   assert.equal(await readFile(path.join(full, "package.json"), "utf8"), "mine");
+});
+
+test("without the program of this machine's platform, the package says what to do", async () => {
+  const { status, stderr } = spawnSync(process.execPath, [launcher, "new", "x"], { encoding: "utf8", env: { PATH: process.env.PATH } });
+  assert.equal(status, 2);
+  assert.match(stderr, /the program of cloudflare-isr for \S+ is not installed.*cargo install --path cli/s);
 });

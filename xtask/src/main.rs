@@ -6,6 +6,7 @@
 //! - `setup`: Node.js and npm packages, a toolchain that compiles to Wasm, the build tools
 //! - `worker`: the Wasm build, skipped when nothing changed
 //! - `package`: the npm package, likewise
+//! - `program`: the command line, and its own npm package
 //! - `previous`: the previous version's sources and Worker, to run next to the working tree's
 //! - `tasks`: the tasks themselves: dev, test, sim, check, bench, soak, deploy, new
 //! - `command`, `project`, `stamp`: shared by all
@@ -14,6 +15,7 @@ mod command;
 mod examples;
 mod package;
 mod previous;
+mod program;
 mod project;
 mod setup;
 mod stamp;

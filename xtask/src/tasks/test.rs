@@ -27,7 +27,7 @@ pub(crate) fn run(project: &Project, only: Option<Suite>, filter: Option<&str>) 
     Ok(())
 }
 
-/// Runs the built Worker and the npm package in Node.js's test runner.
+/// Runs the built Worker, the npm package and the command line in Node.js's test runner.
 fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     let files = files(project)?;
     ensure!(!files.is_empty(), "there are no tests in {E2E}/");

@@ -1,0 +1,1 @@
+export { default, IsrCoordinator, IsrTagIndex } from "cloudflare-isr/gateway";

@@ -1,0 +1,15 @@
+//! What people see.
+
+mod page;
+
+mod report;
+mod table;
+mod text;
+
+pub(crate) use self::page::{Listed, facts_of_pages};
+pub(crate) use self::report::{Report, Screen};
+pub(crate) use self::table::Table;
+pub(crate) use self::text::{Tone, clean, number, paint, when};
+
+#[cfg(test)]
+pub(crate) use self::page::tests;
