@@ -39,13 +39,13 @@ Exit codes:
 /// Which deployment, and how to authenticate.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ConnectionArgs {
-    /// URL of the deployment, as in https://example.com [env: ISR_URL].
+    /// URL of the deployment, as in `https://example.com`; also the variable `ISR_URL`.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The admin token. Prefer the variable `ISR_ADMIN_TOKEN`.
     #[arg(long, global = true, value_name = "TOKEN", hide_default_value = true)]
     pub(crate) token: Option<String>,
-    /// A profile of the file `isr/config.toml` in the folder for configurations [env: ISR_PROFILE].
+    /// A profile of the file `isr/config.toml` in the folder for configurations; also the variable `ISR_PROFILE`.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 }
@@ -140,6 +140,7 @@ pub(crate) struct ListArgs {
 
 /// Which pages to invalidate, and how.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct InvalidateArgs {
     /// All variants of a path. Every target may be given several times.
     #[arg(long, value_name = "PATH")]

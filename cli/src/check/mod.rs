@@ -19,7 +19,7 @@ use self::deployment::{Deployment, Finding, Own};
 use self::document::{Document, Format};
 use crate::args::CheckArgs;
 use crate::failure::{Failure, Verdict};
-use crate::show::{Report, Screen, Tone, clean, number, paint};
+use crate::show::{Lines as _, Report, Screen, Tone, clean, number, paint};
 
 /// The files that wrangler looks for in a folder, in its order.
 const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -119,13 +119,13 @@ impl Reported<'_> {
         for environment in checked {
             let is_silent = environment.problems.is_empty() && environment.notes.is_empty();
             if let (Some(name), false) = (&environment.env, is_silent) {
-                text += &format!("\n\n[env.{}]", clean(name));
+                text.paragraph(&format!("[env.{}]", clean(name)));
             }
             for problem in &environment.problems {
-                text += &format!("\n\n{}", self.written(environment, problem));
+                text.paragraph(&self.written(environment, problem));
             }
             for note in &environment.notes {
-                text += &format!("\n\nnote: {}", self.written(environment, note));
+                text.paragraph(&format!("note: {}", self.written(environment, note)));
             }
         }
         let json = json!({

@@ -9,7 +9,7 @@ use super::{Context, read};
 use crate::args::ListArgs;
 use crate::connection::Call;
 use crate::failure::{Failure, Verdict};
-use crate::show::{Listed, Report, clean, number};
+use crate::show::{Lines as _, Listed, Report, clean, number};
 
 /// The most pages that are listed for each target.
 const LISTED: u32 = 100;
@@ -33,12 +33,12 @@ pub(super) fn dry_run(context: Context<'_>, targets: &[Target]) -> Result<Report
     let matches = targets.iter().map(|target| of_target(context, target)).collect::<Result<Vec<_>, _>>()?;
     let mut text = "Nothing is invalidated. These pages match now:".to_owned();
     for Matches { name, count, keys, has_more, .. } in &matches {
-        text += &format!("\n\n{}: {count}", clean(name));
+        text.paragraph(&format!("{}: {count}", clean(name)));
         for key in keys.iter().flatten() {
-            text += &format!("\n  {}", clean(key));
+            text.line(&format!("  {}", clean(key)));
         }
         if *has_more {
-            text += "\n  …";
+            text.line("  …");
         }
     }
     let json = matches.iter().map(|Matches { target, count, keys, has_more, .. }| {

@@ -7,7 +7,7 @@ use super::lists::{Question, more};
 use super::{Context, read};
 use crate::args::ListArgs;
 use crate::failure::{Failure, Verdict};
-use crate::show::{Listed, Report, Table, clean, facts_of_pages};
+use crate::show::{Lines as _, Listed, Report, Table, clean, facts_of_pages};
 
 #[derive(Debug, Deserialize)]
 struct Entry {
@@ -40,14 +40,14 @@ pub(crate) fn entry(context: Context<'_>, page: &str, list: &ListArgs) -> Result
     };
     if !answer.entries.is_empty() {
         let now = context.clock.now();
-        text += &format!("\n\n{}", facts_of_pages(&answer.entries, now).lines(context.screen.width));
+        text.paragraph(&facts_of_pages(&answer.entries, now).lines(context.screen.width));
         let mut tags = Table::of_facts();
         for Listed { page, .. } in answer.entries.iter().filter(|listed| !listed.page.tags.is_empty()) {
             let names: Vec<&str> = page.tags.iter().map(cloudflare_isr::Tag::as_str).collect();
             tags.fact(page.key.as_str(), format!("tags: {}", names.join(", ")));
         }
         if !tags.is_empty() {
-            text += &format!("\n\n{}", tags.lines(context.screen.width));
+            text.paragraph(&tags.lines(context.screen.width));
         }
     }
     text += &more(answer.after.as_deref());

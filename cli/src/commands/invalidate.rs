@@ -10,7 +10,7 @@ use super::{Context, wait};
 use crate::args::{InvalidateArgs, ModeArg};
 use crate::connection::Call;
 use crate::failure::{Failure, Verdict};
-use crate::show::{Report, Table};
+use crate::show::{Lines as _, Report, Table};
 
 /// The most bytes of tags in one call. A deployment accepts bodies of up to 16 KiB.
 const MAX_TAG_BYTES: usize = 8 * 1024;
@@ -109,7 +109,7 @@ fn report(context: Context<'_>, receipts: &[Receipt], verdict: Verdict) -> Repor
     let json = json!({ "invalidations": receipts.iter().map(|receipt| &receipt.json).collect::<Vec<_>>() });
     let mut text = table.lines(context.screen.width);
     if verdict == Verdict::No {
-        text += "\n\nNot everything is done yet. The tag index goes on until every coordinator has applied it.";
+        text.paragraph("Not everything is done yet. The tag index goes on until every coordinator has applied it.");
     }
     Report { json, text, verdict }
 }

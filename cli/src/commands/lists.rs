@@ -74,10 +74,10 @@ pub(crate) fn tags(context: Context<'_>, tag: &str, list: &ListArgs) -> Result<R
     facts.fact("tag", &answer.tag);
     facts.fact_if("pages", answer.pages.map(totals));
     facts.fact("coordinators", answer.shards.to_string());
-    let last = answer
+    let latest = answer
         .last_invalidation
         .map(|last| format!("number {}, {}, {}", last.seq, last.mode.as_str(), when(Some(last.at), now)));
-    facts.fact_if("last invalidation", last);
+    facts.fact_if("last invalidation", latest);
     facts.fact("pending deliveries", answer.deliveries.pending.to_string());
     let verdict = Verdict::of(!answer.entries.is_empty());
     Ok(Report { text: listed(context, facts, &answer.entries, answer.after.as_deref()), json, verdict })

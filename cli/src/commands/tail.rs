@@ -11,7 +11,7 @@ use super::{Context, read};
 use crate::args::TailArgs;
 use crate::connection::Call;
 use crate::failure::{Failure, Verdict};
-use crate::show::clean;
+use crate::show::{clean, print_line};
 
 /// The most decisions of one answer.
 const LIMIT: u32 = 1000;
@@ -21,8 +21,10 @@ const PATIENCE: u32 = 30;
 
 /// A part of the log.
 #[derive(Debug, Deserialize)]
-struct Decisions {
-    decisions: Vec<Value>,
+struct Part {
+    /// The decisions, as they are.
+    #[serde(rename = "decisions")]
+    list: Vec<Value>,
     /// The place after the last one.
     after: Option<String>,
     /// Whether more are known to follow.
@@ -59,12 +61,12 @@ pub(crate) fn tail(context: Context<'_>, args: &TailArgs) -> Result<Verdict, Fai
     let mut is_first = true;
     loop {
         let call = call(args, after.as_deref(), is_first);
-        match context.service.ask(&call).and_then(|answer| read::<Decisions>(&answer)) {
+        match context.service.ask(&call).and_then(|answer| read::<Part>(&answer)) {
             Ok(answer) => {
                 failed = 0;
                 let is_wanted = !(is_first && args.last == 0);
-                for decision in answer.decisions.iter().filter(|_| is_wanted) {
-                    context.screen.line(&line(decision, context.screen.is_json, context.clock.now())?)?;
+                for decision in answer.list.iter().filter(|_| is_wanted) {
+                    print_line(&line(decision, context.screen.is_json, context.clock.now())?)?;
                 }
                 after = answer.after.filter(|place| !place.is_empty()).or(after);
                 is_first = false;

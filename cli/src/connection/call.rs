@@ -1,5 +1,7 @@
 //! A call and its answer, as values.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -41,13 +43,13 @@ impl Call {
     }
 
     /// Adds a parameter to the query.
-    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
     /// Adds a parameter to the query, if there is a value.
-    pub(crate) fn with_some(self, name: &'static str, value: Option<impl ToString>) -> Self {
+    pub(crate) fn with_some(self, name: &'static str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,

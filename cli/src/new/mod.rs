@@ -4,7 +4,7 @@ mod project;
 
 use std::fs;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 use url::Url;
@@ -12,7 +12,7 @@ use url::Url;
 use self::project::{Project, Site};
 use crate::args::NewArgs;
 use crate::failure::{Failure, Verdict};
-use crate::show::{Report, clean};
+use crate::show::{Lines as _, Report, clean};
 
 /// The most characters of the name of a Worker.
 const MAX_NAME: usize = 50;
@@ -47,7 +47,7 @@ pub(crate) fn create(args: &NewArgs, is_json: bool) -> Result<Report, Failure> {
         folder.display().to_string(),
     );
     if let Site::Worker(worker) = &project.site {
-        text += &format!("\n\nLocally, start {worker} with `wrangler dev` as well: the two find each other.");
+        text.paragraph(&format!("Locally, start {worker} with `wrangler dev` as well: the two find each other."));
     }
     Ok(Report { json: json!({ "folder": folder.display().to_string(), "files": names }), text, verdict: Verdict::Yes })
 }
@@ -120,6 +120,8 @@ fn name_of(folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn args(folder: &Path) -> NewArgs {

@@ -7,9 +7,9 @@ mod table;
 mod text;
 
 pub(crate) use self::page::{Listed, facts_of_pages};
-pub(crate) use self::report::{Report, Screen};
+pub(crate) use self::report::{Report, Screen, print_line};
 pub(crate) use self::table::Table;
-pub(crate) use self::text::{Tone, clean, number, paint, when};
+pub(crate) use self::text::{Lines, Tone, clean, number, paint, when};
 
 #[cfg(test)]
 pub(crate) use self::page::tests;

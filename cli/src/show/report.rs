@@ -33,17 +33,17 @@ impl Screen {
     pub(crate) fn print(self, report: &Report) -> Result<Verdict, Failure> {
         if self.is_json {
             let json = serde_json::to_string_pretty(&report.json).map_err(io::Error::from)?;
-            self.line(&json)?;
+            print_line(&json)?;
         } else {
-            self.line(report.text.trim_end())?;
+            print_line(report.text.trim_end())?;
         }
         Ok(report.verdict)
     }
+}
 
-    /// Prints a line, at once.
-    pub(crate) fn line(self, line: &str) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{line}")?;
-        Ok(out.flush()?)
-    }
+/// Prints a line, at once.
+pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
 }

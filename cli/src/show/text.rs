@@ -21,6 +21,27 @@ pub(crate) fn paint(text: &str, tone: Tone, is_colored: bool) -> String {
     if is_colored { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// A text that grows line by line.
+pub(crate) trait Lines {
+    /// Adds text in a new line.
+    fn line(&mut self, text: &str);
+
+    /// Adds text after an empty line.
+    fn paragraph(&mut self, text: &str);
+}
+
+impl Lines for String {
+    fn line(&mut self, text: &str) {
+        self.push('\n');
+        self.push_str(text);
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        self.push_str("\n\n");
+        self.push_str(text);
+    }
+}
+
 /// Makes a text from outside harmless for a terminal: a path or a tag may contain control characters.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());

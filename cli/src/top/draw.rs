@@ -90,7 +90,7 @@ fn totals(sums: &Sums, area: Rect) -> Paragraph<'static> {
     let all: u64 = states.iter().map(|(_, count, _)| count).sum();
     let width = u64::from(area.width.saturating_sub(2));
     let bar = states.map(|(_, count, color)| {
-        let columns = if all == 0 { 0 } else { count * width / all };
+        let columns = (count * width).checked_div(all).unwrap_or_default();
         Span::styled("█".repeat(usize::try_from(columns).unwrap_or_default()), Style::new().fg(color))
     });
     let alarm = |text: String, is_bad: bool| if is_bad { text.red() } else { Span::from(text) };
