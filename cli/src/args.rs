@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Explain what the cache does with a page, and why.
     Why {
         /// The URL of the page, or its path.
-        url: String,
+        page: String,
         /// A word of `Cache-Status` to explain as well.
         #[arg(long, value_name = "WORD")]
         detail: Option<String>,
@@ -225,4 +225,37 @@ pub(crate) struct NewArgs {
     /// What npm installs as cloudflare-isr; by default, this version.
     #[arg(long, value_name = "VERSION OR FILE")]
     pub(crate) package: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_declared_without_contradictions() {
+        Cli::command().debug_assert();
+        let globals = ["url", "token", "profile", "json"];
+        let of_commands = Cli::command();
+        for command in of_commands.get_subcommands() {
+            // One of the same name would be taken for the other.
+            let own = command.get_arguments().map(|arg| arg.get_id().as_str());
+            assert!(own.clone().all(|id| !globals.contains(&id)), "{}", command.get_name());
+        }
+        let cli = Cli::try_parse_from(["isr", "why", "/a", "--url", "https://example.com"]).unwrap();
+        assert_eq!(cli.connection.url.as_deref(), Some("https://example.com"));
+        assert!(matches!(cli.command, Command::Why { page, .. } if page == "/a"));
+    }
+
+    #[test]
+    fn a_dry_run_neither_waits_nor_renders() {
+        for args in [
+            &["--tag", "a", "--dry-run", "--wait"][..],
+            &["--tag", "a", "--dry-run", "--eager"],
+            &["--tag", "a", "--timeout", "5"],
+        ] {
+            assert!(Cli::try_parse_from([&["isr", "invalidate"], args].concat()).is_err(), "{args:?}");
+        }
+    }
 }

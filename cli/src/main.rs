@@ -74,7 +74,7 @@ fn run(cli: Cli, screen: Screen) -> Result<Verdict, Failure> {
 fn ask(context: Context<'_>, command: &Command) -> Result<Verdict, Failure> {
     let report = match command {
         Command::Status => commands::health(context),
-        Command::Why { url, detail } => commands::explain(context, url, detail.as_deref()),
+        Command::Why { page, detail } => commands::explain(context, page, detail.as_deref()),
         Command::Entry { page, list } => commands::entry(context, page, list),
         Command::Tags { tag, list } => commands::tags(context, tag, list),
         Command::Shard { name, list } => commands::shard(context, name, list),
