@@ -240,8 +240,8 @@ mod tests {
         let of_commands = Cli::command();
         for command in of_commands.get_subcommands() {
             // One of the same name would be taken for the other.
-            let own = command.get_arguments().map(|arg| arg.get_id().as_str());
-            assert!(own.clone().all(|id| !globals.contains(&id)), "{}", command.get_name());
+            let mut own = command.get_arguments().map(|arg| arg.get_id().as_str());
+            assert!(own.all(|id| !globals.contains(&id)), "{}", command.get_name());
         }
         let cli = Cli::try_parse_from(["isr", "why", "/a", "--url", "https://example.com"]).unwrap();
         assert_eq!(cli.connection.url.as_deref(), Some("https://example.com"));
