@@ -1,6 +1,6 @@
 /** The command line, against the built Worker: each command, each exit code, and each call of the documents. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
@@ -86,6 +86,48 @@ test("an invalidation is shown before it is made, made, and waited for", async (
   const everything = await printed(0, "invalidate", "--everything", "--mode", "purge", "--wait");
   assert.match(everything, /^NUMBER +TARGET +MODE +PAGES +APPLIED +PENDING\n\d+ +everything +purge +\d+ +\d+ +0\n$/);
   assert.equal((await isr.fetch(made)).isr, "MISS");
+});
+
+test("a dry run lists the pages of a prefix and of a route", async () => {
+  const made = await page("listed");
+  for (const target of [["--prefix", "/lab"], ["--route", "/lab/[name]"], ["--everything"]]) {
+    const dry = await printed(0, "invalidate", ...target, "--dry-run");
+    assert.ok(dry.includes(`\n  ${url(made)}\n`), dry);
+  }
+  assert.match(await printed(1, "invalidate", "--prefix", "/nowhere", "--dry-run"), /^prefix \/nowhere: 0 pages$/m);
+  assert.equal((await isr.fetch(made)).isr, "HIT");
+});
+
+test("the routes of the deployment are listed", async () => {
+  const text = await printed(0, "routes");
+  assert.match(text, /^ROUTE +FRESH FOR +STALE FOR +SHARDS /);
+  assert.match(text, /^\/blog\/\[slug\] +5 min +7 d +4 /m);
+  const { routes } = await json("routes");
+  assert.equal(routes.find(({ pattern }) => pattern === "/article").revalidate, false);
+});
+
+test("decisions are followed: those of the past, and each new one", async () => {
+  const made = await page("followed");
+  const past = await printed(0, "tail", "--once", "--last", "1000", "--shard", "/lab/[name]#0");
+  assert.match(past, /^\d\d:\d\d:\d\d published +http:\/\/isr\.test\/lab\/followed .*\[\/lab\/\[name\]#0\]$/m);
+
+  const env = { PATH: process.env.PATH, HOME: home, ISR_URL: isr.address, ISR_ADMIN_TOKEN: adminToken };
+  const tail = spawn(path.join(folder, "isr"), ["tail", "--json", "--last", "1"], { env, stdio: ["ignore", "pipe", "inherit"] });
+  let lines = "";
+  tail.stdout.setEncoding("utf8").on("data", (text) => (lines += text));
+  try {
+    await until("the past", () => lines.includes("\n"));
+    await isr.revalidate({ path: made });
+    await until("the invalidation", () => /"kind":"invalidated"/.test(lines));
+    const decisions = lines.trim().split("\n").map((line) => JSON.parse(line));
+    assert.equal(new Set(decisions.map(({ shard, seq }) => `${shard} ${seq}`)).size, decisions.length, "each once");
+  } finally {
+    tail.kill();
+  }
+});
+
+test("the live screen needs a terminal", async () => {
+  assert.match(await printed(2, "top"), /needs a terminal/);
 });
 
 test("an eager refresh is waited for, page by page", async () => {
