@@ -56,7 +56,9 @@ fn run(cli: Cli, screen: Screen) -> Result<Verdict, Failure> {
         Command::Check(args) => screen.print(&check::check(&args, screen)?),
         Command::New(args) => screen.print(&new::create(&args, screen.is_json)?),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "isr", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "isr", &mut script);
+            show::print_line(String::from_utf8_lossy(&script).trim_end())?;
             Ok(Verdict::Yes)
         }
         command => {

@@ -77,6 +77,15 @@ impl<'a> Deployment<'a> {
     /// Lists what a file can't tell.
     pub(super) fn notes(&self, own: Own) -> Vec<Finding> {
         let settings = self.settings(own);
+        if settings.is_none() {
+            let message =
+                "a Worker in Rust may have its settings in code: then check the file with --in-code".to_owned();
+            return vec![Finding {
+                path: String::new(),
+                subject: Binding::Settings.default_name().to_owned(),
+                message,
+            }];
+        }
         let Some(Ok(config)) = settings.as_ref().map(Config::from_json) else {
             return Vec::new();
         };

@@ -162,6 +162,7 @@ fn what_the_worker_has_in_its_code_need_not_be_in_the_file() {
     let without = &GOOD[..start].replace("\"ORIGIN\"", "\"SITE\"");
     let in_code = CheckArgs { in_code: true, ..args() };
     assert_eq!(problems(without, &in_code), []);
+    assert!(checked(without, &args()).text.contains("note: ISR: a Worker in Rust may have its settings in code"));
     let wrong = format!("{without}\n[vars.ISR]\nrevalidat = 1\n");
     assert_eq!(problems(&wrong, &in_code).len(), 1);
     let no_store = GOOD.replace("\"ISR_CACHE\"", "\"CACHE\"");
