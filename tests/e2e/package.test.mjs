@@ -74,13 +74,13 @@ export default {
 
 test("each export is there, with its types, and nothing else is packed but what belongs to it", async () => {
   const { exports, bin, version } = JSON.parse(await readFile(path.join(installed, "package.json"), "utf8"));
-  const cargo = await readFile(path.join(root, "Cargo.toml"), "utf8");
-  assert.ok(cargo.includes(`version = "${version}"`), "the crate and the package have one version");
+  for (const manifest of ["Cargo.toml", "cli/Cargo.toml"]) {
+    const cargo = await readFile(path.join(root, manifest), "utf8");
+    assert.ok(cargo.includes(`\nversion = "${version}"`), "the crates and the package have one version");
+  }
   const named = Object.values(exports).flatMap((each) => (typeof each === "string" ? [each] : Object.values(each)));
   for (const file of [...named, ...Object.values(bin)]) assert.ok((await readFile(path.join(installed, file))).length > 0, file);
   assert.deepEqual((await readdir(installed)).sort(), ["LICENSE", "README.md", "bin", "dist", "openapi.json", "package.json", "schema.json"]);
-  const program = path.join(project, "node_modules/.bin/cloudflare-isr");
-  assert.match((await run(program, ["--help"])).stdout, /^Usage: cloudflare-isr new /);
   const ours = await readFile(path.join(root, "LICENSE"), "utf8");
   assert.equal(await readFile(path.join(installed, "LICENSE"), "utf8"), ours);
 });
@@ -244,6 +244,15 @@ test("the schema agrees with the parser of the configuration, and with what the 
     checked += 1;
   }
   assert.ok(checked >= 2);
+});
+
+test("the program of this machine's platform is installed with the package, in a package of its own", async () => {
+  const { version } = JSON.parse(await readFile(path.join(installed, "package.json"), "utf8"));
+  const { stdout } = await run(path.join(project, "node_modules/.bin/cloudflare-isr"), ["--version"]);
+  assert.equal(stdout, `isr ${version}\n`);
+  const platform = `cli-${process.platform}-${process.arch}`;
+  const manifest = JSON.parse(await readFile(path.join(project, "node_modules/@cloudflare-isr", platform, "package.json"), "utf8"));
+  assert.deepEqual([manifest.version, manifest.os, manifest.cpu], [version, [process.platform], [process.arch]]);
 });
 
 /** The module that the package is by its name. */
