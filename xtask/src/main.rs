@@ -46,7 +46,7 @@ enum Task {
         /// Build the Rust Worker in this folder of the repository instead.
         folder: Option<PathBuf>,
     },
-    /// Build the npm package into `target/npm/`. Near instant when nothing changed.
+    /// Build the npm package into `target/npm/`, with the command line for this machine. Near instant when nothing changed.
     Package,
     /// Write a new project into a folder: a Worker with the cache in front of a site.
     New {

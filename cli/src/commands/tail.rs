@@ -30,6 +30,26 @@ struct Part {
     /// Whether more are known to follow.
     #[serde(default)]
     more: bool,
+    #[serde(default)]
+    checked: Checked,
+}
+
+/// How many coordinators were asked.
+#[derive(Debug, Default, Deserialize)]
+struct Checked {
+    asked: u64,
+    known: Option<u64>,
+}
+
+impl Checked {
+    /// Says that there are more coordinators, if there are.
+    fn note(&self) -> Option<String> {
+        let known = self.known.filter(|known| *known > self.asked)?;
+        let asked = self.asked;
+        Some(format!(
+            "note: the decisions of {asked} of {known} coordinators are followed; --shard follows another one"
+        ))
+    }
 }
 
 /// A decision.
@@ -64,6 +84,11 @@ pub(crate) fn tail(context: Context<'_>, args: &TailArgs) -> Result<Verdict, Fai
         match context.service.ask(&call).and_then(|answer| read::<Part>(&answer)) {
             Ok(answer) => {
                 failed = 0;
+                // With --shard, one coordinator is what is wanted.
+                let is_partial = is_first && args.shard.is_none();
+                if let Some(note) = answer.checked.note().filter(|_| is_partial) {
+                    eprintln!("{note}");
+                }
                 let is_wanted = !(is_first && args.last == 0);
                 for decision in answer.list.iter().filter(|_| is_wanted) {
                     print_line(&line(decision, context.screen.is_json, context.clock.now())?)?;
@@ -141,6 +166,14 @@ mod tests {
         assert_eq!(line(&decision(), true, now).unwrap(), decision().to_string());
         let sweep = json!({ "at": 1_700_000_209_000_u64, "kind": "invalidated", "invalidation": 9, "pages": 3, "detail": "stale tag a" });
         assert_eq!(line(&sweep, false, now).unwrap(), "22:16:49 invalidated    (stale tag a) number 9 3 pages");
+    }
+
+    #[test]
+    fn coordinators_that_are_not_followed_are_noted() {
+        let note = Checked { asked: 16, known: Some(40) }.note().unwrap();
+        assert!(note.contains("16 of 40 coordinators"), "{note}");
+        assert_eq!(Checked { asked: 3, known: Some(3) }.note(), None);
+        assert_eq!(Checked::default().note(), None);
     }
 
     #[test]
