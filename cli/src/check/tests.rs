@@ -63,7 +63,6 @@ fn a_good_configuration_has_no_problem() {
 #[test]
 fn the_configurations_of_this_repository_are_good() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut count = 0;
     for (file, in_code) in [
         ("wrangler.toml", false),
         ("examples/nuxt/gateway/wrangler.toml", false),
@@ -71,13 +70,16 @@ fn the_configurations_of_this_repository_are_good() {
         ("examples/solidstart/gateway/wrangler.toml", false),
         ("examples/axum/wrangler.toml", true),
         ("examples/worker/wrangler.toml", false),
+        ("examples/nuxt/binding/cache.toml", false),
+        ("docs/recipes/django/wrangler.toml", false),
+        ("docs/recipes/hugo/wrangler.toml", false),
+        ("docs/recipes/next/wrangler.toml", false),
+        ("docs/recipes/wordpress/wrangler.toml", false),
     ] {
         let args = CheckArgs { file: root.join(file), in_code, ..args() };
         let report = check(&args, Screen::default()).unwrap();
         assert_eq!(report.verdict, Verdict::Yes, "{}", report.text);
-        count += 1;
     }
-    assert_eq!(count, 6);
 }
 
 #[test]
