@@ -84,6 +84,7 @@ mod text;
 mod time;
 mod version;
 mod visit;
+mod webhook;
 
 #[cfg(feature = "worker")]
 mod edge;
