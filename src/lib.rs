@@ -103,7 +103,9 @@ mod documentation {
 #[cfg(test)]
 use bolero as _;
 
-pub use config::{Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, VaryBuilder};
+pub use config::{
+    Builder, ConfigError, FeedMode, L2Kind, Problem, RouteBuilder, RuleBuilder, VaryBuilder, WebhookBuilder,
+};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Explain, ExplainError, Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
@@ -119,6 +121,7 @@ pub use semantics::tag::{Tag, TagError};
 pub use shard_name::ShardName;
 pub use time::Timestamp;
 pub use version::Version;
+pub use webhook::Scheme as WebhookScheme;
 
 #[cfg(feature = "worker")]
 pub use edge::{

@@ -250,6 +250,8 @@ fn tables(levels: &[SettingLevel]) -> String {
         SettingLevel::TopLevel => "[vars.ISR]",
         SettingLevel::Route => "the route's own table",
         SettingLevel::Vary => "the table `vary` of a route",
+        SettingLevel::Webhook => "the table of a webhook",
+        SettingLevel::Rule => "a rule of a webhook",
     });
     names.collect::<Vec<_>>().join(" or ")
 }

@@ -91,21 +91,37 @@ pub enum SignatureError {
 }
 
 impl Scheme {
+    /// All schemes.
+    const ALL: [Self; 6] = [Self::Contentful, Self::Github, Self::Sanity, Self::Standard, Self::Storyblok, Self::Token];
+
     /// The names in the configuration.
-    pub const WORDS: [&'static str; 6] = ["contentful", "github", "sanity", "standard", "storyblok", "token"];
+    #[doc(hidden)]
+    pub const WORDS: [&'static str; 6] = [
+        Self::Contentful.as_str(),
+        Self::Github.as_str(),
+        Self::Sanity.as_str(),
+        Self::Standard.as_str(),
+        Self::Storyblok.as_str(),
+        Self::Token.as_str(),
+    ];
 
     /// Parses a name.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "contentful" => Self::Contentful,
-            "github" => Self::Github,
-            "sanity" => Self::Sanity,
-            "standard" => Self::Standard,
-            "storyblok" => Self::Storyblok,
-            "token" => Self::Token,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|scheme| scheme.as_str() == word)
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contentful => "contentful",
+            Self::Github => "github",
+            Self::Sanity => "sanity",
+            Self::Standard => "standard",
+            Self::Storyblok => "storyblok",
+            Self::Token => "token",
+        }
     }
 
     /// Returns the header with the signature. A request without it is refused before its body is read.

@@ -148,7 +148,7 @@ fn written(value: &Value) -> Vec<String> {
 }
 
 /// Returns a single value as text.
-pub(super) fn scalar(value: &Value) -> Option<String> {
+pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
