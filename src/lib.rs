@@ -86,6 +86,7 @@ mod text;
 mod time;
 mod version;
 mod visit;
+mod webhook;
 
 #[cfg(feature = "worker")]
 mod edge;
@@ -105,7 +106,9 @@ mod documentation {
 use bolero as _;
 
 pub use admin_api::QueryError;
-pub use config::{Builder, ConfigError, FeedMode, L2Kind, LogMode, Problem, RouteBuilder, VaryBuilder};
+pub use config::{
+    Builder, ConfigError, FeedMode, L2Kind, LogMode, Problem, RouteBuilder, RuleBuilder, VaryBuilder, WebhookBuilder,
+};
 pub use error::{ArgumentError, ObjectError};
 pub use inspection::{Explain, ExplainError, Inspect, InspectError};
 pub use invalidation::{Invalidate, InvalidateError, Invalidation, Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
@@ -121,6 +124,7 @@ pub use semantics::tag::{Tag, TagError};
 pub use shard_name::ShardName;
 pub use time::Timestamp;
 pub use version::Version;
+pub use webhook::Scheme as WebhookScheme;
 
 #[cfg(feature = "worker")]
 pub use edge::{

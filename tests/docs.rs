@@ -153,6 +153,8 @@ fn table_of_settings() -> String {
             [SettingLevel::Route] => "route",
             [SettingLevel::TopLevel, SettingLevel::Route] => "both",
             [SettingLevel::Vary] => "`vary`",
+            [SettingLevel::Webhook] => "webhook",
+            [SettingLevel::Rule] => "rule",
             other => panic!("no word for {other:?}"),
         };
         let (name, default, accepts) = (setting.name, setting.default_text(), setting.accepts());

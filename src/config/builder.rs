@@ -73,3 +73,26 @@ impl VaryBuilder {
         self.0.insert(setting.name.to_owned(), value);
     }
 }
+
+/// Builds a webhook: how its sender proves who it is, and what a delivery invalidates.
+///
+/// ```
+/// use cloudflare_isr::{Builder, RouteBuilder, RuleBuilder, WebhookBuilder, WebhookScheme};
+///
+/// let posts = RuleBuilder::default().when("/_type", ["post"]).tag(["post:{/_id}"]).path(["/blog/{/slug/current}"]);
+/// let sanity = WebhookBuilder::new(WebhookScheme::Sanity, "SANITY_SECRET").rule(posts);
+/// Builder::default().webhook("sanity", sanity).route("/*", RouteBuilder::default()).check()?;
+/// # Ok::<(), cloudflare_isr::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookBuilder(pub(super) Map<String, Value>);
+
+/// Builds a rule of a webhook: what a delivery invalidates if the conditions hold. See [`WebhookBuilder`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleBuilder(pub(super) Map<String, Value>);
+
+impl RuleBuilder {
+    pub(super) fn set(&mut self, setting: &Setting, value: Value) {
+        self.0.insert(setting.name.to_owned(), value);
+    }
+}

@@ -2,7 +2,8 @@
 
 use super::binding::Binding;
 use super::error::{ConfigError, Dependency, ProblemKind, SecretPurpose};
-use super::settings::{MAX_BODY_BYTES, RENDER_HEADERS, ZONE_PURGE};
+use super::settings::{MAX_BODY_BYTES, RENDER_HEADERS, WEBHOOKS, ZONE_PURGE};
+use super::value_error::ValueError;
 use crate::route::{MAX_RENDER_HEADER_BYTES, RenderHeaderError};
 
 impl ConfigError {
@@ -42,6 +43,24 @@ impl ConfigError {
     pub fn malformed_render_secret(name: &str, error: RenderHeaderError) -> Self {
         let accepts = format!("1 to {MAX_RENDER_HEADER_BYTES} bytes of visible ASCII, with spaces only between");
         Self::of(name, ProblemKind::InvalidValue { found: "the secret".to_owned(), error: error.into(), accepts })
+    }
+}
+
+impl ConfigError {
+    /// Reports that the secret of a webhook is missing.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn missing_webhook_secret(name: &str) -> Self {
+        Self::of(name, missing_secret(name, SecretPurpose::Webhook { setting: WEBHOOKS.setting.name }))
+    }
+
+    /// Reports that the secret of a webhook does not have the form that its scheme requires.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn malformed_webhook_secret(name: &str) -> Self {
+        let accepts = "the secret of Standard Webhooks: `whsec_` and base64".to_owned();
+        let (found, error) = ("the secret".to_owned(), ValueError::NotBase64);
+        Self::of(name, ProblemKind::InvalidValue { found, error, accepts })
     }
 }
 

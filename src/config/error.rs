@@ -225,6 +225,11 @@ pub enum SecretPurpose {
         /// The name of the setting.
         setting: &'static str,
     },
+    /// The sender of a webhook shares it.
+    Webhook {
+        /// The name of the setting.
+        setting: &'static str,
+    },
 }
 
 impl fmt::Display for SecretPurpose {
@@ -234,6 +239,7 @@ impl fmt::Display for SecretPurpose {
                 write!(f, "an API token with the permission Zone > Cache Purge for the zone in `{setting}`")
             }
             Self::RenderHeader { setting } => write!(f, "the value of a header in `{setting}`"),
+            Self::Webhook { setting } => write!(f, "the secret that the sender of one of the `{setting}` shares"),
         }
     }
 }
@@ -250,6 +256,8 @@ fn tables(levels: &[SettingLevel]) -> String {
         SettingLevel::TopLevel => "[vars.ISR]",
         SettingLevel::Route => "the route's own table",
         SettingLevel::Vary => "the table `vary` of a route",
+        SettingLevel::Webhook => "the table of a webhook",
+        SettingLevel::Rule => "a rule of a webhook",
     });
     names.collect::<Vec<_>>().join(" or ")
 }

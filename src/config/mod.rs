@@ -33,6 +33,7 @@ mod tests;
 mod value_error;
 mod vary;
 mod vary_values;
+mod webhooks;
 mod zone;
 
 use std::time::Duration;
@@ -40,7 +41,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use self::binding::Binding;
-pub use self::builder::{Builder, RouteBuilder, VaryBuilder};
+pub use self::builder::{Builder, RouteBuilder, RuleBuilder, VaryBuilder, WebhookBuilder};
 pub use self::canonical_origin::CanonicalOrigin;
 pub use self::error::{ConfigError, Dependency, Problem, ProblemKind, SecretPurpose};
 pub use self::feed_mode::FeedMode;
@@ -48,12 +49,13 @@ pub use self::hosts::MAX_HOSTS;
 pub use self::l2::L2Kind;
 pub use self::log_mode::LogMode;
 pub use self::message::key as setting_key;
-pub use self::needs::{Needs, PURGE_TOKEN, render_secrets};
+pub use self::needs::{Needs, PURGE_TOKEN, render_secrets, webhook_secrets};
 pub use self::query::{MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES};
 use self::reader::Reader;
 use self::routes::RouteDefaults;
 pub use self::setting::{
-    Bounds, DefaultValue, ItemForm, ListForm, MAX_ROUTES, QUERY_WORDS, Setting, SettingLevel, TextForm, Unit, ValueKind,
+    Bounds, DefaultValue, ItemForm, ListForm, MAX_CONDITIONS, MAX_ROUTES, QUERY_WORDS, Setting, SettingLevel, TextForm,
+    Unit, ValueKind,
 };
 use self::settings::{
     BROWSER_MAX_AGE, BYPASS_COOKIES, CACHE_NAME, CANONICAL_ORIGIN, DECISION_LOG, EXPIRE, EXPOSE_HEADERS, FEED,
@@ -65,10 +67,12 @@ use self::settings::{
 pub use self::settings::{KV_MAX_BODY_BYTES, SETTINGS};
 pub use self::value_error::{ValueError, ValueType};
 pub use self::vary_values::{MAX_VALUE_BYTES, MAX_VALUES};
+pub use self::webhooks::MAX_WEBHOOK_NAME_CHARS;
 pub use self::zone::ZoneId;
 use crate::route::{Origin, Routes};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::key::TRACKING_PARAMETERS;
+use crate::webhook::Webhooks;
 
 /// The values of all settings, within their bounds. [`SETTINGS`] lists bounds and defaults.
 #[derive(Debug, Clone)]
@@ -130,6 +134,8 @@ pub struct Config {
     pub platform_cache: bool,
     /// Zone whose cache is purged of invalidated pages. Only set together with `platform_cache`.
     pub zone_purge: Option<ZoneId>,
+    /// The webhooks, by name.
+    pub webhooks: Webhooks,
     /// The routes, at least one.
     pub routes: Routes,
 }
@@ -217,6 +223,7 @@ impl Config {
             canonical_origin,
             platform_cache,
             zone_purge,
+            webhooks: webhooks::read(top),
             routes: routes::read(top, &defaults),
             origin: defaults.origin,
         }

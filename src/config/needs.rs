@@ -1,11 +1,12 @@
 //! The bindings and secrets that a configuration needs. The edge looks for them in an `env`, and `isr check` in a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{Binding, Config, ConfigError, KV_MAX_BODY_BYTES, L2Kind};
 use crate::route::{Origin, RenderValue, Route};
+use crate::webhook::Scheme;
 
 /// The secret that authorizes purges of a zone's cache. `zone_purge` needs it.
 pub const PURGE_TOKEN: &str = "ISR_PURGE_TOKEN";
@@ -86,6 +87,16 @@ pub fn render_secrets(config: &Config) -> BTreeSet<&str> {
         RenderValue::Text(_) => None,
     });
     names.collect()
+}
+
+/// Returns the webhooks' secrets, each with the schemes that use it.
+#[must_use]
+pub fn webhook_secrets(config: &Config) -> BTreeMap<&str, Vec<Scheme>> {
+    let mut secrets: BTreeMap<&str, Vec<Scheme>> = BTreeMap::new();
+    for webhook in config.webhooks.values() {
+        secrets.entry(&webhook.secret).or_default().push(webhook.scheme);
+    }
+    secrets
 }
 
 fn service_name(origin: &Origin) -> Option<String> {

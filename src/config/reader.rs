@@ -155,11 +155,25 @@ impl<'v, 'p> Reader<'v, 'p> {
 
     /// Reads a table that is required, with 1 to `max` entries.
     pub(super) fn required_entries(&mut self, setting: &Setting, max: usize) -> Option<&'v Map<String, Value>> {
+        self.require(setting);
+        let entries = self.entries(setting, max)?;
+        if entries.is_empty() { self.value(setting, |_| Err(ValueError::Empty)) } else { Some(entries) }
+    }
+
+    /// Reads a list that is required, with 1 to `max` items of any type.
+    pub(super) fn required_items(&mut self, setting: &Setting, max: usize) -> Option<&'v [Value]> {
+        self.require(setting);
+        self.value(setting, |value| match list_of(value, max)? {
+            [] => Err(ValueError::Empty),
+            items => Ok(items),
+        })
+    }
+
+    /// Reports a required setting that is left out.
+    pub(super) fn require(&mut self, setting: &Setting) {
         if self.get(setting).is_none() {
             self.report(self.path_of(setting), ProblemKind::MissingSetting { accepts: setting.accepts() });
         }
-        let entries = self.entries(setting, max)?;
-        if entries.is_empty() { self.value(setting, |_| Err(ValueError::Empty)) } else { Some(entries) }
     }
 }
 

@@ -2,13 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::builder::{Builder, RouteBuilder, VaryBuilder};
+use super::builder::{Builder, RouteBuilder, RuleBuilder, VaryBuilder, WebhookBuilder};
 use super::kinds::List;
 use super::render_headers::SECRET;
 use super::setting::{ALL_QUERY, Setting};
-use super::settings::{COOKIE, HEADER, QUERY, RENDER_HEADERS, ROUTES, STATUSES, VARY};
+use super::settings::{
+    COOKIE, HEADER, PATH, PREFIX, QUERY, RENDER_HEADERS, ROUTE, ROUTES, RULES, SCHEME, SECRET as WEBHOOK_SECRET,
+    STATUSES, TAG, VARY, WEBHOOKS, WHEN,
+};
 use super::{Config, ConfigError};
 use crate::route::RenderValue;
+use crate::webhook::Scheme;
 
 impl Builder {
     /// Adds a header to requests to the origin, with a text or the name of a secret.
@@ -22,6 +26,13 @@ impl Builder {
     #[must_use]
     pub fn route(mut self, pattern: &str, route: RouteBuilder) -> Self {
         put(&mut self.0, &ROUTES.setting, pattern, Value::Object(route.0));
+        self
+    }
+
+    /// Adds a webhook, or replaces the webhook with the same name.
+    #[must_use]
+    pub fn webhook(mut self, name: &str, webhook: WebhookBuilder) -> Self {
+        put(&mut self.0, &WEBHOOKS.setting, name, Value::Object(webhook.0));
         self
     }
 
@@ -127,6 +138,62 @@ impl VaryBuilder {
     }
 }
 
+impl WebhookBuilder {
+    /// Begins with the scheme of the signature, and the name of the Worker's secret that the sender shares.
+    #[must_use]
+    pub fn new(scheme: Scheme, secret: &str) -> Self {
+        let settings = [(SCHEME.setting.name, json!(scheme.as_str())), (WEBHOOK_SECRET.setting.name, json!(secret))];
+        Self(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Adds a rule. All rules are applied to each delivery.
+    #[must_use]
+    pub fn rule(mut self, rule: RuleBuilder) -> Self {
+        let rules = self.0.entry(RULES.setting.name).or_insert_with(|| json!([]));
+        if let Value::Array(rules) = rules {
+            rules.push(Value::Object(rule.0));
+        }
+        self
+    }
+}
+
+impl RuleBuilder {
+    /// Adds a condition: the value at a JSON pointer (RFC 6901) is one of these.
+    #[must_use]
+    pub fn when(mut self, pointer: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        put(&mut self.0, &WHEN.setting, pointer, List::<String>::write(values));
+        self
+    }
+
+    /// Invalidates paths. `{/pointer}` stands for the value at this place of the body, and for each item of a list.
+    #[must_use]
+    pub fn path(mut self, templates: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.set(&PATH.setting, List::<String>::write(templates));
+        self
+    }
+
+    /// Invalidates paths and all below them.
+    #[must_use]
+    pub fn prefix(mut self, templates: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.set(&PREFIX.setting, List::<String>::write(templates));
+        self
+    }
+
+    /// Invalidates the routes with these patterns.
+    #[must_use]
+    pub fn route(mut self, templates: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.set(&ROUTE.setting, List::<String>::write(templates));
+        self
+    }
+
+    /// Invalidates all pages with these tags.
+    #[must_use]
+    pub fn tag(mut self, templates: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.set(&TAG.setting, List::<String>::write(templates));
+        self
+    }
+}
+
 /// Adds an entry to the table that is the value of a setting.
 fn put(settings: &mut Map<String, Value>, table: &Setting, name: &str, value: Value) {
     settings.entry(table.name).or_insert_with(|| json!({}))[name] = value;
@@ -182,6 +249,7 @@ mod tests {
             .render_header("Authorization", RenderValue::Secret("SITE_TOKEN".to_owned()))
             .render_header("X-Preview", "off")
             .render_sensitive_headers(["authorization"])
+            .webhook("cms", WebhookBuilder::new(Scheme::Github, "CMS_SECRET").rule(RuleBuilder::default().tag(["x"])))
             .route("/a", route)
     }
 
@@ -201,7 +269,9 @@ mod tests {
             "revalidate": false, "not_found_revalidate": 0, "expire": 60, "first_byte_timeout": 60, "expose_headers": false,
             "canonical_origin": "https://e.com", "l2": "r2",
             "render_headers": { "Authorization": { "secret": "SITE_TOKEN" }, "X-Preview": "off" },
-            "render_sensitive_headers": ["authorization"], "routes": { "/a": route },
+            "render_sensitive_headers": ["authorization"],
+            "webhooks": { "cms": { "scheme": "github", "secret": "CMS_SECRET", "rules": [{ "tag": ["x"] }] } },
+            "routes": { "/a": route },
         });
         assert_eq!(builder.to_json(), all);
         let all_query = Builder::default().route("/a", RouteBuilder::default().all_query());
@@ -230,6 +300,10 @@ mod tests {
                     | ValueKind::RenderHeaders
                     | ValueKind::ValuesByName { .. }
                     | ValueKind::Vary
+                    | ValueKind::Texts(_)
+                    | ValueKind::Conditions
+                    | ValueKind::Rules
+                    | ValueKind::Webhooks
                     | ValueKind::Routes => false,
                 };
                 assert!(is_generated || written.contains(setting.name), "{}", setting.name);

@@ -4,6 +4,7 @@
 use crate::route::MAX_RENDER_HEADERS;
 use crate::semantics::statuses;
 use crate::semantics::vary::MAX_VARIANTS;
+use crate::webhook::{MAX_RULES, MAX_WEBHOOKS};
 
 /// The words that `query` accepts in place of a list: every parameter, and none.
 pub const QUERY_WORDS: [&str; 2] = [ALL_QUERY, NO_QUERY];
@@ -13,6 +14,9 @@ pub(super) const ALL_QUERY: &str = "all";
 
 /// The word that stands for no query parameter.
 pub(super) const NO_QUERY: &str = "none";
+
+/// The most conditions of a rule of a webhook.
+pub const MAX_CONDITIONS: usize = 10;
 
 /// The most routes that a configuration may have.
 pub const MAX_ROUTES: usize = 500;
@@ -39,6 +43,10 @@ pub enum SettingLevel {
     Route,
     /// The table `vary` of a route.
     Vary,
+    /// The table of a webhook.
+    Webhook,
+    /// The table of a rule of a webhook.
+    Rule,
 }
 
 /// The kind of values that a setting accepts.
@@ -56,6 +64,8 @@ pub enum ValueKind {
     Text(TextForm),
     /// A list of texts.
     List(ListForm),
+    /// A text, or a list of texts.
+    Texts(ListForm),
     /// A list of the names of query parameters, or one of [`QUERY_WORDS`].
     Query(ListForm),
     /// A list of statuses.
@@ -71,6 +81,12 @@ pub enum ValueKind {
     Vary,
     /// The table of routes, by pattern.
     Routes,
+    /// The table of webhooks, by name.
+    Webhooks,
+    /// A list of rules of a webhook.
+    Rules,
+    /// A table of values or lists of values, by JSON pointer.
+    Conditions,
 }
 
 /// The bounds of a number, both included.
@@ -206,6 +222,7 @@ impl Setting {
             ValueKind::Text(TextForm { max_chars: Some(max), description, .. }) => format!("1 to {max} {description}"),
             ValueKind::Text(TextForm { max_chars: None, description, .. }) => description.to_owned(),
             ValueKind::List(list) => list.description(),
+            ValueKind::Texts(list) => format!("one or {}", list.description()),
             ValueKind::Query(list) => format!("{}, or {}", list.description(), alternatives(&QUERY_WORDS)),
             ValueKind::Statuses => format!("a list of at least one of {}", comma_separated(&statuses::ALLOWED)),
             ValueKind::RenderHeaders => {
@@ -218,6 +235,14 @@ impl Setting {
                 format!("a table that makes at most {MAX_VARIANTS} variants, such as {example}")
             }
             ValueKind::Routes => format!("1 to {MAX_ROUTES} tables, such as [vars.ISR.routes.\"/blog/[slug]\"]"),
+            ValueKind::Webhooks => format!("at most {MAX_WEBHOOKS} tables, such as [vars.ISR.webhooks.cms]"),
+            ValueKind::Rules => format!("1 to {MAX_RULES} tables, such as [[vars.ISR.webhooks.cms.rules]]"),
+            ValueKind::Conditions => {
+                let example = "{ \"/type\" = [\"post\", \"page\"] }";
+                format!(
+                    "at most {MAX_CONDITIONS} JSON pointers with a value or a list of values each, such as {example}"
+                )
+            }
         }
     }
 }

@@ -8,22 +8,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::builder::{Builder, RouteBuilder, VaryBuilder};
+use super::builder::{Builder, RouteBuilder, RuleBuilder, VaryBuilder, WebhookBuilder};
 use super::cache_name::{self, MAX_CACHE_NAME_CHARS};
 use super::canonical_origin::CanonicalOrigin;
 use super::feed_mode::FeedMode;
 use super::hosts::{self, MAX_HOSTS};
-use super::kinds::{Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, TypedSetting, Word};
+use super::kinds::{
+    Count, Custom, Flag, Lifetime, List, Objects, SameAs, Seconds, Table, Text, Texts, TypedSetting, Word,
+};
 use super::l2::L2Kind;
 use super::log_mode::LogMode;
 use super::query::{self, MAX_QUERY_NAME_BYTES, MAX_QUERY_NAMES, Query};
-use super::setting::SettingLevel::{Route, TopLevel, Vary};
+use super::setting::SettingLevel::{Route, Rule, TopLevel, Vary, Webhook};
 use super::setting::{DefaultValue, ItemForm, ListForm, Setting, TextForm, Unit, ValueKind};
 use super::value_error::ValueError;
 use super::vary_values::{self, MAX_VALUES};
 use super::zone::ZoneId;
-use super::{sensitive_headers, statuses};
-use crate::route::{Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
+use super::{sensitive_headers, statuses, webhooks};
+use crate::invalidation::{Mode, Refresh};
+use crate::route::{MAX_BINDING_NAME_CHARS, Origin, SELF_ORIGIN, SENSITIVE_HEADERS};
 use crate::semantics::bypass_cookies::{CookiePattern, MAX_COOKIE_NAME_BYTES};
 use crate::semantics::freshness::Revalidate;
 use crate::semantics::http_rules::HttpRules;
@@ -35,6 +38,7 @@ use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_ROUTE, Tag};
 use crate::semantics::vary::Device;
 use crate::tag_index_name::MAX_TAG_SHARDS;
+use crate::webhook::{Condition, MAX_TEMPLATE_BYTES, Scheme, Template};
 
 const DAY: u32 = 86_400;
 const YEAR: u32 = 365 * DAY;
@@ -274,6 +278,10 @@ settings! {
             default: None,
         };
 
+        /// Webhooks: calls of a CMS or another system that invalidate pages, at `/__isr/hooks/<name>`; see
+        /// docs/webhooks.md.
+        webhooks() => WEBHOOKS: Table = Table { accepts: ValueKind::Webhooks, default: DefaultValue::None };
+
         /// Routes, whose pages are cached.
         routes() => ROUTES: Table = Table { accepts: ValueKind::Routes, default: DefaultValue::Required };
     }
@@ -393,7 +401,74 @@ settings! {
             read: vary_values::headers,
         };
     }
+
+    in [Webhook], set by [WebhookBuilder] {
+        /// How the sender proves that it knows the secret.
+        scheme() => SCHEME: Custom<Scheme> = Custom {
+            accepts: ValueKind::Word(&Scheme::WORDS),
+            default: DefaultValue::Required,
+            read: webhooks::scheme,
+        };
+
+        /// Name of the Worker's secret that the sender shares.
+        secret() => SECRET: Custom<String> = Custom {
+            accepts: ValueKind::Text(TextForm {
+                words: &[],
+                patterns: &["^[A-Za-z_][A-Za-z0-9_]*$"],
+                max_chars: Some(MAX_BINDING_NAME_CHARS),
+                description: "letters, digits or `_`: the name of a secret, such as \"CMS_SECRET\"",
+            }),
+            default: DefaultValue::Required,
+            read: webhooks::secret,
+        };
+
+        /// Rules, all of which are applied to each delivery.
+        rules() => RULES: Table = Table { accepts: ValueKind::Rules, default: DefaultValue::Required };
+    }
+
+    in [Rule], set by [RuleBuilder] {
+        /// Conditions, all of which must hold: a JSON pointer into the body, and the values that it may have.
+        when() => WHEN: Custom<Vec<Condition>> = Custom {
+            accepts: ValueKind::Conditions,
+            default: DefaultValue::None,
+            read: webhooks::conditions,
+        };
+
+        /// Invalidates these paths. `{/pointer}` stands for the value at this place of the body, and for each item of a list.
+        path() => PATH: Texts<Template> = Texts { form: TEMPLATES, parse: webhooks::template };
+
+        /// Invalidates these paths and all below them.
+        prefix() => PREFIX: Texts<Template> = Texts { form: TEMPLATES, parse: webhooks::template };
+
+        /// Invalidates the routes with these patterns.
+        route() => ROUTE: Texts<Template> = Texts { form: TEMPLATES, parse: webhooks::template };
+
+        /// Invalidates all pages with these tags.
+        tag() => TAG: Texts<Template> = Texts { form: TEMPLATES, parse: webhooks::template };
+
+        /// Invalidates all pages.
+        everything(is_invalidated: bool) => EVERYTHING: Flag = Flag { default: false };
+
+        /// The effect on the pages.
+        mode(mode: Mode) => MODE: Word<Mode> =
+            Word { words: &Mode::WORDS, parse: Mode::parse, default: Mode::Expire.as_str() };
+
+        /// When the pages are rendered again.
+        refresh(refresh: Refresh) => REFRESH: Word<Refresh> =
+            Word { words: &Refresh::WORDS, parse: Refresh::parse, default: Refresh::Lazy.as_str() };
+    }
 }
+
+/// The form of the templates of a rule.
+const TEMPLATES: ListForm = ListForm {
+    max_items: webhooks::MAX_TEMPLATES,
+    item: ItemForm::Text {
+        pattern: "^([^{}]|\\{(/[^{}]*)?\\})+$",
+        max_chars: Some(MAX_TEMPLATE_BYTES),
+        noun: "templates",
+        example: "\"post:{/entry/id}\"",
+    },
+};
 
 #[cfg(test)]
 mod tests {

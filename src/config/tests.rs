@@ -50,7 +50,7 @@ fn an_empty_route_table_means_the_defaults() {
     let config = Config::from_json(&json!({ "routes": { "/*": {} } })).unwrap();
     let expected = "Config { revalidate: After(60s), not_found_revalidate: None, expire: 604800s, stale_if_error: 604800s, browser_max_age: 0ns, freshness_bound: 10s, feed: Poll, \
         render_timeout: 60s, first_byte_timeout: 60s, miss_timeout: 30s, pass_ttl: 60s, refresh_rate: 10, decision_log: 1000, tag_shards: 1, l1_ttl: 3600s, memory_bytes: 16777216, memory_page_bytes: 262144, l2: Kv, max_body_bytes: 10485760, \
-        expose_headers: true, metrics: true, log: Problems, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, platform_cache: false, zone_purge: None, routes: ";
+        expose_headers: true, metrics: true, log: Problems, cache_name: \"cloudflare-isr\", hosts: [], canonical_origin: None, origin: None, platform_cache: false, zone_purge: None, webhooks: {}, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let route = config.routes.find("/any/page").unwrap();
     let expected = RouteSettings {
@@ -112,7 +112,7 @@ fn every_setting_is_read() {
     let expected = "Config { revalidate: Never, not_found_revalidate: Some(After(5s)), expire: 0ns, stale_if_error: 5s, browser_max_age: 86400s, freshness_bound: 300s, feed: Push, \
         render_timeout: 600s, first_byte_timeout: 2s, miss_timeout: 1s, pass_ttl: 3600s, refresh_rate: 100, decision_log: 0, tag_shards: 32, l1_ttl: 86400s, memory_bytes: 67108864, memory_page_bytes: 4194304, l2: R2, max_body_bytes: 33554432, \
         expose_headers: false, metrics: false, log: Requests, cache_name: \"My.cache_1-x\", hosts: [\"*.example.com\", \"xn--bcher-kva.de\"], canonical_origin: \
-        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(Url(OriginUrl(\"http://site.test:8080/base\"))), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), routes: ";
+        Some(CanonicalOrigin(\"https://example.com\")), origin: Some(Url(OriginUrl(\"http://site.test:8080/base\"))), platform_cache: true, zone_purge: Some(ZoneId(\"023e105f4ecef8ad9ca31a8372d0c353\")), webhooks: {}, routes: ";
     assert_eq!(format!("{config:?}").split_at(expected.len()).0, expected);
     let expected = RouteSettings {
         revalidate: Revalidate::NoStore,

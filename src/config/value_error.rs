@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::route::{OriginError, RenderHeaderError, UrlError};
 use crate::semantics::tag::TagError;
+use crate::webhook::TemplateError;
 
 /// Describes what is wrong with a value. The description follows the value in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -77,6 +78,15 @@ pub enum ValueError {
     /// The value belongs to a header that something else sets or reads.
     #[error("belongs to a header that the connection, this cache or another setting uses")]
     ReservedName,
+    /// The text is not a template of targets, or not a JSON pointer.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The text is not base64.
+    #[error("is not base64")]
+    NotBase64,
+    /// The rule invalidates nothing.
+    #[error("invalidates nothing")]
+    NoTarget,
     /// The table makes too many variants.
     #[error("makes {variants} variants of each page")]
     TooManyVariants {

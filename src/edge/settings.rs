@@ -8,7 +8,7 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::{Binding, Builder, Config, ConfigError, Needs, PURGE_TOKEN, render_secrets};
+use crate::config::{Binding, Builder, Config, ConfigError, Needs, PURGE_TOKEN, render_secrets, webhook_secrets};
 use crate::deployment::DeploymentId;
 use crate::edge::caches::in_isolate::InIsolate;
 use crate::edge::caches::l2;
@@ -19,6 +19,7 @@ use crate::secret::Secret;
 use crate::semantics::render_signature::RenderSecret;
 use crate::tag_index_name::TagIndexName;
 use crate::visit::classify::Rules;
+use crate::webhook::Webhook;
 
 thread_local! {
     /// The settings given in code. Edge and objects have the same, because each isolate runs the same code.
@@ -74,6 +75,8 @@ pub(in crate::edge) struct Settings {
     pub(in crate::edge) render_secret: Option<RenderSecret>,
     /// The secrets that `render_headers` names. They are sent, and never shown.
     header_secrets: BTreeMap<String, String>,
+    /// The secrets of the webhooks. They are never shown.
+    webhook_secrets: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -96,6 +99,12 @@ impl Settings {
         })
     }
 
+    /// Returns the secret of a webhook.
+    pub(in crate::edge) fn webhook_secret(&self, webhook: &Webhook) -> &str {
+        // A valid configuration has all of its secrets.
+        self.webhook_secrets.get(&webhook.secret).map(String::as_str).unwrap_or_default()
+    }
+
     fn read(env: &Env) -> Result<Self, ConfigError> {
         let config = config(env);
         let missing = match &config {
@@ -107,6 +116,8 @@ impl Settings {
         let purge_token = ApiToken::read(env, PURGE_TOKEN).filter(|_| purges_zone);
         let no_token = (purges_zone && purge_token.is_none()).then(|| ConfigError::missing_purge_token(PURGE_TOKEN));
         let (header_secrets, wrong_secrets) = header_secrets(env, config.as_ref().ok());
+        let (webhook_secrets, wrong_webhooks) = secrets_of_webhooks(env, config.as_ref().ok());
+        let wrong_secrets = wrong_secrets.into_iter().chain(wrong_webhooks);
         let missing = missing.into_iter().chain(no_token).chain(wrong_secrets).reduce(ConfigError::and);
         match (config, missing) {
             (Ok(config), None) => {
@@ -121,6 +132,7 @@ impl Settings {
                     purge_token,
                     render_secret: text(env, "ISR_RENDER_SECRET").as_deref().and_then(RenderSecret::new),
                     header_secrets,
+                    webhook_secrets,
                 })
             }
             (Ok(_), Some(error)) | (Err(error), None) => Err(error),
@@ -151,6 +163,22 @@ fn header_secrets(env: &Env, config: Option<&Config>) -> (BTreeMap<String, Strin
             None => errors.push(ConfigError::missing_render_secret(name)),
             Some(Err(error)) => errors.push(ConfigError::malformed_render_secret(name, error)),
             Some(Ok(value)) => drop(secrets.insert(name.to_owned(), value)),
+        }
+    }
+    (secrets, errors.into_iter().reduce(ConfigError::and))
+}
+
+/// Reads the secrets of the webhooks, by name. Reports those that are missing or that a scheme can't use.
+fn secrets_of_webhooks(env: &Env, config: Option<&Config>) -> (BTreeMap<String, String>, Option<ConfigError>) {
+    let mut secrets = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (name, schemes) in config.map(webhook_secrets).unwrap_or_default() {
+        match text(env, name) {
+            None => errors.push(ConfigError::missing_webhook_secret(name)),
+            Some(secret) if schemes.iter().any(|scheme| !scheme.accepts_secret(&secret)) => {
+                errors.push(ConfigError::malformed_webhook_secret(name));
+            }
+            Some(secret) => drop(secrets.insert(name.to_owned(), secret)),
         }
     }
     (secrets, errors.into_iter().reduce(ConfigError::and))

@@ -29,6 +29,10 @@ impl Mode {
     /// empty the cache.
     pub(crate) const UNKNOWN: Self = Self::Expire;
 
+    /// The names of all modes.
+    #[doc(hidden)]
+    pub const WORDS: [&'static str; 3] = [Self::Stale.as_str(), Self::Expire.as_str(), Self::Purge.as_str()];
+
     /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +52,12 @@ impl Mode {
     /// Reads the result of [`Self::as_str`] from a table. Anything else counts as [`Self::UNKNOWN`].
     pub(crate) fn recorded(word: &str) -> Self {
         Self::parse(word).unwrap_or(Self::UNKNOWN)
+    }
+}
+
+impl AsRef<str> for Mode {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -75,6 +85,10 @@ impl Refresh {
     /// when a client asks.
     pub(crate) const UNKNOWN: Self = Self::Lazy;
 
+    /// The names of both values.
+    #[doc(hidden)]
+    pub const WORDS: [&'static str; 2] = [Self::Lazy.as_str(), Self::Eager.as_str()];
+
     /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -98,5 +112,11 @@ impl Refresh {
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
     pub(super) fn is_lazy(&self) -> bool {
         *self == Self::Lazy
+    }
+}
+
+impl AsRef<str> for Refresh {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }

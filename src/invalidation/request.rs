@@ -189,18 +189,15 @@ impl Call {
 
     fn read(&mut self, name: &str, value: &Value) -> Result<(), InvalidateError> {
         match name {
-            "path" => self.targets.push(Target::Path(path("path", value)?)),
-            "prefix" => self.targets.push(Target::Prefix(PathPrefix::try_from(path("prefix", value)?)?)),
-            "tag" => self.targets.push(Target::Tag(Tag::parse(text("tag", value)?)?)),
+            "path" => self.targets.push(Target::parse("path", text("path", value)?)?),
+            "prefix" => self.targets.push(Target::parse("prefix", text("prefix", value)?)?),
+            "tag" => self.targets.push(Target::parse("tag", text("tag", value)?)?),
+            "route" => self.targets.push(Target::parse("route", text("route", value)?)?),
             "tags" => {
                 let wrong = InvalidateError::Type { field: "tags", expected: "a list of strings" };
                 for tag in value.as_array().ok_or_else(|| wrong.clone())? {
                     self.targets.push(Target::Tag(Tag::parse(tag.as_str().ok_or_else(|| wrong.clone())?)?));
                 }
-            }
-            "route" => {
-                let route = RouteId::from_stored(text("route", value)?).ok_or(InvalidateError::Route)?;
-                self.targets.push(Target::Route(route));
             }
             "everything" => match value {
                 Value::Bool(true) => self.targets.push(Target::Everything),
@@ -227,12 +224,24 @@ impl Call {
     }
 }
 
-fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, InvalidateError> {
-    value.as_str().ok_or(InvalidateError::Type { field, expected: "a string" })
+impl Target {
+    /// Parses the value of a field that names one target: `path`, `prefix`, `route` or `tag`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub(crate) fn parse(field: &'static str, text: &str) -> Result<Self, InvalidateError> {
+        match field {
+            "path" => path_of(field, text).map(Self::Path),
+            "prefix" => Ok(Self::Prefix(PathPrefix::try_from(path_of(field, text)?)?)),
+            "route" => RouteId::from_stored(text).map(Self::Route).ok_or(InvalidateError::Route),
+            "tag" => Ok(Self::Tag(Tag::parse(text)?)),
+            other => Err(InvalidateError::UnknownField { field: other.to_owned() }),
+        }
+    }
 }
 
-fn path(field: &'static str, value: &Value) -> Result<CanonicalPath, InvalidateError> {
-    path_of(field, text(field, value)?)
+fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, InvalidateError> {
+    value.as_str().ok_or(InvalidateError::Type { field, expected: "a string" })
 }
 
 fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, InvalidateError> {

@@ -1,13 +1,14 @@
 //! The JSON schema of `[vars.ISR]`, draft 7: the version that most editors support.
 
 use cloudflare_isr::internals::config::{
-    Bounds, ItemForm, ListForm, MAX_ROUTES, MAX_VALUE_BYTES, MAX_VALUES, QUERY_WORDS, Setting, SettingLevel, TextForm,
-    ValueKind,
+    Bounds, ItemForm, ListForm, MAX_CONDITIONS, MAX_ROUTES, MAX_VALUE_BYTES, MAX_VALUES, MAX_WEBHOOK_NAME_CHARS,
+    QUERY_WORDS, Setting, SettingLevel, TextForm, ValueKind,
 };
 use cloudflare_isr::internals::route::{
     MAX_BINDING_NAME_CHARS, MAX_PATTERN_BYTES, MAX_RENDER_HEADER_BYTES, MAX_RENDER_HEADERS,
 };
 use cloudflare_isr::internals::semantics::statuses;
+use cloudflare_isr::internals::webhook::{MAX_RULES, MAX_TEMPLATE_BYTES, MAX_WEBHOOKS};
 use serde_json::{Map, Value, json};
 
 use crate::{description, settings_of};
@@ -21,7 +22,14 @@ pub(crate) fn schema() -> Value {
         "The variable ISR of the gateway. The gateway reports mistakes that a schema can't express, such as two routes for the same paths."
     );
     schema["required"] = json!(["routes"]);
-    schema["definitions"] = json!({ "route": table(SettingLevel::Route), "vary": table(SettingLevel::Vary) });
+    let mut webhook = table(SettingLevel::Webhook);
+    webhook["required"] = json!(["scheme", "secret", "rules"]);
+    schema["definitions"] = json!({
+        "route": table(SettingLevel::Route),
+        "vary": table(SettingLevel::Vary),
+        "webhook": webhook,
+        "rule": table(SettingLevel::Rule),
+    });
     schema
 }
 
@@ -45,6 +53,7 @@ fn value(kind: ValueKind) -> Value {
         ValueKind::Word(words) => json!({ "enum": words }),
         ValueKind::Text(form) => text_of(form),
         ValueKind::List(form) => list_of(form),
+        ValueKind::Texts(form) => texts(form),
         ValueKind::Query(form) => json!({ "anyOf": [{ "enum": QUERY_WORDS }, list_of(form)] }),
         ValueKind::Statuses => json!({
             "type": "array",
@@ -67,6 +76,24 @@ fn value(kind: ValueKind) -> Value {
             "propertyNames": { "pattern": "^/", "maxLength": MAX_PATTERN_BYTES },
             "additionalProperties": { "$ref": "#/definitions/route" },
         }),
+        ValueKind::Webhooks => json!({
+            "type": "object",
+            "maxProperties": MAX_WEBHOOKS,
+            "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_WEBHOOK_NAME_CHARS },
+            "additionalProperties": { "$ref": "#/definitions/webhook" },
+        }),
+        ValueKind::Rules => {
+            json!({ "type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": { "$ref": "#/definitions/rule" } })
+        }
+        ValueKind::Conditions => {
+            let value = json!({ "type": ["string", "number", "boolean"] });
+            json!({
+                "type": "object",
+                "maxProperties": MAX_CONDITIONS,
+                "propertyNames": { "pattern": "^(/|$)", "maxLength": MAX_TEMPLATE_BYTES },
+                "additionalProperties": { "anyOf": [value, { "type": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": value }] },
+            })
+        }
     }
 }
 
@@ -103,6 +130,13 @@ fn list_of(form: ListForm) -> Value {
     match form.item {
         ItemForm::Word(words) => list(form.max_items, &json!({ "enum": words })),
         ItemForm::Text { pattern, max_chars, .. } => list(form.max_items, &text(pattern, max_chars)),
+    }
+}
+
+fn texts(form: ListForm) -> Value {
+    match form.item {
+        ItemForm::Word(words) => json!({ "anyOf": [{ "enum": words }, list_of(form)] }),
+        ItemForm::Text { pattern, max_chars, .. } => json!({ "anyOf": [text(pattern, max_chars), list_of(form)] }),
     }
 }
 

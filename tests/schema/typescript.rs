@@ -17,6 +17,8 @@ pub(crate) fn module() -> String {
             "The settings of one route. Settings that are left out have the top level's values.",
         ),
         ("IsrVary", SettingLevel::Vary, "Properties of a request that select one of several variants of a page."),
+        ("IsrWebhook", SettingLevel::Webhook, "A webhook: a call of another system that invalidates pages."),
+        ("IsrWebhookRule", SettingLevel::Rule, "What a delivery of a webhook invalidates, if its conditions hold."),
     ];
     let head = "// Generated from src/config/settings.rs by tests/schema. Make changes there.\n".to_owned();
     tables.into_iter().fold(head, |text, (name, level, about)| text + "\n" + &interface(name, level, about))
@@ -46,12 +48,19 @@ fn type_of(kind: ValueKind) -> String {
         ValueKind::Word(words) => union(words.iter().map(quoted)),
         ValueKind::Text(_) => "string".to_owned(),
         ValueKind::List(list) => list_of(list),
+        ValueKind::Texts(list) => format!("string | {}", list_of(list)),
         ValueKind::Query(list) => format!("{} | {}", list_of(list), union(QUERY_WORDS.iter().map(quoted))),
         ValueKind::Statuses => format!("readonly ({})[]", union(statuses::ALLOWED.iter().map(ToString::to_string))),
         ValueKind::RenderHeaders => "{ [name: string]: string | { secret: string } }".to_owned(),
         ValueKind::ValuesByName { .. } => "{ [name: string]: readonly string[] }".to_owned(),
         ValueKind::Vary => "IsrVary".to_owned(),
         ValueKind::Routes => "{ [pattern: `/${string}`]: IsrRoute }".to_owned(),
+        ValueKind::Webhooks => "{ [name: string]: IsrWebhook }".to_owned(),
+        ValueKind::Rules => "readonly IsrWebhookRule[]".to_owned(),
+        ValueKind::Conditions => {
+            let value = "string | number | boolean";
+            format!("{{ [pointer: string]: {value} | readonly ({value})[] }}")
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! An environment of a configuration: what wrangler would deploy, and what is wrong with it.
 
-use cloudflare_isr::internals::config::{Binding, Config, ConfigError, Needs, PURGE_TOKEN, Problem, render_secrets};
+use cloudflare_isr::internals::config::{
+    Binding, Config, ConfigError, Needs, PURGE_TOKEN, Problem, render_secrets, webhook_secrets,
+};
 use serde_json::{Value, json};
 
 /// The arrays of bindings that can render pages, and the field with the name of each binding.
@@ -89,7 +91,8 @@ impl<'a> Deployment<'a> {
         let Some(Ok(config)) = settings.as_ref().map(Config::from_json) else {
             return Vec::new();
         };
-        let mut secrets: Vec<&str> = render_secrets(&config).into_iter().collect();
+        let mut secrets: Vec<&str> =
+            render_secrets(&config).into_iter().chain(webhook_secrets(&config).into_keys()).collect();
         secrets.extend(config.zone_purge.is_some().then_some(PURGE_TOKEN));
         let note = |name: &str| Finding {
             path: String::new(),

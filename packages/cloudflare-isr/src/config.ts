@@ -72,6 +72,8 @@ export interface IsrConfig {
   platform_cache?: boolean;
   /** Zone whose cache is purged of invalidated pages. Accepts the id of a zone, 32 hexadecimal digits. Default: none. */
   zone_purge?: string;
+  /** Webhooks: calls of a CMS or another system that invalidate pages, at `/__isr/hooks/<name>`; see docs/webhooks.md. Accepts at most 20 tables, such as [vars.ISR.webhooks.cms]. Default: none. */
+  webhooks?: { [name: string]: IsrWebhook };
   /** Routes, whose pages are cached. Accepts 1 to 500 tables, such as [vars.ISR.routes."/blog/[slug]"]. Default: required. */
   routes: { [pattern: `/${string}`]: IsrRoute };
 }
@@ -128,4 +130,34 @@ export interface IsrVary {
   cookie?: { [name: string]: readonly string[] };
   /** Request headers and their values. Any other value has the same effect as no header. Accepts lists of values by name, such as { X-Ab-Test = ["a", "b"] }. Default: none. */
   header?: { [name: string]: readonly string[] };
+}
+
+/** A webhook: a call of another system that invalidates pages. */
+export interface IsrWebhook {
+  /** How the sender proves that it knows the secret. Accepts "contentful", "github", "sanity", "standard", "storyblok" or "token". Default: required. */
+  scheme: "contentful" | "github" | "sanity" | "standard" | "storyblok" | "token";
+  /** Name of the Worker's secret that the sender shares. Accepts 1 to 64 letters, digits or `_`: the name of a secret, such as "CMS_SECRET". Default: required. */
+  secret: string;
+  /** Rules, all of which are applied to each delivery. Accepts 1 to 50 tables, such as [[vars.ISR.webhooks.cms.rules]]. Default: required. */
+  rules: readonly IsrWebhookRule[];
+}
+
+/** What a delivery of a webhook invalidates, if its conditions hold. */
+export interface IsrWebhookRule {
+  /** Conditions, all of which must hold: a JSON pointer into the body, and the values that it may have. Accepts at most 10 JSON pointers with a value or a list of values each, such as { "/type" = ["post", "page"] }. Default: none. */
+  when?: { [pointer: string]: string | number | boolean | readonly (string | number | boolean)[] };
+  /** Invalidates these paths. `{/pointer}` stands for the value at this place of the body, and for each item of a list. Accepts one or at most 20 templates, such as "post:{/entry/id}". Default: none. */
+  path?: string | readonly string[];
+  /** Invalidates these paths and all below them. Accepts one or at most 20 templates, such as "post:{/entry/id}". Default: none. */
+  prefix?: string | readonly string[];
+  /** Invalidates the routes with these patterns. Accepts one or at most 20 templates, such as "post:{/entry/id}". Default: none. */
+  route?: string | readonly string[];
+  /** Invalidates all pages with these tags. Accepts one or at most 20 templates, such as "post:{/entry/id}". Default: none. */
+  tag?: string | readonly string[];
+  /** Invalidates all pages. Accepts `true` or `false`. Default: `false`. */
+  everything?: boolean;
+  /** The effect on the pages. Accepts "stale", "expire" or "purge". Default: `"expire"`. */
+  mode?: "stale" | "expire" | "purge";
+  /** When the pages are rendered again. Accepts "lazy" or "eager". Default: `"lazy"`. */
+  refresh?: "lazy" | "eager";
 }

@@ -8,7 +8,7 @@ mod numbers;
 mod texts;
 
 pub(super) use self::numbers::{Count, Lifetime, Objects, SameAs, Seconds};
-pub(super) use self::texts::{Flag, List, Text, Word};
+pub(super) use self::texts::{Flag, List, Text, Texts, Word};
 use super::reader::Reader;
 use super::setting::{DefaultValue, Setting, ValueKind};
 

@@ -151,3 +151,33 @@ impl<T> Kind for List<T> {
         table.list(setting, self.form.max_items, self.parse)
     }
 }
+
+/// A text, or a list of texts.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct Texts<T: 'static> {
+    pub(in crate::config) form: ListForm,
+    pub(in crate::config) parse: fn(&str) -> Result<T, ValueError>,
+}
+
+impl<T> Texts<T> {
+    pub(in crate::config) const fn value_kind(&self) -> ValueKind {
+        ValueKind::Texts(self.form)
+    }
+
+    #[expect(clippy::unused_self, reason = "every kind has this method")]
+    pub(in crate::config) const fn default_value(&self) -> DefaultValue {
+        DefaultValue::None
+    }
+}
+
+impl<T> Kind for Texts<T> {
+    type Value = Vec<T>;
+
+    /// Reads the texts. Every malformed one is reported and left out.
+    fn read(&self, setting: &Setting, table: &mut Reader<'_, '_>) -> Option<Vec<T>> {
+        match table.get(setting) {
+            Some(Value::Array(_)) => table.list(setting, self.form.max_items, self.parse),
+            _ => table.text(setting, self.parse).map(|text| vec![text]),
+        }
+    }
+}

@@ -11,6 +11,7 @@ use worker::Env;
 use super::decisions::{decisions, stream_of_decisions};
 use super::explain::explain;
 use super::health::check;
+use super::hooks;
 use super::inspect::inspect;
 use super::overview::overview;
 use super::survey::Surveyor;
@@ -25,10 +26,11 @@ use crate::edge::settings::Settings;
 use crate::error::{CallError, ErrorCode};
 use crate::inspection::health::Health;
 use crate::inspection::{Explain, Inspect};
-use crate::invalidation::Call as Invalidate;
+use crate::invalidation::{Call as Invalidate, InvalidateError};
 use crate::secret::Secret;
 use crate::semantics::key::RequestUrl;
 use crate::visit::classify::ADMIN_PREFIX;
+use crate::webhook::{DeliveryError, SignatureError};
 
 /// The most bytes of a request body.
 const MAX_BODY_BYTES: u64 = 16 * 1024;
@@ -38,7 +40,7 @@ const HEALTH_PATH: &str = "/__isr/health";
 
 /// Why a request was not carried out.
 #[derive(Debug, Error)]
-enum HttpError {
+pub(super) enum HttpError {
     /// There is nothing at this path, or the path is switched off.
     #[error("there is nothing here")]
     NoSuchPath,
@@ -55,8 +57,11 @@ enum HttpError {
     #[error("send the body's length in `Content-Length`")]
     LengthRequired,
     /// The body is over its bound.
-    #[error("the body may have at most {MAX_BODY_BYTES} bytes")]
-    TooLarge,
+    #[error("the body may have at most {most} bytes")]
+    TooLarge {
+        /// The bound.
+        most: u64,
+    },
     /// The body could not be read.
     #[error("the body could not be read")]
     Unreadable,
@@ -66,6 +71,22 @@ enum HttpError {
     /// The header `Last-Event-ID` is not the id of an event.
     #[error("`Last-Event-ID` must be the id of an event of this stream")]
     LastEventId,
+    /// A webhook's sender does not prove that it knows the secret.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// A webhook's delivery can't be read.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// A webhook's delivery names only targets that are not valid.
+    #[error("none of the targets is valid; the first is the {field} {text:?}: {error}")]
+    NoValidTarget {
+        /// The field.
+        field: &'static str,
+        /// What the template made.
+        text: String,
+        /// What is wrong with it.
+        error: InvalidateError,
+    },
     /// The call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -76,10 +97,14 @@ impl HttpError {
         match self {
             Self::NoSuchPath => ErrorCode::NotFound,
             Self::Method { .. } => ErrorCode::MethodNotAllowed,
-            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::Unauthorized | Self::Signature(_) => ErrorCode::Unauthorized,
             Self::LengthRequired => ErrorCode::LengthRequired,
-            Self::TooLarge => ErrorCode::TooLarge,
-            Self::Unreadable | Self::NotJson(_) | Self::LastEventId => ErrorCode::InvalidArgument,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Unreadable
+            | Self::NotJson(_)
+            | Self::LastEventId
+            | Self::Delivery(_)
+            | Self::NoValidTarget { .. } => ErrorCode::InvalidArgument,
             Self::Call(error) => error.code(),
         }
     }
@@ -92,10 +117,13 @@ impl HttpError {
             Self::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
             Self::NoSuchPath
             | Self::LengthRequired
-            | Self::TooLarge
+            | Self::TooLarge { .. }
             | Self::Unreadable
             | Self::NotJson(_)
             | Self::LastEventId
+            | Self::Signature(_)
+            | Self::Delivery(_)
+            | Self::NoValidTarget { .. }
             | Self::Call(_) => {}
         }
         Ok(response)
@@ -149,6 +177,9 @@ pub(in crate::edge) async fn http(
     settings: &Settings,
 ) -> Result<Response, JsValue> {
     let answer = match (settings.admin_token.as_ref(), Endpoint::find(path)) {
+        (_, None) if path.starts_with(hooks::PREFIX) => {
+            hooks::receive(request, method, path, env, settings).await.map(Answer::from)
+        }
         (Some(token), Some((endpoint, seq))) => {
             Call { request, env, settings, endpoint, seq }.answer(method, token).await
         }
@@ -244,7 +275,7 @@ impl Call<'_> {
     }
 
     async fn revalidate(&self) -> Result<Value, HttpError> {
-        let body = serde_json::from_slice(&body(self.request).await?)?;
+        let body = serde_json::from_slice(&body(self.request, MAX_BODY_BYTES).await?)?;
         let call = Invalidate::from_json(&body).map_err(CallError::from)?;
         Ok(json!({ "invalidations": invalidate_all(self.env, call).await? }))
     }
@@ -294,12 +325,12 @@ fn authorize(request: &Request, token: &Secret) -> Result<(), HttpError> {
 }
 
 /// Reads the body, if its announced length is within the limit.
-async fn body(request: &Request) -> Result<Vec<u8>, HttpError> {
+pub(super) async fn body(request: &Request, most: u64) -> Result<Vec<u8>, HttpError> {
     let unreadable = |_| HttpError::Unreadable;
     let announced = request.headers().get("content-length").ok().flatten();
     match announced.and_then(|length| length.parse::<u64>().ok()) {
         None => return Err(HttpError::LengthRequired),
-        Some(length) if length > MAX_BODY_BYTES => return Err(HttpError::TooLarge),
+        Some(length) if length > most => return Err(HttpError::TooLarge { most }),
         Some(_) => {}
     }
     let body = js::bytes(request.array_buffer().map_err(unreadable)?).await.map_err(unreadable)?;

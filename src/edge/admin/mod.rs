@@ -4,6 +4,7 @@
 mod decisions;
 mod explain;
 mod health;
+mod hooks;
 mod http;
 mod inspect;
 mod lists;
