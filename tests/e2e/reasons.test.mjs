@@ -10,7 +10,7 @@ import { adminToken, bypassToken, config, host, start, until } from "./harness.m
 
 const headers = { authorization: `Bearer ${adminToken}` };
 const lab = (name) => `/lab/${name}`;
-const own = ["broken", "paused", "first", "second", "full-1"];
+const own = ["broken", "paused", "plain"];
 
 /** Routes of their own for what concerns a whole route. */
 const routes = {

@@ -20,7 +20,7 @@ const caller = {
 
 let isr;
 before(async () => {
-  isr = await start({ isr: config({ origin: "self" }), origin: null, main: ["tests/e2e/own-site.mjs"], workers: [caller] });
+  isr = await start({ isr: config({ origin: "self", log: "requests" }), origin: null, main: ["tests/e2e/own-site.mjs"], workers: [caller] });
 });
 
 test("a page is rendered once by the handler, and then comes from the cache", async () => {
@@ -37,6 +37,14 @@ test("a page is rendered once by the handler, and then comes from the cache", as
   }
   const crowd = await Promise.all(Array.from({ length: 20 }, () => isr.fetch("/blog/crowd")));
   assert.ok(crowd.every(({ render }) => render === 1));
+});
+
+test("the log has a line for a MISS, and none for a HIT", async () => {
+  const lines = () => isr.logs.filter((line) => line.includes('"isr request"') && line.includes('"/blog/logged"'));
+  for (const status of ["MISS", "HIT", "HIT"]) assert.equal((await isr.fetch("/blog/logged")).isr, status);
+  await until("the line", () => lines().length > 0);
+  const [line, ...others] = lines().map((line) => JSON.parse(line.slice(line.indexOf("{"))));
+  assert.deepEqual([line.outcome, line.route, line.status, others.length], ["MISS", "/blog/[slug]", 200, 0]);
 });
 
 test("an invalidation by RPC reaches the page", async () => {
