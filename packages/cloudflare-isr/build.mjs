@@ -41,9 +41,9 @@ await copyFile(path.join(root, "build/index_bg.wasm"), path.join(gateway, "index
 const [folder, program] = process.argv.slice(2);
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-for (const file of ["LICENSE", "README.md", "bin", "dist", "schema.json"]) {
+const manifest = JSON.parse(await readFile(from("package.json"), "utf8"));
+for (const file of ["LICENSE", "README.md", ...manifest.files]) {
   await cp(from(file), path.join(folder, file), { recursive: true });
 }
-const manifest = JSON.parse(await readFile(from("package.json"), "utf8"));
 manifest.optionalDependencies = { [packageFor()]: `file:${program}` };
 await writeFile(path.join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
