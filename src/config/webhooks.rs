@@ -114,7 +114,7 @@ pub(super) fn conditions(setting: &Setting, table: &mut Reader<'_, '_>) -> Optio
         match condition(pointer, value) {
             Ok(condition) => conditions.push(condition),
             Err(error) => {
-                table.report_value(format!("{}.{}", table.path_of(setting), key(pointer)), setting, value, error)
+                table.report_value(format!("{}.{}", table.path_of(setting), key(pointer)), setting, value, error);
             }
         }
     }

@@ -52,7 +52,7 @@ pub enum Scheme {
     Standard,
     /// Storyblok.
     Storyblok,
-    /// The secret itself, as a bearer token: for senders that sign nothing, such as DatoCMS.
+    /// The secret itself, as a bearer token: for senders that sign nothing, such as `DatoCMS`.
     Token,
 }
 

@@ -230,13 +230,12 @@ fn a_message_to_a_coordinator() {
                     check_key(&page.key);
                 }
             }
-            ToCoordinator::Metrics => {}
             ToCoordinator::Retire { shard } => check_shard(shard),
             ToCoordinator::Survey(ShardSurvey::Entries(question)) => {
                 question.after.iter().for_each(check_key);
                 check_tags(question.tag.as_slice());
             }
-            ToCoordinator::Survey(_) => {}
+            ToCoordinator::Metrics | ToCoordinator::Survey(_) => {}
             ToCoordinator::Inspect(question) => {
                 question.after.iter().for_each(check_key);
                 match &question.pages {
