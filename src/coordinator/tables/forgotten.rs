@@ -78,7 +78,7 @@ impl<S: Sql> CoordinatorStore<S> {
                     if kind == "tag" && self.is_needed(&kind, Tag::every().as_str(), &mode, received)? {
                         self.widen_to((&kind, &name, &mode), ("tag", Tag::every().as_str()))?;
                     }
-                    self.remove_invalidation(&kind, &name, &mode)?;
+                    self.remove_invalidation(&kind, &name, &mode, received)?;
                 }
                 next = format!("{kind}\n{name}\n{mode}");
             }
@@ -102,15 +102,16 @@ impl<S: Sql> CoordinatorStore<S> {
         Ok(Columns::of("invalidations", row).number()? > 0)
     }
 
-    fn remove_invalidation(&self, kind: &str, name: &str, mode: &str) -> Result<(), StoreError> {
-        let remove = "DELETE FROM invalidations WHERE kind = ? AND name = ? AND mode = ?";
-        self.sql.query(remove, &[kind.into(), name.into(), mode.into()]).map(drop)
+    /// Removes an invalidation, unless another one has been widened to it since it was examined.
+    fn remove_invalidation(&self, kind: &str, name: &str, mode: &str, received: Version) -> Result<(), StoreError> {
+        let remove = "DELETE FROM invalidations WHERE kind = ? AND name = ? AND mode = ? AND received = ?";
+        self.sql.query(remove, &[kind.into(), name.into(), mode.into(), received.to_string().into()]).map(drop)
     }
 
     /// Replaces the oldest invalidation by prefix by one of everything, if there are too many. It names more pages than
     /// before, but only pages that are older than all other invalidations by prefix.
     fn widen_prefixes(&self) -> Result<(), StoreError> {
-        let (count, oldest) = ("SELECT COUNT(*)", "SELECT name, mode");
+        let (count, oldest) = ("SELECT COUNT(*)", "SELECT name, mode, received");
         let prefixes = "FROM invalidations WHERE kind = 'prefix' AND mode <> 'purge'";
         let row = self.sql.query(&format!("{count} {prefixes}"), &[])?.into_iter().next().unwrap_or_default();
         if Columns::of("invalidations", row).number()? <= MAX_PREFIXES {
@@ -120,8 +121,9 @@ impl<S: Sql> CoordinatorStore<S> {
         for row in self.sql.query(&oldest, &[ROWS_A_TIME.into()])? {
             let mut columns = Columns::of("invalidations", row);
             let (name, mode) = (columns.text()?, columns.text()?);
+            let received = columns.parsed(Version::parse)?;
             self.widen_to(("prefix", &name, &mode), ("everything", ""))?;
-            self.remove_invalidation("prefix", &name, &mode)?;
+            self.remove_invalidation("prefix", &name, &mode, received)?;
         }
         Ok(())
     }

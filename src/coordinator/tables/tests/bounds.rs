@@ -111,6 +111,23 @@ fn invalidations_by_tag_that_only_pages_with_every_tag_need_become_one() {
 }
 
 #[test]
+fn an_invalidation_that_is_widened_while_the_earlier_one_goes_is_kept() {
+    let store = coordinator();
+    let before = page("/all", &[Tag::every().as_str()], 100);
+    save(&store, &Entry { page: Some(before), ..Entry::default() }, "/all");
+    invalidate(&store, Target::Tag(tag("a")), Mode::Stale, 200);
+    collect(&store, 1000, 1000);
+    assert_eq!(names(&store), ["tag isr:every-tag"]);
+    // Nothing needs that one any more. Another by the same tag is examined together with it.
+    let after = page("/all", &[Tag::every().as_str()], 300);
+    save(&store, &Entry { page: Some(after.clone()), ..Entry::default() }, "/all");
+    invalidate(&store, Target::Tag(tag("a")), Mode::Stale, 400);
+    collect(&store, 1000, 1000);
+    assert_eq!(names(&store), ["tag isr:every-tag"]);
+    assert_eq!(store.invalidated(&after), Ok(Some(Mode::Stale)));
+}
+
+#[test]
 fn each_tag_index_object_is_told_that_a_page_carries_every_tag() {
     let store = coordinator();
     save(&store, &Entry { page: Some(page("/a", &[Tag::every().as_str()], 100)), ..Entry::default() }, "/a");
