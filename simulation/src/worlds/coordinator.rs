@@ -125,6 +125,12 @@ impl World<'_> {
         page.windows.freshness(self.local_time(at)) == Freshness::Fresh
     }
 
+    /// Returns whether a page is not fresh by any other clock than that of a coordinator whose clock was set back.
+    pub(super) fn has_aged(&self, at: usize, page: &PageMeta) -> bool {
+        let now = Timestamp::from_millis(self.now.saturating_sub(self.weather.skew));
+        self.objects[at].was_set_back && page.windows.freshness(now) != Freshness::Fresh
+    }
+
     fn perform_all(&mut self, at: usize, effects: Vec<Effect<Body>>) -> CheckResult {
         // A cancelled render is not live any more when the next one begins, regardless of the order of the effects.
         for effect in &effects {

@@ -12,7 +12,6 @@ use crate::fault::Fault;
 /// - a purge had left the feed, and the purged page stood in for one that the coordinator did not have;
 /// - an edge whose clock was behind took a page that the coordinator called stale for fresh, without the row in its feed;
 /// - an overtaken write landed in L2 while the store failed, and the newer page was not written again;
-/// - an alarm could not record that a late deletion had landed in L2, and no other alarm was set;
 /// - a coordinator whose clock was behind did not learn the time, and stored no page;
 /// - an edge had read a part of the feed, whose rows a later row had replaced, and that row was lost by a restore;
 /// - an invalidation by tag was removed although a page that carries every tag was from before it;
@@ -23,7 +22,7 @@ use crate::fault::Fault;
 /// Some mistakes that such a search finds once in more than 100,000 schedules are shown by unit tests alone.
 ///
 /// The others are faults that a search from the first seed finds late.
-pub const SEEDS: [(u64, Fault); 24] = [
+pub const SEEDS: [(u64, Fault); 23] = [
     (0, Fault::KeepRunning),
     (4_053, Fault::RunAhead),
     (0, Fault::PutOffApplied),
@@ -32,7 +31,6 @@ pub const SEEDS: [(u64, Fault); 24] = [
     (4_829, Fault::StandInUnknown),
     (129_373, Fault::StaleByOwnClock),
     (19_219, Fault::ForgetUnrecorded),
-    (984_242, Fault::RestAfterFailure),
     (19_813, Fault::StayBehind),
     (28_875, Fault::StateRowRead),
     (2_748, Fault::CollectForOthers),
@@ -42,7 +40,7 @@ pub const SEEDS: [(u64, Fault); 24] = [
     (8_686, Fault::NoReportBackOff),
     (14_505, Fault::KeepPassing),
     (4_866, Fault::ServeInvalidatedAnswer),
-    (158, Fault::KeepSlot),
+    (181, Fault::KeepSlot),
     (136, Fault::ShareOutOfOrder),
     (1_461, Fault::KeepRetired),
     (754, Fault::SpendUncounted),
