@@ -18,6 +18,7 @@
 //!
 //! | what can go wrong | then |
 //! |---|---|
+//! | many new keys come at once | each takes its place when its render begins, not when it ends |
 //! | the displaced page is in L2 | its deletion is due, and the row stays until L2 has accepted it; the hand collects it later |
 //! | it is rendered or written at this moment | it is not displaced |
 //! | it is failing | it is not displaced until five minutes after its back-off, so that a flood can't end the back-off |
@@ -60,17 +61,20 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
     /// Returns whether an unknown key may be admitted.
     pub(super) fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
         let most = most(turn, key);
-        if self.count_keys()? < most {
+        let places = self.count_places()?;
+        if places < most {
             return Ok(true);
         }
         let asked = self.frequency.of(key);
-        let displaces = if asked < PROVEN { Displaces::Nothing } else { Displaces::Below(asked) };
+        // Without room for another row that leaves, a key that is displaced would make room for nothing.
+        let has_no_room = places >= most + small_part(most);
+        let displaces = if asked < PROVEN || has_no_room { Displaces::Nothing } else { Displaces::Below(asked) };
         let has_displaced = self.displace(turn, key, displaces)?;
-        let keys = self.count_keys()?;
-        Ok(keys < most || (has_displaced && keys < most + small_part(most)))
+        let places = self.count_places()?;
+        Ok(places < most || (has_displaced && places < most + small_part(most)))
     }
 
-    /// Counts the keys after a step, and makes room if there are too many negative ones.
+    /// Counts the places after a step, and makes room if there are too many negative ones.
     pub(super) fn note_keys(
         &mut self,
         turn: Turn<'_>,
@@ -83,21 +87,23 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
                 *known = (*known + u64::from(after)).saturating_sub(u64::from(before));
             }
         };
-        count(&mut self.keys, before.has_row(), after.has_row());
+        let takes_place = |entry: &Entry| entry.has_row() || entry.lease.is_some();
+        count(&mut self.keys, takes_place(before), takes_place(after));
         let (was_negative, is_negative) = (before.is_negative(), after.is_negative());
         count(&mut self.negatives, was_negative, is_negative);
         let most = most(turn, key);
         if was_negative || !is_negative || after.pending.is_some_and(|write| write.version.is_none()) {
             return Ok(());
         }
-        if self.count_keys()? >= most - most / 4 && self.count_negatives()? > small_part(most) {
+        if self.count_places()? >= most - most / 4 && self.count_negatives()? > small_part(most) {
             self.displace(turn, key, Displaces::Negative)?;
         }
         Ok(())
     }
 
-    fn count_keys(&mut self) -> Result<u64, StoreError> {
-        let keys = self.keys.map_or_else(|| self.store.count_keys(), Ok)?;
+    /// Counts the keys that take a place of `max_pages`: those with a row, and those that are rendered for the first time.
+    fn count_places(&mut self) -> Result<u64, StoreError> {
+        let keys = self.keys.map_or_else(|| self.store.count_places(), Ok)?;
         self.keys = Some(keys);
         Ok(keys)
     }
@@ -135,7 +141,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
                 least = Some((worth, &candidate.key));
             }
         }
-        if matches!(displaces, Displaces::Below(_)) && self.count_keys()? < most(turn, newcomer) {
+        if matches!(displaces, Displaces::Below(_)) && self.count_places()? < most(turn, newcomer) {
             return Ok(false); // What was of no use has made room.
         }
         match least {

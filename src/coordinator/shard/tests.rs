@@ -295,8 +295,49 @@ fn a_flood_of_made_up_urls_neither_displaces_what_is_asked_for_nor_keeps_a_new_p
 }
 
 #[test]
+fn a_page_that_is_rendered_for_the_first_time_has_a_place_already() {
+    let few = few(8);
+    let mut shard = open();
+    for number in 0..30 {
+        for time in 0..3 {
+            shard.on(&few, at(100 * number + time), miss(3 * number + time, &format!("/{number}")));
+        }
+    }
+    let places = |shard: &TestShard| (shard.store.count_keys().unwrap(), shard.store.count_places().unwrap());
+    assert_eq!(places(&shard), (0, 8), "all of them are rendered or wait for that");
+    let (mut shard, _): (TestShard, _) = Shard::open(shard.store.into_sql(), &few, at(4000)).unwrap();
+    let seen = visit_full(&mut shard, &few, at(4000), 1000, "/new", 200);
+    assert_eq!(seen, "reply 1000 Refused { reason: PagesFull } -", "another life counts them as well");
+}
+
+#[test]
+fn without_room_for_rows_that_leave_nothing_is_displaced() {
+    let few = few(8);
+    let mut shard = open();
+    for number in 0..8 {
+        visit_full(&mut shard, &few, at(number), number, &format!("/{number}"), 200);
+    }
+    // L2 refuses each deletion, so one row stays although its page has left.
+    let mut deletions = 0;
+    for number in 0..20 {
+        for time in 0..3 {
+            let moment = at(100_000 + 1000 * number + time);
+            let Handled { effects, .. } =
+                shard.on(&few, moment, miss(100 + 3 * number + time, &format!("/new/{number}")));
+            for effect in effects {
+                if let Effect::Delete(key) = effect {
+                    deletions += 1;
+                    shard.on(&few, moment, Input::Wrote { key, version: None, taken: false });
+                }
+            }
+        }
+    }
+    assert_eq!(deletions, 1);
+}
+
+#[test]
 fn what_is_under_way_and_what_backs_off_is_not_displaced() {
-    let few = few(3);
+    let few = few(4);
     let mut shard = open();
     on(&mut shard, at(10), miss(1, "/rendering"));
     let lease = token(&shard, "/rendering");

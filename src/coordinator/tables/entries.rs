@@ -192,6 +192,19 @@ impl<S: Sql> CoordinatorStore<S> {
         rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
     }
 
+    /// Returns the number of keys that have a row or are rendered for the first time.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_places(&self) -> Result<u64, StoreError> {
+        let rows = self.sql.query(
+            "SELECT (SELECT COUNT(*) FROM entries) + \
+             (SELECT COUNT(*) FROM leases l WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.key = l.key))",
+            &[],
+        )?;
+        rows.into_iter().next().map_or(Ok(0), |row| Columns::of("entries", row).number())
+    }
+
     /// Returns at most `limit` keys with something besides the deletion from L2 that is due.
     ///
     /// # Errors
