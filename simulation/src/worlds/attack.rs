@@ -12,6 +12,7 @@ use super::world::{EDGES, World};
 use crate::coordinator::{Entry, WaiterId};
 use crate::protocol::Reply;
 use crate::reason::Reason;
+use crate::route::Route;
 
 /// The attacker asks once in this many steps, for at most so many URLs at once.
 const ASKS_EVERY: u64 = 3;
@@ -87,6 +88,20 @@ impl World<'_> {
             before.page.as_ref().is_some_and(|page| page.windows.end().is_none_or(|end| now < end.as_millis()));
         promise(10, !(is_attack && is_good), || {
             format!("{} is displaced by {}: {before:?}", self.workshop.keys[key], self.workshop.keys[by.unwrap_or(key)])
+        })
+    }
+
+    /// Promise 10: however many keys come at once, no more than `max_pages` have a page or are rendered, besides keys that were
+    /// about to leave and are requested again: an eighth of that number.
+    pub(super) fn check_places(&self, at: usize) -> CheckResult {
+        let most = self.layout.config.routes.iter().map(Route::max_pages).max().unwrap_or_default();
+        let has_place = |key: &usize| {
+            let entry = self.entry(*key);
+            self.layout.owners[*key] == at && (entry.page.is_some() || entry.lease.is_some())
+        };
+        let places = self.keys().filter(has_place).count() as u64;
+        promise(10, places <= most + (most / 8).max(1), || {
+            format!("{places} keys have a page or are rendered, of {most}")
         })
     }
 

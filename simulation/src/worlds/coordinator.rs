@@ -50,6 +50,7 @@ impl World<'_> {
         }
         if let Some(before) = before {
             self.note_displaced(own.as_ref(), &before)?;
+            self.check_places(at)?;
         }
         // A render may have been queued, which is no effect.
         self.see_leases(at)?;
