@@ -60,6 +60,13 @@ impl Entry {
             || copy.is_some()
     }
 
+    /// Returns whether nothing is left of the key except what concerns its copy in L2, such as a deletion that is due.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        let Self { pending, written_at, copy, .. } = *self;
+        *self == Self { pending, written_at, copy, ..Self::default() }
+    }
+
     /// Returns whether the key has a row, but no page, or one that says that there is none.
     #[must_use]
     pub fn is_negative(&self) -> bool {

@@ -91,8 +91,7 @@ impl World<'_> {
         })
     }
 
-    /// Promise 10: however many keys come at once, no more than `max_pages` have a page or are rendered, besides keys that were
-    /// about to leave and are requested again: an eighth of that number.
+    /// Promise 10: however many keys come at once, no more than `max_pages` have a page or are rendered.
     pub(super) fn check_places(&self, at: usize) -> CheckResult {
         let most = self.layout.config.routes.iter().map(Route::max_pages).max().unwrap_or_default();
         let has_place = |key: &usize| {
@@ -100,9 +99,7 @@ impl World<'_> {
             self.layout.owners[*key] == at && (entry.page.is_some() || entry.lease.is_some())
         };
         let places = self.keys().filter(has_place).count() as u64;
-        promise(10, places <= most + (most / 8).max(1), || {
-            format!("{places} keys have a page or are rendered, of {most}")
-        })
+        promise(10, places <= most, || format!("{places} keys have a page or are rendered, of {most}"))
     }
 
     /// Promise 10: long URLs leave room for other requests.

@@ -21,9 +21,10 @@
 //! | many new keys come at once | each takes its place when its render begins, not when it ends |
 //! | the displaced page is in L2 | its deletion is due, and the row stays until L2 has accepted it; the hand collects it later |
 //! | it is rendered or written at this moment | it is not displaced |
+//! | it is requested again before its row has gone | it proves itself like any other key |
 //! | it is failing | it is not displaced until five minutes after its back-off, so that a flood can't end the back-off |
 //! | its tags are invalidated later | no tier has it. An edge may have it in L1, and judges it by the feed |
-//! | a sweep has listed it | the sweep passes over it |
+//! | a sweep has listed it | the sweep passes over it, unless there is a place for it again |
 //! | a flood displaces pages all the time | at most 25 per second |
 //! | L2 refuses the deletions | the rows that leave take at most another eighth of `max_pages`; then nothing is displaced |
 //! | the object dies | the counts of requests are lost: a new page proves itself again |
@@ -58,20 +59,24 @@ enum Displaces {
 }
 
 impl<S: Sql, B: PageContent> Shard<S, B> {
-    /// Returns whether an unknown key may be admitted.
-    pub(super) fn admits(&mut self, turn: Turn<'_>, key: &PageKey) -> Result<bool, StoreError> {
-        let most = most(turn, key);
-        let places = self.count_places()?;
-        if places < most {
+    /// Returns whether a key without a page may be admitted. It may have a row nevertheless, because it has just left.
+    pub(super) fn admits(&mut self, turn: Turn<'_>, key: &PageKey, has_row: bool) -> Result<bool, StoreError> {
+        if self.has_free_place(turn, key, has_row)? {
             return Ok(true);
         }
+        let (most, others) = (most(turn, key), self.count_others(has_row)?);
         let asked = self.frequency.of(key);
         // Without room for another row that leaves, a key that is displaced would make room for nothing.
-        let has_no_room = places >= most + small_part(most);
+        let has_no_room = others >= most + small_part(most);
         let displaces = if asked < PROVEN || has_no_room { Displaces::Nothing } else { Displaces::Below(asked) };
         let has_displaced = self.displace(turn, key, displaces)?;
-        let places = self.count_places()?;
-        Ok(places < most || (has_displaced && places < most + small_part(most)))
+        let others = self.count_others(has_row)?;
+        Ok(others < most || (has_displaced && others < most + small_part(most)))
+    }
+
+    /// Returns whether there is a place for a key without a page, although nothing is displaced.
+    pub(super) fn has_free_place(&mut self, turn: Turn<'_>, key: &PageKey, has_row: bool) -> Result<bool, StoreError> {
+        Ok(self.count_others(has_row)? < most(turn, key))
     }
 
     /// Counts the places after a step, and makes room if there are too many negative ones.
@@ -106,6 +111,11 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         let keys = self.keys.map_or_else(|| self.store.count_places(), Ok)?;
         self.keys = Some(keys);
         Ok(keys)
+    }
+
+    /// Counts the places that other keys take.
+    fn count_others(&mut self, has_row: bool) -> Result<u64, StoreError> {
+        Ok(self.count_places()?.saturating_sub(u64::from(has_row)))
     }
 
     fn count_negatives(&mut self) -> Result<u64, StoreError> {

@@ -51,8 +51,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             self.end_lease(turn, key, lease.token)?;
             return self.step(turn, key, event, details);
         }
-        if let Some(waiter) = waiter_of(&event).filter(|_| before == Entry::default())
-            && !self.admits(turn, key)?
+        if let Some(waiter) = waiter_of(&event).filter(|_| before.is_forgotten())
+            && !self.admits(turn, key, before.has_row())?
         {
             self.reply(waiter, Reply::Refused { reason: Reason::PagesFull }, None);
             return Ok(());

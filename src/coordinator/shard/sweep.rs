@@ -116,7 +116,7 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
             return Ok(Fate::Failed);
         };
         let entry = self.store.load(key)?;
-        if entry == Entry::default() {
+        if entry == Entry::default() || (entry.is_forgotten() && !self.has_free_place(turn, key, true)?) {
             return Ok(Fate::Done); // It was displaced.
         }
         if entry.page.as_ref().is_some_and(|page| page.version > swept.received) {

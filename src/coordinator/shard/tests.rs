@@ -335,6 +335,43 @@ fn without_room_for_rows_that_leave_nothing_is_displaced() {
     assert_eq!(deletions, 1);
 }
 
+/// Fills a shard of one page with `/a`, and displaces it by `/b`, whose render does not end. L2 refuses to delete `/a`.
+fn with_leaving_page() -> (TestShard, Config) {
+    let few = few(1);
+    let mut shard = open();
+    visit_full(&mut shard, &few, at(10), 1, "/a", 200);
+    shard.on(&few, at(5000), miss(2, "/b"));
+    shard.on(&few, at(5001), miss(3, "/b"));
+    shard.on(&few, at(5002), Input::Wrote { key: key("/a"), version: None, taken: false });
+    assert!(shard.store.load(&key("/a")).unwrap().is_forgotten() && shard.store.count_keys().unwrap() == 1);
+    (shard, few)
+}
+
+#[test]
+fn a_key_that_is_leaving_needs_a_place_like_any_other() {
+    let (mut shard, few) = with_leaving_page();
+    let seen = visit_full(&mut shard, &few, at(5003), 4, "/a", 200);
+    assert_eq!(seen, "reply 4 Refused { reason: PagesFull } -");
+}
+
+#[test]
+fn a_sweep_renders_no_key_that_is_leaving_without_a_place() {
+    let few = few(1);
+    let mut shard = open();
+    visit_full(&mut shard, &few, at(10), 1, "/a", 200);
+    let everything = Invalidation { target: Target::Everything, ..eager(Mode::Expire) };
+    shard.on(&few, at(4000), Input::Invalidate(everything));
+    shard.on(&few, at(4000), Input::Alarm { room: 0, writes: 20 });
+    for waiter in 2..4 {
+        shard.on(&few, at(5000 + waiter), miss(waiter, "/b"));
+    }
+    shard.on(&few, at(5005), Input::Wrote { key: key("/a"), version: None, taken: false });
+    let effects = shard.on(&few, at(6000), Input::Alarm { room: 1, writes: 20 }).effects;
+    let rendered: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Render { .. })).collect();
+    assert!(rendered.is_empty(), "{rendered:?}");
+    assert!(shard.store.load(&key("/a")).unwrap().is_forgotten());
+}
+
 #[test]
 fn what_is_under_way_and_what_backs_off_is_not_displaced() {
     let few = few(4);
