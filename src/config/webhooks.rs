@@ -8,9 +8,10 @@ use super::setting::{MAX_CONDITIONS, Setting, SettingLevel};
 use super::settings::{EVERYTHING, MODE, PATH, PREFIX, REFRESH, ROUTE, RULES, SCHEME, SECRET, TAG, WEBHOOKS, WHEN};
 use super::value_error::{ValueError, ValueType};
 use super::vary_values::MAX_VALUES;
+use crate::invalidation::TargetField;
 use crate::route::MAX_BINDING_NAME_CHARS;
 use crate::webhook::{
-    Condition, MAX_RULES, MAX_WEBHOOKS, Pointer, Rule, Scheme, TargetField, TargetTemplate, Template, Webhook, Webhooks,
+    Condition, MAX_RULES, MAX_WEBHOOKS, Pointer, Rule, Scheme, TargetTemplate, Template, Webhook, Webhooks,
 };
 
 /// The longest name of a webhook.

@@ -20,4 +20,4 @@ pub use self::log_id::{FeedQuestion, LogId, LogPosition};
 pub use self::mode::{Mode, Refresh};
 pub use self::record::Invalidation;
 pub use self::request::{Call, Invalidate, InvalidateError, MAX_SCOPES};
-pub use self::target::{PathPrefix, PrefixTooDeep, Target};
+pub use self::target::{PathPrefix, PrefixTooDeep, Target, TargetField};

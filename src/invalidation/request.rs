@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Target};
+use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Target, TargetField};
 use crate::route::RouteId;
 use crate::semantics::key::{CanonicalPath, KeyError};
 use crate::semantics::tag::{Tag, TagError};
@@ -188,11 +188,12 @@ impl Call {
     }
 
     fn read(&mut self, name: &str, value: &Value) -> Result<(), InvalidateError> {
+        if let Some(field) = TargetField::ALL.into_iter().find(|field| field.name() == name) {
+            let wrong = InvalidateError::Type { field: field.name(), expected: "a string" };
+            self.targets.push(Target::parse(field, value.as_str().ok_or(wrong)?)?);
+            return Ok(());
+        }
         match name {
-            "path" => self.targets.push(Target::parse("path", text("path", value)?)?),
-            "prefix" => self.targets.push(Target::parse("prefix", text("prefix", value)?)?),
-            "tag" => self.targets.push(Target::parse("tag", text("tag", value)?)?),
-            "route" => self.targets.push(Target::parse("route", text("route", value)?)?),
             "tags" => {
                 let wrong = InvalidateError::Type { field: "tags", expected: "a list of strings" };
                 for tag in value.as_array().ok_or_else(|| wrong.clone())? {
@@ -225,23 +226,18 @@ impl Call {
 }
 
 impl Target {
-    /// Parses the value of a field that names one target: `path`, `prefix`, `route` or `tag`.
+    /// Parses the value of a field that names one target.
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub(crate) fn parse(field: &'static str, text: &str) -> Result<Self, InvalidateError> {
+    pub(crate) fn parse(field: TargetField, text: &str) -> Result<Self, InvalidateError> {
         match field {
-            "path" => path_of(field, text).map(Self::Path),
-            "prefix" => Ok(Self::Prefix(PathPrefix::try_from(path_of(field, text)?)?)),
-            "route" => RouteId::from_stored(text).map(Self::Route).ok_or(InvalidateError::Route),
-            "tag" => Ok(Self::Tag(Tag::parse(text)?)),
-            other => Err(InvalidateError::UnknownField { field: other.to_owned() }),
+            TargetField::Path => path_of(field.name(), text).map(Self::Path),
+            TargetField::Prefix => Ok(Self::Prefix(PathPrefix::try_from(path_of(field.name(), text)?)?)),
+            TargetField::Route => RouteId::from_stored(text).map(Self::Route).ok_or(InvalidateError::Route),
+            TargetField::Tag => Ok(Self::Tag(Tag::parse(text)?)),
         }
     }
-}
-
-fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, InvalidateError> {
-    value.as_str().ok_or(InvalidateError::Type { field, expected: "a string" })
 }
 
 fn path_of(field: &'static str, text: &str) -> Result<CanonicalPath, InvalidateError> {

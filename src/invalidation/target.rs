@@ -40,6 +40,35 @@ pub enum Target {
     Everything,
 }
 
+/// The field of a call, or of a rule, that names one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetField {
+    /// A path.
+    Path,
+    /// A path with all paths below it.
+    Prefix,
+    /// The pattern of a route.
+    Route,
+    /// A tag.
+    Tag,
+}
+
+impl TargetField {
+    /// All fields.
+    pub const ALL: [Self; 4] = [Self::Path, Self::Prefix, Self::Route, Self::Tag];
+
+    /// Returns the name of the field.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Prefix => "prefix",
+            Self::Route => "route",
+            Self::Tag => "tag",
+        }
+    }
+}
+
 impl Target {
     /// What a recorded target of a later version counts as: some page that it names could be any page.
     pub(crate) const UNKNOWN: Self = Self::Everything;

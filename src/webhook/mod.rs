@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use self::rule::{Condition, MAX_DELIVERY_TARGETS, Mapped, Rule, Skipped, TargetField, TargetTemplate};
+pub use self::rule::{Condition, MAX_DELIVERY_TARGETS, Mapped, Rule, Skipped, TargetTemplate};
 pub use self::signature::{Received, Scheme, SignatureError};
 pub(crate) use self::template::scalar;
 pub use self::template::{MAX_TEMPLATE_BYTES, Pointer, Template, TemplateError};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::template::{Pointer, Template, TooMany, scalar};
-use crate::invalidation::{Call, InvalidateError, Mode, Refresh, Target};
+use crate::invalidation::{Call, InvalidateError, Mode, Refresh, Target, TargetField};
 
 /// The most targets of one delivery.
 pub const MAX_DELIVERY_TARGETS: usize = 1000;
@@ -30,19 +30,6 @@ pub struct Condition {
     pub pointer: Pointer,
     /// The values, as texts.
     pub values: Vec<String>,
-}
-
-/// What a template makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetField {
-    /// Paths.
-    Path,
-    /// Paths with all paths below them.
-    Prefix,
-    /// Patterns of routes.
-    Route,
-    /// Tags.
-    Tag,
 }
 
 /// A template of targets.
@@ -74,22 +61,6 @@ pub struct Mapped {
     pub skipped: Vec<Skipped>,
 }
 
-impl TargetField {
-    /// All fields.
-    pub const ALL: [Self; 4] = [Self::Path, Self::Prefix, Self::Route, Self::Tag];
-
-    /// Returns the name of the field.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Prefix => "prefix",
-            Self::Route => "route",
-            Self::Tag => "tag",
-        }
-    }
-}
-
 impl Condition {
     fn holds(&self, body: &Value) -> bool {
         self.pointer.values(body).into_iter().filter_map(scalar).any(|value| self.values.contains(&value))
@@ -114,7 +85,7 @@ pub(super) fn apply(rules: &[Rule], body: &Value) -> Result<Mapped, TooMany> {
                 return Err(TooMany);
             }
             for text in texts {
-                match Target::parse(field.name(), &text) {
+                match Target::parse(*field, &text) {
                     Ok(target) => mapped.add(rule, target),
                     Err(error) => mapped.skipped.push(Skipped { field: *field, text, error }),
                 }

@@ -154,7 +154,7 @@ impl Scheme {
         !secret.is_empty() && (self != Self::Standard || standard_key(secret).is_some())
     }
 
-    /// Checks that whoever sent a request knows the secret. All comparisons take constant time.
+    /// Verifies that the sender of a request knows the secret. All comparisons take constant time.
     ///
     /// # Errors
     /// Says why it is not accepted.

@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use super::*;
-use crate::invalidation::{Mode, Refresh, Target};
+use crate::invalidation::{Mode, Refresh, Target, TargetField};
 use crate::time::Timestamp;
 
 const SECRET: &str = "a secret that both sides know";

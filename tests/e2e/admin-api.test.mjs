@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { before, test } from "node:test";
 
+import { caller, rpc } from "./caller.mjs";
 import { adminToken, config, host, start, until } from "./harness.mjs";
 import { compile } from "./openapi.mjs";
 
@@ -10,29 +11,6 @@ const headers = { authorization: `Bearer ${adminToken}` };
 const url = (path) => `http://${host}${path}`;
 const shard = (number) => `/lab/[name]#${number}`;
 const settings = config({ decision_log: 50 }, { "/lab/[name]": { query: ["page"], shards: 3 }, "/lab/exact": {} });
-
-/** A Worker of somebody else's, bound to the gateway and to its objects. Its callers say what to call. */
-const caller = {
-  name: "caller",
-  modules: true,
-  compatibilityDate: "2026-11-01",
-  serviceBindings: { GATEWAY: "cloudflare-isr" },
-  durableObjects: {
-    COORDINATOR: { className: "IsrCoordinator", scriptName: "cloudflare-isr", useSQLite: true },
-    TAG_INDEX: { className: "IsrTagIndex", scriptName: "cloudflare-isr", useSQLite: true },
-  },
-  script: `export default {
-    async fetch(request, env) {
-      const { binding, object, method, args } = await request.json();
-      const target = object === undefined ? env[binding] : env[binding].getByName(object);
-      try {
-        return Response.json({ value: await target[method](...args) });
-      } catch (error) {
-        return Response.json({ thrown: { code: error.code, message: error.message } });
-      }
-    },
-  }`,
-};
 
 let isr, api;
 
@@ -243,15 +221,13 @@ test("the log of decisions keeps as many as the setting says", async () => {
 });
 
 test("by RPC, the gateway and its objects answer the same", async () => {
-  const rpc = async (binding, object, method, ...args) =>
-    (await isr.ask("caller", "/", { method: "POST", body: JSON.stringify({ binding, object, method, args }) })).json;
   const { decisions } = await ask("decisions", { limit: "3" });
   for (const [binding, object] of [["GATEWAY"], ["COORDINATOR", shard(0)], ["TAG_INDEX", "tags#0"]]) {
-    const answered = await rpc(binding, object, "decisions", { limit: 3, after: null });
+    const answered = await rpc(isr, binding, object, "decisions", { limit: 3, after: null });
     assert.deepEqual(answered.value?.decisions, decisions, JSON.stringify(answered));
-    const { value } = await rpc(binding, object, "overview");
+    const { value } = await rpc(isr, binding, object, "overview");
     assert.deepEqual([value.checked.asked, value.totals.passing], [4, 1]);
-    const refused = await rpc(binding, object, "decisions", { limit: 0 });
+    const refused = await rpc(isr, binding, object, "decisions", { limit: 0 });
     assert.deepEqual([refused.thrown.code, /from 1 to 1000/.test(refused.thrown.message)], ["invalid_argument", true]);
   }
 });

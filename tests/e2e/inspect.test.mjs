@@ -7,30 +7,8 @@ import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { before, test } from "node:test";
 
+import { caller, rpc } from "./caller.mjs";
 import { adminToken, config, host, newFolder, root, start, until } from "./harness.mjs";
-
-/** A Worker of somebody else's, bound to the gateway and to its objects. Its callers say what to call. */
-const caller = {
-  name: "caller",
-  modules: true,
-  compatibilityDate: "2026-11-01",
-  serviceBindings: { GATEWAY: "cloudflare-isr" },
-  durableObjects: {
-    COORDINATOR: { className: "IsrCoordinator", scriptName: "cloudflare-isr", useSQLite: true },
-    TAG_INDEX: { className: "IsrTagIndex", scriptName: "cloudflare-isr", useSQLite: true },
-  },
-  script: `export default {
-    async fetch(request, env) {
-      const { binding, object, method, args } = await request.json();
-      const target = object === undefined ? env[binding] : env[binding].getByName(object);
-      try {
-        return Response.json({ value: await target[method](...args) });
-      } catch (error) {
-        return Response.json({ thrown: { code: error.code, message: error.message } });
-      }
-    },
-  }`,
-};
 
 const lab = "/lab/[name]#0";
 const exact = "/lab/exact#0";
@@ -38,11 +16,6 @@ const url = (path) => `http://${host}${path}`;
 const settings = config({}, { "/lab/[name]": { query: ["page"] }, "/lab/exact": {} });
 
 let isr, folder, seq;
-
-async function rpc(runtime, binding, object, method, ...args) {
-  const body = JSON.stringify({ binding, object, method, args });
-  return (await runtime.ask("caller", "/", { method: "POST", body })).json;
-}
 
 function http(query, options = {}) {
   const headers = { authorization: `Bearer ${adminToken}` };
@@ -193,7 +166,7 @@ for (const [binding, object] of [["GATEWAY"], ["COORDINATOR", lab], ["COORDINATO
       value: await inspect({ tag: "post:42", after: value.after }),
     });
     const { thrown } = await rpc(isr, binding, object, "inspectTag", "post:42", { limit: 0 });
-    assert.deepEqual(thrown, { code: "invalid_argument", message: "`limit` must be a whole number from 1 to 1000" });
+    assert.deepEqual(thrown, { error: true, code: "invalid_argument", message: "`limit` must be a whole number from 1 to 1000" });
     assert.equal((await rpc(isr, binding, object, "inspectShard", "/nowhere#0")).thrown.code, "not_found");
   });
 }

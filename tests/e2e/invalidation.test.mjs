@@ -2,38 +2,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
+import { caller, rpc as rpcOf } from "./caller.mjs";
 import { config, start, until } from "./harness.mjs";
-
-/** A Worker of somebody else's, bound to the gateway and to its objects. Its callers say what to call. */
-const caller = {
-  name: "caller",
-  modules: true,
-  compatibilityDate: "2026-11-01",
-  serviceBindings: { GATEWAY: "cloudflare-isr" },
-  durableObjects: {
-    COORDINATOR: { className: "IsrCoordinator", scriptName: "cloudflare-isr", useSQLite: true },
-    TAG_INDEX: { className: "IsrTagIndex", scriptName: "cloudflare-isr", useSQLite: true },
-  },
-  script: `export default {
-    async fetch(request, env) {
-      const { binding, object, method, args } = await request.json();
-      const target = object === undefined ? env[binding] : env[binding].getByName(object);
-      try {
-        return Response.json({ value: await target[method](...args) });
-      } catch (error) {
-        return Response.json({ thrown: { error: error instanceof Error, code: error.code, message: error.message } });
-      }
-    },
-  }`,
-};
 
 let isr;
 before(async () => (isr = await start({ isr: config({}, { "/lab/tagged-route": { tags: ["whole-route"] } }), workers: [caller] })));
 
-async function rpc(binding, object, method, ...args) {
-  const body = JSON.stringify({ binding, object, method, args });
-  return (await isr.ask("caller", "/", { method: "POST", body })).json;
-}
+const rpc = (...call) => rpcOf(isr, ...call);
 
 /** Sets up pages, `{ name: tags }`, and sees to it that they are stored. */
 async function pages(tagged) {
