@@ -53,6 +53,7 @@ const SCHEMAS: [(&str, &[&str]); 2] = [
             include_str!("../migrations/tag_index/0003_views.sql"),
             include_str!("../migrations/tag_index/0004_sinks.sql"),
             include_str!("../migrations/tag_index/0005_bounds.sql"),
+            include_str!("../migrations/tag_index/0006_idempotency_keys.sql"),
         ],
     ),
 ];

@@ -72,8 +72,15 @@ fn operation(endpoint: &Endpoint) -> Value {
         Operation::Revalidate => {
             let content = json!({ "application/json": { "schema": reference("Invalidate") } });
             operation["requestBody"] = json!({ "required": true, "content": content });
+            operation["parameters"] = json!([{
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": false,
+                "description": "For a day, a call with the same key and the same targets changes nothing.",
+                "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+            }]);
             for (status, description) in
-                [("411", "The request has no `Content-Length`."), ("413", "The body has more than 16 KiB.")]
+                [("411", "The request has no `Content-Length`."), ("413", "The body has more than 1 MiB.")]
             {
                 let error = json!({ "application/json": { "schema": reference("Error") } });
                 operation["responses"][status] = json!({ "description": description, "content": error });

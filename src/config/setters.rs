@@ -7,8 +7,8 @@ use super::kinds::List;
 use super::render_headers::SECRET;
 use super::setting::{ALL_QUERY, Setting};
 use super::settings::{
-    COOKIE, HEADER, PATH, PREFIX, QUERY, RENDER_HEADERS, ROUTE, ROUTES, RULES, SCHEME, SECRET as WEBHOOK_SECRET,
-    STATUSES, TAG, VARY, WEBHOOKS, WHEN,
+    COOKIE, DELIVERY_ID, HEADER, PATH, PREFIX, QUERY, RENDER_HEADERS, ROUTE, ROUTES, RULES, SCHEME,
+    SECRET as WEBHOOK_SECRET, STATUSES, TAG, VARY, WEBHOOKS, WHEN,
 };
 use super::{Config, ConfigError};
 use crate::route::RenderValue;
@@ -146,6 +146,13 @@ impl WebhookBuilder {
         Self(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// Sets the JSON pointer to the delivery's id in the body, for senders that do not send it in a header.
+    #[must_use]
+    pub fn delivery_id(mut self, pointer: &str) -> Self {
+        self.0.insert(DELIVERY_ID.setting.name.to_owned(), json!(pointer));
+        self
+    }
+
     /// Adds a rule. All rules are applied to each delivery.
     #[must_use]
     pub fn rule(mut self, rule: RuleBuilder) -> Self {
@@ -249,7 +256,12 @@ mod tests {
             .render_header("Authorization", RenderValue::Secret("SITE_TOKEN".to_owned()))
             .render_header("X-Preview", "off")
             .render_sensitive_headers(["authorization"])
-            .webhook("cms", WebhookBuilder::new(Scheme::Github, "CMS_SECRET").rule(RuleBuilder::default().tag(["x"])))
+            .webhook(
+                "cms",
+                WebhookBuilder::new(Scheme::Github, "CMS_SECRET")
+                    .delivery_id("/id")
+                    .rule(RuleBuilder::default().tag(["x"])),
+            )
             .route("/a", route)
     }
 
@@ -270,7 +282,11 @@ mod tests {
             "canonical_origin": "https://e.com", "l2": "r2",
             "render_headers": { "Authorization": { "secret": "SITE_TOKEN" }, "X-Preview": "off" },
             "render_sensitive_headers": ["authorization"],
-            "webhooks": { "cms": { "scheme": "github", "secret": "CMS_SECRET", "rules": [{ "tag": ["x"] }] } },
+            "webhooks": {
+                "cms": {
+                    "scheme": "github", "secret": "CMS_SECRET", "delivery_id": "/id", "rules": [{ "tag": ["x"] }],
+                },
+            },
             "routes": { "/a": route },
         });
         assert_eq!(builder.to_json(), all);

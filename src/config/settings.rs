@@ -38,7 +38,7 @@ use crate::semantics::statuses::Statuses;
 use crate::semantics::tag::{MAX_TAG_BYTES, MAX_TAGS_PER_ROUTE, Tag};
 use crate::semantics::vary::Device;
 use crate::tag_index_name::MAX_TAG_SHARDS;
-use crate::webhook::{Condition, MAX_TEMPLATE_BYTES, Scheme, Template};
+use crate::webhook::{Condition, MAX_TEMPLATE_BYTES, Pointer, Scheme, Template};
 
 const DAY: u32 = 86_400;
 const YEAR: u32 = 365 * DAY;
@@ -420,6 +420,19 @@ settings! {
             }),
             default: DefaultValue::Required,
             read: webhooks::secret,
+        };
+
+        /// JSON pointer to the delivery's id in the body, for senders that do not send it in a header. A repeated delivery
+        /// invalidates nothing again.
+        delivery_id() => DELIVERY_ID: Custom<Pointer> = Custom {
+            accepts: ValueKind::Text(TextForm {
+                words: &[],
+                patterns: &["^/"],
+                max_chars: Some(MAX_TEMPLATE_BYTES),
+                description: "a JSON pointer, such as \"/webhook_call_id\"",
+            }),
+            default: DefaultValue::None,
+            read: webhooks::pointer,
         };
 
         /// Rules, all of which are applied to each delivery.

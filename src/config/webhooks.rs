@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::message::key;
 use super::reader::Reader;
 use super::setting::{MAX_CONDITIONS, Setting, SettingLevel};
-use super::settings::{EVERYTHING, MODE, PATH, PREFIX, REFRESH, ROUTE, RULES, SCHEME, SECRET, TAG, WEBHOOKS, WHEN};
+use super::settings::{
+    DELIVERY_ID, EVERYTHING, MODE, PATH, PREFIX, REFRESH, ROUTE, RULES, SCHEME, SECRET, TAG, WEBHOOKS, WHEN,
+};
 use super::value_error::{ValueError, ValueType};
 use super::vary_values::MAX_VALUES;
 use crate::invalidation::TargetField;
@@ -42,7 +44,8 @@ fn webhook(table: &mut Reader<'_, '_>) -> Option<Webhook> {
         table.require(setting);
     }
     let (scheme, secret, rules) = (SCHEME.read(table), SECRET.read(table), rules(table));
-    Some(Webhook { scheme: scheme?, secret: secret?, rules: rules? })
+    let delivery_id = DELIVERY_ID.read(table);
+    Some(Webhook { scheme: scheme?, secret: secret?, delivery_id, rules: rules? })
 }
 
 fn rules(webhook: &mut Reader<'_, '_>) -> Option<Vec<Rule>> {
@@ -101,6 +104,11 @@ pub(super) fn secret(setting: &Setting, table: &mut Reader<'_, '_>) -> Option<St
             _ => Ok(name.to_owned()),
         }
     })
+}
+
+/// Reads `delivery_id`.
+pub(super) fn pointer(setting: &Setting, table: &mut Reader<'_, '_>) -> Option<Pointer> {
+    table.text(setting, |text| Ok(Pointer::parse(text)?))
 }
 
 /// Parses a template.

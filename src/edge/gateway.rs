@@ -171,7 +171,7 @@ async fn invalidate_changed(isr: &Isr, request: &Request, response: &Response) {
     if targets.is_empty() {
         return;
     }
-    let call = Call { targets, mode: Mode::Expire, refresh: Refresh::Lazy };
+    let call = Call { targets, mode: Mode::Expire, refresh: Refresh::Lazy, key: None };
     if let Err(error) = admin::record_all(&isr.env, call).await {
         // The origin has made its change, so the client must get its response.
         worker::console_error!("{method} {}: its pages could not be invalidated: {error}", request.url());

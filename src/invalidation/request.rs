@@ -4,13 +4,17 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::invalidation::{Mode, PathPrefix, PrefixTooDeep, Refresh, Target, TargetField};
+use crate::invalidation::{IdempotencyKey, Mode, PathPrefix, PrefixTooDeep, Refresh, Target, TargetField};
 use crate::route::RouteId;
 use crate::semantics::key::{CanonicalPath, KeyError};
 use crate::semantics::tag::{Tag, TagError};
+use crate::tag_index_name::TagIndexName;
 
 /// The most targets of one call.
-pub const MAX_SCOPES: usize = 100;
+pub const MAX_TARGETS: usize = 1000;
+
+/// The most targets that an object of the tag index gets at once.
+const MAX_BATCH: usize = 100;
 
 /// The fields of a call: the targets, the mode, and when pages are rendered again.
 const FIELDS: &str = "`path`, `tag`, `tags`, `prefix`, `route`, `everything`, `mode` and `refresh`";
@@ -43,12 +47,25 @@ pub struct Invalidate {
 /// One call: which pages, and the effect on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Which pages; at least one and at most [`MAX_SCOPES`].
+    /// Which pages; at least one and at most [`MAX_TARGETS`].
     pub targets: Vec<Target>,
     /// The effect on them.
     pub mode: Mode,
     /// When they are rendered again.
     pub refresh: Refresh,
+    /// What identifies the call, if its sender may repeat it.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// The part of a call that one object of the tag index gets at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The object.
+    pub index: TagIndexName,
+    /// The places of the targets in the whole call.
+    pub places: Vec<usize>,
+    /// The call with these targets only.
+    pub call: Call,
 }
 
 /// Why a call is not valid. The message says what to write instead.
@@ -71,7 +88,7 @@ pub enum InvalidateError {
     NoScope,
     /// It names too many targets.
     #[error(
-        "at most {MAX_SCOPES} scopes fit in one call, this one has {found}; a tag, a prefix or a route names many pages"
+        "at most {MAX_TARGETS} targets fit in one call, this one has {found}; a tag, a prefix or a route names many pages"
     )]
     TooMany {
         /// How many there are.
@@ -142,7 +159,7 @@ impl TryFrom<&Invalidate> for Call {
             targets.push(Target::Route(RouteId::from_stored(route).ok_or(InvalidateError::Route)?));
         }
         targets.extend(what.everything.then_some(Target::Everything));
-        Self { targets, mode: what.mode, refresh: what.refresh }.checked()
+        Self { targets, mode: what.mode, refresh: what.refresh, key: None }.checked()
     }
 }
 
@@ -155,7 +172,7 @@ impl Call {
         let Value::Object(fields) = value else {
             return Err(InvalidateError::NotAnObject);
         };
-        let mut call = Self { targets: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy };
+        let mut call = Self { targets: Vec::new(), mode: Mode::Expire, refresh: Refresh::Lazy, key: None };
         for (name, value) in fields {
             call.read(name, value)?;
         }
@@ -165,9 +182,27 @@ impl Call {
     fn checked(self) -> Result<Self, InvalidateError> {
         match self.targets.len() {
             0 => Err(InvalidateError::NoScope),
-            found if found > MAX_SCOPES => Err(InvalidateError::TooMany { found }),
+            found if found > MAX_TARGETS => Err(InvalidateError::TooMany { found }),
             _ => Ok(self),
         }
+    }
+
+    /// Splits the call by the objects of the tag index that record its targets, of which there are `tag_shards`.
+    #[must_use]
+    pub fn batches(self, tag_shards: u16) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = Vec::new();
+        for (place, target) in self.targets.into_iter().enumerate() {
+            let index = target.tag_index(tag_shards);
+            let has_room = |batch: &&mut Batch| batch.index == index && batch.places.len() < MAX_BATCH;
+            if let Some(batch) = batches.iter_mut().find(has_room) {
+                batch.places.push(place);
+                batch.call.targets.push(target);
+            } else {
+                let call = Self { targets: vec![target], key: self.key.clone(), ..self };
+                batches.push(Batch { index, places: vec![place], call });
+            }
+        }
+        batches
     }
 
     /// Parses the arguments of the RPC method `revalidatePath` or `revalidateTag`: the target, and options.
@@ -272,10 +307,10 @@ mod tests {
             ),
             (json!({ "everything": true, "mode": "expire" }), vec![Target::Everything], Mode::Expire),
         ] {
-            assert_eq!(Call::from_json(&json), Ok(Call { targets, mode, refresh: Refresh::Lazy }), "{json}");
+            assert_eq!(Call::from_json(&json), Ok(Call { targets, mode, refresh: Refresh::Lazy, key: None }), "{json}");
         }
         let call = Call::from_arguments("tag", &json!("x"), &json!({ "mode": "stale", "refresh": "eager" }));
-        assert_eq!(call, Ok(Call { targets: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager }));
+        assert_eq!(call, Ok(Call { targets: vec![tag("x")], mode: Mode::Stale, refresh: Refresh::Eager, key: None }));
         assert_eq!(Call::from_arguments("tag", &json!("x"), &Value::Null).map(|call| call.mode), Ok(Mode::Expire));
     }
 
@@ -302,8 +337,29 @@ mod tests {
     }
 
     #[test]
+    fn a_call_is_split_by_objects_and_each_target_keeps_its_place() {
+        let targets: Vec<Target> = (0..250).map(|n| tag(&n.to_string())).chain([Target::Everything]).collect();
+        let key = Some(IdempotencyKey::of("cms", "1"));
+        let call = Call { targets: targets.clone(), mode: Mode::Stale, refresh: Refresh::Eager, key };
+        for tag_shards in [1, 4] {
+            let batches = call.clone().batches(tag_shards);
+            let mut found = vec![None; targets.len()];
+            for Batch { index, places, call: batch } in &batches {
+                assert!(batch.targets.len() <= MAX_BATCH && places.len() == batch.targets.len());
+                assert_eq!((batch.mode, batch.refresh, &batch.key), (call.mode, call.refresh, &call.key));
+                for (place, target) in places.iter().zip(&batch.targets) {
+                    assert_eq!(*index, target.tag_index(tag_shards));
+                    found[*place] = Some(target.clone());
+                }
+            }
+            assert!(found.into_iter().eq(targets.iter().cloned().map(Some)));
+            assert_eq!(batches.len(), if tag_shards == 1 { 3 } else { 4 }, "no more than it takes");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_remedy() {
-        let many: Vec<String> = (0..=MAX_SCOPES).map(|n| n.to_string()).collect();
+        let many: Vec<String> = (0..=MAX_TARGETS).map(|n| n.to_string()).collect();
         for (json, part) in [
             (json!(["/a"]), "JSON object"),
             (json!({}), "name what to invalidate"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::codec;
 use crate::inspection::answer::ShardQuestion;
 use crate::inspection::survey::{IndexSurvey, ShardSurvey};
-use crate::invalidation::{Invalidation, LogPosition, Mode, Refresh, Target};
+use crate::invalidation::{IdempotencyKey, Invalidation, LogPosition, Mode, Refresh, Target};
 use crate::metrics::{PageVisits, RequestCounts};
 use crate::reason::Reason;
 use crate::semantics::key::PageKey;
@@ -276,6 +276,22 @@ pub enum ToTagIndex {
         /// When they are rendered again.
         #[serde(default)]
         refresh: Refresh,
+        /// What identifies the call, if it may be repeated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<IdempotencyKey>,
+    },
+    /// Invalidate several targets. The answer is a list with an [`InvalidateAnswer`] for each of them, in their order.
+    /// Earlier code refuses it, and gets them one by one.
+    InvalidateAll {
+        /// Which pages.
+        targets: Vec<Target>,
+        /// The effect on them.
+        mode: Mode,
+        /// When they are rendered again.
+        refresh: Refresh,
+        /// What identifies the call, if it may be repeated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<IdempotencyKey>,
     },
     /// Asks for the progress of an invalidation. The answer is a [`Progress`], or nothing if the log does not have it
     /// any more.
@@ -394,11 +410,14 @@ pub struct InvalidateAnswer {
     /// How many pages it affected where it was applied.
     #[serde(default)]
     pub matched: u64,
+    /// Whether an earlier call with the same idempotency key has recorded the invalidation.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub repeated: bool,
 }
 
 impl InvalidateAnswer {
     /// Returns the receipt for callers by RPC and HTTP: `seq`, the target, `mode`, `refresh`, `pages.matched`,
-    /// `shards.applied` and `shards.pending`.
+    /// `shards.applied` and `shards.pending`, and `repeated` if it is true.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let (target, name) = match &self.invalidation.target {
@@ -408,14 +427,18 @@ impl InvalidateAnswer {
             Target::Route(route) => ("route", json!(route.as_str())),
             Target::Everything => ("everything", json!(true)),
         };
-        json!({
+        let mut receipt = json!({
             "seq": self.invalidation.seq,
             target: name,
             "mode": self.invalidation.mode,
             "refresh": self.invalidation.refresh,
             "pages": { "matched": self.matched },
             "shards": { "applied": self.applied, "pending": self.pending },
-        })
+        });
+        if self.repeated {
+            receipt["repeated"] = json!(true);
+        }
+        receipt
     }
 }
 

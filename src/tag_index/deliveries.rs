@@ -22,10 +22,12 @@ pub const BATCH: u32 = SUBREQUESTS - 10;
 /// Selects the deliveries to attempt together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
-    /// Those of one invalidation, while its caller waits.
+    /// Those of the invalidations of a call, while its caller waits.
     Of {
-        /// The invalidation's number.
-        seq: u64,
+        /// The first invalidation's number.
+        first: u64,
+        /// The last one's number.
+        last: u64,
         /// The current time.
         now: Timestamp,
     },
@@ -44,8 +46,8 @@ pub fn attempts<S: Sql>(
     hanging: &Hanging,
 ) -> Result<Vec<Delivery>, StoreError> {
     match round {
-        Round::Of { seq, now } => {
-            let mut deliveries = store.deliveries_of(seq, BATCH)?;
+        Round::Of { first, last, now } => {
+            let mut deliveries = store.deliveries_of(first, last, BATCH)?;
             deliveries.retain(|delivery| !hanging.has(&delivery.shard, now));
             Ok(deliveries)
         }

@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use super::template::{Pointer, Template, TooMany, scalar};
-use crate::invalidation::{Call, InvalidateError, Mode, Refresh, Target, TargetField};
-
-/// The most targets of one delivery.
-pub const MAX_DELIVERY_TARGETS: usize = 1000;
+use crate::invalidation::{Call, InvalidateError, MAX_TARGETS, Mode, Refresh, Target, TargetField};
 
 /// A rule: if its conditions hold, each template makes targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +67,7 @@ impl Condition {
 /// Applies rules to the body of a delivery.
 ///
 /// # Errors
-/// There are more than [`MAX_DELIVERY_TARGETS`].
+/// There are more than [`MAX_TARGETS`].
 pub(super) fn apply(rules: &[Rule], body: &Value) -> Result<Mapped, TooMany> {
     let mut mapped = Mapped::default();
     let mut count = 0;
@@ -79,9 +76,9 @@ pub(super) fn apply(rules: &[Rule], body: &Value) -> Result<Mapped, TooMany> {
             mapped.add(rule, Target::Everything);
         }
         for TargetTemplate { field, template } in &rule.targets {
-            let texts = template.fill(body, MAX_DELIVERY_TARGETS)?;
+            let texts = template.fill(body, MAX_TARGETS)?;
             count += texts.len();
-            if count > MAX_DELIVERY_TARGETS {
+            if count > MAX_TARGETS {
                 return Err(TooMany);
             }
             for text in texts {
@@ -101,7 +98,7 @@ impl Mapped {
         match self.calls.iter_mut().find(is_same) {
             Some(call) if call.targets.contains(&target) => {}
             Some(call) => call.targets.push(target),
-            None => self.calls.push(Call { targets: vec![target], mode: rule.mode, refresh: rule.refresh }),
+            None => self.calls.push(Call { targets: vec![target], mode: rule.mode, refresh: rule.refresh, key: None }),
         }
     }
 }

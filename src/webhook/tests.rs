@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use super::*;
-use crate::invalidation::{Mode, Refresh, Target, TargetField};
+use crate::invalidation::{MAX_TARGETS, Mode, Refresh, Target, TargetField};
 use crate::time::Timestamp;
 
 const SECRET: &str = "a secret that both sides know";
@@ -167,8 +167,15 @@ fn rule(when: &[(&str, &[&str])], targets: &[(TargetField, &str)]) -> Rule {
 }
 
 fn mapped(rules: Vec<Rule>, body: &Value) -> Mapped {
-    let webhook = Webhook { scheme: Scheme::Token, secret: "S".to_owned(), rules };
-    webhook.map(body.to_string().as_bytes()).unwrap()
+    webhook(Scheme::Token, rules).map("cms", &delivery(&body.to_string())).unwrap()
+}
+
+fn webhook(scheme: Scheme, rules: Vec<Rule>) -> Webhook {
+    Webhook { scheme, secret: "S".to_owned(), delivery_id: None, rules }
+}
+
+fn delivery(body: &str) -> Request {
+    Request { headers: BTreeMap::new(), body: body.as_bytes().to_vec() }
 }
 
 fn texts(mapped: &Mapped) -> Vec<String> {
@@ -249,11 +256,37 @@ fn bodies_of_real_senders_name_their_pages() {
 fn hundreds_of_tags_are_one_delivery_and_too_many_are_refused() {
     let body = |count: usize| json!({ "tags": (0..count).map(|at| format!("t{at}")).collect::<Vec<_>>() });
     let rules = vec![rule(&[], &[(TargetField::Tag, "{/tags}")])];
-    assert_eq!(texts(&mapped(rules.clone(), &body(MAX_DELIVERY_TARGETS))).len(), MAX_DELIVERY_TARGETS);
-    let webhook = Webhook { scheme: Scheme::Token, secret: "S".to_owned(), rules };
-    let refused = webhook.map(body(MAX_DELIVERY_TARGETS + 1).to_string().as_bytes());
+    assert_eq!(texts(&mapped(rules.clone(), &body(MAX_TARGETS))).len(), MAX_TARGETS);
+    let webhook = webhook(Scheme::Token, rules);
+    let refused = webhook.map("cms", &delivery(&body(MAX_TARGETS + 1).to_string()));
     assert!(matches!(refused, Err(DeliveryError::TooMany)));
-    assert!(matches!(webhook.map(b"id=1"), Err(DeliveryError::NotJson(_))));
+    assert!(matches!(webhook.map("cms", &delivery("id=1")), Err(DeliveryError::NotJson(_))));
+}
+
+#[test]
+fn a_repeated_delivery_has_the_same_key_as_the_first_and_no_other_has_it() {
+    let keys_of = |webhook: &Webhook, name: &str, request: &Request| -> Vec<_> {
+        webhook.map(name, request).unwrap().calls.into_iter().map(|call| call.key).collect()
+    };
+    let rules = vec![rule(&[], &[(TargetField::Tag, "a")])];
+    for scheme in Scheme::WORDS.map(|word| Scheme::parse(word).unwrap()) {
+        let webhook = webhook(scheme, rules.clone());
+        let Some(header) = scheme.delivery_header() else {
+            assert_eq!(keys_of(&webhook, "cms", &delivery("{}")), [None], "{scheme:?}");
+            continue;
+        };
+        let with = |id: &str| Request { headers: BTreeMap::from([(header, id.to_owned())]), ..delivery("{}") };
+        let first = keys_of(&webhook, "cms", &with("1"));
+        assert!(first[0].is_some() && first == keys_of(&webhook, "cms", &with("1")), "{scheme:?}");
+        assert_ne!(first, keys_of(&webhook, "cms", &with("2")));
+        assert_ne!(first, keys_of(&webhook, "other", &with("1")));
+        assert_eq!(keys_of(&webhook, "cms", &with("")), [None]);
+    }
+    let in_body = Webhook { delivery_id: Some(Pointer::parse("/call").unwrap()), ..webhook(Scheme::Token, rules) };
+    let first = keys_of(&in_body, "cms", &delivery(r#"{"call": 1, "attempt": 0}"#));
+    assert_eq!(first, keys_of(&in_body, "cms", &delivery(r#"{"call": 1, "attempt": 1}"#)));
+    assert_ne!(first, keys_of(&in_body, "cms", &delivery(r#"{"call": 2}"#)));
+    assert_eq!(keys_of(&in_body, "cms", &delivery(r#"{"call": null}"#)), [None]);
 }
 
 #[test]

@@ -26,7 +26,9 @@ use cloudflare_isr::internals::inspection::survey::{
     ListedTag, LoggedDecision, LoggedInvalidation, RankedPage, RunningRender, ShardOverview, ShardPage, ShardSurvey,
     TagPage,
 };
-use cloudflare_isr::internals::invalidation::{FeedPage, Invalidation, LogId, LogPosition, Mode, Refresh, Target};
+use cloudflare_isr::internals::invalidation::{
+    FeedPage, IdempotencyKey, Invalidation, LogId, LogPosition, Mode, Refresh, Target,
+};
 use cloudflare_isr::internals::metrics::{
     ObjectCalls, PageVisits, RequestCount, RequestCounts, ShardMetrics, TagIndexMetrics,
 };
@@ -238,17 +240,41 @@ fn messages_are_what_they_were() {
     now.sent("ToTagIndex::Register", &registration(owner));
     now.sent(
         "ToTagIndex::Invalidate",
-        &ToTagIndex::Invalidate { target: Target::Tag(tag("post:1")), mode: Mode::Expire, refresh: Refresh::Lazy },
+        &ToTagIndex::Invalidate {
+            target: Target::Tag(tag("post:1")),
+            mode: Mode::Expire,
+            refresh: Refresh::Lazy,
+            key: None,
+        },
     );
     let blog = path("/blog").try_into().expect("it is a prefix");
     now.sent(
         "ToTagIndex::Invalidate, a prefix",
-        &ToTagIndex::Invalidate { target: Target::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager },
+        &ToTagIndex::Invalidate { target: Target::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager, key: None },
     );
     let route = Target::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
     now.sent(
         "ToTagIndex::Invalidate, a route",
-        &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy },
+        &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy, key: None },
+    );
+    let (target, key) = (Target::Tag(tag("post:1")), Some(IdempotencyKey::of("cms", "delivery 1")));
+    now.sent(
+        "ToTagIndex::Invalidate, with a key",
+        &ToTagIndex::Invalidate {
+            target: target.clone(),
+            mode: Mode::Expire,
+            refresh: Refresh::Lazy,
+            key: key.clone(),
+        },
+    );
+    now.sent(
+        "ToTagIndex::InvalidateAll",
+        &ToTagIndex::InvalidateAll {
+            targets: vec![target, Target::Everything],
+            mode: Mode::Stale,
+            refresh: Refresh::Eager,
+            key,
+        },
     );
     now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
     let call = |message| TagIndexCall { tag_shards: 4, message };
@@ -256,7 +282,10 @@ fn messages_are_what_they_were() {
     let known = Some(LogPosition { log: LogId::new(11), seq: 7, at: START });
     now.sent("TagIndexCall, ToTagIndex::Feed, with what the edge knows", &call(ToTagIndex::Feed { since: 6, known }));
     now.sent("RegisterAnswer", &RegisterAnswer { invalidations: vec![by_tag()], floor: START });
-    now.sent("InvalidateAnswer", &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9 });
+    now.sent(
+        "InvalidateAnswer",
+        &InvalidateAnswer { invalidation: by_path(), applied: 3, pending: 1, matched: 9, repeated: false },
+    );
     now.sent("Applied", &ApplyAnswer { matched: 9 });
     let pages = ShardProgress { done: 4, failed: 1, pending: 4, done_at: Some(START) };
     now.sent("ShardProgress", &pages);

@@ -126,10 +126,11 @@ enum Role {
 }
 
 /// The kinds that have content. A map with one of them as its only key is not a map of fields.
-const KINDS: [&str; 35] = [
+const KINDS: [&str; 36] = [
     "miss",
     "stale",
     "invalidate",
+    "invalidate_all",
     "progress",
     "inspect",
     "retire",

@@ -10,7 +10,7 @@ use cloudflare_isr::internals::codec::{decode, encode};
 use cloudflare_isr::internals::inspection::answer::{Pages, ShardAnswer, ShardEntry, ShardQuestion, TagEntry, Totals};
 use cloudflare_isr::internals::inspection::survey::{EntryQuestion, IndexSurvey, ShardSurvey};
 use cloudflare_isr::internals::invalidation::{
-    FeedPage, Invalidation, LogId, LogPosition, Mode, PathPrefix, Refresh, Target,
+    FeedPage, IdempotencyKey, Invalidation, LogId, LogPosition, Mode, PathPrefix, Refresh, Target,
 };
 use cloudflare_isr::internals::metrics::{ObjectCalls, PageVisits, RequestCount, RequestCounts};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
@@ -289,6 +289,13 @@ fn a_message_to_the_tag_index() {
             target: invalidations().remove(0).target,
             mode: Mode::Expire,
             refresh: Refresh::Eager,
+            key: Some(IdempotencyKey::of("cms", "1")),
+        },
+        ToTagIndex::InvalidateAll {
+            targets: invalidations().into_iter().map(|row| row.target).collect(),
+            mode: Mode::Stale,
+            refresh: Refresh::Lazy,
+            key: None,
         },
         ToTagIndex::Unregister { shard: shard(), generation: 7 },
         ToTagIndex::Progress { seq: 6 },
@@ -318,6 +325,7 @@ fn a_message_to_the_tag_index() {
                 check_tags(tags);
             }
             ToTagIndex::Invalidate { target, .. } => check_target(target),
+            ToTagIndex::InvalidateAll { targets, .. } => targets.iter().for_each(check_target),
             ToTagIndex::InspectTag { tag } => check_tags(std::slice::from_ref(tag)),
             ToTagIndex::InspectShard { shard } | ToTagIndex::Unregister { shard, .. } => check_shard(shard),
             ToTagIndex::Survey(IndexSurvey::Shards { from, .. }) => from.iter().for_each(check_shard),
@@ -356,7 +364,7 @@ fn an_answer_of_the_tag_index() {
     let [by_path, by_tag] = invalidations().try_into().expect("there are two");
     let samples = [
         encode(&RegisterAnswer { invalidations: vec![by_tag.clone()], floor: START }),
-        encode(&InvalidateAnswer { invalidation: by_path.clone(), applied: 3, pending: 1, matched: 9 }),
+        encode(&InvalidateAnswer { invalidation: by_path.clone(), applied: 3, pending: 1, matched: 9, repeated: true }),
         encode(&FeedPage {
             seq: 7,
             floor: START,

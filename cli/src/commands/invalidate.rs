@@ -1,7 +1,7 @@
 //! `isr invalidate`: `POST /__isr/revalidate`.
 
 use cloudflare_isr::Target;
-use cloudflare_isr::internals::invalidation::{Call as Parsed, MAX_SCOPES};
+use cloudflare_isr::internals::invalidation::Call as Parsed;
 use serde_json::{Map, Value, json};
 
 use super::dry_run::dry_run;
@@ -15,8 +15,8 @@ use crate::show::{Lines as _, Report, Table};
 /// The most bytes of tags in one call. A deployment accepts bodies of up to 16 KiB.
 const MAX_TAG_BYTES: usize = 8 * 1024;
 
-/// The most tags in one call, beside one target of each other kind.
-const MAX_TAGS: usize = MAX_SCOPES - 4;
+/// The most tags in one call. Deployments of earlier versions accept 100 targets.
+const MAX_TAGS: usize = 96;
 
 /// Invalidates pages, and waits until that is done if it is wanted. A dry run changes nothing.
 pub(crate) fn invalidate(context: Context<'_>, args: &InvalidateArgs) -> Result<Report, Failure> {

@@ -15,7 +15,7 @@ export interface RevalidateOptions {
   refresh?: Refresh;
 }
 
-/** Which pages are invalidated, and how. At least one target, and at most 100. */
+/** Which pages are invalidated, and how. At least one target, and at most 1,000. */
 export interface InvalidateRequest extends RevalidateOptions {
   /** All variants of a path. */
   path?: string;
@@ -55,6 +55,8 @@ export type Receipt = Target & {
     /** How many have not applied it yet. The delivery is retried until they have. */
     pending: number;
   };
+  /** An earlier call with the same `Idempotency-Key` has recorded the invalidation. Otherwise the field is absent. */
+  repeated?: true;
 };
 
 /** The result of `invalidate`: a receipt for each target, in the order of the request. */

@@ -63,7 +63,7 @@ export interface IsrService {
   revalidatePath(path: string, options?: RevalidateOptions): Promise<Receipt>;
   /** Invalidates every page that carries a tag. Resolves when every coordinator concerned has applied it, or after a deadline. */
   revalidateTag(tag: string, options?: RevalidateOptions): Promise<Receipt>;
-  /** Invalidates all given targets, at most 100 together. */
+  /** Invalidates all given targets, at most 1,000 together. */
   invalidate(what: InvalidateRequest): Promise<Invalidations>;
   /** Returns the progress of an invalidation, by the `seq` of its receipt. */
   invalidation(seq: number): Promise<Invalidation>;

@@ -82,7 +82,7 @@ impl World<'_> {
         self.push_rows();
         if self.tag_index.store().pending(seq).expect("it is sound") > 0 {
             self.tag_index.wake_at(Timestamp::from_millis(local.as_millis() + CALLERS_PATIENCE), now);
-            self.deliver(Round::Of { seq, now: local });
+            self.deliver(Round::Of { first: seq, last: seq, now: local });
         } else {
             self.acknowledge(seq);
         }

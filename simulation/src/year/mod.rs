@@ -207,7 +207,7 @@ impl Year {
         let now = Timestamp::from_millis(self.now);
         let lazy = crate::invalidation::Refresh::Lazy;
         let appended = self.tag_index.append(target, mode, lazy, owner.as_ref(), now).expect("it is sound");
-        self.deliver(Round::Of { seq: appended.seq, now });
+        self.deliver(Round::Of { first: appended.seq, last: appended.seq, now });
     }
 
     fn deliver(&mut self, round: Round) {

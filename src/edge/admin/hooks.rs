@@ -63,7 +63,7 @@ pub(super) async fn receive(
     let delivery = Delivery { request, method, target: target_of(&url), body };
     let verified = webhook.scheme.verify(settings.webhook_secret(webhook), &delivery, js::now());
     verified.inspect_err(|error| worker::console_warn!("webhook {name}: {error}"))?;
-    let Mapped { calls, skipped } = webhook.map(&delivery.body)?;
+    let Mapped { calls, skipped } = webhook.map(name, &delivery)?;
     if let (true, Some(Skipped { field, text, error })) = (calls.is_empty(), skipped.first().cloned()) {
         return Err(HttpError::NoValidTarget { field: field.name(), text, error });
     }

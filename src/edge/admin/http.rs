@@ -26,14 +26,21 @@ use crate::edge::settings::Settings;
 use crate::error::{CallError, ErrorCode};
 use crate::inspection::health::Health;
 use crate::inspection::{Explain, Inspect};
-use crate::invalidation::{Call as Invalidate, InvalidateError};
+use crate::invalidation::{Call as Invalidate, IdempotencyKey, InvalidateError};
 use crate::secret::Secret;
 use crate::semantics::key::RequestUrl;
 use crate::visit::classify::ADMIN_PREFIX;
 use crate::webhook::{DeliveryError, SignatureError};
 
 /// The most bytes of a request body.
-const MAX_BODY_BYTES: u64 = 16 * 1024;
+const MAX_BODY_BYTES: u64 = 1024 * 1024;
+
+/// The header with which a client names a call, so that its repetition changes nothing:
+/// [draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The most bytes of its value.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 
 /// The path of the health check.
 const HEALTH_PATH: &str = "/__isr/health";
@@ -53,6 +60,9 @@ pub(super) enum HttpError {
     /// There is no token, or a wrong one.
     #[error("send the admin token as `Authorization: Bearer <token>`")]
     Unauthorized,
+    /// The key of the call is empty or too long.
+    #[error("`Idempotency-Key` must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} bytes")]
+    IdempotencyKey,
     /// The length of the body is not announced.
     #[error("send the body's length in `Content-Length`")]
     LengthRequired,
@@ -103,6 +113,7 @@ impl HttpError {
             Self::Unreadable
             | Self::NotJson(_)
             | Self::LastEventId
+            | Self::IdempotencyKey
             | Self::Delivery(_)
             | Self::NoValidTarget { .. } => ErrorCode::InvalidArgument,
             Self::Call(error) => error.code(),
@@ -121,6 +132,7 @@ impl HttpError {
             | Self::Unreadable
             | Self::NotJson(_)
             | Self::LastEventId
+            | Self::IdempotencyKey
             | Self::Signature(_)
             | Self::Delivery(_)
             | Self::NoValidTarget { .. }
@@ -276,7 +288,13 @@ impl Call<'_> {
 
     async fn revalidate(&self) -> Result<Value, HttpError> {
         let body = serde_json::from_slice(&body(self.request, MAX_BODY_BYTES).await?)?;
-        let call = Invalidate::from_json(&body).map_err(CallError::from)?;
+        let mut call = Invalidate::from_json(&body).map_err(CallError::from)?;
+        if let Some(key) = self.request.headers().get(IDEMPOTENCY_KEY).ok().flatten() {
+            if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_BYTES {
+                return Err(HttpError::IdempotencyKey);
+            }
+            call.key = Some(IdempotencyKey::of("admin", &key));
+        }
         Ok(json!({ "invalidations": invalidate_all(self.env, call).await? }))
     }
 

@@ -161,7 +161,7 @@ pub(super) async fn invalidations(surveyor: &Surveyor<'_>, request: &Invalidatio
     let after = last.map(|row| InvalidationsRequest::after(row.invalidation.at, row.invalidation.seq));
     let rows = rows.into_iter().map(|LoggedInvalidation { invalidation, applied, pending, matched }| {
         let at = invalidation.at;
-        let mut value = InvalidateAnswer { invalidation, applied, pending, matched }.to_json();
+        let mut value = InvalidateAnswer { invalidation, applied, pending, matched, repeated: false }.to_json();
         value["at"] = json!(at);
         value
     });

@@ -25,9 +25,9 @@ pub(super) use self::inspect::inspect;
 pub(super) use self::rpc::{refusal, rpc, rpc_with};
 use crate::edge::platform::calls;
 use crate::edge::settings::Settings;
-use crate::error::CallError;
+use crate::error::{CallError, ObjectError};
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::invalidation::{Call, Mode, Refresh, Target};
+use crate::invalidation::{Batch, Call};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{InvalidateAnswer, Progress, ToTagIndex};
 use crate::semantics::tag::Tag;
@@ -37,8 +37,8 @@ use crate::time::Timestamp;
 
 /// Records invalidations, and knows which shards carry a tag.
 pub(in crate::edge) trait TagIndex {
-    /// Records an invalidation, and delivers it.
-    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError>;
+    /// Records the invalidations of a call in one object, which records all its targets, and delivers them.
+    async fn record(&self, index: TagIndexName, call: &Call) -> Result<Vec<InvalidateAnswer>, CallError>;
 
     /// Returns the progress of an invalidation; `None` if the log does not have it (any more).
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError>;
@@ -54,11 +54,23 @@ pub(in crate::edge) trait TagIndex {
 }
 
 impl TagIndex for Env {
-    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
+    async fn record(&self, index: TagIndexName, call: &Call) -> Result<Vec<InvalidateAnswer>, CallError> {
+        let Call { targets, mode, refresh, key } = call.clone();
         let tag_shards = tag_shards(self)?;
-        let index = target.tag_index(tag_shards);
-        let message = ToTagIndex::Invalidate { target, mode, refresh };
-        calls::tag_index(self, index, tag_shards, message).await.map_err(CallError::NotRecorded)
+        if targets.len() > 1 {
+            let message = ToTagIndex::InvalidateAll { targets, mode, refresh, key };
+            match calls::tag_index(self, index, tag_shards, message).await {
+                // An object of an earlier version: it gets them one by one.
+                Err(ObjectError::NotUnderstood) => {}
+                answered => return answered.map_err(CallError::NotRecorded),
+            }
+        }
+        let Call { targets, key, .. } = call;
+        let answers = stream::iter(targets.clone()).map(|target| {
+            let message = ToTagIndex::Invalidate { target, mode, refresh, key: key.clone() };
+            calls::tag_index(self, index, tag_shards, message)
+        });
+        answers.buffered(OPEN_REQUESTS).try_collect().await.map_err(CallError::NotRecorded)
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError> {
@@ -103,7 +115,7 @@ fn log(error: &CallError) {
     }
 }
 
-/// Performs a call, a few of its targets side by side. The receipts are in the order of the targets.
+/// Performs a call. The receipts are in the order of the targets.
 async fn invalidate_all(tag_index: &impl TagIndex, call: Call) -> Result<Vec<Value>, CallError> {
     Ok(record_all(tag_index, call).await?.iter().map(InvalidateAnswer::to_json).collect())
 }
@@ -113,23 +125,28 @@ pub(in crate::edge) async fn record_all(
     tag_index: &impl TagIndex,
     call: Call,
 ) -> Result<Vec<InvalidateAnswer>, CallError> {
-    let Call { targets, mode, refresh } = call;
-    let settings = Settings::of(tag_index.env()).ok();
-    let note = |answer: &InvalidateAnswer| {
-        if let Some(settings) = &settings {
+    let settings = Settings::of(tag_index.env()).map_err(CallError::Unconfigured)?;
+    let batches = call.batches(settings.config.tag_shards).into_iter();
+    let recorded = stream::iter(batches.map(async |Batch { index, places, call }| {
+        let answers = tag_index.record(index, &call).await?;
+        if answers.len() != places.len() {
+            return Err(CallError::NotRecorded(ObjectError::Garbled));
+        }
+        for answer in &answers {
             settings.deployment.note(answer.invalidation.clone());
         }
-    };
-    let answers =
-        stream::iter(targets).map(|target| tag_index.invalidate(target, mode, refresh)).buffered(OPEN_REQUESTS);
-    answers.inspect_ok(note).try_collect().await
+        Ok(places.into_iter().zip(answers).collect::<Vec<_>>())
+    }));
+    let mut answers = recorded.buffer_unordered(OPEN_REQUESTS).try_concat().await?;
+    answers.sort_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
 /// Returns the progress of an invalidation as JSON.
 async fn invalidation(tag_index: &impl TagIndex, seq: u64) -> Result<Value, CallError> {
     let progress = tag_index.progress(seq).await?.ok_or(CallError::UnknownInvalidation { seq })?;
     let Progress { invalidation, applied, pending, matched, .. } = progress.clone();
-    let mut value = InvalidateAnswer { invalidation, applied, pending, matched }.to_json();
+    let mut value = InvalidateAnswer { invalidation, applied, pending, matched, repeated: false }.to_json();
     value["pages"] = match progress.pages {
         Some(pages) => json!({
             "matched": progress.matched,

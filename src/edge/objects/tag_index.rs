@@ -22,7 +22,7 @@ use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
 use crate::inspection::survey::IndexSurvey;
-use crate::invalidation::{FeedPage, FeedQuestion, Mode, Refresh, Target};
+use crate::invalidation::{Call, FeedPage, FeedQuestion, Invalidation, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
     ApplyAnswer, InvalidateAnswer, MESSAGE_PATH, NOT_UNDERSTOOD_STATUS, Progress, RPC_PATH, RegisterAnswer,
@@ -70,6 +70,13 @@ impl DurableObject for IsrTagIndex {
     }
 }
 
+/// An invalidation of a call.
+struct Recorded {
+    invalidation: Invalidation,
+    /// Whether an earlier call with the same key has recorded it.
+    is_repeated: bool,
+}
+
 /// The tag index called from within one of its objects: the object answers what it knows without a message.
 struct Itself<'a>(&'a Rc<Object>);
 
@@ -80,11 +87,11 @@ impl Itself<'_> {
 }
 
 impl TagIndex for Itself<'_> {
-    async fn invalidate(&self, target: Target, mode: Mode, refresh: Refresh) -> Result<InvalidateAnswer, CallError> {
-        if self.is(Some(target.tag_index(self.0.tag_shards().map_err(not_recorded)?))) {
-            return self.0.invalidate(target, mode, refresh).await.map_err(not_recorded);
+    async fn record(&self, index: TagIndexName, call: &Call) -> Result<Vec<InvalidateAnswer>, CallError> {
+        if self.is(Some(index)) {
+            return self.0.invalidate(call).await.map_err(not_recorded);
         }
-        self.0.env.invalidate(target, mode, refresh).await
+        self.0.env.record(index, call).await
     }
 
     async fn progress(&self, seq: u64) -> Result<Option<Progress>, CallError> {
@@ -222,8 +229,12 @@ impl Object {
                 self.listening.changed();
                 message_response(&UnregisterAnswer { more })
             }
-            ToTagIndex::Invalidate { target, mode, refresh } => {
-                message_response(&self.invalidate(target, mode, refresh).await?)
+            ToTagIndex::Invalidate { target, mode, refresh, key } => {
+                let call = Call { targets: vec![target], mode, refresh, key };
+                message_response(&self.invalidate(&call).await?.pop())
+            }
+            ToTagIndex::InvalidateAll { targets, mode, refresh, key } => {
+                message_response(&self.invalidate(&Call { targets, mode, refresh, key }).await?)
             }
             ToTagIndex::Feed { since, known } => {
                 self.counting.count(|counters| counters.polls += 1);
@@ -278,34 +289,59 @@ impl Object {
         Ok(page)
     }
 
-    /// Records an invalidation, and delivers it as far as the caller's waiting time allows.
-    async fn invalidate(
-        self: &Rc<Self>,
-        target: Target,
-        mode: Mode,
-        refresh: Refresh,
-    ) -> Result<InvalidateAnswer, StoreError> {
-        let owner = self.owner(&target)?;
-        let store = self.store()?;
-        let invalidation = store.append(target, mode, refresh, owner.as_ref(), js::now())?;
+    /// Records the invalidations of a call, and delivers them as far as the caller's waiting time allows.
+    async fn invalidate(self: &Rc<Self>, call: &Call) -> Result<Vec<InvalidateAnswer>, StoreError> {
+        let recorded: Vec<Recorded> =
+            call.targets.iter().map(|target| self.record(target, call)).collect::<Result<_, _>>()?;
+        let seqs = || recorded.iter().map(|recorded| recorded.invalidation.seq);
+        let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else {
+            return Ok(Vec::new());
+        };
         self.listening.recorded();
-        self.counting.count(|counters| counters.invalidations += 1);
-        let seq = invalidation.seq;
-        let total = store.pending(seq)?;
-        if total > 0 {
+        let store = self.store()?;
+        if !store.deliveries_of(first, last, 1)?.is_empty() {
             // The alarm continues with the remaining deliveries, even if this object dies now.
             self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
-            js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(seq)).await;
+            js::within(ACKNOWLEDGE_WITHIN, self.deliver_all(first, last)).await;
         }
         // The alarm purges a downstream cache after the receipt. An earlier purge would let it store the old page
         // again.
-        store.ripen(seq, js::now())?;
+        for seq in seqs() {
+            store.ripen(seq, js::now())?;
+        }
         self.alarm.follow(store.next_deadline());
         if let Ok(settings) = Settings::of(&self.env) {
-            settings.deployment.note(invalidation.clone());
+            for recorded in &recorded {
+                settings.deployment.note(recorded.invalidation.clone());
+            }
         }
-        let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
-        Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
+        recorded.into_iter().map(|recorded| Self::receipt(store, recorded)).collect()
+    }
+
+    /// Records one target of a call, unless this call is repeated.
+    fn record(&self, target: &Target, call: &Call) -> Result<Recorded, StoreError> {
+        let &Call { mode, refresh, ref key, .. } = call;
+        let (store, now) = (self.store()?, js::now());
+        if let Some(key) = key
+            && let Some(invalidation) = store.repeated(key, target, mode, refresh, now)?
+        {
+            return Ok(Recorded { invalidation, is_repeated: true });
+        }
+        let owner = self.owner(target)?;
+        let invalidation = store.append(target.clone(), mode, refresh, owner.as_ref(), now)?;
+        if let Some(key) = key {
+            store.note_key(invalidation.seq, key)?;
+        }
+        self.counting.count(|counters| counters.invalidations += 1);
+        Ok(Recorded { invalidation, is_repeated: false })
+    }
+
+    fn receipt(store: &TagIndexStore<ObjectSql>, recorded: Recorded) -> Result<InvalidateAnswer, StoreError> {
+        let Recorded { invalidation, is_repeated: repeated } = recorded;
+        let seq = invalidation.seq;
+        let applied = store.applied(seq)?.len() as u64;
+        let (pending, matched) = (store.pending(seq)?, store.matched(seq)?);
+        Ok(InvalidateAnswer { invalidation, applied, pending, matched, repeated })
     }
 
     /// Returns the progress of an invalidation: its delivery from the log, and its pages from the coordinators.
@@ -342,12 +378,10 @@ impl Object {
         Ok(route.map(|route| ShardName::of(route, path.as_str())))
     }
 
-    async fn deliver_all(&self, seq: u64) {
+    async fn deliver_all(&self, first: u64, last: u64) {
         loop {
-            let batch = match self
-                .store()
-                .and_then(|store| attempts(store, Round::Of { seq, now: js::now() }, &self.hanging.borrow()))
-            {
+            let round = Round::Of { first, last, now: js::now() };
+            let batch = match self.store().and_then(|store| attempts(store, round, &self.hanging.borrow())) {
                 Ok(batch) => batch,
                 Err(error) => return worker::console_error!("tag index: {error}"),
             };

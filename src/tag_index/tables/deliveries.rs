@@ -2,7 +2,7 @@
 
 use crate::invalidation::Invalidation;
 use crate::shard_name::ShardName;
-use crate::sql::{Columns, Sql, StoreError};
+use crate::sql::{Columns, Sql, StoreError, Value};
 use crate::tag_index::tables::TagIndexStore;
 use crate::tag_index::tables::store::{logged, one_number};
 use crate::time::Timestamp;
@@ -21,12 +21,12 @@ pub struct Delivery {
 }
 
 impl<S: Sql> TagIndexStore<S> {
-    /// Returns at most `limit` pending deliveries of one invalidation.
+    /// Returns at most `limit` pending deliveries of the invalidations with these numbers.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn deliveries_of(&self, seq: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.deliveries("d.due IS NOT NULL AND d.seq = ?", seq, limit)
+    pub fn deliveries_of(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.deliveries("d.due IS NOT NULL AND d.seq BETWEEN ? AND ?", &[first, last], limit)
     }
 
     /// Returns at most `limit` deliveries that are due: those that replace dropped ones, and then the oldest first.
@@ -36,16 +36,17 @@ impl<S: Sql> TagIndexStore<S> {
     pub fn deliveries_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let mut due = self.summaries_due(now, limit)?;
         let rest = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(limit));
-        due.extend(self.deliveries("d.due <= ?", now.as_millis(), rest)?);
+        due.extend(self.deliveries("d.due <= ?", &[now.as_millis()], rest)?);
         Ok(due)
     }
 
-    fn deliveries(&self, condition: &str, parameter: u64, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+    fn deliveries(&self, condition: &str, parameters: &[u64], limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let statement = format!(
             "SELECT i.seq, i.at, i.kind, i.name, i.mode, i.refresh, d.shard, d.attempts FROM deliveries d \
              JOIN invalidations i ON i.seq = d.seq WHERE {condition} ORDER BY d.due, d.seq LIMIT ?"
         );
-        let rows = self.sql.query(&statement, &[parameter.into(), u64::from(limit).into()])?;
+        let parameters: Vec<Value> = parameters.iter().copied().chain([u64::from(limit)]).map(Value::from).collect();
+        let rows = self.sql.query(&statement, &parameters)?;
         rows.into_iter()
             .map(|row| {
                 let mut columns = Columns::of("deliveries", row);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::invalidation::{Invalidation, Mode, Refresh, Target};
+use crate::invalidation::{IdempotencyKey, Invalidation, Mode, Refresh, Target};
 use crate::route::Pattern;
 use crate::semantics::key::CanonicalPath;
 use crate::semantics::tag::Tag;
@@ -17,6 +17,9 @@ const RIPE_AFTER: Duration = Duration::from_secs(5);
 
 /// The time between two invalidations, at least.
 const TICK: Duration = Duration::from_millis(1);
+
+/// How long the repetition of a call is recognized.
+const REPEATED_WITHIN: Duration = Duration::from_hours(24);
 
 /// How often the log and the feed are trimmed, in rows appended.
 const TRIM_EVERY: u64 = 100;
@@ -151,6 +154,47 @@ impl<S: Sql> TagIndexStore<S> {
             Ok((seq, at))
         })?;
         Ok(Invalidation { seq, at, target, mode, refresh })
+    }
+
+    /// Records which call has requested an invalidation. If this is lost, a repetition of the call invalidates again,
+    /// which costs renders and breaks no promise.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn note_key(&self, seq: u64, key: &IdempotencyKey) -> Result<(), StoreError> {
+        let update = "UPDATE invalidations SET idempotency_key = ? WHERE seq = ?";
+        self.sql.query(update, &[key.as_str().into(), seq.into()]).map(drop)
+    }
+
+    /// Returns the invalidation that an earlier call with the same key has requested, in the last day and as far as the
+    /// log has it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn repeated(
+        &self,
+        key: &IdempotencyKey,
+        target: &Target,
+        mode: Mode,
+        refresh: Refresh,
+        now: Timestamp,
+    ) -> Result<Option<Invalidation>, StoreError> {
+        let (kind, name) = target.kind_and_name();
+        let since = now.as_millis().saturating_sub(u64::try_from(REPEATED_WITHIN.as_millis()).unwrap_or(u64::MAX));
+        let rows = self.sql.query(
+            "SELECT seq, at, kind, name, mode, refresh FROM invalidations \
+             WHERE idempotency_key = ? AND kind = ? AND name = ? AND mode = ? AND refresh = ? AND at >= ? \
+             ORDER BY seq DESC LIMIT 1",
+            &[
+                key.as_str().into(),
+                kind.into(),
+                name.into(),
+                mode.as_str().into(),
+                refresh.as_str().into(),
+                since.into(),
+            ],
+        )?;
+        rows.into_iter().next().map(|row| logged(&mut Columns::of("invalidations", row))).transpose()
     }
 
     /// Returns the shards that own a path, or may have owned it when their route had another number of shards. There

@@ -9,7 +9,7 @@ use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 
 /// The first steps need their own code: earlier code refused every step that it did not know.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { name: "0001_init", sql: include_str!("../../../migrations/tag_index/0001_init.sql"), min_reader: 1 },
     Migration {
         name: "0002_scopes_and_directory",
@@ -21,6 +21,11 @@ const MIGRATIONS: [Migration; 5] = [
     Migration {
         name: "0005_bounds",
         sql: include_str!("../../../migrations/tag_index/0005_bounds.sql"),
+        min_reader: 5,
+    },
+    Migration {
+        name: "0006_idempotency_keys",
+        sql: include_str!("../../../migrations/tag_index/0006_idempotency_keys.sql"),
         min_reader: 5,
     },
 ];

@@ -8,7 +8,9 @@ mod versions;
 
 use super::*;
 use crate::inspection::answer::{LastInvalidation, ShardEntry, TagEntry, TagIndexHealth};
-use crate::invalidation::{Feed, FeedProgress, FeedQuestion, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
+use crate::invalidation::{
+    Feed, FeedProgress, FeedQuestion, IdempotencyKey, Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target,
+};
 use crate::page::PageMeta;
 use crate::route::RouteId;
 use crate::semantics::client_rules::ClientRules;
@@ -81,6 +83,46 @@ fn health_is_what_is_pending_since_when_and_a_few_coordinators() {
 }
 
 #[test]
+fn a_repeated_call_is_recognized_for_a_day_by_its_key_and_all_that_it_says() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    let (key, target) = (IdempotencyKey::of("cms", "1"), Target::Tag(tag("x")));
+    let repeated = |key: &IdempotencyKey, target: &Target, mode, refresh, now| {
+        store.repeated(key, target, mode, refresh, at(now)).unwrap()
+    };
+    assert_eq!(repeated(&key, &target, Mode::Expire, Refresh::Lazy, 100), None);
+    let first = store.append(target.clone(), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
+    store.note_key(first.seq, &key).unwrap();
+    store.append(target.clone(), Mode::Expire, Refresh::Lazy, None, at(200)).unwrap();
+    assert_eq!(repeated(&key, &target, Mode::Expire, Refresh::Lazy, 300), Some(first.clone()));
+    assert_eq!(repeated(&key, &target, Mode::Expire, Refresh::Lazy, DAY), Some(first.clone()));
+    for (key, target, mode, refresh, now) in [
+        (&IdempotencyKey::of("cms", "2"), &target, Mode::Expire, Refresh::Lazy, 300),
+        (&key, &Target::Tag(tag("y")), Mode::Expire, Refresh::Lazy, 300),
+        (&key, &Target::Everything, Mode::Expire, Refresh::Lazy, 300),
+        (&key, &target, Mode::Purge, Refresh::Lazy, 300),
+        (&key, &target, Mode::Expire, Refresh::Eager, 300),
+        (&key, &target, Mode::Expire, Refresh::Lazy, first.at.as_millis() + DAY + 1),
+    ] {
+        assert_eq!(repeated(key, target, mode, refresh, now), None, "{key:?} {target:?} {mode:?} {refresh:?} {now}");
+    }
+}
+
+#[test]
+fn the_deliveries_of_a_call_are_those_of_all_its_targets() {
+    let store = TagIndexStore::open(MemorySql::new()).unwrap();
+    store.register(&shard("/[slug]#0"), 1, 0, &[tag("x"), tag("y")], at(0)).unwrap();
+    let seqs = ["x", "y", "x"]
+        .map(|name| store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap().seq);
+    let due = |first, last| {
+        let due = store.deliveries_of(first, last, 10).unwrap();
+        due.into_iter().map(|delivery| delivery.invalidation.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(due(seqs[0], seqs[1]), seqs[..2]);
+    assert_eq!(due(seqs[1], seqs[2]), seqs[1..]);
+}
+
+#[test]
 fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let (a, b) = (shard("/[slug]#0"), shard("/[slug]#1"));
@@ -95,7 +137,7 @@ fn an_invalidation_is_due_at_each_shard_that_carries_the_tag() {
         attempts: 0,
         is_summary: false,
     };
-    assert_eq!(store.deliveries_of(first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
+    assert_eq!(store.deliveries_of(first.seq, first.seq, 10), Ok(vec![delivery(&a), delivery(&b)]));
     store.delivered(first.seq, &a, 0).unwrap();
     store.put_off(first.seq, &b, at(500)).unwrap();
     assert_eq!((store.pending(first.seq), store.next_deadline()), (Ok(1), Ok(Some(at(500)))));
@@ -208,7 +250,7 @@ fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     let due = |target, owner: Option<&ShardName>| {
         let seq = store.append(target, Mode::Purge, Refresh::Lazy, owner, at(100)).unwrap().seq;
         let mut shards: Vec<String> =
-            store.deliveries_of(seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
+            store.deliveries_of(seq, seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect();
         shards.sort();
         shards
     };
@@ -438,7 +480,7 @@ fn a_shard_with_a_page_that_carries_every_tag_hears_of_each_invalidation_by_tag(
     store.register(&b, 1, 0, &[tag("x")], at(0)).unwrap();
     for (name, expected) in [("x", vec![a.clone(), b.clone()]), ("unknown", vec![a.clone()])] {
         let row = store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(100)).unwrap();
-        let told = store.deliveries_of(row.seq, 10).unwrap();
+        let told = store.deliveries_of(row.seq, row.seq, 10).unwrap();
         assert_eq!(told.into_iter().map(|delivery| delivery.shard).collect::<Vec<_>>(), expected, "{name}");
     }
     let answer = store.register(&b, 1, 0, &[Tag::every()], at(50)).unwrap();
