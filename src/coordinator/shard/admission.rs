@@ -157,7 +157,8 @@ impl<S: Sql, B: PageContent> Shard<S, B> {
         match least {
             Some((_, key)) if self.displacements.take(turn.moment.now) => {
                 self.step(turn, key, Event::Displaced, EventDetails::default())?;
-                Ok(true)
+                // It stays if the step has deleted it from L2 for another reason: it was purged.
+                Ok(self.store.load(key)?.is_forgotten())
             }
             _ => Ok(false),
         }
