@@ -1,6 +1,6 @@
 //! Messages between an edge and a coordinator.
 
-use super::checks::{CheckResult, promise};
+use super::checks::{CheckResult, Violation, promise};
 use super::edge::L1Slot;
 use super::origin::{Body, End, RenderPlan};
 use super::queue::{Arrival, EdgeRequest, ObjectEvent, ObjectReply};
@@ -33,6 +33,9 @@ const VISITS_TO_HIT_BESIDE_ATTACK: usize = 8;
 
 /// The time between those visits, in milliseconds: longer than the pause after an unsuccessful report.
 pub(super) const BETWEEN_VISITS: u64 = 1_500;
+
+/// The longest pause between reports of a page, in milliseconds: `reports::LONGEST_PAUSE` and its jitter.
+const LONGEST_PAUSE: u64 = 40_000;
 
 impl World<'_> {
     /// Delivers an edge's message to the coordinator that owns the page according to the edge.
@@ -229,6 +232,21 @@ impl World<'_> {
     }
 
     fn check_hit(&mut self, edge: usize, key: usize) -> CheckResult {
+        if self.is_hit_soon(edge, key)? {
+            return Ok(());
+        }
+        // Reports without a result may have led to a long pause before the next one.
+        self.pass_until(self.now + LONGEST_PAUSE)?;
+        if self.is_hit_soon(edge, key)? {
+            return Ok(());
+        }
+        promise(9, false, || {
+            let key = &self.workshop.keys[key];
+            format!("{key} at edge {edge} is no HIT when all is well: {:?}", self.last_ended)
+        })
+    }
+
+    fn is_hit_soon(&mut self, edge: usize, key: usize) -> Result<bool, Violation> {
         let visits = if self.attack.is_some() { VISITS_TO_HIT_BESIDE_ATTACK } else { VISITS_TO_HIT };
         for _ in 0..visits {
             self.last_ended = None;
@@ -236,13 +254,10 @@ impl World<'_> {
             self.client(edge, key, false)?;
             self.all_is_answered()?;
             if self.last_ended == Some(VisitResult { outcome: CacheOutcome::Hit, questions: 0 }) {
-                return Ok(());
+                return Ok(true);
             }
             self.pass_until(self.now + BETWEEN_VISITS)?;
         }
-        promise(9, false, || {
-            let key = &self.workshop.keys[key];
-            format!("{key} at edge {edge} is no HIT when all is well: {:?}", self.last_ended)
-        })
+        Ok(false)
     }
 }

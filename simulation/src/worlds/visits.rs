@@ -20,7 +20,7 @@ use crate::semantics::freshness::Freshness;
 use crate::tag_index::tables::SKEW;
 use crate::time::Timestamp;
 use crate::version::Version;
-use crate::visit::crowds::{FEW, lead};
+use crate::visit::crowds::{CrowdResult, FEW, lead};
 use crate::visit::reports::PATIENCE as REPORT_PATIENCE;
 use crate::visit::{
     Company, CoordinatorReply, CrowdPart, Event, L1Entry, L2_PATIENCE, Others, PassMarker, Question, Report, Request,
@@ -184,6 +184,10 @@ impl<'w> World<'w> {
         let local = edge.local(self.now);
         let steps = decisions.handle(event, local, &edge.polling);
         if let Some((asker, result)) = visit.part.result(&steps) {
+            if !matches!(result, CrowdResult::Failed(_)) {
+                // An answer ends the row of refusals.
+                self.overload.forget(visit.edge, Some(visit.key));
+            }
             edge.crowds.end(&self.workshop.keys[visit.key], asker, result, local);
         }
         self.perform_steps(id, steps)
