@@ -258,8 +258,8 @@ class Runtime {
   }
 
   /** Invalidates over HTTP, as the holder of the admin token. */
-  revalidate(what) {
-    const headers = { authorization: `Bearer ${adminToken}` };
+  revalidate(what, { headers: more } = {}) {
+    const headers = { authorization: `Bearer ${adminToken}`, ...more };
     return this.fetch("/__isr/revalidate", { method: "POST", headers, body: JSON.stringify(what) });
   }
 

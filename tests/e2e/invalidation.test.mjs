@@ -62,6 +62,31 @@ test("by path and tag at once", async () => {
   assert.deepEqual(await statuses(paths), [["MISS", 2], ["MISS", 2], ["HIT", 1]]);
 });
 
+test("as many targets as fit in one call, in the order of the call; more are refused", async () => {
+  const [path] = await pages({ many: "many-999" });
+  const tags = Array.from({ length: 1001 }, (_, number) => `many-${number}`);
+  const refused = await isr.revalidate({ tags });
+  assert.deepEqual([refused.status, /at most 1000 targets/.test(refused.text)], [400, true], refused.text);
+  const { json } = await isr.revalidate({ tags: tags.slice(0, 1000) });
+  assert.deepEqual(json.invalidations.map(({ tag }) => tag), tags.slice(0, 1000));
+  assert.equal((await isr.fetch(path)).isr, "MISS");
+});
+
+test("a call with the key of an earlier one changes nothing, for the same targets", async () => {
+  const paths = await pages({ "key-a": "key-a", "key-b": "key-b" });
+  const call = (key, body) => isr.revalidate(body, { headers: { "Idempotency-Key": key } });
+  const first = (await call("1", { tag: "key-a" })).json.invalidations;
+  assert.deepEqual(await statuses(paths), [["MISS", 2], ["HIT", 1]]);
+  assert.deepEqual((await call("1", { tag: "key-a" })).json.invalidations, [{ ...first[0], repeated: true }]);
+  assert.deepEqual(await statuses(paths), [["HIT", 2], ["HIT", 1]]);
+  await call("1", { tags: ["key-a", "key-b"] });
+  assert.deepEqual(await statuses(paths), [["HIT", 2], ["MISS", 2]]);
+  await call("2", { tag: "key-a" });
+  assert.deepEqual(await statuses(paths), [["MISS", 3], ["HIT", 2]]);
+  const long = await call("x".repeat(256), { tag: "key-a" });
+  assert.deepEqual([long.status, /1 to 255 bytes/.test(long.text)], [400, true], long.text);
+});
+
 test("by a tag of the route", async () => {
   const paths = await pages({ "tagged-route": "own" });
   for (const [tag, render] of [["whole-route", 2], ["own", 3]]) {

@@ -22,7 +22,7 @@ const webhooks = {
   },
   contentful: { scheme: "contentful", secret: "CONTENTFUL_SECRET", rules: [{ path: "/lab/{/fields/slug/en-US}" }] },
   storyblok: { scheme: "storyblok", secret: "STORYBLOK_SECRET", rules: [{ path: "/{/full_slug}", mode: "stale" }] },
-  dato: { scheme: "token", secret: "DATO_SECRET", rules: [{ when: { "/entity_type": "cda_cache_tags" }, tag: "{/entity/attributes/tags}" }] },
+  dato: { scheme: "token", secret: "DATO_SECRET", delivery_id: "/webhook_call_id", rules: [{ when: { "/entity_type": "cda_cache_tags" }, tag: "{/entity/attributes/tags}" }] },
   github: { scheme: "github", secret: "GITHUB_SECRET", rules: [{ tag: ["file:{/commits/*/added}", "file:{/commits/*/modified}"] }] },
   standard: { scheme: "standard", secret: "STANDARD_SECRET", rules: [{ everything: true }] },
 };
@@ -94,6 +94,26 @@ test("hundreds of tags in one delivery", async () => {
   const body = { entity_type: "cda_cache_tags", event_type: "invalidate", entity: { attributes: { tags } } };
   const { invalidations, skipped } = await renews("dato", body, { page: "dato", tag: "record-299" });
   assert.deepEqual([invalidations.length, skipped], [300, []]);
+});
+
+test("a repeated delivery invalidates nothing again", async () => {
+  const path = await isr.lab("repeated", { headers: { "X-ISR-Revalidate": "false", "Cache-Tag": "once" } });
+  const body = (call, attempt) =>
+    ({ webhook_call_id: call, attempted_auto_retries_count: attempt, entity_type: "cda_cache_tags", entity: { attributes: { tags: ["once", "twice"] } } });
+  const outcome = async () => (await isr.fetch(path)).isr;
+  await outcome();
+  const first = (await deliver("dato", body("1", 0))).json.invalidations;
+  assert.deepEqual([await outcome(), await outcome()], ["MISS", "HIT"]);
+  const again = (await deliver("dato", body("1", 1))).json.invalidations;
+  assert.deepEqual(again, first.map((receipt) => ({ ...receipt, repeated: true })));
+  assert.equal(await outcome(), "HIT");
+  const other = (await deliver("dato", body("2", 0))).json.invalidations;
+  assert.deepEqual([other.every(({ repeated }) => repeated === undefined), await outcome()], [true, "MISS"]);
+  const github = { commits: [{ added: ["once"], modified: [] }] };
+  const headers = { ...signed.github(JSON.stringify(github)), "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958" };
+  const receipts = [];
+  for (let attempt = 0; attempt < 2; attempt += 1) receipts.push((await deliver("github", github, { headers })).json.invalidations[0]);
+  assert.deepEqual(receipts[1], { ...receipts[0], repeated: true });
 });
 
 test("a delivery that no rule concerns invalidates nothing, and one for everything does", async () => {

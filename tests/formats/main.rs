@@ -185,6 +185,48 @@ fn pages_in_l1_are_read_forever() {
     assert_eq!(pinned.names(), pages().iter().map(|(name, ..)| *name).collect::<Vec<_>>());
 }
 
+/// The calls of edges that invalidate.
+fn send_invalidations(now: &mut Messages) {
+    now.sent(
+        "ToTagIndex::Invalidate",
+        &ToTagIndex::Invalidate {
+            target: Target::Tag(tag("post:1")),
+            mode: Mode::Expire,
+            refresh: Refresh::Lazy,
+            key: None,
+        },
+    );
+    let blog = path("/blog").try_into().expect("it is a prefix");
+    now.sent(
+        "ToTagIndex::Invalidate, a prefix",
+        &ToTagIndex::Invalidate { target: Target::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager, key: None },
+    );
+    let route = Target::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
+    now.sent(
+        "ToTagIndex::Invalidate, a route",
+        &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy, key: None },
+    );
+    let (target, key) = (Target::Tag(tag("post:1")), Some(IdempotencyKey::of("cms", "delivery 1")));
+    now.sent(
+        "ToTagIndex::Invalidate, with a key",
+        &ToTagIndex::Invalidate {
+            target: target.clone(),
+            mode: Mode::Expire,
+            refresh: Refresh::Lazy,
+            key: key.clone(),
+        },
+    );
+    now.sent(
+        "ToTagIndex::InvalidateAll",
+        &ToTagIndex::InvalidateAll {
+            targets: vec![target, Target::Everything],
+            mode: Mode::Stale,
+            refresh: Refresh::Eager,
+            key,
+        },
+    );
+}
+
 #[test]
 fn messages_are_what_they_were() {
     let invalidation = |target, mode| Invalidation {
@@ -238,44 +280,7 @@ fn messages_are_what_they_were() {
     now.sent("ToCoordinator::Invalidate, a tag", &ToCoordinator::Invalidate(by_tag()));
     now.sent("ToCoordinator::Invalidate, a path", &ToCoordinator::Invalidate(by_path()));
     now.sent("ToTagIndex::Register", &registration(owner));
-    now.sent(
-        "ToTagIndex::Invalidate",
-        &ToTagIndex::Invalidate {
-            target: Target::Tag(tag("post:1")),
-            mode: Mode::Expire,
-            refresh: Refresh::Lazy,
-            key: None,
-        },
-    );
-    let blog = path("/blog").try_into().expect("it is a prefix");
-    now.sent(
-        "ToTagIndex::Invalidate, a prefix",
-        &ToTagIndex::Invalidate { target: Target::Prefix(blog), mode: Mode::Stale, refresh: Refresh::Eager, key: None },
-    );
-    let route = Target::Route(RouteId::from_stored("/blog/[slug]").expect("it is a route"));
-    now.sent(
-        "ToTagIndex::Invalidate, a route",
-        &ToTagIndex::Invalidate { target: route, mode: Mode::Expire, refresh: Refresh::Lazy, key: None },
-    );
-    let (target, key) = (Target::Tag(tag("post:1")), Some(IdempotencyKey::of("cms", "delivery 1")));
-    now.sent(
-        "ToTagIndex::Invalidate, with a key",
-        &ToTagIndex::Invalidate {
-            target: target.clone(),
-            mode: Mode::Expire,
-            refresh: Refresh::Lazy,
-            key: key.clone(),
-        },
-    );
-    now.sent(
-        "ToTagIndex::InvalidateAll",
-        &ToTagIndex::InvalidateAll {
-            targets: vec![target, Target::Everything],
-            mode: Mode::Stale,
-            refresh: Refresh::Eager,
-            key,
-        },
-    );
+    send_invalidations(&mut now);
     now.sent("ToTagIndex::Progress", &ToTagIndex::Progress { seq: 7 });
     let call = |message| TagIndexCall { tag_shards: 4, message };
     now.sent("TagIndexCall, ToTagIndex::Feed", &call(ToTagIndex::Feed { since: 6, known: None }));
