@@ -21,7 +21,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::inspection::survey::IndexSurvey;
+use crate::inspection::survey::{IndexSurvey, ShardPage};
 use crate::invalidation::{FeedPage, FeedQuestion, Mode, Refresh, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
@@ -43,6 +43,9 @@ const PUSH_ROWS: u32 = 200;
 
 /// Limits the retired coordinators that one run of the alarm calls.
 const RETIRED_AT_ONCE: u32 = 6;
+
+/// Limits the coordinators that the root names in one answer.
+const SHARDS_A_TIME: u32 = 500;
 
 /// Keeps the shards of each tag, the log of invalidations, and their deliveries. Bind it as `TAG_INDEX`, with SQLite.
 ///
@@ -287,6 +290,9 @@ impl Object {
     ) -> Result<InvalidateAnswer, StoreError> {
         let owner = self.owner(&target)?;
         let store = self.store()?;
+        if matches!(target, Target::Tag(_)) && store.lacks_shards()? {
+            self.learn_shards(store).await?;
+        }
         let invalidation = store.append(target, mode, refresh, owner.as_ref(), js::now())?;
         self.listening.recorded();
         self.counting.count(|counters| counters.invalidations += 1);
@@ -306,6 +312,29 @@ impl Object {
         }
         let (pending, matched) = (self.store()?.pending(seq)?, self.store()?.matched(seq)?);
         Ok(InvalidateAnswer { invalidation, applied: total - pending.min(total), pending, matched })
+    }
+
+    /// Learns the coordinators from the root. If that one can't tell, the invalidation is not recorded.
+    async fn learn_shards(&self, store: &TagIndexStore<ObjectSql>) -> Result<(), StoreError> {
+        let tag_shards = self.tag_shards()?;
+        let mut from = None;
+        loop {
+            let message = ToTagIndex::Survey(IndexSurvey::Shards { from, route: None, limit: SHARDS_A_TIME });
+            let asked = calls::tag_index::<ShardPage>(&self.env, TagIndexName::ROOT, tag_shards, message);
+            let page = match js::within(DELIVER_WITHIN, asked).await {
+                Some(Ok(page)) => page,
+                failure => {
+                    return Err(StoreError::Unconfigured(format!("the root tells no coordinators: {failure:?}")));
+                }
+            };
+            let shards: Vec<ShardName> = page.shards.into_iter().map(|listed| listed.shard).collect();
+            store.learn_shards(&shards, !page.more)?;
+            match shards.into_iter().next_back().filter(|_| page.more) {
+                // The next page begins with the last coordinator of this one.
+                Some(last) => from = Some(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Returns the progress of an invalidation: its delivery from the log, and its pages from the coordinators.
