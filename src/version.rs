@@ -50,6 +50,14 @@ impl Version {
         Ulid::from_string(text).ok().map(Self).filter(|version| version.to_string() == text)
     }
 
+    /// Returns whether a write of this version replaces what a store has. A store that compares versions never replaces a page
+    /// with an older one, whichever coordinator writes.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn replaces(self, stored: Option<Self>) -> bool {
+        stored.is_none_or(|stored| stored < self)
+    }
+
     /// Returns the time at which it was issued: when the render began.
     #[must_use]
     pub fn time(self) -> Timestamp {

@@ -39,13 +39,16 @@
 //! - In some worlds, the number of a route's shards changes midway, while edges and the tag index may still use the old one
 //!   (`worlds/deployment.rs`).
 //! - In some of these worlds, a route is removed midway and may return, and its coordinator ends (`worlds/retirement.rs`).
+//! - In some worlds, each coordinator, each edge and the tag index have one of two numbers of shards for a long time, so two
+//!   coordinators own a page, or none does. L2 is like R2 or like KV (`worlds/differing.rs`).
 //! - In some worlds, an object takes only a few requests in a second, and the others are refused (`worlds/overload.rs`).
 //! - In some worlds, an object has memory for only a few waiting requests (`worlds/memory.rs`).
 //! - In some worlds, the tag index's database is restored to an earlier point, or the clock of an edge or of a coordinator
 //!   is set back by up to an hour (`worlds/mishaps.rs`).
 //! - In some worlds, the settings of an edge change while its isolate lives (`worlds/settings.rs`).
 //! - In some worlds, later code has expanded the databases. In some, two versions of the code run at once, and an actor may
-//!   change from one to the other at any step (`worlds/versions.rs`).
+//!   change from one to the other at any step (`worlds/versions.rs`). In some of these, the later version sends kinds of messages
+//!   that the earlier one refuses (`worlds/unknown.rs`).
 //! - In some worlds, an attacker asks for made-up URLs, more of them than a coordinator keeps, and some of them long
 //!   (`worlds/attack.rs`).
 //! - In some worlds, a page's `Vary` nominates a header that some clients send, or a page carries every tag
@@ -66,7 +69,7 @@
 //! | 3 | when all is quiet, each page from before a recorded invalidation counts as invalidated at its owner, and no delivery is pending; an acknowledged invalidation never becomes pending again |
 //! | 4 | each request is answered once, or times out; no client of an edge waits for more than 22 s; without failures, every request gets a page |
 //! | 5 | a failed render never removes the last good page |
-//! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet; a page that it has lost, once it was asked for |
+//! | 6 | L2 gets one write per key and second, from the owner alone, and has the published page when all is quiet; a page that it has lost, once it was asked for; an L2 that compares versions never replaces a page with an older one |
 //! | 7 | an evicted object answers as if it had never been evicted, except that it has no last response of a failing origin: two worlds of one seed are compared (`worlds/twins.rs`) |
 //! | 8 | renders of a failing origin are bounded, per key and together; the alarm drives no more renders at the same time than it may; waiting requests fit into the memory of their object |
 //! | 9 | without failures, each edge soon has a HIT of each page, and it costs no call to a coordinator |

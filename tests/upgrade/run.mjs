@@ -14,6 +14,7 @@ import { atRest } from "../soak/rest.mjs";
 import { COLOS } from "../soak/runtime.mjs";
 import { EXPIRE, Site } from "../soak/site.mjs";
 import { Visits } from "../soak/visits.mjs";
+import { rollback } from "./rollback.mjs";
 import { Runtime } from "./runtime.mjs";
 
 const previous = process.env.ISR_PREVIOUS;
@@ -77,6 +78,14 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
+process.stderr.write("a rollback in the middle of an eager refresh\n");
+const another = await mkdtemp(path.join(tmpdir(), "isr-rollback-"));
+const rolledBack = await rollback({ previous, folder: another, expire: EXPIRE }).catch((error) => {
+  visits.report("rollback", error.message);
+  return "the rollback has failed";
+});
+await rm(another, { recursive: true, force: true, maxRetries: 3 });
+
 for (const { path: page, at, others } of site.overlaps) {
   visits.report("exclusivity", `${page}: a render began at ${new Date(at).toISOString()} during ${others.length} other`);
 }
@@ -130,5 +139,5 @@ function report() {
     ...first.map((line) => `  - ${line}`),
   ]);
   const logged = [...runtime.logged].sort(([, a], [, b]) => b - a).map(([line, count]) => `- logged ${count} times: ${line}`);
-  return `${[...table, "", `requests cut off by a kill: ${visits.cutOff}`, ...described, ...logged.slice(0, 20)].join("\n")}\n`;
+  return `${[...table, "", `requests cut off by a kill: ${visits.cutOff}`, rolledBack, ...described, ...logged.slice(0, 20)].join("\n")}\n`;
 }

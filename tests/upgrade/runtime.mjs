@@ -21,8 +21,18 @@ const TAG_INDEX = "tag-index";
  */
 const CACHES = { [COLOS[0]]: "shared", [COLOS[1]]: "own", [COLOS[2]]: "shared" };
 
+/** Coordinators that never answer, and keep what is stored. */
+const HANGING = `
+  import { DurableObject } from "cloudflare:workers";
+  export class IsrCoordinator extends DurableObject {
+    fetch() { return scheduler.wait(600_000); }
+    alarm() { return scheduler.wait(600_000); }
+  }
+  export default { fetch() { return new Response(null, { status: 503 }); } };
+`;
+
 /**
- * @typedef {"old" | "new"} Version
+ * @typedef {"old" | "new" | "hanging"} Version
  * @typedef {{ edges: Version[], coordinator: Version, tagIndex: Version }} Combination the edges in the order of `COLOS`
  */
 export class Runtime {
@@ -33,19 +43,21 @@ export class Runtime {
   /** Lines that the Workers have logged, counted by their first words. */
   logged = new Map();
 
-  /** @param {{ previous: string, site: number, folder: string, expire: number }} options folders, and the origin's port */
+  /** @param {{ previous: string, site: number, folder: string, expire: number, changes?: object }} options folders, the
+   *   origin's port, and more settings */
   constructor(options) {
     this.#options = options;
   }
 
   /** @param {Combination} combination */
   async start({ edges, coordinator, tagIndex }) {
-    const { site, folder, expire } = this.#options;
+    const { site, folder, expire, changes = {} } = this.#options;
     const isr = {
       canonical_origin: `https://${HOST}`,
       origin: `http://127.0.0.1:${site}`,
       freshness_bound: BOUND_MILLIS / 1000,
       expire,
+      ...changes,
       routes: Object.fromEntries(Object.entries(SHARDS).map(([route, shards]) => [route, { shards }])),
     };
     const workers = [
@@ -70,11 +82,14 @@ export class Runtime {
   #worker(name, version, isr) {
     const object = (className, scriptName) => ({ className, useSQLite: true, ...(name !== scriptName && { scriptName }) });
     const modules = ["build/entry.js", "build/index.js", "build/index_bg.wasm"];
+    const hanging = { type: "ESModule", path: "hanging.js", contents: HANGING };
     return {
       name,
       rootPath: version === "old" ? this.#options.previous : root,
       modulesRoot: ".",
-      modules: modules.map((file) => ({ type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule", path: file })),
+      modules: version === "hanging"
+        ? [hanging]
+        : modules.map((file) => ({ type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule", path: file })),
       compatibilityDate,
       durableObjects: {
         COORDINATOR: object("IsrCoordinator", COORDINATORS),

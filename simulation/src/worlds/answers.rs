@@ -44,7 +44,8 @@ impl World<'_> {
         self.last_waiter += 1;
         let waiter = WaiterId(self.last_waiter);
         self.asked.insert(waiter, question);
-        let at = if forwarded { self.layout.owners[key] } else { self.layout_of_visit(visit).owners[key] };
+        let at = forwarded.unwrap_or_else(|| self.layout_of_visit(visit).owners[key]);
+        self.turn_to(at);
         self.checks.asked(at, waiter, newer_than);
         if newer_than.is_some() {
             self.checks.lift(key);
@@ -59,6 +60,7 @@ impl World<'_> {
         let outcome = ObjectEvent::TimedOut { waiter };
         self.queue.push(now + millis(patience), Arrival::Object { object: at, life: self.objects[at].life, outcome });
         let (shard, key) = (self.layout.shards[at].clone(), workshop.keys[key].clone());
+        let forwarded = forwarded.is_some();
         self.give(at, Input::Request { waiter, shard, key, served, newer_than, forwarded, renders: false })
     }
 
@@ -138,10 +140,11 @@ impl World<'_> {
 
     /// Stores a page in L1 as soon as it is complete.
     pub(super) fn keep(&mut self, edge: usize, key: usize, page: StoredPage<Body>) {
-        let owner = &mut self.objects[self.layout.owners[key]];
+        // Several coordinators may render a page while settings differ.
+        let mut renders = self.objects.iter_mut().filter_map(|object| object.renders.get_mut(&page.meta.version));
         if page.meta.body_bytes.is_some() {
             self.keep_whole(edge, key, page);
-        } else if let Some(render) = owner.renders.get_mut(&page.meta.version).filter(|render| !render.has_ended) {
+        } else if let Some(render) = renders.next().filter(|render| !render.has_ended) {
             render.readers.push((edge, page.meta));
         } else if self.whole.contains(&page.meta.version) {
             self.keep_whole(edge, key, page);
@@ -193,7 +196,7 @@ impl World<'_> {
     }
 
     fn ask_last(&mut self, id: u64, key: usize) -> CheckResult {
-        self.ask(EdgeRequest { visit: id, number: 0, key, served: None, newer_than: None, forwarded: false })
+        self.ask(EdgeRequest { visit: id, number: 0, key, served: None, newer_than: None, forwarded: None })
     }
 
     /// Forgets those clients.

@@ -195,6 +195,17 @@ pub(super) struct Failures {
     of_all: Outage,
 }
 
+/// The models of all keys under one number of shards.
+#[derive(Debug, Default)]
+pub(super) struct KeyModels(Vec<KeyModel>);
+
+impl KeyModels {
+    /// Creates the models of keys with these owners.
+    pub(super) fn of(owners: &[usize]) -> Self {
+        Self(owners.iter().map(|object| KeyModel { object: *object, ..KeyModel::default() }).collect())
+    }
+}
+
 /// The models of all promises. The times of a coordinator are by its own clock.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
@@ -241,9 +252,8 @@ impl Checks {
     /// Creates the models for `objects` coordinators, for keys with these owners, and for these paths with their
     /// routes.
     pub(super) fn new(objects: usize, owners: &[usize], routes: Vec<(&'static str, RouteId)>) -> Self {
-        let known = |object: &usize| KeyModel { object: *object, ..KeyModel::default() };
         let objects = vec![Outage::default(); objects];
-        Self { keys: owners.iter().map(known).collect(), objects, routes, ..Self::default() }
+        Self { keys: KeyModels::of(owners).0, objects, routes, ..Self::default() }
     }
 
     /// Counts an input.
@@ -633,6 +643,21 @@ impl Checks {
     /// Resets the model of a key whose owner has changed. The new owner knows nothing of the former one's work.
     pub(super) fn moved(&mut self, key: usize, object: usize) {
         self.keys[key] = KeyModel { object, ..KeyModel::default() };
+    }
+
+    /// Uses other models of the keys from now on, and returns those in use until now.
+    pub(super) fn exchange(&mut self, others: &mut KeyModels) {
+        std::mem::swap(&mut self.keys, &mut others.0);
+    }
+
+    /// Takes the model of a key from those of other settings: its owner is the same.
+    pub(super) fn take_over(&mut self, key: usize, others: &mut KeyModels) {
+        self.keys[key] = std::mem::take(&mut others.0[key]);
+    }
+
+    /// Returns the coordinator at which a request waits.
+    pub(super) fn waits_at(&self, waiter: WaiterId) -> Option<usize> {
+        self.waiting.get(&waiter).map(|asked| asked.object)
     }
 
     /// Adjusts the models to a coordinator's clock that was set back: what it has done is not in the future.

@@ -87,6 +87,7 @@ impl World<'_> {
 
     /// Begins a life of the object, unless it is alive. Promise 7: work of its previous life does not block it.
     pub(super) fn wake(&mut self, at: usize) -> CheckResult {
+        self.turn_to(at);
         if self.objects[at].is_alive() {
             return Ok(());
         }
@@ -144,6 +145,7 @@ impl World<'_> {
 
     /// Feeds a coordinator the result of something that its current life began.
     pub(super) fn own(&mut self, at: usize, outcome: ObjectEvent) -> CheckResult {
+        self.turn_to(at);
         match outcome {
             ObjectEvent::Answered { token } => self.answered(at, token),
             ObjectEvent::Unregistered { more } => self.give(at, Input::Unregistered { more }),
@@ -429,6 +431,7 @@ impl World<'_> {
 
     /// Ends the life of a coordinator. Its unfinished work is lost, except messages that have already left it.
     pub(super) fn die(&mut self, at: usize) {
+        self.turn_to(at);
         let (now, shard) = (self.now, &self.layout.shards[at]);
         if !self.objects[at].is_alive() {
             return;
@@ -443,6 +446,8 @@ impl World<'_> {
         }
         self.forget_overtaken_deletions(at);
         let pending: Vec<_> = self.keys().map(|key| self.entry(key).pending).collect();
+        let waiting: Vec<_> =
+            self.asked.keys().filter(|waiter| self.checks.waits_at(**waiter) == Some(at)).copied().collect();
         let is_last = |key: usize, version| pending[key].is_some_and(|pending| pending.version == version);
         self.evict(at);
         let half = self.random.next();
@@ -458,8 +463,7 @@ impl World<'_> {
         });
         let skew = self.weather.skew;
         self.objects[at].skew = self.draw_skew(skew);
-        let owners = &self.layout.owners;
-        for (_, question) in self.asked.extract_if(.., |_, question| owners[question.key] == at).collect::<Vec<_>>() {
+        for question in waiting.iter().filter_map(|waiter| self.asked.remove(waiter)).collect::<Vec<_>>() {
             let due = now + self.latency();
             let EdgeRequest { visit, number, .. } = question;
             self.queue.push(due, Arrival::Answer { visit, number, answer: None });

@@ -6,9 +6,11 @@ use super::tag_index::{DeliveryAttempt, PATIENCE};
 use super::versions::Actor;
 use super::world::{EDGES, World};
 use crate::coordinator::Input;
+use crate::fault::{self, Fault};
 use crate::invalidation::{Invalidation, Target};
-use crate::protocol::{RegisterAnswer, ToTagIndex};
+use crate::protocol::{RegisterAnswer, ToCoordinator, ToTagIndex};
 use crate::tag_index::{Round, attempts, settle};
+use crate::time::Timestamp;
 
 /// How long a coordinator waits for the answer to a registration, in milliseconds.
 const REGISTER_WITHIN: u64 = 5_000;
@@ -19,7 +21,7 @@ const LATE: u64 = 90_000;
 impl World<'_> {
     /// Begins a life of the tag index, unless it is alive.
     pub(super) fn wake_tag_index(&mut self) {
-        let layout = self.layout;
+        let layout = if self.differing.is_some() { self.layout_of_tag_index() } else { self.layout };
         if self.tag_index.awake(self.now, |shard| shard.is_served(&layout.config.routes)) {
             let (now, life) = (self.now, self.tag_index.life);
             self.story.tell(now, || format!("the tag index wakes to life {life}"));
@@ -107,6 +109,19 @@ impl World<'_> {
         invalidation: Invalidation,
         answer: Option<(Attempt, u64)>,
     ) -> CheckResult {
+        self.turn_to(object);
+        let message = ToCoordinator::Invalidate(invalidation.clone());
+        if self.refuses(Actor::TagIndex, Actor::Coordinator(object), &message) {
+            if let Some((Attempt { life, number: attempt }, returns)) = answer
+                && fault::on(Fault::ForgetRefusedDelivery)
+            {
+                let due = self.now + returns;
+                self.queue.push(due, Arrival::TagIndex { life, outcome: TagIndexEvent::Applied { attempt } });
+            } else {
+                self.delivery_refused(answer);
+            }
+            return Ok(());
+        }
         let Some(invalidation) = self.received_from(Actor::TagIndex, invalidation) else {
             self.delivery_refused(answer);
             return Ok(());
@@ -207,6 +222,14 @@ impl World<'_> {
     /// Delivers a coordinator's registration of tags to the tag index.
     pub(super) fn register(&mut self, arrival: Arrival) {
         let Arrival::Register { object, life, token, message } = arrival else { return };
+        if self.refuses(Actor::Coordinator(object), Actor::TagIndex, &message) {
+            let is_published = fault::on(Fault::PublishRefused);
+            let answer =
+                is_published.then(|| RegisterAnswer { invalidations: Vec::new(), floor: Timestamp::default() });
+            let due = self.now + self.latency();
+            let outcome = ObjectEvent::Registered { token, answer };
+            return self.queue.push(due, Arrival::Object { object, life, outcome });
+        }
         let message = self.received_from(Actor::Coordinator(object), message);
         let Some(ToTagIndex::Register { shards, tags, since, generation, carried, .. }) = message else { return };
         let now = self.now;

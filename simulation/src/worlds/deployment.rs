@@ -11,6 +11,7 @@ use super::checks::{CheckResult, promise};
 use super::in_isolate::InIsolate;
 use super::queue::{Arrival, EdgeRequest};
 use super::random::Random;
+use super::versions::Actor;
 use super::workshop::{Layout, Workshop};
 use super::world::{EDGES, STEPS, World};
 use crate::coordinator::WaiterId;
@@ -105,6 +106,9 @@ impl<'w> World<'w> {
 
     /// Returns the layout of pages over coordinators that an edge or the tag index uses.
     pub(super) fn layout_of(&self, who: usize) -> &'w Layout {
+        if let Some(differing) = &self.differing {
+            return differing.layout_of(who);
+        }
         match &self.deployment {
             Some(deployment) if self.now < deployment.behind_until[who] => deployment.before,
             _ => self.layout,
@@ -113,7 +117,8 @@ impl<'w> World<'w> {
 
     /// Returns the layout that the edge of a visit uses.
     pub(super) fn layout_of_visit(&self, visit: u64) -> &'w Layout {
-        self.visits.get(&visit).map_or(self.layout, |visit| self.layout_of(visit.edge))
+        let own = self.differing.as_ref().map_or(self.layout, |differing| differing.layouts[0]);
+        self.visits.get(&visit).map_or(own, |visit| self.layout_of(visit.edge))
     }
 
     /// Returns the layout that the tag index uses.
@@ -123,15 +128,22 @@ impl<'w> World<'w> {
 
     /// Forwards a request from a coordinator to the owner. Promise 4: the owner is another coordinator, and is asked
     /// once.
-    pub(super) fn hand_on(&mut self, waiter: WaiterId, owner: &ShardName) -> CheckResult {
+    pub(super) fn hand_on(&mut self, at: usize, waiter: WaiterId, owner: &ShardName) -> CheckResult {
         self.checks.answered(waiter)?;
         let Some(question) = self.asked.remove(&waiter) else { return Ok(()) };
         let is_owner = self.layout.number_of(owner) == self.layout.owners[question.key];
-        promise(4, is_owner && !question.forwarded, || format!("{question:?} is handed on to {owner}"))?;
+        promise(4, is_owner && question.forwarded.is_none(), || format!("{question:?} is handed on to {owner}"))?;
         let now = self.now;
         self.story.tell(now, || format!("{} is handed on to {owner}", waiter.0));
         let due = now + self.latency();
-        self.queue.push(due, Arrival::Ask(EdgeRequest { forwarded: true, ..question }));
+        let to = self.layout.number_of(owner);
+        let forwarded = EdgeRequest { forwarded: Some(to), ..question };
+        if self.refuses(Actor::Coordinator(at), Actor::Coordinator(to), &self.message(to, &forwarded)) {
+            // The edge is told that the owner failed.
+            self.queue.push(due, Arrival::NotUnderstood { visit: question.visit, number: question.number });
+            return Ok(());
+        }
+        self.queue.push(due, Arrival::Ask(forwarded));
         Ok(())
     }
 }

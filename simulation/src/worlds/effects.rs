@@ -7,6 +7,7 @@ use super::origin::{Body, End, RenderPlan};
 use super::queue::{Arrival, ObjectEvent};
 use super::story::short;
 use super::straits::{SUBREQUESTS, Straits};
+use super::versions::Actor;
 use super::world::{COORDINATOR, World};
 use crate::coordinator::{Base, Effect, Input, Lease, PageRead, Purpose, ReadResult, WaiterId};
 use crate::page::PageMeta;
@@ -28,7 +29,7 @@ impl World<'_> {
         let (now, life) = (self.now, self.objects[at].life);
         match effect {
             Effect::Reply { waiter, reply, page } => return self.reply(at, waiter, reply, page),
-            Effect::Forward { waiter, owner } => return self.hand_on(waiter, &owner),
+            Effect::Forward { waiter, owner } => return self.hand_on(at, waiter, &owner),
             Effect::Render { key, token, driven, base } => {
                 return self.render(at, self.workshop.number_of(&key), token, driven, base.as_deref());
             }
@@ -121,6 +122,11 @@ impl World<'_> {
         let (visit, number) = self.asked.remove(&waiter).map_or((0, 0), |question| (question.visit, question.number));
         self.log_answer(visit, &reply, page.as_ref());
         let due = now + self.latency();
+        let edge = self.visits.get(&visit).map(|visit| visit.edge);
+        if edge.is_some_and(|edge| self.refuses(Actor::Coordinator(at), Actor::Edge(edge), &reply)) {
+            self.queue.push(due, Arrival::NotUnderstood { visit, number });
+            return Ok(());
+        }
         self.queue.push(due, Arrival::Answer { visit, number, answer: Some((reply, page)) });
         Ok(())
     }
@@ -256,7 +262,8 @@ impl World<'_> {
         let arrival = if refused {
             Arrival::Object { object: at, life, outcome: ObjectEvent::Wrote { key, version, taken } }
         } else {
-            Arrival::Commit { object: at, life, key, value, told: taken }
+            let up_to = self.objects[at].last_version();
+            Arrival::Commit { object: at, life, key, value, up_to, told: taken }
         };
         self.queue.push(lands, arrival);
         self.is_deleted[key] = version.is_none();

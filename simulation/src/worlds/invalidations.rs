@@ -2,10 +2,12 @@
 
 use super::queue::{Arrival, TagIndexEvent};
 use super::tag_index::CALLERS_PATIENCE;
+use super::versions::Actor;
 use super::workshop::PAGES;
 use super::world::{EDGES, World};
 use crate::fault::{self, Fault};
 use crate::invalidation::{Mode, Refresh, Target};
+use crate::protocol::ToTagIndex;
 use crate::tag_index::Round;
 use crate::time::Timestamp;
 
@@ -54,6 +56,14 @@ impl World<'_> {
         };
         let refresh = if self.random.one_in(self.weather.eager) { Refresh::Eager } else { Refresh::Lazy };
         self.wake_tag_index();
+        let message = ToTagIndex::Invalidate { target: target.clone(), mode, refresh, key: None };
+        if self.refuses(Actor::Edge(0), Actor::TagIndex, &message) {
+            // The caller gets the error `unavailable`, and nobody has a receipt.
+            if fault::on(Fault::AcknowledgeRefused) {
+                self.checks.record(self.now, &target, mode, edit);
+            }
+            return;
+        }
         if fault::on(Fault::AcknowledgeFirst) {
             self.checks.record(self.now, &target, mode, edit);
             let (due, life) = (self.now + self.latency(), self.tag_index.life);

@@ -18,6 +18,8 @@ pub(super) struct L2 {
     /// Whether it removes expired pages. An older version of the same content is removed before the page expires.
     /// Evictions make this difference visible, because then only L2 has the page.
     pub(super) forgets: bool,
+    /// Whether each place sees a write at once, as in R2.
+    pub(super) is_consistent: bool,
     /// What each place has read under each key, and until when it uses that.
     seen: Vec<Vec<Option<(u64, Value)>>>,
     /// The pages that it has lost and that were not written since.
@@ -29,6 +31,7 @@ impl L2 {
         Self {
             written: vec![Vec::new(); keys],
             forgets: true,
+            is_consistent: false,
             seen: vec![vec![None; keys]; places],
             lost: vec![false; keys],
         }
@@ -50,6 +53,11 @@ impl L2 {
         }
     }
 
+    /// Records that another writer may have replaced a page.
+    pub(super) fn overwritten(&mut self, key: usize) {
+        self.lost[key] = true;
+    }
+
     /// Returns whether a page was lost and not written since.
     pub(super) fn has_lost(&self, key: usize) -> bool {
         self.lost[key]
@@ -66,7 +74,7 @@ impl L2 {
             debug_assert!(*until - now <= lag, "it looks again in time");
             return value.clone();
         }
-        if lag == 0 {
+        if lag == 0 || self.is_consistent {
             return self.as_of(now, now, key);
         }
         let (late, remembered) = (random.below(lag / 2), random.below(lag / 2));

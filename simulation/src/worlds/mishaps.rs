@@ -89,6 +89,7 @@ impl World<'_> {
         }
         if let Some((_, object, back)) = self.mishaps.objects_clock.filter(|(at, ..)| *at == step) {
             let at = usize::try_from(object % self.objects.len() as u64).unwrap_or_default();
+            self.turn_to(at);
             self.objects[at].skew -= i64::try_from(back).unwrap_or_default();
             self.objects[at].was_set_back = true;
             self.checks.clock_of_object_was_set(at, back);

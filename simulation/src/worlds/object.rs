@@ -154,6 +154,13 @@ impl Object {
         self.alarm = None;
     }
 
+    /// Returns the last version that the object has issued or observed.
+    pub(super) fn last_version(&self) -> Version {
+        self.shard
+            .as_ref()
+            .map_or_else(|| self.store.clock().expect("the database is sound").last(), Shard::last_version)
+    }
+
     /// Returns whether the object is alive.
     pub(super) fn is_alive(&self) -> bool {
         self.shard.is_some()

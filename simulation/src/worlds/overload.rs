@@ -83,7 +83,7 @@ impl World<'_> {
     pub(super) fn ask_within_budget(&mut self, question: EdgeRequest) -> CheckResult {
         let EdgeRequest { visit, number, key, forwarded, .. } = question;
         let at = self.layout_of_visit(visit).owners[key];
-        if forwarded || self.overload.takes(at, self.now) {
+        if forwarded.is_some() || self.overload.takes(at, self.now) {
             return self.ask(question);
         }
         let (now, shard) = (self.now, &self.layout.shards[at]);

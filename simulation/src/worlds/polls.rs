@@ -12,6 +12,7 @@ use super::visits::millis;
 use super::world::World;
 use crate::fault::{self, Fault};
 use crate::invalidation::{FeedPage, FeedQuestion};
+use crate::protocol::ToTagIndex;
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
 use crate::visit::polling::PATIENCE;
@@ -92,8 +93,14 @@ impl World<'_> {
 
     /// Delivers a poll to the tag index.
     pub(super) fn poll(&mut self, edge: usize, poll: u64, question: FeedQuestion, sent: Timestamp, asked_at: u64) {
+        let message = ToTagIndex::Feed { since: question.since, known: question.known };
+        let is_refused = self.refuses(Actor::Edge(edge), Actor::TagIndex, &message);
+        if is_refused && !fault::on(Fault::BelieveRefusedPoll) {
+            let due = self.now + self.poll_latency();
+            return self.queue.push(due, Arrival::PollOver { edge, poll });
+        }
         self.wake_tag_index();
-        let page = if fault::on(Fault::IgnoreFeed) {
+        let page = if fault::on(Fault::IgnoreFeed) || is_refused {
             FeedPage { seq: question.since, ..FeedPage::default() }
         } else {
             // Its own random bits: whether a log gets an id does not change what else happens.

@@ -11,12 +11,13 @@ use super::checks::{CheckResult, promise};
 use super::edge::Edge;
 use super::queue::Arrival;
 use super::random::Random;
+use super::versions::Actor;
 use super::visits::millis;
 use super::workshop::PAGES;
 use super::world::{EDGES, World};
 use crate::config::FeedMode;
 use crate::invalidation::FeedQuestion;
-use crate::protocol::PushFrame;
+use crate::protocol::{PushFrame, ToTagIndex};
 use crate::tag_index::{ListenerId, ListenerStep, Listeners};
 use crate::tag_index_name::TagIndexName;
 use crate::visit::pushing::READ_FOR;
@@ -176,9 +177,12 @@ impl World<'_> {
     /// Delivers the question for a stream to the tag index.
     pub(super) fn listen(&mut self, edge: usize, push: u64, question: FeedQuestion, every: Duration) {
         self.wake_tag_index();
+        let every_millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+        let message = ToTagIndex::Listen { since: question.since, known: question.known, every: every_millis };
+        let is_unknown = self.refuses(Actor::Edge(edge), Actor::TagIndex, &message);
         let (now, most, local) = (self.now, self.weather.latency, self.tag_index.local(self.now));
         let Some(pushes) = self.pushes.as_mut() else { return };
-        let refuses = pushes.random.one_in(pushes.refuses);
+        let refuses = pushes.random.one_in(pushes.refuses) || is_unknown;
         let streams = &mut self.tag_index.streams;
         match streams.listeners.admit(question, every, local) {
             Ok(id) if !refuses => {

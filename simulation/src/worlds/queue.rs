@@ -108,6 +108,11 @@ pub(super) enum Arrival {
         visit: u64,
         number: u32,
     },
+    /// An edge learns that its question was refused, or has an answer that it does not understand.
+    NotUnderstood {
+        visit: u64,
+        number: u32,
+    },
     /// An edge stops waiting for the answer to a question.
     GiveUp {
         visit: u64,
@@ -142,6 +147,8 @@ pub(super) enum Arrival {
         life: u32,
         key: usize,
         value: Value,
+        /// The newest version that a deletion concerns.
+        up_to: Version,
         told: bool,
     },
     /// An invalidation reaches a coordinator. The latency of its answer to the tag index is given.
@@ -168,8 +175,8 @@ pub(super) struct EdgeRequest {
     /// The version that was served stale, if any.
     pub(super) served: Option<Version>,
     pub(super) newer_than: Option<Timestamp>,
-    /// Whether another coordinator has forwarded it.
-    pub(super) forwarded: bool,
+    /// The coordinator to which another one has forwarded it.
+    pub(super) forwarded: Option<usize>,
 }
 
 /// An attempt of a delivery: the life of the tag index that makes it, and its number in that life.

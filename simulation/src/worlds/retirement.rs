@@ -2,6 +2,7 @@
 
 use super::checks::{CheckResult, promise};
 use super::queue::{Arrival, ObjectEvent};
+use super::versions::Actor;
 use super::world::World;
 use crate::protocol::ToTagIndex;
 use crate::sql::{Row, Value};
@@ -49,7 +50,8 @@ impl World<'_> {
     pub(super) fn unregistered(&mut self, object: usize, life: u32, message: &ToTagIndex) {
         let ToTagIndex::Unregister { shard, generation } = message else { return };
         let (now, fails) = (self.now, self.random.one_in(self.weather.tag_index_fails));
-        let more = if fails && self.random.one_in(2) {
+        let is_refused = self.refuses(Actor::Coordinator(object), Actor::TagIndex, message);
+        let more = if is_refused || fails && self.random.one_in(2) {
             None
         } else {
             self.wake_tag_index();

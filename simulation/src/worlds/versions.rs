@@ -11,8 +11,9 @@
 //!
 //! A coordinator or a tag index that changes begins a new life, and an edge a new isolate.
 //!
-//! Not simulated: messages of unknown kinds, which are refused like those to a failing object; sweeps of unknown kinds, which
-//! `coordinator::tables::tests::versions` tests; and a later version that makes better use of what it alone knows.
+//! In some of these worlds, the later version also sends kinds of messages that this one refuses (`unknown.rs`).
+//!
+//! Not simulated: sweeps of unknown kinds, which `coordinator::tables::tests::versions` tests; and a later version that makes better use of what it alone knows.
 
 use std::collections::BTreeSet;
 
@@ -86,7 +87,8 @@ impl World<'_> {
         }
     }
 
-    fn is_later(&self, actor: Actor) -> bool {
+    /// Returns whether an actor runs the later version.
+    pub(super) fn is_later(&self, actor: Actor) -> bool {
         self.mixture.as_ref().is_some_and(|versions| versions.later.contains(&actor))
     }
 

@@ -224,7 +224,7 @@ impl<'w> World<'w> {
                 self.check_crowd(edge, key, &question)?;
                 self.check_refusals(edge, key, &question)?;
                 let newer_than = question.newer_than;
-                let asks = EdgeRequest { visit: id, number, key, served: None, newer_than, forwarded: false };
+                let asks = EdgeRequest { visit: id, number, key, served: None, newer_than, forwarded: None };
                 let due = self.now + self.latency();
                 self.queue.push(due, Arrival::Ask(asks));
                 self.queue.push(self.now + millis(question.patience), Arrival::GiveUp { visit: id, number });
@@ -374,7 +374,7 @@ impl<'w> World<'w> {
         let id = self.new_visit(edge, key, VisitKind::Report(report));
         let Report { version, newer_than, .. } = report;
         let due = self.now + self.latency();
-        let asks = EdgeRequest { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: false };
+        let asks = EdgeRequest { visit: id, number: 0, key, served: Some(version), newer_than, forwarded: None };
         self.queue.push(due, Arrival::Ask(asks));
         self.queue.push(self.now + millis(REPORT_PATIENCE), Arrival::GiveUp { visit: id, number: 0 });
         Ok(())

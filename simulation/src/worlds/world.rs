@@ -8,6 +8,7 @@ use super::checks::{CheckResult, Checks, Violation, promise};
 use super::colo::Colo;
 use super::database::Database;
 use super::deployment::Deployment;
+use super::differing::Differing;
 use super::edge::Edge;
 use super::hostile::Hostile;
 use super::in_isolate::InIsolate;
@@ -24,15 +25,17 @@ use super::settings::{Changes, Settings};
 use super::story::{BEGINNING, Story};
 use super::straits::Straits;
 use super::tag_index::TagIndex;
+use super::unknown::Unknown;
 use super::validators::Validators;
 use super::varied::Varied;
-use super::versions::Versions;
+use super::versions::{Actor, Versions};
 use super::visits::{Visit, VisitKind, VisitResult};
 use super::weather::Weather;
 use super::workshop::{Layout, PAGES, PATHS, Workshop};
 use crate::config::Config;
 use crate::coordinator::{Input, Moment, WaiterId};
 use crate::invalidation::Invalidation;
+use crate::protocol::ToCoordinator;
 use crate::time::Timestamp;
 use crate::version::Version;
 use crate::visit::Event;
@@ -97,6 +100,8 @@ pub(super) struct World<'w> {
     pub(super) is_calm: bool,
     /// The change of a route's shards, in worlds that have one.
     pub(super) deployment: Option<Deployment<'w>>,
+    /// The different settings of the actors, in worlds in which they differ for long.
+    pub(super) differing: Option<Differing<'w>>,
     /// Whether there is no room for all pages.
     pub(super) is_crowded: bool,
     /// An attacker who makes up URLs.
@@ -107,6 +112,8 @@ pub(super) struct World<'w> {
     pub(super) changes: Option<Changes>,
     /// The versions of the code, in worlds with two of them.
     pub(super) mixture: Option<Versions>,
+    /// The kinds of messages that only the later version knows, in some of these worlds.
+    pub(super) unknown: Option<Unknown>,
     /// What is special about the pages.
     pub(super) varied: Varied,
     /// The step before which L2 loses everything, in worlds in which it does.
@@ -158,12 +165,15 @@ impl<'w> World<'w> {
     ) -> Self {
         let is_large = random.one_in(2);
         let deployment = if is_large && !is_calm { Deployment::draw(workshop, seed) } else { None };
+        let may_differ = is_large && !is_calm && deployment.is_none();
+        let differing = if may_differ { Differing::draw(workshop, seed) } else { None };
         let hostile = if is_calm { Hostile::none() } else { Hostile::draw(seed) };
         // Random numbers of its own, so that they do not change other worlds.
         let is_crowded = !is_large && !is_calm && Random::new(seed.rotate_left(48)).one_in(4);
         let attack = if is_large || is_calm || is_crowded { None } else { Attack::draw(seed) };
         let layout = match &deployment {
             Some(deployment) => deployment.before,
+            None if differing.is_some() => differing.as_ref().map_or(&workshop.large, |differing| differing.layouts[0]),
             None if is_large => &workshop.large,
             None if is_crowded => &workshop.crowded,
             None if attack.is_some() => &workshop.attacked,
@@ -212,11 +222,13 @@ impl<'w> World<'w> {
             story,
             is_calm,
             deployment,
+            differing,
             is_crowded,
             attack,
             pushes: if is_calm { None } else { Pushes::draw(seed) },
             changes: if is_calm { None } else { Changes::draw(seed) },
             mixture: if is_calm { None } else { Versions::draw(seed) },
+            unknown: if is_calm || Versions::draw(seed).is_none() { None } else { Unknown::draw(seed) },
             varied: if is_calm { Varied::none() } else { Varied::draw(seed) },
             l2_loss: if is_calm { None } else { l2_loss(seed) },
             straits: if is_calm { None } else { Straits::draw(seed) },
@@ -228,6 +240,7 @@ impl<'w> World<'w> {
             log: Vec::new(),
             versions: BTreeMap::new(),
         };
+        world.l2.is_consistent = world.differing.as_ref().is_some_and(|differing| differing.is_fenced);
         world.checks.purges_widen =
             world.hostile.log_rows.is_some() || world.hostile.feed_rows.is_some() || world.mixture.is_some();
         for at in 0..world.objects.len() {
@@ -246,6 +259,7 @@ impl<'w> World<'w> {
     pub(super) fn run(&mut self) -> CheckResult {
         for step in 0..STEPS {
             self.maybe_deploy(step);
+            self.maybe_differ();
             self.maybe_end_isolate();
             self.maybe_lose_l2(step);
             self.maybe_hang();
@@ -257,6 +271,8 @@ impl<'w> World<'w> {
             self.step()?;
             self.maybe_evict();
         }
+        self.agree();
+        self.unknown = None;
         self.weather.clear();
         self.hostile.calm_down();
         self.overload.calm_down();
@@ -484,7 +500,8 @@ impl<'w> World<'w> {
                 self.leave(visit);
                 Ok(())
             }
-            Arrival::Ask(question) => self.ask_within_budget(question),
+            Arrival::Ask(question) => self.ask_understandably(question),
+            Arrival::NotUnderstood { visit, number } => self.not_understood(visit, number),
             Arrival::Overloaded { visit, number } => self.refused(visit, number),
             Arrival::Answer { visit, number, answer } => self.answer(visit, number, answer),
             Arrival::GiveUp { visit, number } => self.give_up(visit, number),
@@ -498,14 +515,20 @@ impl<'w> World<'w> {
             }
             Arrival::Retire { object } => {
                 let shard = self.layout.shards[object].clone();
+                let message = ToCoordinator::Retire { shard: shard.clone() };
+                if self.refuses(Actor::TagIndex, Actor::Coordinator(object), &message) {
+                    return Ok(());
+                }
                 self.give(object, Input::Retire { shard })
             }
             Arrival::Object { object, life, outcome } if life == self.objects[object].life => self.own(object, outcome),
-            Arrival::Commit { object, life, key, value, told } => {
+            Arrival::Commit { object, life, key, value, up_to, told } => {
                 let version = value.as_ref().map(|(page, _)| page.version);
-                self.l2.put(self.now, key, value);
+                let before = self.l2.last_written(key);
+                let taken = self.l2_accepts(self.now, key, value, up_to) && told;
+                self.check_fence(key, &before)?;
                 let is_heard = life == self.objects[object].life;
-                if is_heard { self.own(object, ObjectEvent::Wrote { key, version, taken: told }) } else { Ok(()) }
+                if is_heard { self.own(object, ObjectEvent::Wrote { key, version, taken }) } else { Ok(()) }
             }
             Arrival::Deliver { object, invalidation, answer } => self.delivered(object, invalidation, answer),
             Arrival::TagIndex { life, outcome } if life == self.tag_index.life => self.tag_index_hears(outcome),

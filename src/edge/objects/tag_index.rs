@@ -21,7 +21,7 @@ use crate::edge::platform::{calls, js};
 use crate::edge::settings::{self, Settings};
 use crate::error::CallError;
 use crate::inspection::answer::{ShardEntry, TagEntry};
-use crate::inspection::survey::IndexSurvey;
+use crate::inspection::survey::{IndexSurvey, ShardPage};
 use crate::invalidation::{Call, FeedPage, FeedQuestion, Invalidation, Target};
 use crate::limits::OPEN_REQUESTS;
 use crate::protocol::{
@@ -43,6 +43,9 @@ const PUSH_ROWS: u32 = 200;
 
 /// Limits the retired coordinators that one run of the alarm calls.
 const RETIRED_AT_ONCE: u32 = 6;
+
+/// Limits the coordinators that the root names in one answer.
+const SHARDS_A_TIME: u32 = 500;
 
 /// Keeps the shards of each tag, the log of invalidations, and their deliveries. Bind it as `TAG_INDEX`, with SQLite.
 ///
@@ -291,6 +294,10 @@ impl Object {
 
     /// Records the invalidations of a call, and delivers them as far as the caller's waiting time allows.
     async fn invalidate(self: &Rc<Self>, call: &Call) -> Result<Vec<InvalidateAnswer>, StoreError> {
+        let store = self.store()?;
+        if call.targets.iter().any(|target| matches!(target, Target::Tag(_))) && store.lacks_shards()? {
+            self.learn_shards(store).await?;
+        }
         let recorded: Vec<Recorded> =
             call.targets.iter().map(|target| self.record(target, call)).collect::<Result<_, _>>()?;
         let seqs = || recorded.iter().map(|recorded| recorded.invalidation.seq);
@@ -298,7 +305,6 @@ impl Object {
             return Ok(Vec::new());
         };
         self.listening.recorded();
-        let store = self.store()?;
         if !store.deliveries_of(first, last, 1)?.is_empty() {
             // The alarm continues with the remaining deliveries, even if this object dies now.
             self.alarm.wake_at(js::now().plus(ACKNOWLEDGE_WITHIN));
@@ -342,6 +348,29 @@ impl Object {
         let applied = store.applied(seq)?.len() as u64;
         let (pending, matched) = (store.pending(seq)?, store.matched(seq)?);
         Ok(InvalidateAnswer { invalidation, applied, pending, matched, repeated })
+    }
+
+    /// Learns the coordinators from the root. If that one can't tell, the invalidation is not recorded.
+    async fn learn_shards(&self, store: &TagIndexStore<ObjectSql>) -> Result<(), StoreError> {
+        let tag_shards = self.tag_shards()?;
+        let mut from = None;
+        loop {
+            let message = ToTagIndex::Survey(IndexSurvey::Shards { from, route: None, limit: SHARDS_A_TIME });
+            let asked = calls::tag_index::<ShardPage>(&self.env, TagIndexName::ROOT, tag_shards, message);
+            let page = match js::within(DELIVER_WITHIN, asked).await {
+                Some(Ok(page)) => page,
+                failure => {
+                    return Err(StoreError::Unconfigured(format!("the root tells no coordinators: {failure:?}")));
+                }
+            };
+            let shards: Vec<ShardName> = page.shards.into_iter().map(|listed| listed.shard).collect();
+            store.learn_shards(&shards, !page.more)?;
+            match shards.into_iter().next_back().filter(|_| page.more) {
+                // The next page begins with the last coordinator of this one.
+                Some(last) => from = Some(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Returns the progress of an invalidation: its delivery from the log, and its pages from the coordinators.

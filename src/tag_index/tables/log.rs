@@ -9,7 +9,7 @@ use crate::semantics::tag::Tag;
 use crate::shard_name::ShardName;
 use crate::sql::{Columns, Sql, StoreError};
 use crate::tag_index::tables::TagIndexStore;
-use crate::tag_index::tables::store::{SKEW, invalidation, logged, one_number};
+use crate::tag_index::tables::store::{SKEW, UNSURE, invalidation, logged, one_number};
 use crate::time::Timestamp;
 
 /// How long a purge of a downstream cache waits for the coordinators: an invalidation is acknowledged by then.
@@ -56,6 +56,9 @@ impl<S: Sql> TagIndexStore<S> {
     ) -> Result<RegisterResult, StoreError> {
         self.sql.transaction(|| {
             self.note_shard(shard, shards, generation)?;
+            // Its number of tag index objects is this object's, so its tags are known here.
+            let sure = "DELETE FROM tag_shards WHERE tag = ? AND shard = ?";
+            self.sql.query(sure, &[UNSURE.into(), shard.as_str().into()])?;
             let rows = self.sql.query(
                 // A kind that a later version has recorded counts as everything: see `Target::UNKNOWN`.
                 "SELECT seq, at, kind, name, mode FROM feed WHERE at >= ? AND (kind NOT IN ('tag', 'route') \
@@ -129,7 +132,7 @@ impl<S: Sql> TagIndexStore<S> {
                 &[kind.into(), name.into(), mode.as_str().into(), seq.into(), at.as_millis().into()],
             )?;
             let concerned = match &target {
-                Target::Tag(_) => "SELECT DISTINCT ?, shard, ? FROM tag_shards WHERE tag IN (?, ?)",
+                Target::Tag(_) => "SELECT DISTINCT ?, shard, ? FROM tag_shards WHERE tag IN (?, ?, ?)",
                 Target::Route(_) => "SELECT DISTINCT ?, shard, ? FROM shards WHERE route = ?",
                 Target::Prefix(_) | Target::Everything => "SELECT DISTINCT ?, shard, ? FROM shards WHERE ? IS NOT NULL",
                 Target::Path(path) => {
@@ -144,7 +147,9 @@ impl<S: Sql> TagIndexStore<S> {
             };
             if !concerned.is_empty() {
                 let mut parameters = vec![seq.into(), now.as_millis().into(), name.into()];
-                parameters.extend(matches!(target, Target::Tag(_)).then(|| Tag::every().as_str().into()));
+                if matches!(target, Target::Tag(_)) {
+                    parameters.extend([Tag::every().as_str().into(), UNSURE.into()]);
+                }
                 self.sql.query(&format!("INSERT INTO deliveries (seq, shard, due) {concerned}"), &parameters)?;
             }
             self.note_for_downstream(seq, at, &target, now.plus(RIPE_AFTER))?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::downstream::purges::DownstreamCaches;
 use crate::invalidation::{Invalidation, MAX_FEED_ROWS, Mode, Refresh, Target};
+use crate::shard_name::ShardName;
 use crate::sql::{Columns, Migration, Row, Sql, StoreError, Value, migrate};
 use crate::tag_index_name::TagIndexName;
 use crate::time::Timestamp;
@@ -32,6 +33,9 @@ const MIGRATIONS: [Migration; 6] = [
 
 /// The number of older rows that the log keeps.
 const LOG_ROWS: u64 = 100_000;
+
+/// Stands in `tag_shards` for all tags of a coordinator whose tags this object may not know. No tag has this name.
+pub(super) const UNSURE: &str = "";
 
 /// How far the clocks of two objects may differ without harm.
 pub const SKEW: Duration = Duration::from_secs(1);
@@ -65,7 +69,11 @@ impl<S: Sql> TagIndexStore<S> {
 
     /// Makes this the database of object `name` of `tag_shards`.
     ///
-    /// If that number has changed, new edges do not know what other edges have learnt from objects that are no longer
+    /// If that number has changed, coordinators have registered tags with other objects, and may go on with the former number
+    /// for hours. Until a coordinator registers with the new number, it gets the invalidations of all tags. The root knows
+    /// all coordinators; the other objects must ask it: see [`Self::lacks_shards`].
+    ///
+    /// Then, too, new edges do not know what other edges have learnt from objects that are no longer
     /// asked. So the feed's floor is raised to `now`, and edges ask the coordinators about each page from before. One
     /// object that does this is enough, because an edge asks all of them.
     ///
@@ -80,10 +88,39 @@ impl<S: Sql> TagIndexStore<S> {
                 if !store.sql.query(has_history, &[])?.is_empty() {
                     store.raise_floor(now.plus(SKEW))?;
                 }
+                store.sql.query(
+                    "INSERT OR IGNORE INTO tag_shards (tag, shard, generation) SELECT DISTINCT ?, shard, 0 FROM shards",
+                    &[UNSURE.into()],
+                )?;
                 store.set_fact("tag_shards", tag_shards.into())
             })?;
         }
         Ok(store)
+    }
+
+    /// Returns whether this object must learn the coordinators from the root before it records the invalidation of a tag: it
+    /// has not been one of so many objects before, so coordinators may have registered the tag with another one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn lacks_shards(&self) -> Result<bool, StoreError> {
+        Ok(self.name != TagIndexName::ROOT && self.fact("tag_shards")? != Some(self.tag_shards.into()))
+    }
+
+    /// Records the coordinators that the root knows. Each gets the invalidations of all tags until it registers.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn learn_shards(&self, shards: &[ShardName], are_all: bool) -> Result<(), StoreError> {
+        self.sql.transaction(|| {
+            for shard in shards {
+                self.sql.query(
+                    "INSERT OR IGNORE INTO tag_shards (tag, shard, generation) VALUES (?, ?, 0)",
+                    &[UNSURE.into(), shard.as_str().into()],
+                )?;
+            }
+            if are_all { self.set_fact("tag_shards", self.tag_shards.into()) } else { Ok(()) }
+        })
     }
 
     /// Adds purges of these downstream caches to all later invalidations.

@@ -239,6 +239,40 @@ fn another_number_of_tag_index_objects_raises_the_floor_once() {
 }
 
 #[test]
+fn after_a_change_of_their_number_a_coordinator_gets_every_tag_until_it_registers() {
+    let (early, late) = (shard("/#0"), shard("/#1"));
+    let due = |store: &TagIndexStore<MemorySql>, name: &str| {
+        let seq = store.append(Target::Tag(tag(name)), Mode::Expire, Refresh::Lazy, None, at(500)).unwrap().seq;
+        store.deliveries_of(seq, seq, 10).unwrap().iter().map(|due| due.shard.to_string()).collect::<Vec<_>>()
+    };
+    let one = root_of(1, MemorySql::new(), 100);
+    for shard in [&early, &late] {
+        one.register(shard, 2, 0, &[tag("x")], at(0)).unwrap();
+    }
+    assert_eq!(due(&one, "y"), [""; 0]);
+
+    let root = root_of(2, one.sql().copy(), 300);
+    assert_eq!(due(&root, "y"), ["/#0", "/#1"], "both may have registered it with another object");
+    root.register(&late, 2, 0, &[], at(400)).unwrap();
+    assert_eq!(due(&root, "y"), ["/#0"]);
+    assert!(!root.lacks_shards().unwrap(), "the root knows them all");
+
+    let open = |sql| {
+        let name = TagIndexName::all(2).last().unwrap();
+        TagIndexStore::open(sql).and_then(|store| store.one_of(name, 2, at(300))).unwrap()
+    };
+    let other = open(MemorySql::new());
+    assert!(other.lacks_shards().unwrap());
+    other.learn_shards(std::slice::from_ref(&early), false).unwrap();
+    assert!(open(other.sql().copy()).lacks_shards().unwrap(), "until it has learnt all");
+    other.learn_shards(std::slice::from_ref(&late), true).unwrap();
+    assert!(!open(other.sql().copy()).lacks_shards().unwrap());
+    assert_eq!(due(&other, "x"), ["/#0", "/#1"]);
+    other.register(&early, 2, 0, &[tag("z")], at(400)).unwrap();
+    assert_eq!(due(&other, "x"), ["/#1"]);
+}
+
+#[test]
 fn a_wide_scope_is_due_at_every_shard_that_it_may_concern() {
     let store = TagIndexStore::open(MemorySql::new()).unwrap();
     let blog = RouteId::from_stored("/blog/*").unwrap();

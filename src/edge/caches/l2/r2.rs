@@ -13,8 +13,6 @@
 //! the deletion is deleted as well. That costs a render: the coordinator knows that the page exists, and edges that
 //! don't find it ask the coordinator.
 
-use std::cmp::Ordering;
-
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -87,10 +85,12 @@ impl L2 for R2Store {
             match self.look_at(name).await? {
                 None => condition.set("if-none-match", "*")?,
                 Some(there) => {
-                    match version(&there).map(|there| there.cmp(&put.version)) {
-                        Some(Ordering::Equal) => return Ok(()),
-                        Some(Ordering::Greater) => return Err(L2Error::Newer),
-                        Some(Ordering::Less) | None => {}
+                    let stored = version(&there);
+                    if stored == Some(put.version) {
+                        return Ok(());
+                    }
+                    if !put.version.replaces(stored) {
+                        return Err(L2Error::Newer);
                     }
                     condition.set("if-match", &there.http_etag())?;
                 }
