@@ -21,14 +21,17 @@ pub fn remove() -> String {
     format!("{NAME}=; Max-Age=0; {ATTRIBUTES}")
 }
 
+/// What separates cookies. Servers that join two `Cookie` fields write a comma.
+const SEPARATORS: [char; 2] = [';', ','];
+
 fn is_session(pair: &str) -> bool {
-    pair.split('=').next().is_some_and(|name| name.trim() == NAME)
+    pair.trim_end_matches(SEPARATORS).split('=').next().is_some_and(|name| name.trim() == NAME)
 }
 
 /// Returns the value of the cookie in a `Cookie` header.
 #[must_use]
 pub fn value(header: &str) -> Option<&str> {
-    let pair = header.split(';').find(|pair| is_session(pair))?;
+    let pair = header.split(SEPARATORS).find(|pair| is_session(pair))?;
     pair.split_once('=').map(|(_, value)| value.trim())
 }
 
@@ -39,8 +42,8 @@ pub fn without(header: &str) -> Option<String> {
     if !header.contains(NAME) {
         return None;
     }
-    let others: Vec<&str> = header.split(';').filter(|pair| !is_session(pair)).map(str::trim).collect();
-    Some(others.join("; "))
+    let others: String = header.split_inclusive(SEPARATORS).filter(|pair| !is_session(pair)).collect();
+    Some(others.trim_start().trim_end_matches([' ', ';', ',']).to_owned())
 }
 
 #[cfg(test)]
@@ -66,9 +69,12 @@ mod tests {
             ("a=1; b=2", None, None),
             ("__Host-isr-session=x", Some("x"), Some("")),
             ("a=1; __Host-isr-session=x; b=2", Some("x"), Some("a=1; b=2")),
-            ("a=1;__Host-isr-session=;b=2", Some(""), Some("a=1; b=2")),
+            ("a=1;__Host-isr-session=;b=2", Some(""), Some("a=1;b=2")),
+            ("a=1, 2; __Host-isr-session=x", Some("x"), Some("a=1, 2")),
+            ("a=1, __Host-isr-session=x, b=2", Some("x"), Some("a=1, b=2")),
             ("__Host-isr-session=x; a=1; __Host-isr-session=y", Some("x"), Some("a=1")),
             ("a=__Host-isr-session", None, Some("a=__Host-isr-session")),
+            ("__Host-isr-session; a=1", None, Some("a=1")),
             ("__Host-isr-session2=x", None, Some("__Host-isr-session2=x")),
         ] {
             assert_eq!(value(header), found, "{header}");
