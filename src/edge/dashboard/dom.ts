@@ -45,13 +45,16 @@ export function fill(id: string, rows: Row[], empty: string): void {
   if (body.dataset["shown"] === text && body.rows.length > 0) return;
   body.dataset["shown"] = text;
   const focused = focusIn(body);
+  // On a narrow screen the style makes blocks of rows and cells, which would take away what they are.
+  body.parentElement?.setAttribute("role", "table");
+  body.setAttribute("role", "rowgroup");
   if (rows.length === 0) {
-    body.replaceChildren(make("tr", {}, make("td", { colspan: columns.length, class: "empty", text: empty })));
+    body.replaceChildren(make("tr", { role: "row" }, make("td", { role: "cell", colspan: columns.length, class: "empty", text: empty })));
     return;
   }
   // On a narrow screen each cell is a line of its own, with the heading of its column.
   const row = ({ id, cells }: Row) =>
-    make("tr", { "data-id": id }, ...cells.map((cell, at) => make("td", { "data-head": columns[at]?.textContent ?? "" }, cell)));
+    make("tr", { role: "row", "data-id": id }, ...cells.map((cell, at) => make("td", { role: "cell", "data-head": columns[at]?.textContent ?? "" }, cell)));
   body.replaceChildren(...rows.map(row));
   focused?.();
 }
