@@ -11,5 +11,5 @@ macro_rules! export {
 
 export! {
     admin_api, alarm, codec, config, coordinator, deployment, downstream, error, inspection, invalidation, metrics, page, page_policy, protocol, reason,
-    route, secret, semantics, shard_name, sql, tag_index, tag_index_name, time, version, visit, webhook,
+    route, secret, semantics, session, shard_name, sql, tag_index, tag_index_name, time, version, visit, webhook,
 }

@@ -78,6 +78,7 @@ mod reason;
 mod route;
 mod secret;
 mod semantics;
+mod session;
 mod shard_name;
 mod sql;
 mod tag_index;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -27,5 +28,24 @@ impl Secret {
     pub fn is(&self, claim: &str) -> bool {
         let claim: [u8; 32] = Sha256::digest(claim.as_bytes()).into();
         self.0.ct_eq(&claim).into()
+    }
+
+    /// Signs a text: HMAC-SHA-256 under the secret's digest. The text begins with its purpose.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> [u8; 32] {
+        self.mac(text).finalize().into_bytes().into()
+    }
+
+    /// Returns whether this is the signature of a text. The comparison takes constant time.
+    #[must_use]
+    pub fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        self.mac(text).verify_slice(signature).is_ok()
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
+        // A key that is shorter than a block is padded with zeros (RFC 2104 §2).
+        let mut key = [0; 64];
+        key[..self.0.len()].copy_from_slice(&self.0);
+        Hmac::<Sha256>::new(&key.into()).chain_update(text)
     }
 }

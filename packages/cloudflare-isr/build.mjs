@@ -23,7 +23,7 @@ for (const project of ["tsconfig.json", "tsconfig.gateway.json"]) {
 }
 await rename(path.join(gateway, "entry.d.ts"), path.join(gateway, "index.d.ts"));
 // Nothing that is exported refers to these.
-for (const internal of ["hit", "memory", "plain", "rpc"]) await rm(path.join(gateway, `${internal}.d.ts`));
+for (const internal of ["dashboard", "hit", "memory", "plain", "rpc"]) await rm(path.join(gateway, `${internal}.d.ts`));
 
 // The Wasm stays a file that the module imports: that is how wrangler takes it for a compiled module.
 await build({

@@ -47,7 +47,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 pub async fn gateway(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let isr = match Isr::of(&env) {
         Ok(isr) => isr,
-        Err(error) => return Ok(admin::unconfigured(&request, &env, &error)?),
+        Err(error) => return Ok(admin::unconfigured(&request, &env, &error).await?),
     };
     if isr.config().origin == Some(Origin::Own) {
         return Ok(no_handler()?);
@@ -72,7 +72,7 @@ pub async fn gateway_of_own(
     let env = env.unchecked_into();
     let isr = match Isr::of(&env) {
         Ok(isr) => isr,
-        Err(error) => return admin::unconfigured(&request, &env, &error),
+        Err(error) => return admin::unconfigured(&request, &env, &error).await,
     };
     let own = own.unchecked_into::<Fetcher>();
     let own = OriginClient::Service { clients: own.clone(), renders: own };

@@ -68,7 +68,7 @@ pub async fn serve(
     }
     let isr = match Isr::of(env) {
         Ok(isr) => isr,
-        Err(error) => return Ok(admin::unconfigured(request.inner(), env, &error)?.into()),
+        Err(error) => return Ok(admin::unconfigured(request.inner(), env, &error).await?.into()),
     };
     let mut failed = None;
     let origin = async |request: &web_sys::Request| {

@@ -22,9 +22,13 @@ use crate::semantics::nominated::Nominated;
 use crate::semantics::render_signature::RENDER_HEADER;
 use crate::semantics::request_directives::RequestDirectives;
 use crate::semantics::vary::{Visitor, cookie};
+use crate::session;
 
 /// The prefix of the gateway's own paths.
 pub const ADMIN_PREFIX: &str = "/__isr";
+
+/// The path of the dashboard.
+pub const DASHBOARD_PATH: &str = "/__isr/";
 
 /// The request header that carries the draft token.
 pub const BYPASS_HEADER: &str = "x-isr-bypass";
@@ -414,7 +418,9 @@ impl From<KeyError> for Pass {
 
 fn has_bypass_cookie(route: &Route, headers: &impl Visitor) -> bool {
     let cookies = route.bypass_cookies();
-    !cookies.is_empty() && headers.header("cookie").is_some_and(|sent| cookies.are_in(&sent))
+    // The session of the dashboard says nothing about a visitor of the origin.
+    let are_in = |sent: String| cookies.are_in(session::cookie::without(&sent).as_ref().unwrap_or(&sent));
+    !cookies.is_empty() && headers.header("cookie").is_some_and(are_in)
 }
 
 /// The header takes precedence over the cookie.

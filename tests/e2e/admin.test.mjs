@@ -78,9 +78,13 @@ test("a body without an announced length is not read", async () => {
 });
 
 test("other paths of the gateway's own are not found, and never reach the site", async () => {
-  for (const path of ["/__isr", "/__isr/", "/__isr/other", "/__isr/revalidate/more"]) {
+  for (const path of ["/__isr/other", "/__isr/revalidate/more", "/__isr/session/more"]) {
     const answer = await isr.fetch(path, { method: "POST", headers: { authorization }, body: json({ tag: "any" }) });
     assert.deepEqual([answer.status, answer.json.error.code], [404, "not_found"], path);
+  }
+  for (const path of ["/__isr", "/__isr/"]) {
+    const answer = await isr.fetch(path, { method: "POST", headers: { authorization }, body: json({ tag: "any" }) });
+    assert.deepEqual([answer.status, answer.json.error.code], [405, "method_not_allowed"], "the dashboard");
   }
   assert.match((await isr.fetch("/__israel")).text, /Nothing here but sea/, "a path of the site's");
 });

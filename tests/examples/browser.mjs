@@ -14,24 +14,25 @@ const flags = [
 
 /**
  * Opens an empty page in a browser with a new profile, which is gone at the end of the test. What goes wrong inside it is in
- * `errors`; `screenshot(name)` keeps a picture under `target/screenshots/`.
+ * `errors`; `screenshot(name, options)` keeps a picture under `target/screenshots/`.
  * @param {import("node:test").TestContext} t
  * @param {string[]} [more] more flags
  */
 export async function open(t, more = []) {
   const executablePath = process.env.CHROME_PATH;
-  assert.ok(executablePath, "CHROME_PATH does not name a Chromium: run `cargo xtask test --examples`");
+  assert.ok(executablePath, "CHROME_PATH does not name a Chromium: run the tests by `cargo xtask test`");
   const browser = await chromium.launch({ executablePath, headless: true, args: [...flags, ...more] });
   t.after(() => browser.close());
-  const page = await browser.newPage({ viewport: { width: 1000, height: 700 } });
+  const context = await browser.newContext({ viewport: { width: 1000, height: 700 } });
+  const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   const picture = page.screenshot.bind(page);
-  const screenshot = async (name) => {
+  const screenshot = async (name, options = {}) => {
     const folder = path.join(root, "target", "screenshots");
     await mkdir(folder, { recursive: true });
-    await picture({ path: path.join(folder, `${name}.png`) });
+    await picture({ ...options, path: path.join(folder, `${name}.png`) });
   };
   return Object.assign(page, { errors, screenshot });
 }

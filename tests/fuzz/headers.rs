@@ -5,6 +5,7 @@ use std::time::Duration;
 use bolero::{TypeGenerator, check, produce};
 use cloudflare_isr::internals::page::{PageHead, PageMeta, Prefix};
 use cloudflare_isr::internals::route::RenderHeaders;
+use cloudflare_isr::internals::secret::Secret;
 use cloudflare_isr::internals::semantics::bypass_cookies::BypassCookies;
 use cloudflare_isr::internals::semantics::cache_control::CacheControl;
 use cloudflare_isr::internals::semantics::cache_policy::{self, CachePolicy};
@@ -20,6 +21,7 @@ use cloudflare_isr::internals::semantics::statuses::Statuses;
 use cloudflare_isr::internals::semantics::storable::{Criteria, Storability, Storable, judge};
 use cloudflare_isr::internals::semantics::tag::{MAX_TAGS_PER_PAGE, Tag};
 use cloudflare_isr::internals::semantics::vary::Vary;
+use cloudflare_isr::internals::session::{Session, cookie};
 use cloudflare_isr::internals::time::Timestamp;
 use cloudflare_isr::internals::version::Version;
 
@@ -97,6 +99,25 @@ const VALUES: &[&str] = &[
     "ü",
     "\r\n",
 ];
+
+const COOKIES: &[&str] =
+    &["__Host-isr-session", "__Host-isr-session=", "=", ";", "; ", ".", "1800000000000", "AAAA", "a=1", " ", ","];
+
+/// What was not made with the token is no session, and the other cookies pass without it.
+#[test]
+fn a_session() {
+    let token = Secret::new("the admin token");
+    check!().with_test_time(TIME).with_type::<Text>().for_each(|input| {
+        let header = input.of(COOKIES);
+        if let Some(value) = cookie::value(&header) {
+            assert!(Session::open(value, &token, Timestamp::from_millis(1_700_000_000_000)).is_err());
+        }
+        let without = cookie::without(&header);
+        let rest = without.as_deref().unwrap_or(&header);
+        assert_eq!(cookie::value(rest), None, "{header}");
+        assert_eq!(cookie::without(rest).unwrap_or_else(|| rest.to_owned()), rest, "{header}");
+    });
+}
 
 /// A directive that forbids storing is found at any place among any others, and no lifetime is above its limit.
 #[test]

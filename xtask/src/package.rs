@@ -15,7 +15,8 @@ use crate::{program, worker};
 const FOLDER: &str = "packages/cloudflare-isr";
 
 /// Its other inputs: the Worker, and the tools.
-const INPUTS: [&str; 4] = ["src/edge/entry", "build/index.js", "build/index_bg.wasm", "package-lock.json"];
+const INPUTS: [&str; 5] =
+    ["src/edge/entry", "build/index.js", "build/dashboard.js", "build/index_bg.wasm", "package-lock.json"];
 
 /// The folder in which the package is as npm packs it, below the folder of the packed file.
 const STAGED: &str = "package";

@@ -22,6 +22,9 @@ const OWN_INPUTS: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
 /// The outputs that wrangler reads.
 const OUTPUTS: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 
+/// The page of the dashboard, as the entry module imports it.
+const DASHBOARD: [&str; 2] = ["src/edge/dashboard/build.mjs", "build/dashboard.js"];
+
 /// The gateway's entry module. Wrangler compiles the TypeScript by itself; tests and benchmarks load the compiled module.
 const ENTRY: [&str; 2] = ["src/edge/entry/entry.ts", "build/entry.js"];
 
@@ -49,7 +52,8 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
     let _lock = stamp::lock(target)?;
     // A dependent Worker has an entry module of its own, if any.
     let entry = (folder == Path::new("")).then_some(ENTRY);
-    let outputs = OUTPUTS.into_iter().chain(entry.map(|[_, output]| output));
+    let own = entry.into_iter().flat_map(|[_, output]| [output, DASHBOARD[1]]);
+    let outputs = OUTPUTS.into_iter().chain(own);
     let outputs: Vec<String> = outputs.map(|output| folder.join(output).to_string_lossy().into_owned()).collect();
     let inputs = inputs(project, setup, folder)?;
     let stamp = target.join(format!("{}.stamp", folder.join("build").to_string_lossy().replace(['/', '\\'], "-")));
@@ -76,6 +80,7 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
         .run()
         .context("the Worker can't be built")?;
     if let Some([source, output]) = entry {
+        build_dashboard(project, setup)?;
         bundle_entry(project, setup, source, output)?;
     }
     for output in &outputs {
@@ -86,6 +91,13 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
     let size = fs::metadata(&module)?.len();
     step(&format!("built the Worker: {} KiB of Wasm", size / 1024));
     stamp::write(&stamp, &with_outputs(project, &inputs, &outputs)?)
+}
+
+/// Writes the page of the dashboard into a module.
+fn build_dashboard(project: &Project, setup: &Setup) -> Result<()> {
+    let [script, output] = DASHBOARD;
+    let build = setup.node.script(&[script])?.in_folder(project.root()).arg(output);
+    build.run().context("the page of the dashboard can't be built")
 }
 
 /// Compiles the entry module into one file next to the module that it imports.

@@ -66,10 +66,14 @@ async fn answered<A>(asked: impl Future<Output = Result<A, ObjectError>>) -> Opt
     answer.inspect_err(|error| worker::console_error!("health: {error}")).ok()
 }
 
-/// Answers any request while the configuration is not valid: a health check with the admin token as such, and each other
-/// request with the list of problems.
-pub(in crate::edge) fn unconfigured(request: &Request, env: &Env, error: &ConfigError) -> Result<Response, JsValue> {
+/// Answers any request while the configuration is not valid: a health check with the admin token and a session of the dashboard
+/// as such, and each other request with the list of problems.
+pub(in crate::edge) async fn unconfigured(
+    request: &Request,
+    env: &Env,
+    error: &ConfigError,
+) -> Result<Response, JsValue> {
     let health = Health::misconfigured(error.problems().iter().map(ToString::to_string));
     let token = settings::admin_token(env);
-    http::unhealthy(request, token.as_ref(), &health).unwrap_or_else(|| isr::misconfigured(error))
+    http::unhealthy(request, token.as_ref(), &health).await.unwrap_or_else(|| isr::misconfigured(error))
 }

@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 use worker::Env;
 
+use super::authorization::{SESSION_PATH, authorize, session_call};
 use super::decisions::{decisions, stream_of_decisions};
 use super::explain::explain;
 use super::health::check;
@@ -29,7 +30,7 @@ use crate::inspection::{Explain, Inspect};
 use crate::invalidation::{Call as Invalidate, IdempotencyKey, InvalidateError};
 use crate::secret::Secret;
 use crate::semantics::key::RequestUrl;
-use crate::visit::classify::ADMIN_PREFIX;
+use crate::visit::classify::{ADMIN_PREFIX, DASHBOARD_PATH};
 use crate::webhook::{DeliveryError, SignatureError};
 
 /// The most bytes of a request body.
@@ -63,6 +64,12 @@ pub(super) enum HttpError {
     /// The key of the call is empty or too long.
     #[error("`Idempotency-Key` must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} bytes")]
     IdempotencyKey,
+    /// The token with which somebody signs in is wrong.
+    #[error("the token is wrong")]
+    WrongToken,
+    /// A session is used by a page of another origin, or without a proof that it is not.
+    #[error("a session is for the dashboard alone; send the admin token as `Authorization: Bearer <token>`")]
+    OtherOrigin,
     /// The length of the body is not announced.
     #[error("send the body's length in `Content-Length`")]
     LengthRequired,
@@ -107,7 +114,7 @@ impl HttpError {
         match self {
             Self::NoSuchPath => ErrorCode::NotFound,
             Self::Method { .. } => ErrorCode::MethodNotAllowed,
-            Self::Unauthorized | Self::Signature(_) => ErrorCode::Unauthorized,
+            Self::Unauthorized | Self::WrongToken | Self::OtherOrigin | Self::Signature(_) => ErrorCode::Unauthorized,
             Self::LengthRequired => ErrorCode::LengthRequired,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Unreadable
@@ -125,7 +132,9 @@ impl HttpError {
         let response = envelope::json(status(code), &code.to_json(self))?;
         match self {
             Self::Method { allow } => response.headers().set("allow", allow)?,
-            Self::Unauthorized => response.headers().set("www-authenticate", "Bearer")?,
+            Self::Unauthorized | Self::WrongToken | Self::OtherOrigin => {
+                response.headers().set("www-authenticate", "Bearer")?;
+            }
             Self::NoSuchPath
             | Self::LengthRequired
             | Self::TooLarge { .. }
@@ -195,12 +204,17 @@ pub(in crate::edge) async fn http(
         (Some(token), Some((endpoint, seq))) => {
             Call { request, env, settings, endpoint, seq }.answer(method, token).await
         }
-        (None, Some(_)) => {
+        (Some(token), None) if path == SESSION_PATH => session_call(request, method, token).await.map(Answer::Response),
+        (None, found) if found.is_some() || path == DASHBOARD_PATH || path == SESSION_PATH => {
             say_how_to_enable();
             Err(HttpError::NoSuchPath)
         }
-        (_, None) => Err(HttpError::NoSuchPath),
+        _ => Err(HttpError::NoSuchPath),
     };
+    respond(answer)
+}
+
+fn respond(answer: Result<Answer, HttpError>) -> Result<Response, JsValue> {
     match answer {
         Ok(Answer::Json(status, value)) => envelope::json(status, &value),
         Ok(Answer::Response(response)) => response,
@@ -321,25 +335,22 @@ impl Call<'_> {
     }
 }
 
-/// Answers a request to [`HEALTH_PATH`] while there are no valid settings; `None` if the token may not see it, or for any
-/// other request.
-pub(super) fn unhealthy(
+/// Answers a request of somebody with the token while there are no valid settings: for [`HEALTH_PATH`], or for a session. `None`
+/// for any other request.
+pub(super) async fn unhealthy(
     request: &Request,
     token: Option<&Secret>,
     health: &Health,
 ) -> Option<Result<Response, JsValue>> {
-    let is_asked = || RequestUrl::parse(&request.url()).is_ok_and(|url| url.path().as_str() == HEALTH_PATH);
-    let is_allowed = token.is_some_and(|token| authorize(request, token).is_ok());
-    (is_allowed && request.method() == "GET" && is_asked()).then(|| envelope::json(health.status(), &health.to_json()))
-}
-
-fn authorize(request: &Request, token: &Secret) -> Result<(), HttpError> {
-    let header = request.headers().get("authorization").ok().flatten().unwrap_or_default();
-    let claim = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    if !claim.is_some_and(|(_, claim)| token.is(claim.trim())) {
-        return Err(HttpError::Unauthorized);
+    let (token, method) = (token?, request.method());
+    let url = RequestUrl::parse(&request.url()).ok()?;
+    match url.path().as_str() {
+        SESSION_PATH => Some(respond(session_call(request, &method, token).await.map(Answer::Response))),
+        HEALTH_PATH if method == "GET" && authorize(request, token).is_ok() => {
+            Some(envelope::json(health.status(), &health.to_json()))
+        }
+        _ => None,
     }
-    Ok(())
 }
 
 /// Reads the body, if its announced length is within the limit.

@@ -1,6 +1,7 @@
 //! Calls from outside: invalidation on demand, and inspection. `/__isr/...` serves callers with the token. The RPC
 //! methods serve Workers that are bound to the gateway or to its objects.
 
+mod authorization;
 mod decisions;
 mod explain;
 mod health;

@@ -14,6 +14,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { IsrService } from "cloudflare-isr";
 
 import RustGateway from "../../../build/index.js";
+import { dashboard } from "./dashboard.js";
 import { shortPath } from "./hit.js";
 import { callEntrypoint, expose } from "./rpc.js";
 
@@ -29,7 +30,7 @@ class Gateway extends WorkerEntrypoint<unknown> {
   }
 
   async #fetch(request: Request, answer: Promise<Response | undefined> | undefined): Promise<Response> {
-    return (await answer) ?? new RustGateway(this.ctx, this.env).fetch(request);
+    return (await answer) ?? dashboard(request, this.env, this.ctx) ?? new RustGateway(this.ctx, this.env).fetch(request);
   }
 
   static {

@@ -50,7 +50,7 @@ use crate::semantics::origin_headers::ORIGIN_HEADER;
 use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
-use crate::visit::classify::{self, SHORT_PATH, ShortPath, ShortPathPage};
+use crate::visit::classify::{self, DASHBOARD_PATH, SHORT_PATH, ShortPath, ShortPathPage};
 use crate::visit::{self, FeedTerms, L1_PATIENCE, Plan, Remembered};
 
 /// The most plans remembered.
@@ -109,6 +109,7 @@ struct Constants {
     meta_header: &'static str,
     l1_patience: u64,
     short_path: ShortPath,
+    dashboard_path: &'static str,
 }
 
 /// Returns the constants that Rust and the entry module share.
@@ -120,6 +121,7 @@ pub fn constants() -> Result<JsValue, JsValue> {
         meta_header: META_HEADER,
         l1_patience: u64::try_from(L1_PATIENCE.as_millis()).unwrap_or(u64::MAX),
         short_path: SHORT_PATH,
+        dashboard_path: DASHBOARD_PATH,
     };
     parsed(&constants)
 }

@@ -7,6 +7,8 @@ export interface Constants {
   /** How long to wait for L1, in milliseconds. */
   l1Patience: number;
   shortPath: ShortPath;
+  /** The path of the dashboard. */
+  dashboardPath: string;
 }
 
 /** Which requests may take the short path. */

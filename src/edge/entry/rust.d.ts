@@ -40,6 +40,8 @@ declare module "*/build/index.js" {
     /** `call` and the result, an {@link Answer}, are JSON. */
     isrRpc(env: unknown, call: string): Promise<string>;
     isrConstants(): import("./plain.js").Constants;
+    /** Returns whether the dashboard exists. */
+    isrHasDashboard(env: unknown): boolean;
     isrCacheName(env: unknown): string | undefined;
     /** Returns a key, or what the variant depends on. */
     isrKey(env: unknown, url: string): string | import("./plain.js").VariantSources | undefined;
@@ -66,4 +68,12 @@ declare module "*/build/index.js" {
 
   export const IsrCoordinator: new (ctx: DurableObjectState, env: unknown) => RustObject;
   export const IsrTagIndex: new (ctx: DurableObjectState, env: unknown) => RustObject;
+}
+
+/** The module that `dashboard/build.mjs` writes. */
+declare module "*/build/dashboard.js" {
+  /** The page of the dashboard. */
+  export const html: string;
+  /** Its `Content-Security-Policy`. */
+  export const policy: string;
 }

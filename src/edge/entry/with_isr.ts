@@ -3,6 +3,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { IsrService } from "cloudflare-isr";
 
 import RustGateway from "../../../build/index.js";
+import { dashboard } from "./dashboard.js";
 import { constants, shortPath } from "./hit.js";
 import { callEntrypoint, expose } from "./rpc.js";
 
@@ -70,7 +71,7 @@ export function withIsr(handler: Handler<unknown> | OwnClass): WithIsr<WorkerEnt
     async #fetch(request: Request, answer: Promise<Response | undefined> | undefined): Promise<Response> {
       const { ctx, env } = this;
       const own = { fetch: async (passed: Request) => super.fetch(passed) };
-      return (await answer) ?? new RustGateway(ctx, env).isrGateway(request, env, ctx, own);
+      return (await answer) ?? dashboard(request, env, ctx) ?? new RustGateway(ctx, env).isrGateway(request, env, ctx, own);
     }
 
     static {

@@ -12,6 +12,7 @@ use crate::semantics::key::PageKey;
 use crate::semantics::mapping;
 use crate::semantics::render_signature::{RENDER_HEADER, RenderSecret};
 use crate::semantics::statuses;
+use crate::session::cookie;
 use crate::visit::classify::LOOP_HEADER;
 
 /// The origin.
@@ -188,12 +189,27 @@ fn path_and_query(url: &str) -> &str {
 /// Returns a request's headers without those that must not reach an origin; `None` if all of them may.
 fn withheld(request: &Request) -> Result<Option<Headers>, JsValue> {
     let names = envelope::header_list(&request.headers()).withheld_from_origin();
-    if names.is_empty() {
+    let cookies = cookies_without_session(&request.headers())?;
+    if names.is_empty() && cookies.is_none() {
         return Ok(None);
     }
     let headers = Headers::new_with_headers(&request.headers())?;
     names.iter().try_for_each(|name| headers.delete(name))?;
+    set_cookies(&headers, cookies.as_deref())?;
     Ok(Some(headers))
+}
+
+/// Returns a request's `Cookie` without the session of the dashboard; `None` if it has none.
+fn cookies_without_session(headers: &Headers) -> Result<Option<String>, JsValue> {
+    Ok(headers.get("cookie")?.and_then(|cookies| cookie::without(&cookies)))
+}
+
+fn set_cookies(headers: &Headers, cookies: Option<&str>) -> Result<(), JsValue> {
+    match cookies {
+        None => Ok(()),
+        Some("") => headers.delete("cookie"),
+        Some(cookies) => headers.set("cookie", cookies),
+    }
 }
 
 /// Returns a client's request in the form for an origin by URL.
@@ -207,6 +223,7 @@ fn passed_by_url(request: &Request, base: &str, member: &str) -> Result<Request,
     let withheld = envelope::header_list(&request.headers()).withheld_from_origin();
     let withheld = withheld.iter().map(String::as_str).chain(forwarded::WITHHELD).chain(["host"]);
     withheld.into_iter().try_for_each(|name| headers.delete(name))?;
+    set_cookies(&headers, cookies_without_session(&headers)?.as_deref())?;
     headers.append(LOOP_HEADER, member)?;
     for (name, value) in forwarded::headers(&request.url()) {
         headers.set(name, &value)?;

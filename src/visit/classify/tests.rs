@@ -359,7 +359,7 @@ proptest! {
 
 #[test]
 fn a_cookie_of_the_route_passes_and_wins_on_the_short_path() {
-    let routes = json!({ "/*": {}, "/own/*": { "bypass_cookies": ["member"] }, "/none/*": { "bypass_cookies": [] } });
+    let routes = json!({ "/*": {}, "/own/*": { "bypass_cookies": ["member"] }, "/none/*": { "bypass_cookies": [] }, "/all/*": { "bypass_cookies": ["*"] } });
     let config = json!({ "bypass_cookies": ["wordpress_logged_in_*", "sessionid"], "routes": routes });
     let config = Config::from_json(&config).unwrap();
     for (path, cookie, passes) in [
@@ -369,6 +369,9 @@ fn a_cookie_of_the_route_passes_and_wins_on_the_short_path() {
         ("/own/a", "member=1", true),
         ("/own/a", "sessionid=1", false),
         ("/none/a", "sessionid=1", false),
+        ("/all/a", "any=1", true),
+        ("/all/a", "__Host-isr-session=1.x", false),
+        ("/all/a", "__Host-isr-session=1.x; any=1", true),
     ] {
         let headers = sent(&[("cookie", cookie)]);
         let url = format!("https://e.com{path}");

@@ -1,4 +1,4 @@
-//! A browser for the tests of the examples.
+//! A browser for the tests of the dashboard and of the examples.
 
 use std::env;
 use std::fs;
@@ -40,9 +40,11 @@ pub(crate) fn set_up(project: &Project) -> Result<PathBuf> {
     }
     let debians = Unpacked::at(project, "chromium");
     if !debians.has(&PACKAGES) {
-        let reason = "the examples are tested in Chromium or Chrome, and there is neither.";
+        let reason = "the dashboard and the examples are tested in Chromium or Chrome, and there is neither.";
         Apt::find(project).and_then(|apt| debians.install(&apt, &PACKAGES, reason)).with_context(|| {
-            format!("the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}")
+            format!(
+                "the dashboard and the examples are tested in Chromium or Chrome: install one, or name it by {VARIABLE}"
+            )
         })?;
     }
     write_launcher(&debians)

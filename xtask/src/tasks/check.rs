@@ -23,6 +23,8 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     let setup = setup::run(project)?;
     step("types of the entry module");
     setup.node.program("tsc")?.args(["-p", "src/edge/entry"]).run()?;
+    step("types of the dashboard");
+    setup.node.program("tsc")?.args(["-p", "src/edge/dashboard"]).run()?;
     step("lints of the Worker, for Wasm");
     setup
         .toolchain

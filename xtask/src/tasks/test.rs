@@ -12,6 +12,9 @@ use crate::{Suite, examples as all_examples, package, setup};
 /// The folder of the tests in the real runtime.
 const E2E: &str = "tests/e2e";
 
+/// The end of the names of tests that need a browser.
+const IN_BROWSER: &str = "-browser.test.mjs";
+
 /// The folder of the examples' tests.
 const EXAMPLES: &str = "tests/examples";
 
@@ -35,9 +38,12 @@ fn end_to_end(project: &Project, filter: Option<&str>) -> Result<()> {
     package::build(project, &setup)?;
     step(&format!("running {} files of tests in the local Workers runtime", files.len()));
 
-    // Two at a time, because the tests mostly wait.
-    let run = runner(&setup, 2)?;
     let named: Vec<_> = files.iter().filter(|file| filter.is_some_and(|filter| file.contains(filter))).collect();
+    // Two at a time, because the tests mostly wait.
+    let mut run = runner(&setup, 2)?;
+    if named.is_empty() || named.iter().any(|file| file.ends_with(IN_BROWSER)) {
+        run = run.env(chromium::VARIABLE, chromium::set_up(project)?);
+    }
     match filter {
         Some(filter) if named.is_empty() => run.arg(format!("--test-name-pattern={filter}")).args(&files),
         Some(_) => run.args(named),
