@@ -3,7 +3,7 @@
 //! | remembered | belongs to |
 //! |---|---|
 //! | the settings, or what is wrong with them | an `env` object |
-//! | the feed, the reports of stale pages, the questions under way, the opened L1, what is counted | a deployment: its tag index |
+//! | the feed, the reports of stale pages, the questions and reads of L2 under way, the opened L1, what is counted | a deployment: its tag index |
 //! | bytes collected for L1, plans of HITs | the isolate. Their bounds are the isolate's, and each entry names its deployment |
 //!
 //! The platform may keep an isolate when only bindings change. It then hands out another `env` object.
@@ -26,10 +26,11 @@ use worker::Env;
 use crate::config::ConfigError;
 use crate::coordinator::TokenBucket;
 use crate::deployment::DeploymentId;
+use crate::edge::caches::l2::SharedPage;
 use crate::edge::settings::Settings;
 use crate::invalidation::Invalidation;
 use crate::metrics::Tally;
-use crate::visit::{Crowds, Polling, Reports};
+use crate::visit::{Crowds, L2Reads, Polling, Reports};
 
 /// The most `env` objects that are remembered.
 const KEPT: usize = 4;
@@ -51,6 +52,7 @@ pub(in crate::edge) struct Deployment {
     pub(in crate::edge) polling: RefCell<Polling>,
     pub(in crate::edge) reports: RefCell<Reports>,
     pub(in crate::edge) crowds: RefCell<Crowds>,
+    pub(in crate::edge) l2_reads: RefCell<L2Reads<Rc<SharedPage>>>,
     /// What is counted and not handed over yet.
     pub(in crate::edge) tally: RefCell<Tally>,
     /// Lines of the log: their budget, and how many were left out since the last one.
@@ -72,6 +74,7 @@ impl Deployment {
                     polling: RefCell::default(),
                     reports: RefCell::default(),
                     crowds: RefCell::default(),
+                    l2_reads: RefCell::default(),
                     tally: RefCell::default(),
                     log: RefCell::default(),
                     l1: RefCell::default(),

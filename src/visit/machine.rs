@@ -126,6 +126,8 @@ enum Tier {
     Memory,
     L1,
     L2,
+    /// L2, by the read of another request, which puts the page into L1.
+    OthersL2,
 }
 
 impl Tier {
@@ -134,7 +136,7 @@ impl Tier {
         match self {
             Self::Memory => Some(Reason::Memory),
             Self::L1 => None,
-            Self::L2 => Some(Reason::L2),
+            Self::L2 | Self::OthersL2 => Some(Reason::L2),
         }
     }
 }
@@ -164,7 +166,8 @@ impl<'a, B> Visit<'a, B> {
             }
             (State::Remembering(page), Event::FeedReady) => view.remembered(page),
             (State::ReadingL2, Event::L2(Some(page))) => view.with_page(page, Tier::L2),
-            (State::ReadingL2, Event::L2(None)) => view.ask(None, None),
+            (State::ReadingL2, Event::OthersL2(Some(page))) => view.with_page(page, Tier::OthersL2),
+            (State::ReadingL2, Event::L2(None) | Event::OthersL2(None)) => view.ask(None, None),
             (State::Asking(asking), Event::Answered(answer)) => view.answered(asking, answer),
             (State::Refreshing(unjudged), Event::FeedReady) => {
                 let (asking, answer) = *unjudged;

@@ -10,7 +10,7 @@
 //! [`classify`](classify::classify) decides what a request is to the cache, and [`judge`](judge()) what a stored page is good for.
 //! [`Visit`] decides what to read, what to ask and what to serve. [`Polling`] decides when an edge asks the tag index
 //! for invalidations, and keeps the answers. [`Reports`] bounds the reports of stale pages to the coordinator. [`Crowds`]
-//! lets one request of an isolate ask for all others. [`Plan`] is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation performs the
+//! lets one request of an isolate ask for all others, and [`L2Reads`] lets one read L2. [`Plan`] is the short path for a repeated HIT. `edge` performs the steps against the platform; the simulation performs the
 //! same steps against its world. Bodies are opaque here: `B` is the type that the performer holds.
 //!
 //! # States of a visit
@@ -34,8 +34,9 @@
 //! | what | then |
 //! |---|---|
 //! | an event comes that the state does not wait for (a duplicate, a late answer) | it changes nothing |
-//! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll and a question |
+//! | the client leaves | the performer drops the visit, in any state. It shares nothing with other visits, except a poll, a read of L2 and a question |
 //! | the client leaves with a question under way | another request asks after [`crowds::LEAD`] |
+//! | the client leaves with a read of L2 under way | another request reads after [`l2_reads::LEAD`] |
 //! | the client leaves with a poll under way | another request may poll after twice [`polling::PATIENCE`] |
 //! | the tag index does not answer | [`Event::FeedReady`] still arrives; without a current feed nothing is fresh |
 //! | L1 or L2 does not answer | nothing was found there, after [`L1_PATIENCE`] or [`L2_PATIENCE`] |
@@ -51,6 +52,7 @@ pub mod classify;
 pub mod crowds;
 mod follow;
 mod judge;
+pub mod l2_reads;
 mod machine;
 pub mod memory;
 pub mod polling;
@@ -63,6 +65,7 @@ mod tests;
 
 pub use self::crowds::{CrowdPart, Crowds, Turn};
 pub use self::judge::{Judgement, judge};
+pub use self::l2_reads::{L2Reader, L2Reads, L2Result, L2Turn, L2Waiter};
 pub use self::machine::{Request, Sent, Visit};
 pub use self::memory::{MemoryTier, Remembered, TierBounds};
 pub use self::polling::{FeedRefresh, PartPoll, Poll, Polling};

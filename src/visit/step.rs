@@ -134,6 +134,8 @@ pub enum Event<B> {
     L1(L1Entry<B>),
     /// L2 was read. An unusable or unavailable value counts as none: the coordinator overwrites it.
     L2(Option<StoredPage<B>>),
+    /// Another request of this isolate has read L2: see [`L2Reads`](crate::visit::L2Reads). It puts the page into L1.
+    OthersL2(Option<StoredPage<B>>),
     /// The coordinator has answered.
     Answered(CoordinatorReply<B>),
     /// The coordinator has not answered.
@@ -210,7 +212,8 @@ pub enum Step<B> {
     RefreshFeed,
     /// Read L1 again. [`Event::L1`] follows, at the latest after [`L1_PATIENCE`].
     ReadL1,
-    /// Read L2. [`Event::L2`] follows, at the latest after [`L2_PATIENCE`].
+    /// Read L2, if [`L2Reads::turn`](crate::visit::L2Reads::turn) says so. [`Event::L2`] or [`Event::OthersL2`] follows,
+    /// at the latest after [`L2_PATIENCE`] for each of the two.
     ReadL2,
     /// Ask the coordinator, if [`Crowds::turn`](crate::visit::Crowds::turn) says so. [`Event::Answered`],
     /// [`Event::NotAnswered`] or [`Event::Others`] follows.

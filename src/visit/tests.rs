@@ -228,6 +228,15 @@ fn a_page_of_l1_is_judged_once_the_feed_has_come_too() {
 }
 
 #[test]
+fn a_page_of_another_ones_read_of_l2_is_served_and_not_put_into_l1_again() {
+    let bench = Bench::polled(105);
+    let looks = |event| bench.play(vec![(105, Event::FeedReady), (105, Event::L1(L1Entry::Nothing)), (105, event)]);
+    assert_eq!(looks(Event::L2(Some(page(100)))), "HIT hit; ttl=5; detail=l2, keep, downstream");
+    assert_eq!(looks(Event::OthersL2(Some(page(100)))), "HIT hit; ttl=5; detail=l2, downstream");
+    assert_eq!(looks(Event::OthersL2(None)), looks(Event::L2(None)));
+}
+
+#[test]
 fn what_l1_and_l2_have_is_served_or_asked_for() {
     let current = || Bench::polled(105);
     let nothing = L1Entry::Nothing;

@@ -83,7 +83,7 @@ export async function start(others = {}) {
     bare("bare", {}),
     bare("bare-304", {}, ["bare-304.mjs", "bare.mjs"]),
     bare("bare-l2", { KV: "bare" }),
-    worker("janitor", BENCH, ["janitor.mjs"], {}),
+    janitor("gateway"),
   ];
   return launch(workers);
 }
@@ -126,7 +126,7 @@ export async function startObjects({ others = {}, inspect = false, renderTimeout
       kvNamespaces: { KV: "bare" },
     }),
     worker("driver", OBJECTS, ["driver.mjs", "cbor.mjs"], { durableObjects: driven, serviceBindings: { SITE: "site" } }),
-    worker("janitor", BENCH, ["janitor.mjs"], {}),
+    janitor("counted"),
   ];
   return launch(workers, inspect ? { inspectorPort: 0 } : {}, memoryFolder());
 }
@@ -199,6 +199,12 @@ function gateway(name, root, { routes = ROUTES, settings = {}, kv = "isr", main 
     kvNamespaces: { ISR_CACHE: kv },
     durableObjects: { COORDINATOR: object("IsrCoordinator"), TAG_INDEX: object("IsrTagIndex") },
   });
+}
+
+/** The Worker that empties caches of gateways that have the objects of this one. */
+function janitor(scriptName) {
+  const durableObjects = { TAG_INDEX: { className: "IsrTagIndex", scriptName, ...OBJECT } };
+  return worker("janitor", BENCH, ["janitor.mjs"], { durableObjects });
 }
 
 function bare(name, kvNamespaces, files = ["bare.mjs"]) {

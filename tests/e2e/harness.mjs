@@ -68,8 +68,8 @@ function gateway({ isr, bindings, kv, r2 = [], origin, objects, services, main =
  * @param {object} isr
  * @param {object} [options] as those of `start`
  */
-export function colo(name, isr, { kv = ["ISR_CACHE"], r2, services = {} } = {}) {
-  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv, r2, origin: siteName, objects: classes, services });
+export function colo(name, isr, { kv = ["ISR_CACHE"], r2, services = {}, main } = {}) {
+  const worker = gateway({ isr: { ...isr, cache_name: name }, bindings: {}, kv, r2, origin: siteName, objects: classes, services, main });
   for (const object of Object.values(worker.durableObjects)) object.scriptName = deployment.name;
   return { ...worker, name };
 }

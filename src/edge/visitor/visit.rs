@@ -8,7 +8,6 @@ use worker::{Context, Delay};
 
 use crate::config::ConfigError;
 use crate::edge::caches::fill::Fill;
-use crate::edge::caches::l2::L2Error;
 use crate::edge::caches::{envelope, feed_poll, l1, l2};
 use crate::edge::platform::calls;
 use crate::edge::platform::js;
@@ -31,8 +30,8 @@ use crate::semantics::vary::Visitor;
 use crate::shard_name::ShardName;
 use crate::time::Timestamp;
 use crate::visit::{
-    CoordinatorReply, CrowdPart, Event, L2_PATIENCE, PassMarker, Question, Request, Sent, ServedPage, Step, StoredPage,
-    Turn, Visit, WhenToKeep,
+    CoordinatorReply, CrowdPart, Event, PassMarker, Question, Request, Sent, ServedPage, Step, StoredPage, Turn, Visit,
+    WhenToKeep,
 };
 
 /// A request for a page of a route.
@@ -91,7 +90,7 @@ impl Performer<'_> {
                     Event::FeedReady
                 }
                 Step::ReadL1 => Event::L1(l1::get(&self.isr.settings, &self.key).await),
-                Step::ReadL2 => Event::L2(self.look_in_l2().await?),
+                Step::ReadL2 => l2::read_shared(&self.isr.env, &self.isr.settings, self.context, &self.key).await?,
                 Step::Ask(_) if self.demands.only_if_cached => return self.not_cached(),
                 Step::Ask(question) => match self.turn(&question) {
                     Turn::Ask(asker) => {
@@ -157,25 +156,6 @@ impl Performer<'_> {
         }
         // Each event brings a step, until the visit ends above.
         Ok(Decision::Pass(None))
-    }
-
-    async fn look_in_l2(&self) -> Result<Option<StoredPage<Response>>, JsValue> {
-        let found = match l2::open(&self.isr.env, self.isr.config().l2) {
-            Ok(l2) => js::within(L2_PATIENCE, l2.get(&self.key)).await.unwrap_or_else(|| Err(hangs().into())),
-            Err(error) => Err(error.into()),
-        };
-        match found {
-            Ok(Some((head, body))) => {
-                let body = envelope::wrap(&head.meta, &head.headers, &body)?;
-                Ok(Some(StoredPage { meta: head.meta, body }))
-            }
-            Ok(None) => Ok(None),
-            // An unusable value is a miss: the coordinator overwrites it. So is an unavailable one.
-            Err(error) => {
-                worker::console_error!("L2: {}: {error}", self.key);
-                Ok(None)
-            }
-        }
     }
 
     /// Decides whether this request asks, or takes part in another one's question.
@@ -398,11 +378,6 @@ fn without_sqlite(status: CacheStatus, expose: bool) -> Result<Decision, JsValue
     let status_headers = StatusHeaders { outcome: CacheOutcome::Skip, status };
     let response = respond::passed(misconfigured(&error)?, Some(&status_headers), expose)?;
     Ok(Decision::Response(response, Some(Served::without_page(status_headers))))
-}
-
-/// L2 has not answered in time.
-fn hangs() -> L2Error {
-    L2Error::Failed(format!("no answer within {L2_PATIENCE:?}"))
 }
 
 /// Reads a coordinator's answer.

@@ -13,6 +13,7 @@ mod kv;
 mod overflow;
 mod pages;
 mod r2;
+mod shared;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -28,6 +29,7 @@ use self::kv::KvStore;
 use self::overflow::Overflow;
 pub(in crate::edge) use self::pages::{PageError, Pages};
 use self::r2::R2Store;
+pub(in crate::edge) use self::shared::{SharedPage, read_shared};
 use crate::config::{Binding, L2Kind};
 use crate::edge::platform::js;
 use crate::time::Timestamp;
