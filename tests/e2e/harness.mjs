@@ -263,6 +263,15 @@ class Runtime {
     return this.fetch("/__isr/revalidate", { method: "POST", headers, body: JSON.stringify(what) });
   }
 
+  /** Invalidates over HTTP at another Worker, which has a direct socket. Returns the status and the answer. */
+  async revalidateBy(worker, what) {
+    const address = await this.#miniflare.unsafeGetDirectURL(worker);
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const init = { method: "POST", headers, body: JSON.stringify(what), signal: AbortSignal.timeout(20_000) };
+    const response = await fetch(new URL("/__isr/revalidate", address), init);
+    return { status: response.status, json: await response.json() };
+  }
+
   /** Returns the MiB that the isolate of the gateway and its objects holds. For a runtime that was started with `inspect`. */
   async memory() {
     const wasm = Number((await this.fetch("/wasm-bytes")).text);

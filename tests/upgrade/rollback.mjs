@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { COLOS, HOST } from "../soak/runtime.mjs";
 import { Runtime } from "./runtime.mjs";
 
-const PAGES = Array.from({ length: 80 }, (_, n) => `/aging/${n}`);
+const PAGES = Array.from({ length: 60 }, (_, n) => `/aging/${n}`);
 /** Pages whose renders take longer than the version lives that begins them. */
 const SLOW = ["/lasting/slow-0", "/lasting/slow-1"];
 const SLOW_MILLIS = 8_000;

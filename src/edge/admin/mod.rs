@@ -50,6 +50,9 @@ pub(in crate::edge) trait TagIndex {
     /// Returns what the index knows of a coordinator; `None` if the coordinator has never announced a page.
     async fn inspect_shard(&self, shard: ShardName) -> Result<Option<ShardEntry>, CallError>;
 
+    /// Returns the number of objects of the index.
+    fn tag_shards(&self) -> Result<u16, CallError>;
+
     /// Returns the bindings that reach the coordinators.
     fn env(&self) -> &Env;
 }
@@ -99,6 +102,10 @@ impl TagIndex for Env {
         Ok(told.into_iter().flatten().reduce(ShardEntry::and))
     }
 
+    fn tag_shards(&self) -> Result<u16, CallError> {
+        tag_shards(self)
+    }
+
     fn env(&self) -> &Env {
         self
     }
@@ -126,15 +133,17 @@ pub(in crate::edge) async fn record_all(
     tag_index: &impl TagIndex,
     call: Call,
 ) -> Result<Vec<InvalidateAnswer>, CallError> {
-    let settings = Settings::of(tag_index.env()).map_err(CallError::Unconfigured)?;
-    let batches = call.batches(settings.config.tag_shards).into_iter();
+    let settings = Settings::of(tag_index.env()).ok();
+    let batches = call.batches(tag_index.tag_shards()?).into_iter();
     let recorded = stream::iter(batches.map(async |Batch { index, places, call }| {
         let answers = tag_index.record(index, &call).await?;
         if answers.len() != places.len() {
             return Err(CallError::NotRecorded(ObjectError::Garbled));
         }
         for answer in &answers {
-            settings.deployment.note(answer.invalidation.clone());
+            if let Some(settings) = &settings {
+                settings.deployment.note(answer.invalidation.clone());
+            }
         }
         Ok(places.into_iter().zip(answers).collect::<Vec<_>>())
     }));

@@ -118,6 +118,10 @@ impl TagIndex for Itself<'_> {
         self.0.env.inspect_shard(shard).await
     }
 
+    fn tag_shards(&self) -> Result<u16, CallError> {
+        self.0.tag_shards().map_err(not_recorded)
+    }
+
     fn env(&self) -> &Env {
         &self.0.env
     }
