@@ -27,6 +27,25 @@ pub const MAX_ASKED: u32 = 16;
 /// What an endpoint does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
+    /// Answers with what is known of many pages, tags or coordinators.
+    Survey(Survey),
+    /// Shows the progress of an invalidation.
+    Invalidation,
+    /// Inspects pages by tag, path or coordinator.
+    Inspect,
+    /// Explains a page.
+    Explain,
+    /// Checks the deployment.
+    Health,
+    /// Shows what isolates and objects have counted.
+    Metrics,
+    /// Invalidates pages.
+    Revalidate,
+}
+
+/// A survey: its parameters are those of the endpoint, and its answer is JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survey {
     /// Lists the routes of the configuration.
     Routes,
     /// Lists the coordinators.
@@ -41,22 +60,10 @@ pub enum Operation {
     Tags,
     /// Lists invalidations.
     Invalidations,
-    /// Shows the progress of an invalidation.
-    Invalidation,
     /// Lists running renders.
     Leases,
     /// Reads the log of decisions.
     Decisions,
-    /// Inspects pages by tag, path or coordinator.
-    Inspect,
-    /// Explains a page.
-    Explain,
-    /// Checks the deployment.
-    Health,
-    /// Shows what isolates and objects have counted.
-    Metrics,
-    /// Invalidates pages.
-    Revalidate,
     /// Returns the `OpenAPI` document.
     OpenApi,
 }
@@ -124,9 +131,15 @@ const SHARD: Parameter = optional("shard", ParameterKind::Shard, "Only this coor
 
 /// Every endpoint.
 pub const ENDPOINTS: &[Endpoint] = &[
-    get(Operation::Routes, "/routes", "Routes", &[], "Lists the routes of the configuration, the most specific first."),
     get(
-        Operation::Shards,
+        Operation::Survey(Survey::Routes),
+        "/routes",
+        "Routes",
+        &[],
+        "Lists the routes of the configuration, the most specific first.",
+    ),
+    get(
+        Operation::Survey(Survey::Shards),
         "/shards",
         "Shards",
         &[
@@ -141,7 +154,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "Lists the coordinators that have published a page, sorted by name.",
     ),
     get(
-        Operation::Overview,
+        Operation::Survey(Survey::Overview),
         "/overview",
         "Overview",
         &[optional(
@@ -153,7 +166,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
          recent invalidations.",
     ),
     get(
-        Operation::Entries,
+        Operation::Survey(Survey::Entries),
         "/entries",
         "Entries",
         &[
@@ -169,7 +182,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
          follow: continue while `after` is not null.",
     ),
     get(
-        Operation::Entry,
+        Operation::Survey(Survey::Entry),
         "/entry",
         "Entry",
         &[
@@ -179,7 +192,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "Shows the variants of a page.",
     ),
     get(
-        Operation::Tags,
+        Operation::Survey(Survey::Tags),
         "/tags",
         "Tags",
         &[
@@ -190,7 +203,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "Lists the tags that coordinators carry, sorted.",
     ),
     get(
-        Operation::Invalidations,
+        Operation::Survey(Survey::Invalidations),
         "/invalidations",
         "InvalidationList",
         &[AFTER, LIMIT],
@@ -204,7 +217,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "Shows the progress of an invalidation, page by page.",
     ),
     get(
-        Operation::Leases,
+        Operation::Survey(Survey::Leases),
         "/leases",
         "Leases",
         &[
@@ -221,7 +234,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         streams: true,
         ..get(
-            Operation::Decisions,
+            Operation::Survey(Survey::Decisions),
             "/decisions",
             "Decisions",
             &[
@@ -276,7 +289,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint { method: "POST", ..get(Operation::Revalidate, "/revalidate", "Receipts", &[], "Invalidates pages.") },
-    get(Operation::OpenApi, "/openapi.json", "Document", &[], "Returns this document."),
+    get(Operation::Survey(Survey::OpenApi), "/openapi.json", "Document", &[], "Returns this document."),
 ];
 
 #[cfg(test)]
@@ -286,11 +299,11 @@ mod tests {
     #[test]
     fn an_endpoint_is_found_by_its_path() {
         for (path, operation, seq) in [
-            ("/__isr/routes", Operation::Routes, ""),
-            ("/__isr/invalidations", Operation::Invalidations, ""),
+            ("/__isr/routes", Operation::Survey(Survey::Routes), ""),
+            ("/__isr/invalidations", Operation::Survey(Survey::Invalidations), ""),
             ("/__isr/invalidations/7", Operation::Invalidation, "7"),
             ("/__isr/invalidations/", Operation::Invalidation, ""),
-            ("/__isr/openapi.json", Operation::OpenApi, ""),
+            ("/__isr/openapi.json", Operation::Survey(Survey::OpenApi), ""),
         ] {
             let found = Endpoint::find(path).map(|(endpoint, seq)| (endpoint.operation, seq));
             assert_eq!(found, Some((operation, seq)), "{path}");

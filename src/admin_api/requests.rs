@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Arguments, ENDPOINTS, Operation, Parameter, QueryError};
+use super::{Arguments, ENDPOINTS, Operation, Parameter, QueryError, Survey};
 use crate::inspection::answer::State;
 use crate::inspection::places::Places;
 use crate::invalidation::PathPrefix;
@@ -72,7 +72,7 @@ impl OverviewRequest {
     /// # Errors
     /// Says what is wrong with them.
     pub fn from_options(options: &Value) -> Result<Self, QueryError> {
-        Self::read(&Arguments::from_options(parameters(Operation::Overview), options)?)
+        Self::read(&Arguments::from_options(parameters(Operation::Survey(Survey::Overview)), options)?)
     }
 }
 
@@ -277,7 +277,7 @@ impl DecisionsRequest {
     /// # Errors
     /// Says what is wrong with them.
     pub fn from_options(options: &Value) -> Result<Self, QueryError> {
-        Self::read(&Arguments::from_options(parameters(Operation::Decisions), options)?)
+        Self::read(&Arguments::from_options(parameters(Operation::Survey(Survey::Decisions)), options)?)
     }
 
     /// Continues after the `Last-Event-ID` of a stream, if it is valid.

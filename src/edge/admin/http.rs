@@ -19,7 +19,7 @@ use super::survey::Surveyor;
 use super::{invalidate_all, invalidation, lists, log, metrics};
 use crate::admin_api::{
     self, Arguments, DecisionsRequest, Endpoint, EntriesRequest, EntryRequest, InvalidationsRequest, LeasesRequest,
-    Operation, OverviewRequest, ShardsRequest, TagsRequest,
+    Operation, OverviewRequest, ShardsRequest, Survey, TagsRequest,
 };
 use crate::edge::caches::envelope;
 use crate::edge::platform::js;
@@ -265,38 +265,32 @@ impl Call<'_> {
                 let health = check(self.env, self.settings).await;
                 Ok(Answer::Json(health.status(), health.to_json()))
             }
-            Operation::Decisions => self.decisions().await,
+            Operation::Survey(Survey::Decisions) => self.decisions().await,
+            Operation::Survey(survey) => Ok(self.survey(survey).await.map_err(HttpError::Call)?.into()),
             Operation::Metrics => {
                 let arguments =
                     Arguments::from_query(self.endpoint.parameters, &self.query()).map_err(CallError::from)?;
                 let from = arguments.get("from", |text| text.parse().ok()).map_err(CallError::from)?;
                 Ok(Answer::Response(metrics::answer(self.env, self.settings, from.unwrap_or_default()).await))
             }
-            _ => self.survey().await.map(Answer::from).map_err(HttpError::Call),
         }
     }
 
     /// Answers what only reads.
-    async fn survey(&self) -> Result<Value, CallError> {
+    async fn survey(&self, survey: Survey) -> Result<Value, CallError> {
         let arguments = Arguments::from_query(self.endpoint.parameters, &self.query())?;
         let surveyor = Surveyor::new(self.env)?;
-        match self.endpoint.operation {
-            Operation::Routes => Ok(admin_api::routes(&self.settings.config)),
-            Operation::OpenApi => Ok(admin_api::document()),
-            Operation::Shards => lists::shards(&surveyor, ShardsRequest::read(&arguments)?).await,
-            Operation::Overview => overview(self.env, OverviewRequest::read(&arguments)?).await,
-            Operation::Entries => lists::entries(self.env, &surveyor, EntriesRequest::read(&arguments)?).await,
-            Operation::Entry => lists::entry(self.env, &surveyor, EntryRequest::read(&arguments)?).await,
-            Operation::Tags => lists::tags(&surveyor, &TagsRequest::read(&arguments)?).await,
-            Operation::Invalidations => lists::invalidations(&surveyor, &InvalidationsRequest::read(&arguments)?).await,
-            Operation::Leases => lists::leases(&surveyor, LeasesRequest::read(&arguments)?).await,
-            Operation::Decisions => decisions(self.env, DecisionsRequest::read(&arguments)?).await,
-            Operation::Inspect
-            | Operation::Explain
-            | Operation::Health
-            | Operation::Metrics
-            | Operation::Invalidation
-            | Operation::Revalidate => Ok(Value::Null),
+        match survey {
+            Survey::Routes => Ok(admin_api::routes(&self.settings.config)),
+            Survey::OpenApi => Ok(admin_api::document()),
+            Survey::Shards => lists::shards(&surveyor, ShardsRequest::read(&arguments)?).await,
+            Survey::Overview => overview(self.env, OverviewRequest::read(&arguments)?).await,
+            Survey::Entries => lists::entries(self.env, &surveyor, EntriesRequest::read(&arguments)?).await,
+            Survey::Entry => lists::entry(self.env, &surveyor, EntryRequest::read(&arguments)?).await,
+            Survey::Tags => lists::tags(&surveyor, &TagsRequest::read(&arguments)?).await,
+            Survey::Invalidations => lists::invalidations(&surveyor, &InvalidationsRequest::read(&arguments)?).await,
+            Survey::Leases => lists::leases(&surveyor, LeasesRequest::read(&arguments)?).await,
+            Survey::Decisions => decisions(self.env, DecisionsRequest::read(&arguments)?).await,
         }
     }
 
@@ -317,7 +311,7 @@ impl Call<'_> {
         let header = |name| self.request.headers().get(name).ok().flatten();
         let accepts_stream = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
         if !accepts_stream {
-            return Ok(self.survey().await?.into());
+            return Ok(self.survey(Survey::Decisions).await?.into());
         }
         let arguments = Arguments::from_query(self.endpoint.parameters, &self.query()).map_err(CallError::from)?;
         let request = DecisionsRequest::read(&arguments).map_err(CallError::from)?;
