@@ -138,6 +138,8 @@ export interface IsrWebhook {
   scheme: "contentful" | "github" | "sanity" | "standard" | "storyblok" | "token";
   /** Name of the Worker's secret that the sender shares. Accepts 1 to 64 letters, digits or `_`: the name of a secret, such as "CMS_SECRET". Default: required. */
   secret: string;
+  /** JSON pointer to the delivery's id in the body, for senders that do not send it in a header. A repeated delivery invalidates nothing again. Accepts 1 to 512 a JSON pointer, such as "/webhook_call_id". Default: none. */
+  delivery_id?: string;
   /** Rules, all of which are applied to each delivery. Accepts 1 to 50 tables, such as [[vars.ISR.webhooks.cms.rules]]. Default: required. */
   rules: readonly IsrWebhookRule[];
 }
