@@ -34,7 +34,7 @@ const refused = [
   ["a path with broken encoding", json({ path: "/a%zz" }), {}, 400, "invalid_argument", /percent-encoding/],
   ["an over-long path", json({ path: `/${"x".repeat(5000)}` }), {}, 400, "invalid_argument", /too long/],
   ["a good path with a bad tag", json({ path: "/lab/kept-by-bad-tag", tag: "" }), {}, 400, "invalid_argument", /tag/],
-  ["a body over the bound", json({ path: `/${"x".repeat(20_000)}` }), {}, 413, "too_large", /at most 16384 bytes/],
+  ["a body over the bound", json({ path: `/${"x".repeat(1024 * 1024)}` }), {}, 413, "too_large", /at most 1048576 bytes/],
   ["no token", json({ path: "/" }), { headers: {} }, 401, "unauthorized", /Authorization: Bearer/],
   ["a wrong token", json({ path: "/" }), { headers: { authorization: "Bearer wrong" } }, 401, "unauthorized", /token/],
   ["a token cut short", json({ path: "/" }), { headers: { authorization: authorization.slice(0, -1) } }, 401, "unauthorized", /token/],
