@@ -238,10 +238,13 @@ impl World<'_> {
         if self.is_hit_soon(edge, key)? {
             return Ok(());
         }
-        // Reports without a result may have led to a long pause before the next one.
-        self.pass_until(self.now + LONGEST_PAUSE)?;
-        if self.is_hit_soon(edge, key)? {
-            return Ok(());
+        // With a current feed, reports without a result may have led to a long pause before the next one.
+        let at = &self.edges[edge];
+        if at.polling.is_current(at.local(self.now), self.layout.config.freshness_bound) {
+            self.pass_until(self.now + LONGEST_PAUSE)?;
+            if self.is_hit_soon(edge, key)? {
+                return Ok(());
+            }
         }
         promise(9, false, || {
             let key = &self.workshop.keys[key];
