@@ -52,7 +52,9 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
     let _lock = stamp::lock(target)?;
     // A dependent Worker has an entry module of its own, if any.
     let entry = (folder == Path::new("")).then_some(ENTRY);
-    let own = entry.into_iter().flat_map(|[_, output]| [output, DASHBOARD[1]]);
+    // A version from before the dashboard has none. In any other, the entry module misses what is not built.
+    let dashboard = entry.and(Some(DASHBOARD)).filter(|[script, _]| project.root().join(script).is_file());
+    let own = [entry, dashboard].into_iter().flatten().map(|[_, output]| output);
     let outputs = OUTPUTS.into_iter().chain(own);
     let outputs: Vec<String> = outputs.map(|output| folder.join(output).to_string_lossy().into_owned()).collect();
     let inputs = inputs(project, setup, folder)?;
@@ -79,8 +81,10 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
         .args(options)
         .run()
         .context("the Worker can't be built")?;
+    if let Some([script, output]) = dashboard {
+        build_dashboard(project, setup, script, output)?;
+    }
     if let Some([source, output]) = entry {
-        build_dashboard(project, setup)?;
         bundle_entry(project, setup, source, output)?;
     }
     for output in &outputs {
@@ -94,8 +98,7 @@ fn build_in(project: &Project, setup: &Setup, target: &Path, folder: &Path, opti
 }
 
 /// Writes the page of the dashboard into a module.
-fn build_dashboard(project: &Project, setup: &Setup) -> Result<()> {
-    let [script, output] = DASHBOARD;
+fn build_dashboard(project: &Project, setup: &Setup, script: &str, output: &str) -> Result<()> {
     let build = setup.node.script(&[script])?.in_folder(project.root()).arg(output);
     build.run().context("the page of the dashboard can't be built")
 }
