@@ -1,4 +1,4 @@
-//! Sessions of the dashboard: what the browser of somebody holds who has signed in with the admin token.
+//! Sessions of the dashboard. A browser gets one when its user signs in with the admin token.
 //!
 //! A session is a cookie and nothing else: the time of its end, and an HMAC of it under the admin token. So there is no table of
 //! sessions, and another token ends all of them. What can go wrong, and what happens then:

@@ -98,8 +98,8 @@ impl<S: Sql> TagIndexStore<S> {
         Ok(store)
     }
 
-    /// Returns whether this object must learn the coordinators from the root before it records the invalidation of a tag: it
-    /// has not been one of so many objects before, so coordinators may have registered the tag with another one.
+    /// Returns whether this object must learn the coordinators from the root before it records the invalidation of a tag.
+    /// After a change of `tag_shards` it must: coordinators may have registered the tag with another object.
     ///
     /// # Errors
     /// See [`StoreError`].
