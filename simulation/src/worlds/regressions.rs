@@ -22,7 +22,7 @@ use crate::fault::Fault;
 /// Some mistakes that such a search finds once in more than 100,000 schedules are shown by unit tests alone.
 ///
 /// The others are faults that a search from the first seed finds late.
-pub const SEEDS: [(u64, Fault); 23] = [
+pub const SEEDS: [(u64, Fault); 24] = [
     (0, Fault::KeepRunning),
     (4_053, Fault::RunAhead),
     (0, Fault::PutOffApplied),
@@ -36,6 +36,7 @@ pub const SEEDS: [(u64, Fault); 23] = [
     (2_748, Fault::CollectForOthers),
     (11_343, Fault::WeakenDroppedMode),
     (575_783, Fault::RemoveWidened),
+    (208_562, Fault::MakeRoomByPurge),
     (20_116, Fault::AlternateLogs),
     (8_686, Fault::NoReportBackOff),
     (14_505, Fault::KeepPassing),
