@@ -1,5 +1,9 @@
 /** The admin API, as far as the dashboard asks it: docs/admin-api.md. The session is a cookie that scripts can't read. */
 
+import type { Checked, Decision, Decisions, Overview, RankedPage } from "../../../packages/cloudflare-isr/src/inspection.js";
+
+export type { Checked, Decision, Decisions, Overview, RankedPage };
+
 /** Why a question has no answer. */
 export class ApiError extends Error {
   /** The HTTP status; 0 if there is no response. */
@@ -79,43 +83,9 @@ export const invalidate = async (call: Record<string, unknown>) => {
   return invalidations;
 };
 
-export interface Checked {
-  asked: number;
-  answered: number;
-  known: number;
-}
-
 export interface Health {
   healthy: boolean;
   problems: { code: string; message: string }[];
-}
-
-export interface RankedPage {
-  shard: string;
-  key: string;
-  heat: number;
-  renderedAt: number | null;
-  freshUntil: number | null;
-}
-
-export interface Overview {
-  now: number;
-  totals: {
-    keys: number;
-    pages: { total: number; fresh: number; stale: number; expired: number };
-    passing: number;
-    failing: number;
-    tags: number;
-    renders: number;
-    l2: { pending: number; failing: number };
-    breaker: { closed: number; open: number; halfOpen: number };
-    uncounted: number;
-  };
-  hottest: RankedPage[];
-  stalest: RankedPage[];
-  invalidations: Invalidation[];
-  checked: Checked;
-  after: string | null;
 }
 
 /** What an invalidation names: one of these. */
@@ -161,24 +131,6 @@ export interface Leases {
   leases: Lease[];
   total: number;
   checked: Checked;
-}
-
-export interface Decision {
-  shard: string;
-  seq: number;
-  at: number;
-  kind: string;
-  key: string | null;
-  reason: string | null;
-  detail: string | null;
-  pages: number | null;
-  durationMs: number | null;
-}
-
-export interface Decisions {
-  decisions: Decision[];
-  after: string;
-  more: boolean;
 }
 
 export interface Tag {
